@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `gait`."""
+
+from pipeline.cli import main
+
+main()

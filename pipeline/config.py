@@ -1,0 +1,231 @@
+"""One typed tree of settings: the YAML profiles, `--set a.b=c` and the record in run.json are all this tree."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ConfigError
+
+DEFAULT_PROFILE = "light"
+
+
+class Section(BaseModel):
+    """A part of the tree: unknown keys are refused, values cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ByteTrackConfig(Section):
+    """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's."""
+
+    track_threshold: float = Field(0.5, ge=0, le=1, description="scores above take part in the first association")
+    low_threshold: float = Field(0.1, ge=0, le=1, description="scores between this and track_threshold: second association")
+    new_track_margin: float = Field(0.1, ge=0, description="a new track needs track_threshold + this")
+    match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
+    buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
+    fuse_score: bool = Field(True, description="weigh IoU by the detection score (off for MOT20)")
+
+
+class TilesConfig(Section):
+    """Overlapping tiles: the detector also sees parts of the picture at higher scale, for small people."""
+
+    rows: int = Field(1, ge=1, le=8)
+    columns: int = Field(1, ge=1, le=8)
+    overlap: float = Field(0.2, ge=0, le=0.5, description="of a tile's side, shared with its neighbour")
+
+
+class TrackingConfig(Section):
+    """Stage 1: where is everybody, and who is who from frame to frame."""
+
+    detector: str = Field("yolox", description="name in pipeline.tracking.DETECTORS")
+    checkpoint: str = Field("yolox_nano", description="card name, or a file (then set `card` too)")
+    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
+    input_size: tuple[int, int] | None = Field(None, description="height, width fed to the network; default: the card's")
+    score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
+    nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
+    tiles: TilesConfig = TilesConfig()
+    tracker: str = Field("bytetrack", description="name in pipeline.tracking.TRACKERS")
+    bytetrack: ByteTrackConfig = ByteTrackConfig()
+    min_area: float = Field(10.0, ge=0, description="smaller boxes (px²) are not followed")
+    max_aspect: float = Field(1.6, gt=0, description="boxes with width / height above this are not pedestrians")
+    min_frames: int = Field(5, ge=1, description="shorter tracks are dropped")
+
+
+class SegmentationConfig(Section):
+    """Stage 2: cut everybody out."""
+
+    segmenter: str = Field("pphumanseg", description="name in pipeline.segmentation.SEGMENTERS")
+    checkpoint: str | None = Field("human_pp_humansegv1_lite_192x192", description="card name, or a file or folder")
+    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
+    every: int = Field(1, ge=1, description="segment every n-th frame")
+    margin: float = Field(0.1, ge=0, le=1, description="of the box's width and height, added on each side")
+    threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is person")
+    clean: bool = Field(True, description="keep only the person of the box: no neighbours, no specks, no holes")
+    normalise: bool = Field(True, description="align to 64×44; off: the raw square masks are the network's input")
+    reject: bool = Field(True, description="leave out frames whose silhouette is not good enough")
+    min_height: int = Field(32, ge=1, description="people less tall than this many pixels are left out")
+    batch: int = Field(16, ge=1, description="crops in one call of the network")
+
+
+class RecognitionConfig(Section):
+    """Stage 3: turn a walk into an embedding."""
+
+    encoder: str = Field("gei", description="name in pipeline.recognition.ENCODERS")
+    checkpoint: str | None = Field(None, description="card name, or a file (then set `card` too); gei needs none")
+    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
+    parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
+    features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
+    min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
+    max_frames: int = Field(720, ge=1, description="evenly spaced silhouettes taken from longer tracks")
+
+
+class MatchingConfig(Section):
+    """Stage 4: whose walk is it."""
+
+    metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
+    threshold: float = Field(1e9, gt=0, description="best distance above this: unknown")
+    one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
+    temperature: float = Field(0.1, gt=0, description="of the confidence, as a share of the threshold")
+
+
+class OutputConfig(Section):
+    """What is written."""
+
+    folder: str = "output"
+    silhouettes: bool = Field(True, description="write the mask of every segmented crop as PNG")
+    videos: bool = Field(True, description="draw annotated videos")
+    crf: int = Field(23, ge=0, le=51, description="H.264 quality, smaller is better and larger files")
+
+
+class RuntimeConfig(Section):
+    """How networks are run."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    backend: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = "auto"
+    precision: Literal["f32", "bf16", "f16"] = "f32"
+    threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    profile: str = DEFAULT_PROFILE
+    tracking: TrackingConfig = TrackingConfig()
+    segmentation: SegmentationConfig = SegmentationConfig()
+    recognition: RecognitionConfig = RecognitionConfig()
+    matching: MatchingConfig = MatchingConfig()
+    output: OutputConfig = OutputConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    @model_validator(mode="after")
+    def _bytetrack_bands(self) -> Config:
+        band = self.tracking.bytetrack
+        if band.low_threshold > band.track_threshold:
+            raise ValueError("tracking.bytetrack.low_threshold must not exceed track_threshold")
+        return self
+
+
+def configs_dir() -> Path:
+    """Folder of the shipped YAML files: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def profiles() -> list[str]:
+    """Names of the shipped profiles."""
+    return sorted(path.stem for path in configs_dir().glob("*.yaml"))
+
+
+def load_config(profile: str = DEFAULT_PROFILE, overrides: Sequence[str] = ()) -> Config:
+    """Read a profile (shipped name or YAML file) and apply `a.b=c` overrides.
+
+    Raises ConfigError for an unknown profile, an unknown key (with the nearest name) or a value out of range.
+    """
+    path = _profile_path(profile)
+    tree = _read_yaml(path)
+    for override in overrides:
+        _apply(tree, override)
+    tree.setdefault("profile", path.stem)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path.name}: {_explain(error)}") from None
+
+
+def _profile_path(profile: str) -> Path:
+    if profile.endswith((".yaml", ".yml")):
+        path = Path(profile).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{profile}: no such configuration file. Shipped profiles: {', '.join(profiles())}.")
+        return path
+    path = configs_dir() / f"{profile}.yaml"
+    if not path.is_file() or "/" in profile:
+        raise ConfigError(f"no profile {profile!r}{_nearest(profile, profiles())} Give one of them or a .yaml file.")
+    return path
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not a readable YAML file ({reason}).") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected sections such as `tracking:`, found {type(tree).__name__}.")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    *sections, leaf = key.strip().split(".")
+    node = tree
+    for section in sections:
+        child = node.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override}: {section} is a value, not a section.")
+        node = child
+    node[leaf] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        parent = ".".join(str(part) for part in first["loc"][:-1])
+        siblings = [name for name in known_keys() if name.rpartition(".")[0] == parent]
+        pool = siblings if difflib.get_close_matches(key, siblings) else list(known_keys())
+        return f"unknown key {key!r}{_nearest(key, pool)}"
+    return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
+
+
+def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    """Dotted names of every setting and section."""
+    for name, info in section.model_fields.items():
+        yield prefix + name
+        kinds = [info.annotation, *get_args(info.annotation)]
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from known_keys(kind, f"{prefix}{name}.")
+
+
+def _nearest(word: str, pool: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, pool, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f". Known: {', '.join(pool)}."
+
+
+def as_record(config: Config) -> Mapping[str, Any]:
+    """The tree as plain values, for run.json."""
+    return config.model_dump(mode="json")

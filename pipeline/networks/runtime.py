@@ -1,0 +1,145 @@
+"""One way to run a network: OpenVINO on a CPU, ONNX Runtime or torch on a GPU, Paddle's own engine on request.
+
+This is also the one place that sets thread counts: two libraries with a thread pool each fight for the cores.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
+
+Arrays = list[NDArray[Any]]
+
+
+class Network(Protocol):
+    """A loaded network. Calling it with one batch (N×…) returns its outputs in the file's order."""
+
+    def __call__(self, batch: NDArray[Any]) -> Arrays: ...
+
+
+def device(runtime: RuntimeConfig) -> str:
+    """`cpu` or `cuda`, with `auto` resolved. Raises ConfigError when CUDA is asked for and absent."""
+    if runtime.device == "cpu":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if runtime.device == "cuda":
+        raise ConfigError("--device cuda: no CUDA device is visible to torch. Use --device cpu, or install a CUDA build.")
+    return "cpu"
+
+
+def threads(runtime: RuntimeConfig) -> int:
+    """CPU threads for networks: the configured number, or every core this process may use."""
+    return runtime.threads or len(os.sched_getaffinity(0))
+
+
+def open_network(path: Path, runtime: RuntimeConfig, backend: str = "auto", shape: tuple[int, ...] | None = None) -> Network:
+    """Load a network file (.onnx, .tflite, or a Paddle .pdmodel with its .pdiparams beside it).
+
+    backend: overrides runtime.backend. shape: fixes the input shape; −1 stands for any size (the batch, say).
+    Raises CheckpointError when the file is no network that the backend reads.
+    """
+    chosen = backend if backend != "auto" else runtime.backend
+    if chosen in ("auto", "torch"):
+        chosen = "onnxruntime" if path.suffix == ".onnx" and device(runtime) == "cuda" else "openvino"
+    try:
+        opener = {"openvino": OpenVinoNetwork, "onnxruntime": OnnxRuntimeNetwork, "paddle": PaddleNetwork}[chosen]
+    except KeyError:
+        raise ConfigError(f"runtime.backend: {chosen!r} cannot run {path.name}. Use openvino or onnxruntime.") from None
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such network file.")
+    return opener(path, runtime, shape)
+
+
+class OpenVinoNetwork:
+    """OpenVINO on the CPU. f32 unless asked otherwise: its own default is bf16 on CPUs that have it."""
+
+    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        try:
+            model = core.read_model(str(path))
+            if shape is not None:
+                model.reshape({model.inputs[0].get_any_name(): ov.PartialShape(list(shape))})
+            self._compiled = core.compile_model(
+                model,
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": runtime.precision,
+                    "INFERENCE_NUM_THREADS": threads(runtime),
+                    "PERFORMANCE_HINT": "LATENCY",
+                },
+            )
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[-200:]
+            raise CheckpointError(f"{path}: OpenVINO cannot read this network ({reason}). Fetch it again.") from None
+        self._request = self._compiled.create_infer_request()
+
+    def __call__(self, batch: NDArray[Any]) -> Arrays:
+        results = self._request.infer([batch], share_inputs=True)
+        return [np.array(results[output]) for output in self._compiled.outputs]
+
+
+class OnnxRuntimeNetwork:
+    """ONNX Runtime on the CPU, or on a GPU when the `gpu` extra is installed."""
+
+    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+        import onnxruntime as ort
+
+        if path.suffix != ".onnx":
+            raise ConfigError(f"{path.name}: ONNX Runtime reads .onnx files only. Use runtime.backend=openvino.")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads(runtime)
+        options.log_severity_level = 3
+        providers = ["CPUExecutionProvider"]
+        if device(runtime) == "cuda" and "CUDAExecutionProvider" in ort.get_available_providers():
+            providers.insert(0, "CUDAExecutionProvider")
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=providers)
+        except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
+            reason = " ".join(str(error).split())[-200:]
+            raise CheckpointError(f"{path}: ONNX Runtime cannot read this network ({reason}). Fetch it again.") from None
+        self._input = self._session.get_inputs()[0]
+
+    def __call__(self, batch: NDArray[Any]) -> Arrays:
+        fixed = self._input.shape[0]
+        if isinstance(fixed, int) and fixed != len(batch):  # exported for one fixed batch size
+            rows = [self._session.run(None, {self._input.name: batch[i : i + fixed]}) for i in range(0, len(batch), fixed)]
+            return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
+        return [np.asarray(output) for output in self._session.run(None, {self._input.name: batch})]
+
+
+class PaddleNetwork:
+    """Paddle's own inference engine (extra `paddle`). Never import it in a process that uses torch on a GPU."""
+
+    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+        try:
+            from paddle import inference
+        except ImportError:
+            raise ConfigError("runtime.backend=paddle needs Paddle: pip install '.[paddle]'") from None
+        parameters = path.with_suffix(".pdiparams")
+        if path.suffix != ".pdmodel" or not parameters.is_file():
+            raise ConfigError(f"{path}: Paddle's engine reads model.pdmodel with model.pdiparams beside it.")
+        options = inference.Config(str(path), str(parameters))
+        options.disable_gpu()
+        options.disable_glog_info()
+        options.set_cpu_math_library_num_threads(threads(runtime))
+        self._predictor = inference.create_predictor(options)
+
+    def __call__(self, batch: NDArray[Any]) -> Arrays:
+        source = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
+        source.reshape(batch.shape)
+        source.copy_from_cpu(np.ascontiguousarray(batch))
+        self._predictor.run()
+        names = self._predictor.get_output_names()
+        return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]

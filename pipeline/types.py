@@ -1,0 +1,181 @@
+"""What flows between the stages: frozen dataclasses of NumPy arrays that refuse what does not line up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # H×W×3, BGR, upright
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH = 64, 44
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One upright picture of a video. `index` counts from 0, `time_s` is its presentation time in seconds."""
+
+    index: int
+    time_s: float
+    image: Image
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(f"image must be H×W×3 uint8, got {self.image.shape} {self.image.dtype}")
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The people of one frame: boxes N×4 float32 (x1, y1, x2, y2 in pixels), scores N float32 in [0, 1]."""
+
+    frame_index: int
+    boxes: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        _want_boxes(self.boxes)
+        _same_length(boxes=self.boxes, scores=self.scores)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def empty(cls, frame_index: int) -> Detections:
+        return cls(frame_index, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedBoxes:
+    """The tracks alive in one frame: ids N (1-based), boxes N×4 float32 xyxy px, scores N float32."""
+
+    frame_index: int
+    track_ids: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        _want_boxes(self.boxes)
+        _same_length(track_ids=self.track_ids, boxes=self.boxes, scores=self.scores)
+
+    def __len__(self) -> int:
+        return len(self.track_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracklet:
+    """One person followed through one video.
+
+    video: its name in the run; track_id: 1-based, per video; frame_indices: T int64, rising;
+    boxes: T×4 float32 xyxy px; scores: T float32; fps: frames per second of the source.
+    """
+
+    video: str
+    track_id: int
+    frame_indices: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+    fps: float
+
+    def __post_init__(self) -> None:
+        _want_boxes(self.boxes)
+        _same_length(frame_indices=self.frame_indices, boxes=self.boxes, scores=self.scores)
+        _rising(self.frame_indices)
+
+    def __len__(self) -> int:
+        return len(self.frame_indices)
+
+
+@dataclass(frozen=True, slots=True)
+class SilhouetteSequence:
+    """The usable silhouettes of one track: masks T×H×W uint8 (0–255, grey edges), aligned, usually 64×44.
+
+    frame_indices: T int64, rising. quality: named parts, numbers (see segmentation/quality.py);
+    rejected: reason → number of frames left out for it.
+    """
+
+    video: str
+    track_id: int
+    masks: NDArray[np.uint8]
+    frame_indices: IntArray
+    quality: Mapping[str, float] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.masks.ndim != 3 or self.masks.dtype != np.uint8:
+            raise ValueError(f"masks must be T×H×W uint8, got {self.masks.shape} {self.masks.dtype}")
+        _same_length(masks=self.masks, frame_indices=self.frame_indices)
+        _rising(self.frame_indices)
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The gait of one track as C×P float32: P parts of the body with C values each.
+
+    model: encoder name and architecture; checkpoint_sha256: "" where the encoder needs no weights;
+    frames_used: silhouettes behind it; quality: copied from the sequence.
+    """
+
+    video: str
+    track_id: int
+    parts: FloatArray
+    model: str
+    checkpoint_sha256: str
+    frames_used: int
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.parts.ndim != 2:
+            raise ValueError(f"parts must be C×P, got {self.parts.shape}")
+        if not np.isfinite(self.parts).all():
+            raise ValueError(f"embedding of {self.video} track {self.track_id} has values that are not finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One gallery identity with its distance to the probe track (smaller is more alike)."""
+
+    identity: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The answer for one probe track, always with its reason. candidates: the rank list, nearest first."""
+
+    video: str
+    track_id: int
+    status: Literal["known", "unknown", "unusable"]
+    identity: str | None
+    distance: float | None
+    confidence: float | None
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+    def __post_init__(self) -> None:
+        if (self.status == "known") != (self.identity is not None):
+            raise ValueError(f"status {self.status!r} and identity {self.identity!r} contradict each other")
+
+
+def _want_boxes(boxes: NDArray[Any]) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes must be N×4 (x1, y1, x2, y2), got {boxes.shape}")
+
+
+def _same_length(**arrays: NDArray[Any]) -> None:
+    (first_name, first), *others = arrays.items()
+    for name, array in others:
+        if len(array) != len(first):
+            raise ValueError(f"{first_name} {first.shape} and {name} {array.shape} must have the same length")
+
+
+def _rising(frame_indices: IntArray) -> None:
+    if len(frame_indices) > 1 and (np.diff(frame_indices) <= 0).any():
+        raise ValueError("frame_indices must rise strictly")
