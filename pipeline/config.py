@@ -25,7 +25,9 @@ class ByteTrackConfig(Section):
     """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's."""
 
     track_threshold: float = Field(0.5, ge=0, le=1, description="scores above take part in the first association")
-    low_threshold: float = Field(0.1, ge=0, le=1, description="scores between this and track_threshold: second association")
+    low_threshold: float = Field(
+        0.1, ge=0, le=1, description="scores between this and track_threshold: second association"
+    )
     new_track_margin: float = Field(0.1, ge=0, description="a new track needs track_threshold + this")
     match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
     buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
@@ -46,7 +48,9 @@ class TrackingConfig(Section):
     detector: str = Field("yolox", description="name in pipeline.tracking.DETECTORS")
     checkpoint: str = Field("yolox_nano", description="card name, or a file (then set `card` too)")
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    input_size: tuple[int, int] | None = Field(None, description="height, width fed to the network; default: the card's")
+    input_size: tuple[int, int] | None = Field(
+        None, description="height, width fed to the network; default: the card's"
+    )
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
     nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
     tiles: TilesConfig = TilesConfig()

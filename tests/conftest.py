@@ -32,7 +32,7 @@ def golden(shared: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def weight_rule(shared: Path):  # noqa: ANN201 - a module
+def weight_rule(shared: Path):
     """The rule that fills every tensor of a golden model from its key and shape (golden/RULE.txt)."""
     spec = importlib.util.spec_from_file_location("weight_rule", _need(shared / "golden/weight_rule.py"))
     module = importlib.util.module_from_spec(spec)
@@ -52,5 +52,3 @@ def assert_close_to_rms() -> Callable[..., None]:
         assert worst <= tolerance * rms, f"max difference {worst:.3g} is {worst / rms:.3g} of rms {rms:.3g}"
 
     return check
-
-

@@ -25,7 +25,9 @@ class Card(BaseModel):
     url: str | None = None
     manual: str | None = Field(None, description="how to get it by hand where no program can")
     size: int | None = None
-    sha256: str | None = Field(None, description="of the file, or of the zip; unknown ones are recorded at first download")
+    sha256: str | None = Field(
+        None, description="of the file, or of the zip; unknown ones are recorded at first download"
+    )
     licence: str
     source: str = ""
     inputs: Mapping[str, Any] = Field(default_factory=dict, description="size, channel order, mean, std, output layout")

@@ -33,7 +33,9 @@ def device(runtime: RuntimeConfig) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if runtime.device == "cuda":
-        raise ConfigError("--device cuda: no CUDA device is visible to torch. Use --device cpu, or install a CUDA build.")
+        raise ConfigError(
+            "--device cuda: no CUDA device is visible to torch. Use --device cpu, or install a CUDA build."
+        )
     return "cpu"
 
 
@@ -42,7 +44,9 @@ def threads(runtime: RuntimeConfig) -> int:
     return runtime.threads or len(os.sched_getaffinity(0))
 
 
-def open_network(path: Path, runtime: RuntimeConfig, backend: str = "auto", shape: tuple[int, ...] | None = None) -> Network:
+def open_network(
+    path: Path, runtime: RuntimeConfig, backend: str = "auto", shape: tuple[int, ...] | None = None
+) -> Network:
     """Load a network file (.onnx, .tflite, or a Paddle .pdmodel with its .pdiparams beside it).
 
     backend: overrides runtime.backend. shape: fixes the input shape; −1 stands for any size (the batch, say).
@@ -51,13 +55,13 @@ def open_network(path: Path, runtime: RuntimeConfig, backend: str = "auto", shap
     chosen = backend if backend != "auto" else runtime.backend
     if chosen in ("auto", "torch"):
         chosen = "onnxruntime" if path.suffix == ".onnx" and device(runtime) == "cuda" else "openvino"
-    try:
-        opener = {"openvino": OpenVinoNetwork, "onnxruntime": OnnxRuntimeNetwork, "paddle": PaddleNetwork}[chosen]
-    except KeyError:
-        raise ConfigError(f"runtime.backend: {chosen!r} cannot run {path.name}. Use openvino or onnxruntime.") from None
     if not path.is_file():
         raise CheckpointError(f"{path}: no such network file.")
-    return opener(path, runtime, shape)
+    if chosen == "onnxruntime":
+        return OnnxRuntimeNetwork(path, runtime)
+    if chosen == "paddle":
+        return PaddleNetwork(path, runtime)
+    return OpenVinoNetwork(path, runtime, shape)
 
 
 class OpenVinoNetwork:
@@ -93,7 +97,7 @@ class OpenVinoNetwork:
 class OnnxRuntimeNetwork:
     """ONNX Runtime on the CPU, or on a GPU when the `gpu` extra is installed."""
 
-    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(self, path: Path, runtime: RuntimeConfig) -> None:
         import onnxruntime as ort
 
         if path.suffix != ".onnx":
@@ -108,13 +112,17 @@ class OnnxRuntimeNetwork:
             self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
             reason = " ".join(str(error).split())[-200:]
-            raise CheckpointError(f"{path}: ONNX Runtime cannot read this network ({reason}). Fetch it again.") from None
+            raise CheckpointError(
+                f"{path}: ONNX Runtime cannot read this network ({reason}). Fetch it again."
+            ) from None
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, batch: NDArray[Any]) -> Arrays:
         fixed = self._input.shape[0]
         if isinstance(fixed, int) and fixed != len(batch):  # exported for one fixed batch size
-            rows = [self._session.run(None, {self._input.name: batch[i : i + fixed]}) for i in range(0, len(batch), fixed)]
+            rows = [
+                self._session.run(None, {self._input.name: batch[i : i + fixed]}) for i in range(0, len(batch), fixed)
+            ]
             return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
         return [np.asarray(output) for output in self._session.run(None, {self._input.name: batch})]
 
@@ -122,7 +130,7 @@ class OnnxRuntimeNetwork:
 class PaddleNetwork:
     """Paddle's own inference engine (extra `paddle`). Never import it in a process that uses torch on a GPU."""
 
-    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(self, path: Path, runtime: RuntimeConfig) -> None:
         try:
             from paddle import inference
         except ImportError:
