@@ -1,0 +1,1 @@
+"""What the main job stands on: overlapping workers and the run folder."""

@@ -41,7 +41,11 @@ def device(runtime: RuntimeConfig) -> str:
 
 def threads(runtime: RuntimeConfig) -> int:
     """CPU threads for networks: the configured number, or every core this process may use."""
-    return runtime.threads or len(os.sched_getaffinity(0))
+    if runtime.threads:
+        return runtime.threads
+    if hasattr(os, "sched_getaffinity"):  # Linux: containers and taskset may leave fewer than the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def open_network(

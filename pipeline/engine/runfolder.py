@@ -1,0 +1,106 @@
+"""The timestamped folder of a run: the names of its files, and what is done in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError, OutputError
+from pipeline.files import PARTIAL, read_json, write_json, writing
+
+STAMP = "%Y_%m_%d_%H_%M_%S"
+
+
+class RunFolder:
+    """Names and writers of one run's files. See DESIGN, section 4, for the layout."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, output: Path, now: datetime) -> RunFolder:
+        """A new folder named after `now`, `_2`, `_3`, … appended where two runs start in the same second."""
+        stamp = now.strftime(STAMP)
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
+            for attempt in range(1, 1000):
+                path = output / (stamp if attempt == 1 else f"{stamp}_{attempt}")
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    continue
+                return cls(path)
+        raise OutputError(f"{output}: a thousand runs in one second. Remove some.")
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """An existing run, for --resume. What a killed run left half-written is removed."""
+        if not (path / "run.json").is_file():
+            raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of an earlier run.")
+        for leftover in path.rglob(f"{PARTIAL}*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+        return cls(path)
+
+    @property
+    def record(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "run.log"
+
+    def tracks(self, video: str) -> Path:
+        return self.path / "tracks" / f"{video}.txt"
+
+    def silhouettes(self, video: str, track_id: int) -> Path:
+        """Folder of one track's masks, as OpenGait's pretreatment reads it: id/type/view."""
+        return self.path / "silhouettes" / video / f"{track_id:03d}" / "undefined"
+
+    def silhouette(self, video: str, track_id: int, frame_index: int) -> Path:
+        return self.silhouettes(video, track_id) / f"{track_id:03d}-{frame_index:06d}.png"
+
+    def sequence(self, video: str, track_id: int) -> Path:
+        return self.path / "sequences" / video / f"{track_id:03d}.npz"
+
+    def features(self, video: str, track_id: int) -> Path:
+        return self.path / "features" / video / f"{track_id:03d}.npz"
+
+    def gallery_video(self, gallery: str) -> Path:
+        return self.path / "videos" / f"{gallery}.mp4"
+
+    def probe_video(self, gallery: str, probe: str) -> Path:
+        return self.path / "videos" / f"G-{gallery}_P-{probe}.mp4"
+
+    def mark_done(self, stage: str, video: str, key: str, **facts: Any) -> None:
+        """Note, after all files of a stage are whole, what they were made from (`key`) and what is known of them."""
+        write_json(self._mark(stage, video), {"key": key, **facts})
+
+    def done(self, stage: str, video: str, key: str) -> dict[str, Any] | None:
+        """The facts noted when the stage ended, or None when it has not ended or was made from something else."""
+        mark = self._mark(stage, video)
+        if not mark.is_file():
+            return None
+        facts = read_json(mark)
+        return facts if facts.get("key") == key else None
+
+    def clear(self, stage: str, video: str, *paths: Path) -> None:
+        """Forget a stage's result before it is made anew."""
+        self._mark(stage, video).unlink(missing_ok=True)
+        for path in paths:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _mark(self, stage: str, video: str) -> Path:
+        return self.path / ".done" / f"{stage}-{video}.json"
+
+
+def key_of(*parts: Any) -> str:
+    """A digest of everything that a result depends on (plain values only)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

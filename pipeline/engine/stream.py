@@ -1,0 +1,76 @@
+"""Stages that overlap: each runs in a thread of its own, a bounded number of items ahead, in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_POLL_S = 0.1  # how often a waiting producer looks whether it is still wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: BaseException
+
+
+class _End:
+    pass
+
+
+def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Iterator[T]:
+    """Yield `items` unchanged and in order while a thread produces them, at most `depth` ahead.
+
+    An error in the producer is raised here, as itself. When the consumer stops early (error, Ctrl-C, `close()`), the
+    producer is told, `items` is closed if it is a generator, and the thread has ended before this returns.
+    """
+    ready: queue.Queue[T | _Failure | type[_End]] = queue.Queue(maxsize=max(1, depth))
+    unwanted = threading.Event()
+
+    def put(item: T | _Failure | type[_End]) -> bool:
+        while not unwanted.is_set():
+            try:
+                ready.put(item, timeout=_POLL_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def produce() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not put(item):
+                    break
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+            put(_End)
+        except BaseException as error:  # whatever it is, the consumer is the one to raise it
+            put(_Failure(error))
+
+    producer = threading.Thread(target=produce, name=f"gait-{name}", daemon=True)
+    producer.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, _Failure):
+                raise item.error
+            if item is _End:
+                return
+            yield item  # type: ignore[misc]  # the two other members of the union are handled above
+    finally:
+        unwanted.set()
+        producer.join()
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` consecutive items; the last one may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,74 @@
+"""Writing so that no half-written file ever bears a final name, and refusals worded for people."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pipeline.errors import InputError, OutputError
+
+PARTIAL = ".partial-"  # prefix of every file that is still being written
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into one line: which file, why, what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = {
+            errno.ENOSPC: "Free some space, or choose another disk with --output.",
+            errno.EDQUOT: "Your disk quota is used up; free some space, or choose another disk with --output.",
+            errno.EACCES: "Choose a folder that you may write to with --output.",
+            errno.EPERM: "Choose a folder that you may write to with --output.",
+            errno.EROFS: "The disk is read-only; choose another with --output.",
+            errno.ENOTDIR: "A file stands where a folder should be; choose another folder with --output.",
+            errno.EEXIST: "A file stands where a folder should be; choose another folder with --output.",
+        }.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}") from error
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under `path` only when the block has ended without an error."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{PARTIAL}{os.getpid()}-{threading.get_ident()}-{path.name}")
+        try:
+            with partial.open("xb") as stream:
+                yield stream
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file atomically."""
+    with atomic(path) as stream:
+        stream.write(content)
+
+
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """Write JSON atomically: readable, UTF-8, never NaN."""
+    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode("utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of ours. Raises InputError when it is damaged."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}). Start a new run.") from None
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: expected an object, found {type(tree).__name__}. Start a new run.")
+    return tree

@@ -1,0 +1,46 @@
+"""Silhouette sequences on disk: sequences/<video>/<track>.npz, plain arrays only."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import atomic
+from pipeline.types import SilhouetteSequence
+
+
+def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
+    """Write masks (T,H,W uint8), frame_indices (T), and the quality parts and rejections as name and value arrays."""
+    with atomic(path) as stream:
+        np.savez_compressed(
+            stream,
+            masks=sequence.masks,
+            frame_indices=sequence.frame_indices,
+            video=np.array(sequence.video),
+            track_id=np.array(sequence.track_id),
+            quality_names=np.array(list(sequence.quality), dtype=str),
+            quality_values=np.array(list(sequence.quality.values()), dtype=np.float64),
+            rejected_reasons=np.array(list(sequence.rejected), dtype=str),
+            rejected_frames=np.array(list(sequence.rejected.values()), dtype=np.int64),
+        )
+
+
+def read_sequence(path: Path) -> SilhouetteSequence:
+    """Read what `write_sequence` wrote. Raises InputError when the file is damaged or something else."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return SilhouetteSequence(
+                video=str(arrays["video"]),
+                track_id=int(arrays["track_id"]),
+                masks=arrays["masks"],
+                frame_indices=arrays["frame_indices"],
+                quality=dict(zip(arrays["quality_names"].tolist(), arrays["quality_values"].tolist(), strict=True)),
+                rejected=dict(
+                    zip(arrays["rejected_reasons"].tolist(), arrays["rejected_frames"].tolist(), strict=True)
+                ),
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
