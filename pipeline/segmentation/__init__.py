@@ -1,0 +1,38 @@
+"""Stage 2: cut everybody out of the frames. Segmenters are listed here by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backends import load_backend
+from pipeline.config import RuntimeConfig, SegmentationConfig
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.types import FloatArray
+
+
+class Segmenter(Protocol):
+    """Says of every pixel of a crop how likely it shows a person. crop_size: side of the square crops it wants."""
+
+    crop_size: int
+
+    def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Crops N×S×S×3 uint8 BGR, S = crop_size → N×S×S float32 in [0, 1]."""
+        ...
+
+
+SEGMENTERS: Mapping[str, str] = {
+    "pphumanseg": "pipeline.segmentation.pphumanseg:PPHumanSeg",
+}
+
+
+def open_segmenter(config: SegmentationConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Segmenter:
+    """Load the configured segmenter, once a run.
+
+    Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no segmenter.
+    """
+    segmenter: Segmenter = load_backend(SEGMENTERS, config.segmenter, "segmentation.segmenter")(runtime, checkpoint)
+    return segmenter

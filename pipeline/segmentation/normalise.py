@@ -1,0 +1,62 @@
+"""Align a mask to a fixed height: OpenGait's pretreatment, and the cut to the width that the encoders take.
+
+Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatment.py, BaseSilCuttingTransform).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import SILHOUETTE_HEIGHT
+
+REFERENCE_MINIMUM_SUM = 10_000
+"""The reference drops masks whose pixels (0–255) sum to no more than this: 39 white pixels, whatever the size."""
+
+CUT_OF_64 = 10
+"""Columns cut on each side for every 64 of width."""
+
+
+def normalise(
+    mask: NDArray[np.uint8], size: int = SILHOUETTE_HEIGHT, reference: bool = False
+) -> NDArray[np.uint8] | None:
+    """Scale the body of an H×W mask (0–255) to `size` rows and centre it: size×size, grey edges; None if it is empty.
+
+    The rows of the body are stretched to the full height, the width keeps its proportion, and the columns are centred
+    on the median of the mass, which arms and bags move less than they move the bounding box. reference: also drop what
+    OpenGait drops: faint masks (REFERENCE_MINIMUM_SUM) and those with half their mass in the first column.
+    """
+    if mask.ndim != 2 or mask.dtype != np.uint8:
+        raise ValueError(f"mask must be H×W uint8, got {mask.shape} {mask.dtype}")
+    if reference and int(mask.sum(dtype=np.int64)) <= REFERENCE_MINIMUM_SUM:
+        return None
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return None
+    body = mask[rows[0] : rows[-1] + 1]
+    width = int(size * body.shape[1] / body.shape[0])
+    if width == 0:  # a mask more than `size` times as tall as the picture is wide
+        return None
+    body = np.asarray(cv2.resize(body, (width, size), interpolation=cv2.INTER_CUBIC), np.uint8)
+    centre = _mass_median_column(body)
+    if centre is None or (reference and centre == 0):
+        return None
+    half = size // 2
+    padded = np.zeros((size, width + 2 * half), np.uint8)
+    padded[:, half : half + width] = body
+    return padded[:, centre : centre + 2 * half].copy()
+
+
+def cut_width(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut ten columns of every 64 on each side: …×64×64 → …×64×44, …×128×128 → …×128×88; narrower ones pass as is."""
+    width = masks.shape[-1]
+    cut = width // 64 * CUT_OF_64
+    return masks[..., cut : width - cut]
+
+
+def _mass_median_column(body: NDArray[np.uint8]) -> int | None:
+    """The first column up to which lies more than half of the mass."""
+    mass = body.sum(axis=0, dtype=np.int64).cumsum()
+    past_half = np.flatnonzero(mass > mass[-1] / 2)
+    return int(past_half[0]) if len(past_half) else None
