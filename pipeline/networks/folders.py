@@ -1,0 +1,41 @@
+"""The folders that checkpoints are looked for in, and the one that downloads go to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pipeline.errors import CheckpointError
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of this program; it need not exist."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "gait"
+
+
+def search_folders(explicit: Path | None = None) -> list[Path]:
+    """Where checkpoints are looked for: `explicit` (--checkpoints), GAIT_CHECKPOINTS, ./checkpoints, the cache folder.
+
+    Raises CheckpointError when a folder that was asked for does not exist.
+    """
+    named = os.environ.get("GAIT_CHECKPOINTS")
+    asked = [(explicit, "--checkpoints")] if explicit else []
+    asked += [(Path(named), "GAIT_CHECKPOINTS")] if named else []
+    for folder, origin in asked:
+        if not folder.expanduser().is_dir():
+            raise CheckpointError(f"{origin} {folder}: no such folder. Create it, or leave {origin} out.")
+    folders = [folder.expanduser() for folder, _ in asked] + [Path("checkpoints"), cache_folder() / "checkpoints"]
+    return list(dict.fromkeys(folder for folder in folders))
+
+
+def download_folder() -> Path:
+    """Where downloads go: ./checkpoints where there is one, else the user's cache folder."""
+    local = Path("checkpoints")
+    return local if local.is_dir() else cache_folder() / "checkpoints"
