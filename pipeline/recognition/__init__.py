@@ -1,0 +1,26 @@
+"""Stage 3: a walk becomes an embedding."""
+
+from __future__ import annotations
+
+from pipeline.backends import load_backend
+from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.recognition.encoder import Encoder
+
+__all__ = ["ENCODERS", "Encoder", "open_encoder"]
+
+ENCODERS = {
+    "gaitbase": "pipeline.recognition.models.gaitbase:GaitBaseEncoder",
+    "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
+}
+
+
+def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
+    """The encoder that `config.encoder` names, with its weights loaded.
+
+    Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
+    missing, unreadable or made for another network.
+    """
+    backend = load_backend(ENCODERS, config.encoder, "recognition.encoder")
+    encoder: Encoder = backend(config, runtime, checkpoint)
+    return encoder

@@ -1,0 +1,59 @@
+"""Features on disk, one .npz a track: parts (C×P), model, checkpoint_sha256, frames_used, video, track_id, quality."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import atomic
+from pipeline.types import Embedding
+
+# What NumPy and zipfile raise on damaged, encrypted or oversized archives and on pickles.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, RuntimeError)
+
+
+def write_features(path: Path, embedding: Embedding) -> None:
+    """Write one embedding atomically. Raises OutputError when the file cannot be written."""
+    names = sorted(embedding.quality)
+    with atomic(path) as stream:
+        np.savez(
+            stream,
+            parts=embedding.parts.astype(np.float32, copy=False),
+            model=embedding.model,
+            checkpoint_sha256=embedding.checkpoint_sha256,
+            frames_used=embedding.frames_used,
+            video=embedding.video,
+            track_id=embedding.track_id,
+            quality_names=np.array(names, dtype=np.str_),
+            quality_values=np.array([embedding.quality[name] for name in names], dtype=np.float64),
+        )
+
+
+def read_features(path: Path) -> Embedding:
+    """Read what `write_features` wrote; nothing in the file is ever unpickled.
+
+    Raises InputError for a file that is missing, damaged or no features file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            quality: dict[str, float] = {}
+            if "quality_names" in file:
+                quality = dict(
+                    zip(file["quality_names"].tolist(), file["quality_values"].astype(float).tolist(), strict=True)
+                )
+            return Embedding(
+                video=str(file["video"].item()),
+                track_id=int(file["track_id"].item()),
+                parts=file["parts"].astype(np.float32, copy=False),
+                model=str(file["model"].item()),
+                checkpoint_sha256=str(file["checkpoint_sha256"].item()),
+                frames_used=int(file["frames_used"].item()),
+                quality=quality,
+            )
+    except (*_DAMAGE, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: not a readable features file ({reason}). Compute the features again.") from None

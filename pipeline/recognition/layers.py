@@ -1,0 +1,143 @@
+"""The building blocks that silhouette gait models share, named as in the field and shaped as in OpenGait's checkpoints.
+
+Shapes: n sequences, s frames in all, c channels, h × w pixels of a feature map, p horizontal parts. Attribute names
+(`fc_bin`, `bn1d`, `forward_block`, `downsample`) are those of OpenGait's state dicts, so that its weights load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BasicConv2d(nn.Module):
+    """A convolution without bias: the stem of a silhouette backbone."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.conv(x))
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions around a shortcut (He et al., CVPR 2016)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.bn1: nn.Module = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2: nn.Module = nn.BatchNorm2d(channels)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or in_channels != channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+class ResNet9(nn.Module):
+    """The residual backbone of GaitBase: stem and four stages, [s, in_channels, h, w] → [s, channels[3], h/4, w/4].
+
+    The stem keeps the resolution, for silhouettes are small; `maxpool` halves it after the stem (3×3, stride 2).
+    """
+
+    def __init__(
+        self, channels: Sequence[int], layers: Sequence[int], strides: Sequence[int], maxpool: bool, in_channels: int
+    ) -> None:
+        super().__init__()
+        self.conv1 = BasicConv2d(in_channels, channels[0], 3, 1, 1)
+        self.bn1: nn.Module = nn.BatchNorm2d(channels[0])  # an Identity once it is folded into conv1
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if maxpool else nn.Identity()
+        inputs = (channels[0], *channels[:3])
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            _stage(*sizes) for sizes in zip(inputs, channels, layers, strides, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        return cast(Tensor, self.layer4(self.layer3(self.layer2(self.layer1(x)))))
+
+
+def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    first = BasicBlock(in_channels, channels, stride)
+    return nn.Sequential(first, *(BasicBlock(channels, channels, 1) for _ in range(blocks - 1)))
+
+
+class SetBlock(nn.Module):
+    """Applies a 2-D network to every frame of a set: [n, c, s, h, w] → [n, c', s, h', w']."""
+
+    def __init__(self, forward_block: nn.Module) -> None:
+        super().__init__()
+        self.forward_block = forward_block
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, s, h, w = x.shape
+        maps = self.forward_block(x.transpose(1, 2).reshape(n * s, c, h, w))
+        return cast(Tensor, maps.reshape(n, s, *maps.shape[1:]).transpose(1, 2))
+
+
+def temporal_max(maps: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+    """Set pooling over time (GaitSet, Chao et al., AAAI 2019): [n, c, s, …] → [n, c, …].
+
+    With `lengths`, n must be 1 and the s frames are several sequences one after another: [1, c, s, …] → [len, c, …].
+    """
+    if lengths is None:
+        return maps.amax(dim=2)
+    if maps.shape[0] != 1 or sum(lengths) != maps.shape[2]:
+        raise ValueError(f"lengths {list(lengths)} do not divide maps {tuple(maps.shape)} along time")
+    return torch.cat([part.amax(dim=2) for part in torch.split(maps, list(lengths), dim=2)])
+
+
+class HorizontalPooling(nn.Module):
+    """Horizontal pyramid pooling (Fu et al., AAAI 2019): mean + max of each strip, [n, c, h, w] → [n, c, p].
+
+    bins: strips at each level of the pyramid; p is their sum. h × w must be divisible by each.
+    """
+
+    def __init__(self, bins: Sequence[int] = (16,)) -> None:
+        super().__init__()
+        self.bins = tuple(bins)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c = x.shape[:2]
+        levels = [x.reshape(n, c, strips, -1) for strips in self.bins]
+        return torch.cat([strips.mean(-1) + strips.amax(-1) for strips in levels], dim=-1)
+
+
+class SeparateFCs(nn.Module):
+    """One linear map a part, none shared: [n, c, p] → [n, c', p]."""
+
+    def __init__(self, parts: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, out_channels)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("ncp,pcd->ndp", x, self.fc_bin)
+
+
+class SeparateBNNecks(nn.Module):
+    """The training head (BNNeck, Luo et al., CVPRW 2019): normalised features and cosine logits of every part.
+
+    [n, c, p] → features [n, c, p] (batch-normalised, unit length over c) and logits [n, classes, p].
+    """
+
+    def __init__(self, parts: int, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.bn1d = nn.BatchNorm1d(in_channels * parts)
+        self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, classes)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)
+        logits = torch.einsum("ncp,pck->nkp", features, F.normalize(self.fc_bin, dim=1))
+        return features, logits
