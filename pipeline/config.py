@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -150,20 +151,22 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in configs_dir().glob("*.yaml"))
 
 
-def load_config(profile: str = DEFAULT_PROFILE, overrides: Sequence[str] = ()) -> Config:
-    """Read a profile (shipped name or YAML file) and apply `a.b=c` overrides.
+def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: Sequence[str] = ()) -> Config:
+    """Read a profile (shipped name, YAML file, or the tree that run.json keeps) and apply `a.b=c` overrides.
 
     Raises ConfigError for an unknown profile, an unknown key (with the nearest name) or a value out of range.
     """
-    path = _profile_path(profile)
-    tree = _read_yaml(path)
+    if isinstance(profile, str):
+        path = _profile_path(profile)
+        origin, tree = path.name, {"profile": path.stem, **_read_yaml(path)}
+    else:
+        origin, tree = "run.json", copy.deepcopy(dict(profile))
     for override in overrides:
         _apply(tree, override)
-    tree.setdefault("profile", path.stem)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{path.name}: {_explain(error)}") from None
+        raise ConfigError(f"{origin}: {_explain(error)}") from None
 
 
 def _profile_path(profile: str) -> Path:

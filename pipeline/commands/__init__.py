@@ -1,0 +1,1 @@
+"""What the command line does beyond parsing: one file a command."""

@@ -1,0 +1,74 @@
+"""`gait run`: settle the settings and the videos, show progress, call the main job."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.engine.job import Job, Video, plan
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import ConfigError
+from pipeline.files import read_json
+from pipeline.views.progress import Bars, Lines, on_a_terminal
+
+
+def run_command(
+    gallery: str | None,
+    probes: Sequence[str],
+    profile: str | None,
+    overrides: Sequence[str],
+    resume: Path | None,
+    checkpoints: Path | None,
+) -> None:
+    """Run a new job, or go on with an earlier one under its own videos and settings (`overrides` still apply)."""
+    if resume is None:
+        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        job = plan(gallery, probes)
+    else:
+        if gallery or probes:
+            raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
+        record = read_json(RunFolder.reopen(resume).record)
+        config = load_config(profile, overrides) if profile else load_config(record["config"], overrides)
+        job = _recorded_job(record)
+    show_run(job, config, checkpoints, resume)
+
+
+def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | None = None) -> Path:
+    """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is."""
+    from pipeline.run import run  # imports every stage: not before the settings are known to be right
+
+    logger.remove()
+    if on_a_terminal():
+        with Bars() as bars:
+            logger.add(
+                lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
+            )
+            folder = run(job, config, checkpoints, resume, bars)
+    else:
+        logger.add(sys.stderr, level="INFO", format="{message}")
+        folder = run(job, config, checkpoints, resume, Lines())
+    print_answers(folder)
+    return folder
+
+
+def print_answers(folder: Path) -> None:
+    """One line a probe track, then the folder, on standard output."""
+    results = read_json(RunFolder(folder).results)
+    for probe, tracks in results["probes"].items():
+        for track, row in tracks.items():
+            confidence = "" if row["confidence"] is None else f" {row['confidence']:.0%}"
+            print(f"{probe} {track}: {row['identity'] or row['status']}{confidence} ({row['reason']})")
+    print(folder)
+
+
+def _recorded_job(record: dict[str, Any]) -> Job:
+    inputs = record["inputs"]
+    return Job(
+        Video(inputs["gallery"]["name"], inputs["gallery"]["path"]),
+        tuple(Video(probe["name"], probe["path"]) for probe in inputs["probes"]),
+    )

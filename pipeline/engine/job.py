@@ -1,0 +1,91 @@
+"""Which videos a run is about: the gallery and the probes, with a unique name each."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError, InputError
+
+INPUTS = Path("inputs")
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A source under the name that all its files and identities bear in the run."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One gallery and any number of probes. A probe that is the gallery's own file is the same Video."""
+
+    gallery: Video
+    probes: tuple[Video, ...]
+
+    @property
+    def videos(self) -> tuple[Video, ...]:
+        """Every video once, the gallery first."""
+        return tuple(dict.fromkeys((self.gallery, *self.probes)))
+
+
+def plan(gallery: str | None, probes: Sequence[str]) -> Job:
+    """Name the videos after their files; without arguments take inputs/gallery.* and every inputs/probe*.*.
+
+    A probe may be a pattern such as 'inputs/*.mp4' (the gallery is then left out of what it matches).
+    Raises InputError when something is missing, ConfigError when only one half was given.
+    """
+    if gallery is None and not probes:
+        gallery, probes = _from_inputs()
+    if gallery is None:
+        raise ConfigError("--probe was given without --gallery. Give both, or neither to use inputs/gallery.* and inputs/probe*.*.")
+    if not probes:
+        raise ConfigError(f"--gallery {gallery} was given without --probe. Give at least one probe video.")
+    names: dict[str, str] = {}
+    first = Video(_name(gallery, names), gallery)
+    return Job(first, tuple(dict.fromkeys(Video(_name(p, names), p) for p in _expand(probes, gallery))))
+
+
+def _expand(probes: Sequence[str], gallery: str) -> list[str]:
+    found: list[str] = []
+    for probe in probes:
+        if not glob.has_magic(probe) or Path(probe).exists() or "://" in probe:
+            found.append(probe)
+            continue
+        matches = [m for m in sorted(glob.glob(probe)) if _identity(m) != _identity(gallery)]  # noqa: PTH207 - user's pattern
+        if not matches:
+            raise InputError(f"--probe {probe}: matches no file. Check the folder and the pattern.")
+        found += matches
+    return found
+
+
+def _from_inputs() -> tuple[str, list[str]]:
+    files = sorted(p for p in INPUTS.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES) if INPUTS.is_dir() else []
+    galleries = [p for p in files if p.stem.lower() == "gallery"]
+    probes = [p for p in files if p.stem.lower().startswith("probe")]
+    if not galleries or not probes:
+        missing = "gallery.mp4" if not galleries else "probe1.mp4"
+        raise InputError(f"inputs/{missing}: not found. Put it there, or give --gallery and --probe.")
+    if len(galleries) > 1:
+        raise InputError(f"inputs/: {galleries[0].name} and {galleries[1].name} are both galleries. Keep one.")
+    return str(galleries[0]), [str(p) for p in probes]
+
+
+def _name(source: str, taken: dict[str, str]) -> str:
+    """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
+    stem = source.rstrip("/").rpartition("/")[2] if "://" in source else Path(source).stem or Path(source).name
+    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in stem).strip(". ")[:80] or "video"
+    name, attempt = safe, 1
+    while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
+        attempt += 1
+        name = f"{safe}-{attempt}"
+    return name
+
+
+def _identity(source: str) -> str:
+    return source if "://" in source or source.isdigit() else str(Path(source).resolve())
