@@ -1,0 +1,47 @@
+"""Stage 1: where is everybody in each frame, and who is who from frame to frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.backends import load_backend
+from pipeline.types import Detections, Frame, TrackedBoxes
+
+if TYPE_CHECKING:
+    from pipeline.config import RuntimeConfig, TrackingConfig
+    from pipeline.networks.checkpoints import Checkpoint
+
+
+class Detector(Protocol):
+    """Finds people. Made from (TrackingConfig, RuntimeConfig, Checkpoint | None); used for one video after the other."""
+
+    @property
+    def batch(self) -> int:
+        """Frames that are best given at once."""
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """The people of each frame. Frames come in order; an index that does not rise starts another video."""
+
+
+class Tracker(Protocol):
+    """Follows people through one video. Made from (TrackingConfig, frames per second)."""
+
+    def update(self, detections: Detections) -> TrackedBoxes:
+        """The people of the next frame with their ids, 1-based. Called for every frame, also where nobody is seen."""
+
+
+DETECTORS = {"yolox": "pipeline.tracking.yolox:YoloxDetector"}
+TRACKERS = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
+
+
+def open_detector(config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Detector:
+    """The configured detector. Raises ConfigError for an unknown name, CheckpointError for unusable weights."""
+    detector: Detector = load_backend(DETECTORS, config.detector, "tracking.detector")(config, runtime, checkpoint)
+    return detector
+
+
+def open_tracker(config: TrackingConfig, fps: float) -> Tracker:
+    """A new tracker, for one video of `fps` frames per second. Raises ConfigError for an unknown name."""
+    tracker: Tracker = load_backend(TRACKERS, config.tracker, "tracking.tracker")(config, fps)
+    return tracker

@@ -1,9 +1,9 @@
 """ByteTrack: boxes of strong detections are matched first, then the weak ones, which are mostly occluded people.
 
-Source: Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box, ECCV 2022. Ids and boxes equal
-those of the authors' code (golden/bytetrack), but for what is ours on purpose: ids start at 1 in every tracker, the
-buffer is in seconds of the video's real frame rate, and frames without detections advance time (All-in-One-Gait's demo
-skips them; `empty_frames_advance: false` does so too).
+Source: Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box, ECCV 2022. Ids and boxes
+equal those of the authors' code (golden/bytetrack), but for what is ours on purpose: ids start at 1 in every tracker,
+the buffer is in seconds of the video's real frame rate, and frames without detections advance time (All-in-One-Gait's
+demo skips them; `empty_frames_advance: false` does so too).
 """
 
 from __future__ import annotations

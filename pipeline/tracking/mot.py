@@ -1,0 +1,82 @@
+"""Tracks as MOTChallenge text: frame (1-based), id, x, y, width, height, score, -1, -1, -1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import write_bytes
+from pipeline.types import Tracklet
+
+Row = tuple[int, int, float, float, float, float, float]  # frame, id, x, y, width, height, score
+
+
+def write_mot(path: Path, tracklets: Iterable[Tracklet]) -> None:
+    """Write the tracks sorted by frame, then id; the file appears whole or not at all.
+
+    Boxes have two decimals, scores four. Raises OutputError when the file cannot be written.
+    """
+    rows: list[tuple[int, int, str]] = []
+    for track in tracklets:
+        sides = track.boxes[:, 2:] - track.boxes[:, :2]
+        for frame, (x, y, _, _), (width, height), score in zip(
+            track.frame_indices.tolist(), track.boxes.tolist(), sides.tolist(), track.scores.tolist(), strict=True
+        ):
+            box = f"{x:.2f},{y:.2f},{width:.2f},{height:.2f}"
+            rows.append((frame, track.track_id, f"{frame + 1},{track.track_id},{box},{score:.4f},-1,-1,-1\n"))
+    write_bytes(path, "".join(line for *_, line in sorted(rows)).encode())
+
+
+def read_mot(path: Path, video: str, fps: float) -> list[Tracklet]:
+    """Read the tracks of `video`, by id; frame_indices count from 0 again.
+
+    Raises InputError, with the line's number, for a line that is no track, and for a frame that has an id twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the tracks ({error}). Track the video again.") from None
+    tracks: dict[int, dict[int, Row]] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row = _parse(line, f"{path}, line {number}")
+        frame, track_id = row[:2]
+        if frame in tracks.setdefault(track_id, {}):
+            raise InputError(
+                f"{path}, line {number}: track {track_id} is in frame {frame} twice. Keep one of the lines."
+            )
+        tracks[track_id][frame] = row
+    return [_tracklet(video, track_id, tracks[track_id], fps) for track_id in sorted(tracks)]
+
+
+def _parse(line: str, where: str) -> Row:
+    fields = line.split(",")
+    try:
+        frame, track_id = int(fields[0]), int(fields[1])
+        x, y, width, height, score = (float(field) for field in fields[2:7])
+    except (ValueError, IndexError):
+        raise InputError(
+            f"{where}: {line[:60]!r} is not `frame,id,x,y,width,height,score,…`. Correct it, or track the video again."
+        ) from None
+    if frame < 1 or track_id < 1:
+        raise InputError(f"{where}: frame {frame} and id {track_id} must be 1 or more. Correct it.")
+    if not np.isfinite([x, y, width, height, score]).all() or width <= 0 or height <= 0:
+        raise InputError(f"{where}: {line[:60]!r} is no box of finite numbers with an area. Correct it.")
+    return frame, track_id, x, y, width, height, score
+
+
+def _tracklet(video: str, track_id: int, rows: dict[int, Row], fps: float) -> Tracklet:
+    values = np.array([rows[frame] for frame in sorted(rows)])
+    corners = np.column_stack([values[:, 2:4], values[:, 2:4] + values[:, 4:6]])
+    return Tracklet(
+        video,
+        track_id,
+        values[:, 0].astype(np.int64) - 1,
+        corners.astype(np.float32),
+        values[:, 6].astype(np.float32),
+        fps,
+    )

@@ -1,0 +1,82 @@
+"""ByteTrack on hostile and special input; parity with the reference is in tests/golden."""
+
+import numpy as np
+import pytest
+
+from pipeline.config import ByteTrackConfig, TrackingConfig
+from pipeline.errors import ConfigError
+from pipeline.tracking import open_tracker
+from pipeline.types import Detections
+
+WALKER = (100.0, 100.0, 140.0, 220.0)
+
+
+def tracker(fps=25.0, **settings):
+    return open_tracker(TrackingConfig(bytetrack=ByteTrackConfig(**settings)), fps)
+
+
+def seen(index, *boxes, score=0.9):
+    return Detections(index, np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
+
+
+def shifted(box, right):
+    return (box[0] + right, box[1], box[2] + right, box[3])
+
+
+def test_ids_start_at_1_in_every_tracker():
+    for _ in range(2):
+        follow = tracker()
+        assert follow.update(seen(0, WALKER, shifted(WALKER, 200))).track_ids.tolist() == [1, 2]
+
+
+def test_nobody_in_any_frame_gives_no_tracks():
+    follow = tracker()
+    assert all(len(follow.update(Detections.empty(index))) == 0 for index in range(5))
+
+
+def test_boxes_that_are_not_finite_or_have_no_area_are_ignored():
+    follow = tracker()
+    bad = (np.nan, 0, 10, 10), (0, 0, np.inf, 10), (5, 5, 5, 50), (9, 9, 3, 30)
+    boxes = np.array([*bad, WALKER, WALKER], np.float32)
+    scores = np.array([0.9, 0.9, 0.9, 0.9, 0.9, np.nan], np.float32)
+    tracked = follow.update(Detections(0, boxes, scores))
+    np.testing.assert_allclose(tracked.boxes, [WALKER], rtol=1e-6)
+
+
+def test_weak_detection_keeps_a_track_alive_but_starts_none():
+    follow = tracker()
+    follow.update(seen(0, WALKER))
+    tracked = follow.update(seen(1, WALKER, shifted(WALKER, 300), score=0.3))
+    assert tracked.track_ids.tolist() == [1]
+    assert tracked.scores.tolist() == pytest.approx([0.3])
+
+
+def test_newcomer_is_confirmed_by_its_second_detection():
+    follow = tracker()
+    follow.update(seen(0, WALKER))
+    newcomer = shifted(WALKER, 300)
+    assert follow.update(seen(1, WALKER, newcomer)).track_ids.tolist() == [1]
+    assert follow.update(seen(2, WALKER, newcomer)).track_ids.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("fps", "same"), [(25.0, True), (5.0, False)], ids=["within", "after"])
+def test_buffer_is_seconds_of_the_real_frame_rate(fps, same):
+    follow = tracker(fps, buffer_seconds=1.0)
+    follow.update(seen(0, WALKER))
+    for index in range(1, 11):
+        follow.update(Detections.empty(index))
+    follow.update(seen(11, WALKER))
+    assert (follow.update(seen(12, WALKER)).track_ids.tolist() == [1]) == same
+
+
+def test_frames_without_detections_may_be_left_out_of_time():
+    follow = tracker(5.0, empty_frames_advance=False)
+    follow.update(seen(0, WALKER))
+    for index in range(1, 50):
+        assert len(follow.update(Detections.empty(index))) == 0
+    assert follow.update(seen(50, WALKER)).track_ids.tolist() == [1]
+
+
+def test_unknown_tracker_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="did you mean 'bytetrack'"):
+        open_tracker(TrackingConfig(tracker="bytetrak"), 25.0)
