@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """Finds people. Made from (TrackingConfig, RuntimeConfig, Checkpoint | None); used for one video after the other."""
+    """Finds people. Made from (TrackingConfig, RuntimeConfig, Checkpoint | None); used for one video after another."""
 
     @property
     def batch(self) -> int:
