@@ -1,0 +1,49 @@
+"""Which way up a picture is: the display matrix that phones write beside the frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+from pipeline.types import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Turn a coded picture upright: swap its axes if `transpose`, then mirror it as the other two say."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise from coded to upright, mirroring (if any) left aside."""
+        if self.transpose:
+            return 90 if self.flip_x else 270
+        return 180 if self.flip_y else 0
+
+    def apply(self, image: Image) -> Image:
+        """The upright picture, contiguous and free to be drawn on. image: H×W×3, may be a view with padded rows."""
+        if self.transpose:
+            image = cv2.transpose(image)
+        if self.flip_x or self.flip_y:
+            image = cv2.flip(image, -1 if self.flip_x and self.flip_y else int(self.flip_x))
+        return np.ascontiguousarray(image)
+
+
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """Read the display matrix of a frame (ISO/IEC 14496-12, 6.2.2: x' = ax + cy, y' = bx + dy; 16.16 fixed point).
+
+    Angles that are no multiple of 90° count as the nearest one.
+    """
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return Orientation()
+    a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(side), np.int32)[:5])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Orientation(transpose=True, flip_x=c < 0, flip_y=b < 0)
+    return Orientation(flip_x=a < 0, flip_y=d < 0)

@@ -1,0 +1,367 @@
+"""Where frames come from: a video file, a folder of images, a camera, a network stream."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from pipeline.errors import InputError
+from pipeline.types import Frame, Image
+from pipeline.video.orientation import orientation_of
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+MAX_SIDE, MAX_PIXELS = 16384, 8192 * 8192
+DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
+TIMEOUT_S = 10.0  # network streams: to open, and between two packets
+
+_CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
+_ADDRESS = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
+_TEXT_AS_VIDEO = "tty"  # FFmpeg can paint a text file as a terminal's screen
+_CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the like
+
+_Picture = tuple[float, Image]  # seconds, upright
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is read.
+
+    path: as given (a password in an address is masked); name: its name in the run; width, height: upright, pixels;
+    fps: average frames per second; time_base: seconds of one tick of its clock; frame_count: as the file claims,
+    None where it does not; rotation: degrees clockwise by which the coded picture is turned to be upright;
+    duration_s: None where nobody knows; codec: FFmpeg's name for it.
+    Pixels are taken to be square: an anamorphic picture keeps its coded size. Interlaced frames stay interlaced.
+    """
+
+    path: str
+    name: str
+    width: int
+    height: int
+    fps: float
+    time_base: Fraction
+    frame_count: int | None
+    rotation: int
+    duration_s: float | None
+    codec: str
+
+
+class VideoSource(ABC):
+    """Upright BGR frames in order, read once; a context manager.
+
+    info: known from the start, since opening decodes the first frame. frames_read, skipped (packets or images that
+    did not decode), truncated_after and warning are final when the iteration has ended.
+    """
+
+    info: VideoInfo
+
+    def __init__(self) -> None:
+        self.frames_read = 0
+        self.skipped = 0
+        self.truncated_after: int | None = None
+        self._rescaled = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for time_s, image in self._pictures():
+            self.frames_read += 1
+            yield Frame(self.frames_read - 1, time_s, image)
+
+    @property
+    def warning(self) -> str | None:
+        """One line on what is wrong with a video that could be read all the same, or None."""
+        remarks = []
+        if self.truncated_after is not None:
+            claim = f" of {self.info.frame_count}" if self.info.frame_count else ""
+            remarks.append(f"damaged after frame {self.truncated_after}{claim}; used what decodes")
+        elif self.skipped:
+            remarks.append(f"{self.skipped} damaged frames left out, {self.frames_read} used")
+        if self._rescaled:
+            remarks.append(f"{self._rescaled} frames of another size scaled to {self.info.width}×{self.info.height}")
+        return f"{Path(self.info.path).name}: {'; '.join(remarks)}" if remarks else None
+
+    @abstractmethod
+    def _pictures(self) -> Iterator[_Picture]: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file or device; may be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_video(
+    source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0
+) -> VideoSource:
+    """Open a video file, a folder of images (in natural order, at `fps`), a camera ("0", "/dev/video0") or an address.
+
+    name: in the run; default: the file's name without suffix. threads: of the decoder; 0: as many as cores.
+    Raises InputError: one line that says what is wrong, with which source, and what to do.
+    """
+    text = str(source)
+    if _ADDRESS.match(text):
+        shown = re.sub(r"//[^/@]*@", "//***@", text)
+        container = _open(text, shown, live=True, options={"rtsp_transport": "tcp"})
+        return _StreamSource(container, shown, name or "stream", threads, live=True)
+    camera = _CAMERA.fullmatch(text)
+    if text.startswith("/dev/") or (camera and not Path(text).exists()):
+        device = text if camera is None else camera.group(1)
+        container = _open_camera(device)
+        return _StreamSource(container, text, name or f"camera{Path(device).name}", threads, live=True)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _FolderSource(path, name or path.resolve().name, fps)
+    _want_readable(path)
+    # "file:" keeps a colon in the name from being read as a protocol; the list keeps a playlist from fetching.
+    container = _open(f"file:{path.resolve()}", text, live=False, options={"protocol_whitelist": "file"})
+    return _StreamSource(container, text, name or path.stem, threads, live=False)
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hexadecimal sha256 of a file. Raises InputError where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
+
+
+class _StreamSource(VideoSource):
+    """Whatever FFmpeg opens: files, cameras, network streams."""
+
+    def __init__(self, container: InputContainer, shown: str, name: str, threads: int, *, live: bool) -> None:
+        super().__init__()
+        self._container, self._live = container, live
+        self._packets, self._read_failed = 0, False
+        self._reformatter = VideoReformatter()
+        try:
+            self._stream = _pick_stream(container, shown)
+            self._stream.thread_type = "SLICE" if live else "AUTO"  # type: ignore[assignment]  # PyAV takes names too
+            self._stream.thread_count = threads
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise InputError(f"{shown}: not one frame can be decoded. The file is damaged; pass another copy.")
+            _check_size(self._first.width, self._first.height, shown)
+        except BaseException:
+            container.close()
+            raise
+        self._orientation = orientation_of(self._first)
+        self._coded_size = self._first.width, self._first.height
+        self._origin = self._clock_origin(self._first.pts)
+        self.info = self._describe(shown, name)
+
+    def _describe(self, shown: str, name: str) -> VideoInfo:
+        stream = self._stream
+        rate = next((r for r in (stream.average_rate, stream.guessed_rate) if r and 0.01 <= r <= 1000), None)
+        tick = stream.time_base or 1 / (rate or Fraction(25))
+        seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
+        width, height = reversed(self._coded_size) if self._orientation.transpose else self._coded_size
+        return VideoInfo(
+            path=shown,
+            name=name,
+            width=width,
+            height=height,
+            fps=float(rate) if rate else DEFAULT_FPS,
+            time_base=tick,
+            frame_count=None if self._live else self._claimed_frames(),
+            rotation=self._orientation.rotation,
+            duration_s=None if self._live or seconds <= 0 else seconds,
+            codec=stream.codec_context.name,
+        )
+
+    def _claimed_frames(self) -> int | None:
+        # The index of an mp4 leaves out what its edit list trims; the header's count does not.
+        indexed = len(self._stream.index_entries) if "mp4" in self._container.format.name else 0
+        return indexed or self._stream.frames or None
+
+    def _clock_origin(self, first_pts: int | None) -> int:
+        if first_pts is None:
+            return 0
+        anywhere = self._live or bool(int(self._container.format.flags) & _CLOCK_STARTS_ANYWHERE)
+        return first_pts if anywhere or first_pts < 0 else 0
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError):
+                self._read_failed = True
+                packet = None
+            if packet is None:
+                break
+            self._packets += packet.size > 0
+            if packet.is_corrupt and not self._live:
+                # The last one of a cut file: half its picture would be grey, and its error would cost
+                # the frames that the decoder's other threads hold.
+                self.skipped += 1
+                continue
+            yield from self._frames_of(packet)
+        if self._read_failed:  # otherwise the last packet was the empty one that flushes
+            yield from self._frames_of(None)
+
+    def _frames_of(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except (av.FFmpegError, OSError):
+            self.skipped += 1
+            return []
+
+    def _pictures(self) -> Iterator[_Picture]:
+        time_s, step = 0.0, 1 / self.info.fps
+        while frame := self._first or next(self._decoded, None):
+            first, self._first = self._first is not None, None
+            if frame.pts is None:  # raw streams carry no clock
+                time_s = 0.0 if first else time_s + step
+            else:
+                tick = self.info.time_base
+                time_s = (frame.pts - self._origin) * tick.numerator / tick.denominator
+            yield time_s, self._upright(frame)
+        claimed = self.info.frame_count
+        if self._read_failed or (claimed and self._packets < claimed):
+            self.truncated_after = self.frames_read
+
+    def _upright(self, frame: av.VideoFrame) -> Image:
+        if (frame.width, frame.height) != self._coded_size:
+            self._rescaled += 1
+        # One thread: the other cores are the decoder's.
+        bgr = self._reformatter.reformat(frame, *self._coded_size, format="bgr24", threads=1)
+        return self._orientation.apply(bgr.to_ndarray())
+
+    def close(self) -> None:
+        self._first = None
+        self._container.close()
+
+
+class _FolderSource(VideoSource):
+    """A folder of images, each a frame."""
+
+    def __init__(self, folder: Path, name: str, fps: float) -> None:
+        super().__init__()
+        try:
+            files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
+        if not files:
+            raise InputError(f"{folder}: a folder without images. Pass a video, or a folder of .png or .jpg frames.")
+        self._files = sorted(files, key=lambda path: _natural(path.name))
+        first = next((image for image in map(_read_image, self._files) if image is not None), None)
+        if first is None:
+            raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
+        height, width = first.shape[:2]
+        _check_size(width, height, str(folder))
+        tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
+        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, 0, count / fps, "images")
+
+    def _pictures(self) -> Iterator[_Picture]:
+        size = self.info.width, self.info.height
+        for position, path in enumerate(self._files):
+            image = _read_image(path)
+            if image is None:
+                self.skipped += 1
+                continue
+            if image.shape[1::-1] != size:
+                self._rescaled += 1
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+            yield position / self.info.fps, image
+
+    def close(self) -> None:
+        """Nothing is held open between two images."""
+
+
+def _open(location: str, shown: str, *, live: bool, options: dict[str, str], form: str | None = None) -> InputContainer:
+    try:
+        return av.open(location, "r", format=form, options=options, timeout=TIMEOUT_S if live else None)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if live:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            advice = "Check that it is on, reachable and not in use"
+            raise InputError(f"{shown}: cannot be opened ({reason}). {advice}.") from None
+        if isinstance(error, PermissionError):
+            raise InputError(f"{shown}: may not be read. Change its permissions.") from None
+        raise InputError(f"{shown}: {_why_not_a_video(location)}") from None
+
+
+def _why_not_a_video(location: str) -> str:
+    with Path(location.removeprefix("file:")).open("rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"moov"):
+        return "cut off before its index (moov) was written, so no frame can be found. Copy or record it again."
+    return "not a video that can be read. Pass a video file such as .mp4, .mov, .mkv or .avi."
+
+
+def _open_camera(device: str) -> InputContainer:
+    if sys.platform == "darwin":
+        return _open(device, f"camera {device}", live=True, options={"framerate": "30"}, form="avfoundation")
+    if sys.platform == "win32":
+        return _open(f"video={device}", f"camera {device}", live=True, options={}, form="dshow")
+    path = f"/dev/video{device}" if device.isdigit() else device
+    return _open(path, f"camera {path}", live=True, options={}, form="v4l2")
+
+
+def _pick_stream(container: InputContainer, shown: str) -> VideoStream:
+    """The default stream, or the largest; raises InputError where there is none to decode."""
+    if container.format.name == _TEXT_AS_VIDEO:
+        raise InputError(f"{shown}: this is text, not a video. Pass a video.")
+    # The cover picture of a music file is a video stream too.
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        kind = "file is audio only" if container.streams.audio else "nothing in it to see"
+        raise InputError(f"{shown}: no video stream ({kind}). Pass a video.")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise InputError(f"{shown}: no decoder for its video codec. Convert it to H.264 mp4.")
+    best = max(decodable, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
+    _check_size(best.width, best.height, shown)
+    # Holds where the true size comes to light only in the picture data.
+    best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return best
+
+
+def _check_size(width: int, height: int, shown: str) -> None:
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(f"{shown}: pictures of {width}×{height} pixels are too large. Scale it down to 8192×8192.")
+
+
+def _want_readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Check the path.")
+    if not path.is_file():
+        raise InputError(f"{path}: not a regular file. Pass a video file.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
+
+
+def _read_image(path: Path) -> Image | None:
+    try:
+        data = np.fromfile(path, np.uint8)  # reads names that OpenCV cannot
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except (OSError, cv2.error):
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts frame_2 before frame_10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]
