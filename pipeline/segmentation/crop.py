@@ -37,7 +37,7 @@ class Crop:
 
     def picture(self) -> FloatArray:
         """The part of the crop that shows the frame (the rest is white): x1, y1, x2, y2 in crop pixels, float32."""
-        return self.to_crop(np.array([self.source], np.float32))[0]
+        return np.asarray(self.to_crop(np.array([self.source], np.float32))[0], np.float32)
 
     def to_frame(self, mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         """An S×S mask scaled back to the pixels of `source`, with the x, y of its top left corner in the frame."""
@@ -51,8 +51,8 @@ class Crop:
 def cut_person(image: Image, box: FloatArray, size: int, margin: float = 0.1) -> Crop | None:
     """Cut the box (x1, y1, x2, y2, pixels) with `margin` of its sides around it; None where it shows no pixel.
 
-    As the reference: the box, and the box with its margin, are rounded to whole pixels towards zero and clamped; the rectangle is pasted
-    in the middle of a white square as long as its longer side, which is scaled bilinearly to size×size.
+    As the reference: the box, and the box with its margin, are rounded to whole pixels towards zero and clamped; the
+    rectangle is pasted in the middle of a white square as long as its longer side, scaled bilinearly to size×size.
     """
     rectangle = _source(box, image.shape[0], image.shape[1], margin)
     if rectangle is None:

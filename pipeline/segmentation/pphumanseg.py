@@ -100,7 +100,7 @@ class PPHumanSeg:
         side = self.crop_size
         if people.shape[1:] != (side, side):
             people = np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in people])
-        return people
+        return np.asarray(people, np.float32)
 
     def _inspect(self) -> Output:
         """Show the network a white crop and noise: is it a segmenter, and which of the exports is it?"""
@@ -121,7 +121,9 @@ class PPHumanSeg:
             seen.append(self._pick(outputs, 1))
         maps = np.concatenate(seen).astype(np.float64)
         if not np.isfinite(maps).all():
-            raise CheckpointError(f"{self._source}: the network answers with values that are no numbers. Fetch it again.")
+            raise CheckpointError(
+                f"{self._source}: the network answers with values that are no numbers. Fetch it again."
+            )
         if maps.shape[1] == 1:
             return "labels"
         if maps.min() >= 0 and np.abs(maps.sum(axis=1) - 1).max() < 1e-3:

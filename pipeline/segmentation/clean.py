@@ -1,0 +1,107 @@
+"""Reduce a mask to the one person of its box: no neighbours, no box edges, no specks, no pinholes.
+
+The network marks every person, and often the edge of the picture or a thin thing beside the body as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import FloatArray
+
+# All lengths are shares of the box's height, so that a mask is treated alike at every scale and crop size.
+TOLERANCE = 0.05  # a body may stick out of its box by this much
+THIN = 0.035  # lines thinner than this (posts, kerbs, drawn boxes) come off; a forearm is about 0.05
+REACH = 0.03  # thin ends of the body (hands, feet) grow back by this much
+PIECE = 0.04  # parts apart from the body (a head above a scarf) are kept from this share of its area on
+HOLE = 0.004  # holes up to this share of the box's area are filled; the gap between the legs is larger
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """mask: S×S uint8, 0 or 255. dropped: share of the marked pixels that were taken away.
+
+    contact: length of the border with pixels given to somebody else, as a share of the box's height.
+    """
+
+    mask: NDArray[np.uint8]
+    dropped: float
+    contact: float
+
+
+def clean(marked: NDArray[np.uint8], own: FloatArray, others: FloatArray) -> Cleaned:
+    """Keep of the pixels marked as people (S×S, 0 or not) those of the person in the box `own`.
+
+    own: x1, y1, x2, y2 and others: N×4 of everybody else in the frame, all in crop pixels.
+    """
+    marked = (marked > 0).astype(np.uint8)
+    height = max(float(own[3] - own[1]), 1.0)
+    theirs = _claimed_by_others(marked.shape, own, others)
+    mine = marked & _window(marked.shape, own, TOLERANCE * height) & (1 - theirs)
+    body = _fill_pinholes(_body(mine, own, height), HOLE * height * max(float(own[2] - own[0]), 1.0))
+    contact = float(np.count_nonzero(cv2.dilate(marked & theirs, np.ones((3, 3), np.uint8)) & body)) / height
+    total = np.count_nonzero(marked)
+    dropped = 1 - np.count_nonzero(body & marked) / total if total else 0.0
+    return Cleaned(body * np.uint8(255), float(dropped), contact)
+
+
+def _window(shape: tuple[int, ...], box: FloatArray, tolerance: float) -> NDArray[np.uint8]:
+    inside = np.zeros(shape, np.uint8)
+    x1, y1 = (max(int(value - tolerance), 0) for value in box[:2])
+    x2, y2 = (max(int(np.ceil(value + tolerance)), 0) for value in box[2:])
+    inside[y1:y2, x1:x2] = 1
+    return inside
+
+
+def _claimed_by_others(shape: tuple[int, ...], own: FloatArray, others: FloatArray) -> NDArray[np.uint8]:
+    """Pixels in somebody else's box and nearer to their upright axis than to ours, in half widths of each box."""
+    claimed = np.zeros(shape, np.uint8)
+    columns = np.arange(shape[1], dtype=np.float32) + 0.5
+    ours = _distance_to_axis(columns, own)
+    for other in others:  # a handful of people
+        x1, y1, x2, y2 = (int(value) for value in np.clip(other, 0, max(shape)))
+        if x2 > x1 and y2 > y1:
+            nearer = _distance_to_axis(columns, other)[x1:x2] < ours[x1:x2]
+            claimed[y1:y2, x1:x2] |= nearer.astype(np.uint8)
+    return claimed
+
+
+def _distance_to_axis(columns: FloatArray, box: FloatArray) -> FloatArray:
+    half = max(float(box[2] - box[0]) / 2, 0.5)
+    return np.asarray(np.abs(columns - float(box[0] + box[2]) / 2) / half, np.float32)
+
+
+def _body(mine: NDArray[np.uint8], own: FloatArray, height: float) -> NDArray[np.uint8]:
+    """The largest part near the box's axis, with the pieces that belong to it and without thin appendages."""
+    core = np.asarray(cv2.morphologyEx(mine, cv2.MORPH_OPEN, _disc(THIN * height)), np.uint8)
+    count, labels, stats, centroids = cv2.connectedComponentsWithStats(core, connectivity=4)
+    if count < 2:
+        return np.zeros_like(mine)
+    area = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
+    off_axis = np.abs(centroids[1:, 0] - (own[0] + own[2]) / 2) / max(float(own[2] - own[0]) / 2, 0.5)
+    main = int(np.argmax(area * np.clip(1.2 - off_axis, 0.05, 1)))
+    left = stats[1 + main, cv2.CC_STAT_LEFT]
+    right = left + stats[1 + main, cv2.CC_STAT_WIDTH]
+    across = (centroids[1:, 0] >= left) & (centroids[1:, 0] <= right)
+    belongs = across & (area >= PIECE * area[main])
+    belongs[main] = True
+    kept = np.concatenate([[False], belongs]).astype(np.uint8)[labels]
+    return np.asarray(cv2.dilate(kept, _disc(2 * REACH * height)), np.uint8) & mine
+
+
+def _fill_pinholes(body: NDArray[np.uint8], largest: float) -> NDArray[np.uint8]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    x, y, width, height = stats[:, :4].T
+    inside = (x > 0) & (y > 0) & (x + width < body.shape[1]) & (y + height < body.shape[0])
+    pinhole = inside & (stats[:, cv2.CC_STAT_AREA] <= largest)
+    pinhole[0] = False  # label 0 is the body itself
+    return body | pinhole.astype(np.uint8)[labels] if count > 1 else body
+
+
+def _disc(diameter: float) -> NDArray[np.uint8]:
+    side = max(round(diameter), 1) | 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -1,0 +1,181 @@
+"""From tracked frames to silhouette sequences: cut people out, finish their masks, gather them by track.
+
+The run cuts while the frame is at hand (cheap, keeps small copies), segments crops in batches of its own size, and
+finishes the masks: cleaned, judged and aligned.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import SegmentationConfig
+from pipeline.segmentation import quality as judge
+from pipeline.segmentation.clean import Cleaned, clean
+from pipeline.segmentation.crop import WHITE, Crop, cut_person
+from pipeline.segmentation.normalise import cut_width, normalise
+from pipeline.types import (
+    SILHOUETTE_HEIGHT,
+    SILHOUETTE_WIDTH,
+    FloatArray,
+    Frame,
+    Image,
+    SilhouetteSequence,
+    TrackedBoxes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCrop:
+    """One tracked person of one frame, cut out and waiting for the network.
+
+    image: S×S×3 uint8 BGR, what the network sees. crop: where it lies in the frame; None where the box shows nothing
+    (the image is white then). box: 4, neighbours: N×4 float32, the tracked boxes in frame pixels.
+    """
+
+    track_id: int
+    frame_index: int
+    image: Image
+    crop: Crop | None
+    box: FloatArray
+    neighbours: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Silhouette:
+    """One tracked person of one frame, segmented.
+
+    mask: S×S uint8, 0 or 255, as segmented (and cleaned). aligned: 64×44 uint8 with grey edges, or the mask itself
+    where `normalise` is off; None where it is not used, and then `reason` says why. quality: named parts (quality.py).
+    """
+
+    track_id: int
+    frame_index: int
+    mask: NDArray[np.uint8]
+    aligned: NDArray[np.uint8] | None
+    reason: str | None
+    quality: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if (self.aligned is None) != (self.reason is not None):
+            raise ValueError(f"reason {self.reason!r} contradicts a silhouette that is {self.aligned is not None}")
+
+
+def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, crop_size: int) -> list[PersonCrop]:
+    """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out."""
+    if frame.index % config.every:
+        return []
+    people = []
+    for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
+        crop = cut_person(frame.image, box, crop_size, config.margin)
+        image = crop.image if crop else np.full((crop_size, crop_size, 3), WHITE, np.uint8)
+        others = np.delete(tracked.boxes, place, axis=0)
+        near = others[_meets(others, crop.source)] if crop else others[:0]
+        people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near))
+    return people
+
+
+def finish(crops: Sequence[PersonCrop], probabilities: FloatArray, config: SegmentationConfig) -> list[Silhouette]:
+    """Turn the network's answer for the crops (N×S×S float32) into silhouettes, in the same order."""
+    if len(crops) != len(probabilities):
+        raise ValueError(f"crops ({len(crops)}) and probabilities {probabilities.shape} must have the same length")
+    return [_finish_one(crop, probability, config) for crop, probability in zip(crops, probabilities, strict=True)]
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is kept of a track while the video runs: the aligned masks and a few numbers a frame."""
+
+    masks: list[NDArray[np.uint8]] = field(default_factory=list)
+    frame_indices: list[int] = field(default_factory=list)
+    heights: list[float] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class SequenceBuilder:
+    """Gathers the silhouettes of one video by track. Feed it in the order of the frames."""
+
+    MEANS = ("confidence", "certainty", "coverage", "dropped", "occluded")
+    """Parts of the frames whose mean over the usable ones goes into the sequence, as mean_<part>."""
+
+    def __init__(self, video: str, config: SegmentationConfig) -> None:
+        self._video = video
+        self._config = config
+        self._tracks: dict[int, _Track] = {}
+
+    def add(self, silhouette: Silhouette) -> None:
+        """Count a silhouette, and keep its aligned mask if it is usable."""
+        track = self._tracks.setdefault(silhouette.track_id, _Track())
+        if silhouette.aligned is None:
+            track.rejected[str(silhouette.reason)] += 1
+            return
+        track.masks.append(silhouette.aligned)
+        track.frame_indices.append(silhouette.frame_index)
+        track.heights.append(silhouette.quality.get("height_px", 0.0))
+        for part in self.MEANS:
+            track.sums[part] = track.sums.get(part, 0.0) + silhouette.quality.get(part, 0.0)
+
+    def finish(self, track_ids: Iterable[int]) -> list[SilhouetteSequence]:
+        """The sequence of every track asked for, those without a usable silhouette included (T = 0).
+
+        Their quality: frames_tracked (those looked at, see `every`), frames_segmented (somebody was found),
+        frames_usable, usable_share, median_height_px and the MEANS.
+        """
+        return [self._sequence(track_id, self._tracks.get(track_id, _Track())) for track_id in track_ids]
+
+    def _sequence(self, track_id: int, track: _Track) -> SilhouetteSequence:
+        usable = len(track.masks)
+        tracked = usable + track.rejected.total()
+        nobody = track.rejected[judge.NOBODY] + track.rejected[judge.OUTSIDE]
+        quality = {
+            "frames_tracked": float(tracked),
+            "frames_segmented": float(tracked - nobody),
+            "frames_usable": float(usable),
+            "usable_share": usable / tracked if tracked else 0.0,
+            "median_height_px": float(np.median(track.heights)) if usable else 0.0,
+            **{f"mean_{part}": track.sums.get(part, 0.0) / usable if usable else 0.0 for part in self.MEANS},
+        }
+        empty = np.zeros((0, SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
+        return SilhouetteSequence(
+            self._video,
+            track_id,
+            np.stack(track.masks) if usable else empty,
+            np.array(track.frame_indices, np.int64),
+            quality,
+            dict(track.rejected.most_common()),
+        )
+
+
+def _finish_one(person: PersonCrop, probability: FloatArray, config: SegmentationConfig) -> Silhouette:
+    marked = np.where(probability >= np.float32(config.threshold), np.uint8(255), np.uint8(0))
+    if person.crop is None:
+        return Silhouette(person.track_id, person.frame_index, np.zeros_like(marked), None, judge.OUTSIDE, {})
+    if config.clean:
+        own, others = person.crop.to_crop(person.box[None])[0], person.crop.to_crop(person.neighbours)
+        cleaned = clean(marked, own, others)
+    else:
+        cleaned = Cleaned(marked, 0.0, 0.0)
+    parts = judge.measure(person.crop, person.box, person.neighbours, probability, cleaned)
+    reason = judge.verdict(parts, config.min_height) if config.reject else None
+    aligned = _align(cleaned.mask, config) if reason is None else None
+    if aligned is None and reason is None:
+        reason = judge.NOBODY
+    return Silhouette(person.track_id, person.frame_index, cleaned.mask, aligned, reason, parts)
+
+
+def _align(mask: NDArray[np.uint8], config: SegmentationConfig) -> NDArray[np.uint8] | None:
+    if not config.normalise:
+        return mask
+    square = normalise(mask)
+    return None if square is None else cut_width(square).copy()
+
+
+def _meets(boxes: FloatArray, rectangle: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    x1, y1, x2, y2 = rectangle
+    meets = (boxes[:, 0] < x2) & (boxes[:, 2] > x1) & (boxes[:, 1] < y2) & (boxes[:, 3] > y1)
+    return np.asarray(meets, np.bool_)
