@@ -1,0 +1,75 @@
+"""How far two walks are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError
+from pipeline.types import Embedding, FloatArray
+
+Metric = Literal["euclidean", "cosine", "frobenius"]
+
+BLOCK_VALUES = 1 << 24  # float64 values of one side held at once: 128 MB
+
+
+def distance_matrix(probes: Sequence[Embedding], gallery: Sequence[Embedding], metric: Metric) -> FloatArray:
+    """Distances of every probe to every gallery embedding, N×M float32, smaller is more alike.
+
+    euclidean: mean over parts of the L2 distance over the C values of a part; cosine: 1 − mean over parts of the
+    cosine (both OpenGait, evaluation/metric.py); frobenius: one L2 distance over all values (All-in-One-Gait).
+    Raises ConfigError when the embeddings are not all of one model, checkpoint and shape: they cannot be compared.
+    """
+    refuse_mixture([*probes, *gallery])
+    distances = np.zeros((len(probes), len(gallery)), np.float32)
+    if not probes or not gallery:
+        return distances
+    step = max(1, BLOCK_VALUES // probes[0].parts.size)
+    for row in range(0, len(probes), step):
+        some = _vectors(probes[row : row + step], metric)
+        for column in range(0, len(gallery), step):
+            others = _vectors(gallery[column : column + step], metric)
+            distances[row : row + step, column : column + step] = _between(some, others, metric)
+    return distances
+
+
+def refuse_mixture(embeddings: Sequence[Embedding]) -> None:
+    """Raise ConfigError, naming both sides, unless all embeddings come from one model and checkpoint."""
+    for other in embeddings[1:]:
+        first = embeddings[0]
+        if _origin(first) != _origin(other):
+            raise ConfigError(
+                f"{_described(first)} and {_described(other)} cannot be compared. "
+                f"Compute both with the same encoder and checkpoint."
+            )
+
+
+def _origin(embedding: Embedding) -> tuple[Any, ...]:
+    return embedding.model, embedding.checkpoint_sha256, embedding.parts.shape
+
+
+def _described(embedding: Embedding) -> str:
+    weights = f", checkpoint {embedding.checkpoint_sha256[:12]}" if embedding.checkpoint_sha256 else ""
+    c, p = embedding.parts.shape
+    return f"{embedding.video} track {embedding.track_id} ({embedding.model}{weights}, {c}×{p})"
+
+
+def _vectors(embeddings: Sequence[Embedding], metric: Metric) -> NDArray[np.float64]:
+    """Embeddings as P×N×C in float64, in which near-identical walks keep their small distances."""
+    stacked = np.stack([embedding.parts.T for embedding in embeddings], axis=1).astype(np.float64)
+    if metric == "frobenius":
+        return stacked.transpose(1, 0, 2).reshape(1, len(embeddings), -1)
+    if metric == "cosine":  # a part without any value (nobody there) is at right angles to everything
+        stacked /= np.maximum(np.linalg.norm(stacked, axis=2, keepdims=True), 1e-12)
+    return stacked
+
+
+def _between(probes: NDArray[np.float64], gallery: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
+    products = probes @ gallery.transpose(0, 2, 1)  # P×N×M
+    if metric == "cosine":
+        return np.asarray(np.clip(1 - products.mean(axis=0), 0, 2))
+    squares = (probes**2).sum(axis=2)[:, :, None] + (gallery**2).sum(axis=2)[:, None, :] - 2 * products
+    return np.asarray(np.minimum(np.sqrt(np.maximum(squares, 0)).mean(axis=0), np.finfo(np.float32).max))

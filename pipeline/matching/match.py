@@ -1,0 +1,148 @@
+"""Every probe track's answer: a name from the gallery or `unknown`, how sure, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import MatchingConfig
+from pipeline.matching.assign import UNKNOWN, assign, covisible
+from pipeline.matching.distance import distance_matrix
+from pipeline.matching.results import identity_of
+from pipeline.types import Candidate, Embedding, FloatArray, Match, Tracklet
+
+THRESHOLDS: Mapping[tuple[str, str], float] = {}
+
+
+def match_probes(
+    probes: Sequence[Embedding],
+    gallery: Sequence[Embedding],
+    tracklets: Sequence[Tracklet],
+    unusable: Mapping[tuple[str, int], str],
+    config: MatchingConfig,
+) -> list[Match]:
+    """Name every probe track.
+
+    tracklets: the probe side's, which tell who was seen together; unusable: (video, track) → why it has no embedding.
+    One answer for each tracklet, in their order, then for embeddings and unusable tracks that no tracklet belongs to.
+    Raises ConfigError when embeddings of different models or checkpoints meet.
+    """
+    table = _Table(
+        identities=[identity_of(embedding.video, embedding.track_id) for embedding in gallery],
+        distances=distance_matrix(probes, gallery, config.metric),
+        exclusive=_exclusive(probes, tracklets) if config.one_to_one else _nobody(len(probes)),
+        track_ids=[embedding.track_id for embedding in probes],
+        threshold=threshold_of(config, probes),
+        temperature=config.temperature,
+    )
+    chosen = assign(table.distances, table.exclusive, table.threshold)
+    answers = {
+        (embedding.video, embedding.track_id): _answer(embedding, row, chosen, table)
+        for row, embedding in enumerate(probes)
+    }
+    tracks = dict.fromkeys([*((t.video, t.track_id) for t in tracklets), *answers, *sorted(unusable)])
+    return [answers.get(track) or _unusable(track, unusable.get(track, "no embedding")) for track in tracks]
+
+
+def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
+    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
+    if config.threshold is not None:
+        return config.threshold
+    encoders = {embedding.model.partition("-")[0] for embedding in probes}
+    return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Probes (rows) against gallery identities (columns)."""
+
+    identities: Sequence[str]
+    distances: FloatArray
+    exclusive: NDArray[np.bool_]
+    track_ids: Sequence[int]
+    threshold: float
+    temperature: float
+
+
+def _exclusive(probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
+    """Which probes were seen together; one without a tracklet excludes nobody."""
+    position = {(tracklet.video, tracklet.track_id): i for i, tracklet in enumerate(tracklets)}
+    rows = [row for row, probe in enumerate(probes) if (probe.video, probe.track_id) in position]
+    known = [position[probes[row].video, probes[row].track_id] for row in rows]
+    exclusive = _nobody(len(probes))
+    exclusive[np.ix_(rows, rows)] = covisible([tracklets[i] for i in known])
+    return exclusive
+
+
+def _nobody(count: int) -> NDArray[np.bool_]:
+    return np.zeros((count, count), np.bool_)
+
+
+def _answer(probe: Embedding, row: int, chosen: Sequence[int], table: _Table) -> Match:
+    distances = table.distances[row]
+    ranked = np.argsort(distances, kind="stable").tolist()
+    candidates = tuple(Candidate(table.identities[column], float(distances[column])) for column in ranked)
+    column = chosen[row]
+    known = column != UNKNOWN
+    if not candidates:
+        distance, confidence, reason = None, None, "no gallery person to compare with"
+    else:
+        posterior = posteriors(distances, table.threshold, table.temperature)
+        distance = float(distances[column if known else ranked[0]])
+        confidence = float(posterior[column])  # UNKNOWN, −1, is the last of them
+        reason = _reason(row, ranked, chosen, table)
+    return Match(
+        video=probe.video,
+        track_id=probe.track_id,
+        status="known" if known else "unknown",
+        identity=table.identities[column] if known else None,
+        distance=distance,
+        confidence=confidence,
+        candidates=candidates,
+        reason=reason,
+    )
+
+
+def posteriors(distances: NDArray[np.floating], threshold: float, temperature: float) -> NDArray[np.float64]:
+    """How likely each candidate is, and, last, nobody of the gallery: M + 1 values that sum to 1.
+
+    A softmax of −distance / T with "nobody" at the threshold; T is `temperature` times the threshold (the median
+    distance where there is none), so that the scale of the distances does not matter. Not calibrated: 0.9 is more than
+    0.6, but nine in ten need not be right. With one candidate and no threshold there is no alternative, hence 1.
+    """
+    scale = threshold if math.isfinite(threshold) else float(np.median(distances))
+    energies = np.append(distances.astype(np.float64), threshold) / (temperature * max(scale, 1e-12))
+    weights = np.exp(energies.min() - energies)
+    return np.asarray(weights / weights.sum())
+
+
+def _reason(row: int, ranked: Sequence[int], chosen: Sequence[int], table: _Table) -> str:
+    """Why this answer: names, distances and who took the nearer ones."""
+
+    def named(column: int) -> str:
+        return f"{table.identities[column]} at {table.distances[row, column]:.3g}"
+
+    answer, nearest, distances = chosen[row], ranked[0], table.distances[row]
+    if distances[nearest] > table.threshold:
+        return f"nearest is {named(nearest)}, beyond the threshold {table.threshold:.3g}"
+    if answer != UNKNOWN and distances[answer] == distances[nearest]:
+        if len(ranked) == 1:
+            return f"the only candidate, at {distances[answer]:.3g}"
+        second = next(column for column in ranked if column != answer)
+        return f"nearest of {len(ranked)} at {distances[answer]:.3g}, next {named(second)}"
+    holders = [other for other in np.flatnonzero(table.exclusive[row]).tolist() if chosen[other] == nearest]
+    owner = f" to track {table.track_ids[holders[0]]} seen in the same frames" if holders else " to another track"
+    taken = f"{named(nearest)} is nearer but belongs{owner}"
+    if answer != UNKNOWN:
+        return f"number {ranked.index(answer) + 1} of {len(ranked)} at {distances[answer]:.3g}: {taken}"
+    left = "" if math.isinf(table.threshold) else f" within the threshold {table.threshold:.3g}"
+    return f"nobody else is left{left}: {taken}"
+
+
+def _unusable(track: tuple[str, int], reason: str) -> Match:
+    video, track_id = track
+    return Match(video, track_id, "unusable", None, None, None, (), reason)
