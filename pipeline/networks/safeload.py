@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -76,7 +77,9 @@ def _torch_load(path: Path, mmap: bool) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols; what matters is whether it can be read
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         raise _unsafe(path, error) from None
     # torch.load meets hostile bytes with whatever its parsers raise; all of it means the same to the user
@@ -88,9 +91,7 @@ def _torch_load(path: Path, mmap: bool) -> Any:
 
 def _unsafe(path: Path, error: Exception) -> CheckpointError:
     text = " ".join(str(error).split())
-    found = re.search(r"GLOBAL ([\w.]+)", text) or re.search(
-        r"[Uu]nsupported (?:global|class|operand)\w* ([\w.]+)", text
-    )
+    found = re.search(r"GLOBAL ([A-Za-z_][\w.]*)", text)
     if found is None:
         return damaged(path, error)
     return CheckpointError(

@@ -1,0 +1,239 @@
+"""One file over http(s) to a temporary name, resumed where an earlier attempt stopped."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import GaitError, OutputError
+
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+
+LARGEST_FILE = 4 * 2**30  # bytes; an endless answer must not fill the disk
+_CHUNK = 1 << 18
+_ATTEMPTS = 4
+_SPARE_DISK = 64 * 2**20  # bytes that a download leaves free
+
+
+class FetchError(GaitError):
+    """A file that could not be downloaded: the network is out of reach, or what came is not what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A complete download, still under its temporary name."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+def download(
+    url: str,
+    part: Path,
+    *,
+    size: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
+    pause: float = 1.0,
+) -> Downloaded:
+    """Download to `part` (NAME.part), going on where an earlier attempt stopped; the caller verifies and moves it.
+
+    size: bytes expected. timeout: seconds without an answer. pause: seconds before going on after a break.
+    Raises FetchError: network out of reach, refusal, a web page instead of the file, wrong size, broken off again and
+    again (what has come is kept). Raises OutputError where the disk refuses.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise FetchError(f"{url}: only http and https addresses are fetched.")
+    with saving(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(_ATTEMPTS):
+            before = part.stat().st_size if part.exists() else 0
+            if _attempt(url, part, size, headers or {}, progress, timeout):
+                break
+            if attempt == _ATTEMPTS - 1 or part.stat().st_size <= before:
+                raise FetchError(
+                    f"{url}: the connection broke off at {part.stat().st_size} bytes. Run the same command to go on."
+                )
+            time.sleep(pause)
+        with part.open("rb") as file:
+            return Downloaded(part, part.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """Turn the disk's refusals into an OutputError of one line."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+        if not full and not refused:
+            raise
+        remedy = "Free some space" if full else "Make the folder writable"
+        raise OutputError(
+            f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}, or name another folder."
+        ) from None
+
+
+def _attempt(
+    url: str, part: Path, size: int | None, headers: Mapping[str, str], progress: Progress | None, timeout: float
+) -> bool:
+    """One connection. Whether the file is complete afterwards."""
+    have, version = _resumable(part, size)
+    if size is not None and have == size:
+        return True
+    request = urllib.request.Request(url, headers={"User-Agent": "gait", "Accept-Encoding": "identity", **headers})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        if version:
+            request.add_header("If-Range", version)
+    with _answer(url, request, timeout) as answer:
+        if answer.status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if answer.headers.get("Content-Range") == f"bytes */{have}":
+                return True  # it was complete already
+            forget(part)
+            raise FetchError(f"{url}: does not go on where the last download stopped. Run the same command again.")
+        _refuse_page(url, answer)
+        start = _start(answer, have)
+        total = _total(url, answer, start, size)
+        if total is not None and shutil.disk_usage(part.parent).free < total - start + _SPARE_DISK:
+            raise FetchError(f"{url}: {total} bytes do not fit on the disk of {part.parent}. Free some space.")
+        if start == 0:
+            _remember_version(part, answer)
+        have = _copy(url, answer, part, start, total, progress)
+    return total is None or have >= total
+
+
+def _resumable(part: Path, size: int | None) -> tuple[int, str]:
+    """Bytes that are there already and the server's name for that version of the file.
+
+    Without such a name, going on is safe only where a known size (and with it a known sha256) checks the result.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    try:
+        version = _version_path(part).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        version = ""
+    if (not version and size is None) or (size is not None and have > size):
+        return 0, ""
+    return have, version
+
+
+def _version_path(part: Path) -> Path:
+    return part.with_name(part.name + ".etag")
+
+
+def _remember_version(part: Path, answer: Any) -> None:
+    version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    if version.startswith("W/"):  # a weak one does not promise the same bytes
+        version = ""
+    _version_path(part).write_text(version, encoding="utf-8")
+
+
+def forget(part: Path) -> None:
+    """Remove a temporary download and what belongs to it."""
+    part.unlink(missing_ok=True)
+    _version_path(part).unlink(missing_ok=True)
+
+
+@contextmanager
+def _answer(url: str, request: urllib.request.Request, timeout: float) -> Iterator[Any]:
+    """The server's answer; refusals and networks out of reach become one line."""
+    opener = urllib.request.build_opener(_CarefulRedirects)
+    host = urlsplit(url).hostname
+    try:
+        with _open(opener, request, timeout) as answer:
+            yield answer
+    except urllib.error.HTTPError as error:
+        raise FetchError(f"{url}: {host} answers {error.code} {error.reason}. Try later, or get it by hand.") from None
+    except urllib.error.URLError as error:
+        raise FetchError(f"{url}: {host} is out of reach ({_reason(error.reason)}). Is there a network?") from None
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        raise FetchError(f"{url}: {host} is out of reach ({_reason(error)}). Is there a network?") from None
+
+
+def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: float) -> Any:
+    try:
+        return opener.open(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return error  # an answer like any other
+        raise
+
+
+def _reason(error: object) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _CarefulRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but never from https to something weaker."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
+            raise FetchError(f"{req.full_url}: redirects to {newurl}, which is not https. Get the file by hand.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _start(answer: Any, have: int) -> int:
+    """The offset at which the answer begins: where we stopped, or 0 when the server sends all of it again."""
+    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT and match is not None and int(match[1]) == have
+    return have if resumed else 0
+
+
+def _total(url: str, answer: Any, start: int, size: int | None) -> int | None:
+    length = answer.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdigit() else size
+    if total is not None and size is not None and total != size:
+        raise FetchError(f"{url}: expected {size} bytes, the server has {total}. The file has changed; tell us.")
+    if total is not None and total > LARGEST_FILE:
+        raise FetchError(f"{url}: {total} bytes is more than any checkpoint holds. Get it by hand where you trust it.")
+    return total
+
+
+def _refuse_page(url: str, answer: Any) -> None:
+    if "html" in answer.headers.get_content_type():
+        raise FetchError(
+            f"{url}: the server answers with a web page instead of the file (a confirmation "
+            "or log-in). Open the address in a browser and save the file yourself."
+        )
+
+
+def _copy(url: str, answer: Any, part: Path, start: int, total: int | None, progress: Progress | None) -> int:
+    """Append the answer from `start` on; the size afterwards, short of `total` where the connection broke."""
+    have = start
+    with part.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        file.truncate()
+        while True:
+            try:
+                chunk = answer.read(_CHUNK)
+            except (http.client.HTTPException, OSError):
+                return have if total is not None else _unknown_end(url, have)
+            if not chunk:
+                return have
+            have += len(chunk)
+            if have > (total if total is not None else LARGEST_FILE):
+                raise FetchError(f"{url}: the server sends more than the {total or LARGEST_FILE} bytes it announced.")
+            file.write(chunk)
+            if progress is not None:
+                progress(have, total)
+
+
+def _unknown_end(url: str, have: int) -> int:
+    raise FetchError(f"{url}: the connection broke off at {have} bytes. Run the same command again.")

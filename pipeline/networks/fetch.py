@@ -1,0 +1,143 @@
+"""Fetching a card's checkpoint: download, verify, unpack, move into place, record what nobody has published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.files import write_json
+from pipeline.networks.cards import Card
+from pipeline.networks.checkpoints import how_to_get, verify, weights_file
+from pipeline.networks.download import Downloaded, FetchError, Progress, download, forget, saving
+from pipeline.networks.hashing import record_path, sha256_of
+from pipeline.networks.lock import locked
+from pipeline.networks.unpack import unpack_zip
+
+__all__ = ["FetchError", "Fetched", "fetch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch came to. recorded: no hash is published, so this one was written down for the next time.
+
+    downloaded: False where the file was there already. sha256: of the file itself, as in Checkpoint.
+    """
+
+    card: Card
+    path: Path
+    sha256: str
+    recorded: bool
+    downloaded: bool
+
+
+def fetch(
+    card: Card,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    waiting: Callable[[], None] | None = None,
+    timeout: float = 30.0,
+    pause: float = 1.0,
+) -> Fetched:
+    """Have the card's checkpoint in `folder`, verified: at once where it is there, downloaded where it is not.
+
+    progress: called with (bytes so far, bytes in all or None). waiting: called when another process is fetching the
+    same file. timeout, pause: seconds, see download().
+    Raises FetchError (with how to get it by hand), CheckpointError for a damaged file or a hostile zip, OutputError.
+    """
+    target = folder / card.file
+    with saving(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target, waiting):
+            if target.exists():
+                return Fetched(card, target, verify(card, target), recorded=False, downloaded=False)
+            if card.url is None or card.manual is not None:
+                raise FetchError(f"{card.name} cannot be fetched by a program. {how_to_get(card)}")
+            return _fetch(card, target, progress, timeout, pause)
+
+
+def _fetch(card: Card, target: Path, progress: Progress | None, timeout: float, pause: float) -> Fetched:
+    assert card.url is not None
+    part = target.with_name(target.name + (".zip.part" if card.zipped else ".part"))
+    came = download(card.url, part, size=card.size, progress=progress, timeout=timeout, pause=pause)
+    expected = card.archive_sha256 if card.zipped else card.sha256
+    if expected is not None and came.sha256 != expected:
+        forget(part)
+        raise FetchError(
+            f"{card.url}: expected sha256 {expected}, found {came.sha256}; the download is deleted. Fetch it again."
+        )
+    _refuse_text(card, came)
+    sha256 = _unpack(card, part, target) if card.zipped else _move(part, target, came.sha256)
+    forget(part)
+    recorded = card.sha256 is None
+    if recorded:
+        _record(card, target, sha256, came)
+    return Fetched(card, target, sha256, recorded, downloaded=True)
+
+
+def _refuse_text(card: Card, came: Downloaded) -> None:
+    """A web page or an error message that came with status 200 is no checkpoint, whatever its headers say."""
+    with came.path.open("rb") as file:
+        beginning = file.read(512).lstrip().lower()
+    if came.size == 0 or beginning.startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
+        forget(came.path)
+        raise FetchError(f"{card.url}: what came is no checkpoint but a text or nothing. {how_to_get(card)}")
+
+
+def _move(part: Path, target: Path, sha256: str) -> str:
+    _to_disk(part)
+    part.replace(target)
+    return sha256
+
+
+def _unpack(card: Card, part: Path, target: Path) -> str:
+    """Unpack beside the target and move only what the card names: one file, or the folder that holds the model."""
+    temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+    content = temporary / "content"  # mkdtemp's own folder is for its maker only
+    content.mkdir()
+    try:
+        try:
+            files = unpack_zip(part, content)
+        except Exception:
+            forget(part)
+            raise
+        wanted = target.name if target.suffix else "*.pdiparams"
+        found = [file for file in files if file.match(wanted)]
+        if len(found) != 1:
+            forget(part)
+            raise FetchError(f"{card.url}: the zip holds {len(found)} files {wanted}, expected one. Get it by hand.")
+        source = found[0] if target.suffix else found[0].parent
+        sha256 = sha256_of(weights_file(source), afresh=True)
+        if card.sha256 is not None and sha256 != card.sha256:
+            raise FetchError(f"{card.url}: expected sha256 {card.sha256} inside, found {sha256}. Fetch it again.")
+        for file in files:
+            _to_disk(file)
+        source.replace(target)
+        return sha256
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _to_disk(file: Path) -> None:
+    """A file that has its final name must survive a power cut."""
+    with file.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _record(card: Card, target: Path, sha256: str, came: Downloaded) -> None:
+    write_json(
+        record_path(target),
+        {
+            "card": card.name,
+            "url": card.url,
+            "sha256": sha256,
+            "downloaded_sha256": came.sha256,
+            "downloaded_bytes": came.size,
+            "recorded": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    )

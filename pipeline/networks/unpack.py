@@ -1,0 +1,69 @@
+"""Unpacking a zip that somebody else made: nothing may land outside of the folder, nor swell without bounds."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from pipeline.errors import CheckpointError
+
+LARGEST_TOTAL = 4 * 2**30  # bytes; the largest checkpoint that is published packs less than 2
+LARGEST_RATIO = 200  # unpacked to packed; weights hardly shrink, text shrinks tenfold
+MOST_MEMBERS = 10_000
+_CHUNK = 1 << 20
+
+
+def unpack_zip(archive: Path, folder: Path) -> list[Path]:
+    """Unpack into an existing folder; the files written.
+
+    Everything is checked before anything is written. Raises CheckpointError for a damaged zip and for members that
+    climb out of the folder, have absolute names, are links or devices, are encrypted, come twice, or unpack to more
+    than the limits above.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            members = [member for member in packed.infolist() if not member.is_dir()]
+            _refuse_swollen(archive, members)
+            targets = [_target(archive, member, folder) for member in members]
+            if len({str(target).casefold() for target in targets}) != len(targets):
+                raise _refused(archive, "two members have the same name")
+            for member, target in zip(members, targets, strict=True):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _write(packed, member, target)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, ValueError) as error:
+        raise CheckpointError(f"{archive}: not a readable zip ({error}). Delete it and fetch again.") from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise _refused(archive, "a member is both a file and a folder") from None
+    return targets
+
+
+def _refuse_swollen(archive: Path, members: list[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    packed = archive.stat().st_size
+    if len(members) > MOST_MEMBERS or total > LARGEST_TOTAL or total > LARGEST_RATIO * packed:
+        raise _refused(archive, f"{len(members)} members of {total} bytes in {packed} bytes")
+
+
+def _target(archive: Path, member: zipfile.ZipInfo, folder: Path) -> Path:
+    name = member.filename
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts or not posix.parts:
+        raise _refused(archive, f"member {name!r} climbs out of the folder")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise _refused(archive, f"member {name!r} is no plain file")
+    if member.flag_bits & 0x1:
+        raise _refused(archive, f"member {name!r} is encrypted")
+    return folder / PurePosixPath(*windows.parts)
+
+
+def _write(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+    """Copy one member; zipfile stops at the announced size and checks the sum."""
+    with packed.open(member) as source, target.open("xb") as sink:
+        while chunk := source.read(_CHUNK):
+            sink.write(chunk)
+
+
+def _refused(archive: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{archive}: refused, {reason}. Delete it; get the file elsewhere.")
