@@ -97,9 +97,13 @@ class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
-    threshold: float = Field(1e9, gt=0, description="best distance above this: unknown")
+    threshold: float | None = Field(
+        None, gt=0, description="best distance above this: unknown; default: the encoder's own, if it was measured"
+    )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
-    temperature: float = Field(0.1, gt=0, description="of the confidence, as a share of the threshold")
+    temperature: float = Field(
+        0.1, gt=0, description="of the confidence, as a share of the threshold (or the median distance)"
+    )
 
 
 class OutputConfig(Section):
