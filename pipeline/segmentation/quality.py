@@ -4,7 +4,7 @@ The parts of a frame (lengths of the box are those of the tracked box, not of th
 
 height_px     height of the box inside the picture, pixels of the frame
 coverage      area of the mask / area of the box; a walker fills 0.4 to 0.75
-extent        height of the mask / height of the box; below 1 where the head or the feet are lost
+extent        rows that the mask reaches / height of the box; below 1 where the head, the feet or a part between is lost
 width         width of the mask / height of the box
 solidity      area of the mask / area of its own bounding box; 1 is a block
 confidence    mean probability of the mask's pixels
@@ -40,7 +40,7 @@ REASONS = (OUTSIDE, TOO_SMALL, CUT, OCCLUDED, MERGED, NOBODY, INCOMPLETE, ODD_SH
 
 # Chosen on real walkers (front, rear, side and from above; 47 to 210 px tall) by looking at what each rule leaves out.
 LARGEST_OCCLUDED = 0.3
-LARGEST_CONTACT = 0.2
+LARGEST_CONTACT = 0.3
 LARGEST_OUTSIDE = 0.1
 LARGEST_CUT = 0.15
 SMALLEST_EXTENT = 0.8
@@ -73,7 +73,7 @@ def measure(
     return {
         "height_px": shown_height,
         "coverage": area / (width * height),
-        "extent": tall / height,
+        "extent": len(rows) / height,
         "width": wide / height,
         "solidity": area / (tall * wide) if area else 0.0,
         "confidence": float(probability[mask].mean()) if area else 0.0,
