@@ -51,13 +51,13 @@ def fetch(
     Raises FetchError (with how to get it by hand), CheckpointError for a damaged file or a hostile zip, OutputError.
     """
     target = folder / card.file
+    if not target.exists() and (card.url is None or card.manual is not None):
+        raise FetchError(f"{card.name} cannot be fetched by a program. {how_to_get(card)}")
     with saving(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, waiting):
             if target.exists():
                 return Fetched(card, target, verify(card, target), recorded=False, downloaded=False)
-            if card.url is None or card.manual is not None:
-                raise FetchError(f"{card.name} cannot be fetched by a program. {how_to_get(card)}")
             return _fetch(card, target, progress, timeout, pause)
 
 

@@ -1,0 +1,146 @@
+"""`gait checkpoints …` says what there is, fetches what can be fetched, and finds what is damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from fileserver import FileServer
+
+from pipeline.commands.checkpoints import checkpoints_of, fetch_checkpoints, list_checkpoints, verify_checkpoints
+from pipeline.config import Config, load_config, profiles
+from pipeline.errors import CheckpointError
+from pipeline.networks.cards import cards
+
+CONTENT = b"weights" * 1000
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.delenv("GAIT_CHECKPOINTS", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer({"/good": CONTENT, "/bad": CONTENT[::-1]}) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(server: FileServer, tmp_path: Path) -> Path:
+    """A checkpoint folder with the user's own cards: good, bad (another hash than announced), unhashed, gone."""
+    path = tmp_path / "weights"
+    path.mkdir()
+    known = sha256(CONTENT).hexdigest()
+    for name, where, digest in (
+        ("good", "good", known),
+        ("bad", "bad", known),
+        ("unhashed", "good", None),
+        ("gone", "", known),
+    ):
+        card = {"stage": "detector", "loader": "yolox-onnx", "file": f"{name}.onnx", "licence": "mine"}
+        (path / f"{name}.yaml").write_text(json.dumps({**card, "url": f"{server.url}/{where}", "sha256": digest}))
+    return path
+
+
+def test_the_list_shows_every_card_and_what_is_here(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list_checkpoints(shared / "checkpoints") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(cards())
+    here = next(line for line in lines if " yolox_nano " in line)
+    missing = next(line for line in lines if " yolox_s " in line)
+    assert here.startswith("✓") and "Apache-2.0" in here and here.endswith("yolox_nano.onnx")
+    assert missing.startswith("–") and missing.endswith("to fetch")
+
+
+def test_fetching_says_that_the_hash_is_the_published_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch_checkpoints(["good"], folder) == 0
+    assert "sha256 as published" in capsys.readouterr().out
+    assert (folder / "good.onnx").read_bytes() == CONTENT
+
+
+def test_fetching_says_that_an_unpublished_hash_is_recorded(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch_checkpoints(["unhashed"], folder) == 0
+    assert f"{sha256(CONTENT).hexdigest()} is recorded from now on" in capsys.readouterr().out
+
+
+def test_fetching_goes_on_after_a_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch_checkpoints(["bad", "gone", "good"], folder) == 2
+    captured = capsys.readouterr()
+    failures = [line for line in captured.err.splitlines() if line.startswith("✗")]
+    assert len(failures) == 2 and "expected sha256" in failures[0] and "404" in failures[1]
+    assert "good.onnx" in captured.out and not (folder / "bad.onnx").exists()
+
+
+def test_fetching_into_a_new_folder_makes_it(server: FileServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIT_CHECKPOINTS", str(folder))
+    assert fetch_checkpoints(["good"], Path("new")) == 0
+    assert Path("new/good.onnx").is_file()
+
+
+def test_what_is_here_is_not_fetched(folder: Path, server: FileServer, capsys: pytest.CaptureFixture[str]) -> None:
+    fetch_checkpoints(["good"], folder)
+    assert fetch_checkpoints(["good"], folder) == 0
+    assert "already at" in capsys.readouterr().out and len(server.requests) == 1
+
+
+def test_what_no_program_can_fetch_says_how_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch_checkpoints(["bytetrack_x_mot17"], tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "open https://drive.google.com" in line and "confirm" in line
+
+
+def test_a_name_that_is_neither_card_nor_profile_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint and no profile"):
+        fetch_checkpoints(["heavy"], tmp_path)
+
+
+def test_a_profile_stands_for_its_checkpoints(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch_checkpoints(["light"], shared / "checkpoints") == 0
+    out = capsys.readouterr().out
+    assert "yolox_nano: already at" in out and "human_pp_humansegv1_lite_192x192: already at" in out
+
+
+def test_the_checkpoints_of_a_configuration_come_in_the_order_of_the_stages() -> None:
+    assert checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
+
+
+def test_every_profile_names_cards_of_the_right_stages() -> None:
+    table = cards()
+    for profile in profiles():
+        config = load_config(profile)
+        for section, stage in (("tracking", "detector"), ("segmentation", "segmenter"), ("recognition", "encoder")):
+            name = getattr(config, section).checkpoint
+            assert name is None or table[name].stage == stage, f"{profile}: {section}.checkpoint={name}"
+
+
+def test_verifying_reads_the_file_afresh(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fetch_checkpoints(["good", "unhashed"], folder)
+    assert verify_checkpoints([], folder) == 0
+    out = capsys.readouterr().out
+    assert "as published" in out and "as recorded at its download" in out
+    (folder / "unhashed.onnx").write_bytes(CONTENT[::-1])
+    assert verify_checkpoints([], folder) == 2
+    assert "expected sha256" in capsys.readouterr().err
+
+
+def test_verifying_says_where_nothing_is_known(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify_checkpoints(["human_pp_humansegv1_lite_192x192"], shared / "checkpoints") == 0
+    assert capsys.readouterr().out.startswith("– human_pp_humansegv1_lite_192x192")
+
+
+def test_verifying_a_named_checkpoint_that_is_missing_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify_checkpoints(["good"], folder) == 2
+    assert "gait checkpoints fetch good" in capsys.readouterr().err
+
+
+def test_verifying_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify_checkpoints() == 0
+    assert "gait checkpoints fetch light" in capsys.readouterr().out

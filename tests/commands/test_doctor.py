@@ -1,0 +1,67 @@
+"""`gait doctor` finds what is broken, says what to do, and breaks on nothing itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands.doctor import doctor, examine
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.delenv("GAIT_CHECKPOINTS", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+def _states(checkpoints: Path | None = None) -> dict[str, str]:
+    return {check.name: check.state for check in examine(checkpoints)}
+
+
+def test_a_machine_that_runs_these_tests_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor() == 0
+    out = capsys.readouterr().out
+    assert "✓ torch" in out and "✓ write libx264" in out and "✗" not in out
+
+
+def test_the_report_as_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(as_json=True) == 0
+    tree = json.loads(capsys.readouterr().out)
+    assert tree["ok"] and {"section", "name", "state", "detail", "remedy"} == set(tree["checks"][0])
+
+
+def test_missing_checkpoints_are_not_broken_and_say_how_to_get_them() -> None:
+    light = next(check for check in examine() if check.name == "light")
+    assert light.state == "absent" and light.remedy == "gait checkpoints fetch light"
+
+
+def test_present_checkpoints_are_verified(shared: Path) -> None:
+    assert _states(shared / "checkpoints")["light"] == "ok"
+
+
+def test_a_damaged_checkpoint_is_broken(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(
+        shared / "checkpoints" / "human_pp_humansegv1_lite_192x192", tmp_path / "w" / "human_pp_humansegv1_lite_192x192"
+    )
+    (tmp_path / "w" / "yolox_nano.onnx").write_bytes(b"cut short")
+    assert doctor(tmp_path / "w") == 1
+    assert "expected 3660092 bytes for yolox_nano, found 9" in capsys.readouterr().out
+
+
+def test_a_checkpoint_folder_that_does_not_exist_is_broken(tmp_path: Path) -> None:
+    assert _states(tmp_path / "nowhere")["folders"] == "broken"
+
+
+def test_an_output_folder_that_is_a_file_is_broken() -> None:
+    Path("output").write_text("in the way")
+    assert _states()["results"] == "broken"
+
+
+def test_a_folder_that_is_not_there_yet_can_be_made() -> None:
+    assert _states()["results"] == "ok" and not Path("output").exists()
