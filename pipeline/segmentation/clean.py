@@ -39,22 +39,27 @@ def clean(marked: NDArray[np.uint8], own: FloatArray, others: FloatArray) -> Cle
     own: x1, y1, x2, y2 and others: N×4 of everybody else in the frame, all in crop pixels.
     """
     marked = (marked > 0).astype(np.uint8)
-    height = max(float(own[3] - own[1]), 1.0)
+    height, width = max(float(own[3] - own[1]), 1.0), max(float(own[2] - own[0]), 1.0)
     theirs = _claimed_by_others(marked.shape, own, others)
-    mine = marked & _window(marked.shape, own, TOLERANCE * height) & (1 - theirs)
-    body = _fill_pinholes(_body(mine, own, height), HOLE * height * max(float(own[2] - own[0]), 1.0))
-    contact = float(np.count_nonzero(cv2.dilate(marked & theirs, np.ones((3, 3), np.uint8)) & body)) / height
+    window = _window(marked.shape, own, TOLERANCE * height)
+    mask = np.zeros_like(marked)
+    if mask[window].size:  # all further work is on the window: half the pixels of the crop or fewer
+        given_away = marked[window] & theirs[window]
+        body = _body(marked[window] & (1 - theirs[window]), float(own[0] + own[2]) / 2 - window[1].start, width, height)
+        mask[window] = _fill_pinholes(body, HOLE * height * width)
+        touching = cv2.dilate(given_away, np.ones((3, 3), np.uint8)) & body
+        contact = float(np.count_nonzero(touching)) / height
+    else:
+        contact = 0.0
     total = np.count_nonzero(marked)
-    dropped = 1 - np.count_nonzero(body & marked) / total if total else 0.0
-    return Cleaned(body * np.uint8(255), float(dropped), contact)
+    dropped = 1 - np.count_nonzero(mask & marked) / total if total else 0.0
+    return Cleaned(mask * np.uint8(255), float(dropped), contact)
 
 
-def _window(shape: tuple[int, ...], box: FloatArray, tolerance: float) -> NDArray[np.uint8]:
-    inside = np.zeros(shape, np.uint8)
-    x1, y1 = (max(int(value - tolerance), 0) for value in box[:2])
-    x2, y2 = (max(int(np.ceil(value + tolerance)), 0) for value in box[2:])
-    inside[y1:y2, x1:x2] = 1
-    return inside
+def _window(shape: tuple[int, ...], box: FloatArray, tolerance: float) -> tuple[slice, slice]:
+    left, top = (max(int(value - tolerance), 0) for value in box[:2])
+    right, bottom = (max(int(np.ceil(value + tolerance)), 0) for value in box[2:])
+    return slice(top, min(bottom, shape[0])), slice(left, min(right, shape[1]))
 
 
 def _claimed_by_others(shape: tuple[int, ...], own: FloatArray, others: FloatArray) -> NDArray[np.uint8]:
@@ -75,14 +80,17 @@ def _distance_to_axis(columns: FloatArray, box: FloatArray) -> FloatArray:
     return np.asarray(np.abs(columns - float(box[0] + box[2]) / 2) / half, np.float32)
 
 
-def _body(mine: NDArray[np.uint8], own: FloatArray, height: float) -> NDArray[np.uint8]:
-    """The largest part near the box's axis, with the pieces that belong to it and without thin appendages."""
-    core = np.asarray(cv2.morphologyEx(mine, cv2.MORPH_OPEN, _disc(THIN * height)), np.uint8)
-    count, labels, stats, centroids = cv2.connectedComponentsWithStats(core, connectivity=4)
+def _body(mine: NDArray[np.uint8], axis: float, width: float, height: float) -> NDArray[np.uint8]:
+    """The largest part near the column `axis`, with the pieces that belong to it and without thin appendages."""
+    # Outside of the window counts as empty: half a line along its edge is thin too.
+    core = cv2.morphologyEx(
+        mine, cv2.MORPH_OPEN, _disc(THIN * height), borderType=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0)
+    )
+    count, labels, stats, centroids = cv2.connectedComponentsWithStats(core, connectivity=4, ltype=cv2.CV_16U)
     if count < 2:
         return np.zeros_like(mine)
     area = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
-    off_axis = np.abs(centroids[1:, 0] - (own[0] + own[2]) / 2) / max(float(own[2] - own[0]) / 2, 0.5)
+    off_axis = np.abs(centroids[1:, 0] - axis) / (width / 2)
     main = int(np.argmax(area * np.clip(1.2 - off_axis, 0.05, 1)))
     left = stats[1 + main, cv2.CC_STAT_LEFT]
     right = left + stats[1 + main, cv2.CC_STAT_WIDTH]
@@ -94,12 +102,12 @@ def _body(mine: NDArray[np.uint8], own: FloatArray, height: float) -> NDArray[np
 
 
 def _fill_pinholes(body: NDArray[np.uint8], largest: float) -> NDArray[np.uint8]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4, ltype=cv2.CV_16U)
     x, y, width, height = stats[:, :4].T
     inside = (x > 0) & (y > 0) & (x + width < body.shape[1]) & (y + height < body.shape[0])
     pinhole = inside & (stats[:, cv2.CC_STAT_AREA] <= largest)
     pinhole[0] = False  # label 0 is the body itself
-    return body | pinhole.astype(np.uint8)[labels] if count > 1 else body
+    return np.asarray(body | pinhole.astype(np.uint8)[labels], np.uint8)
 
 
 def _disc(diameter: float) -> NDArray[np.uint8]:

@@ -1,0 +1,79 @@
+"""PP-HumanSeg gives the same probabilities from Paddle's files and from ONNX, whichever engine runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipeline.config import RuntimeConfig, SegmentationConfig
+from pipeline.networks.checkpoints import Card, Checkpoint
+from pipeline.segmentation import open_segmenter
+
+FOLDER, ONNX = "human_pp_humansegv1_lite_192x192", "human_pp_humansegv1_lite_192x192.onnx"
+
+# Paddle's engine lives in a process of its own: it and torch must not share one.
+PADDLE_PROCESS = """
+import sys
+import numpy as np
+from pathlib import Path
+from pipeline.config import RuntimeConfig, SegmentationConfig
+from pipeline.networks.checkpoints import Card, Checkpoint
+from pipeline.segmentation import open_segmenter
+folder, crops, answer = map(Path, sys.argv[1:])
+card = Card(name=folder.name, stage="segmenter", loader="paddle", file=folder.name, licence="Apache-2.0")
+runtime = RuntimeConfig(device="cpu", backend="paddle")
+segmenter = open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, folder, ""))
+np.save(answer, segmenter.segment(np.load(crops)))
+"""
+
+
+def probabilities(shared, name, backend, crops):
+    path = shared / "checkpoints" / name
+    if not path.exists():
+        pytest.skip(f"reference material missing: {path}")
+    loader = "onnx" if name == ONNX else "paddle"
+    card = Card(name=name, stage="segmenter", loader=loader, file=name, licence="Apache-2.0")
+    runtime = RuntimeConfig(device="cpu", backend=backend)
+    return open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, path, "")).segment(crops)
+
+
+@pytest.fixture(scope="module")
+def crops(golden):
+    """Real crops, as the reference cut them."""
+    expected = np.load(golden("all_in_one_crop") / "output.npz")
+    return np.stack([expected[name] for name in expected.files])
+
+
+@pytest.fixture(scope="module")
+def by_default(shared, crops):
+    return probabilities(shared, FOLDER, "auto", crops)
+
+
+def test_the_default_engine_finds_something_to_compare(by_default):
+    assert by_default.min() < 0.1 and by_default.max() > 0.9
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_onnx_agrees_with_the_paddle_files(shared, crops, by_default, backend):
+    assert np.abs(probabilities(shared, ONNX, backend, crops) - by_default).max() < 1e-4
+
+
+def test_paddles_own_engine_agrees(shared, crops, by_default, tmp_path):
+    if importlib.util.find_spec("paddle") is None:
+        pytest.skip("Paddle is not installed (pip install '.[paddle]')")
+    folder = shared / "checkpoints" / FOLDER
+    np.save(tmp_path / "crops.npy", crops)
+    arguments = [folder, tmp_path / "crops.npy", tmp_path / "answer.npy"]
+    process = subprocess.run(
+        [sys.executable, "-c", PADDLE_PROCESS, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert np.abs(np.load(tmp_path / "answer.npy") - by_default).max() < 1e-4
