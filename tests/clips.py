@@ -109,7 +109,7 @@ def one_frame(path: Path) -> Path:
 
 
 def one_pixel(path: Path, frames: int = 3) -> Path:
-    """A 1×1 video (lossless, in Matroska or AVI: name it .mkv or .avi; H.264 has no such size)."""
+    """A 1×1 video (lossless, in Matroska or AVI: name it .mkv or .avi; H.264 4:2:0 has no such size)."""
     return write(path, [picture(index, (1, 1)) for index in range(frames)], codec="ffv1", pix_fmt="bgr0")
 
 
@@ -148,7 +148,7 @@ def empty(path: Path) -> Path:
     return path
 
 
-def truncated(path: Path, frames: int = 40, keep: float = 0.5, **settings: object) -> Path:
+def truncated(path: Path, frames: int = 40, keep: float = 0.5) -> Path:
     """The index is whole (it comes first), but only the first `keep` of the picture data is there."""
     data = _noisy(path, frames).read_bytes()
     body = data.index(b"mdat") + 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import av
 import cv2
@@ -40,7 +42,7 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
     Angles that are no multiple of 90° count as the nearest one.
     """
-    side = frame.side_data.get("DISPLAYMATRIX")
+    side = cast("Mapping[str, Any]", frame.side_data).get("DISPLAYMATRIX")  # PyAV's stub knows motion vectors only
     if side is None:
         return Orientation()
     a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(side), np.int32)[:5])

@@ -66,6 +66,7 @@ class VideoSink:
         clock = {"movflags": "+faststart", "video_track_timescale": str(self._tick.denominator)}
         self._open = False
         with self._telling():
+            self._partial.touch()  # FFmpeg would notice a missing folder only at the first frame
             self._container = av.open(str(self._partial), "w", format="mp4", container_options=clock)
             self._open = True
             # Without B-frames files grow by a tenth, but every frame's duration is exact at a variable rate too.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,22 +16,19 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
 from pipeline.types import Frame, Image
+from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
 from pipeline.video.orientation import orientation_of
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-MAX_SIDE, MAX_PIXELS = 16384, 8192 * 8192
 DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
-TIMEOUT_S = 10.0  # network streams: to open, and between two packets
 
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _ADDRESS = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
-_TEXT_AS_VIDEO = "tty"  # FFmpeg can paint a text file as a terminal's screen
 _CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the like
 
 _Picture = tuple[float, Image]  # seconds, upright
@@ -121,20 +117,15 @@ def open_video(
     text = str(source)
     if _ADDRESS.match(text):
         shown = re.sub(r"//[^/@]*@", "//***@", text)
-        container = _open(text, shown, live=True, options={"rtsp_transport": "tcp"})
-        return _StreamSource(container, shown, name or "stream", threads, live=True)
+        return _StreamSource(open_address(text, shown), shown, name or "stream", threads, live=True)
     camera = _CAMERA.fullmatch(text)
-    if text.startswith("/dev/") or (camera and not Path(text).exists()):
+    if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
-        container = _open_camera(device)
-        return _StreamSource(container, text, name or f"camera{Path(device).name}", threads, live=True)
+        return _StreamSource(open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True)
     path = Path(text).expanduser()
     if path.is_dir():
         return _FolderSource(path, name or path.resolve().name, fps)
-    _want_readable(path)
-    # "file:" keeps a colon in the name from being read as a protocol; the list keeps a playlist from fetching.
-    container = _open(f"file:{path.resolve()}", text, live=False, options={"protocol_whitelist": "file"})
-    return _StreamSource(container, text, name or path.stem, threads, live=False)
+    return _StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -155,14 +146,14 @@ class _StreamSource(VideoSource):
         self._packets, self._read_failed = 0, False
         self._reformatter = VideoReformatter()
         try:
-            self._stream = _pick_stream(container, shown)
-            self._stream.thread_type = "SLICE" if live else "AUTO"  # type: ignore[assignment]  # PyAV takes names too
+            self._stream = pick_stream(container, shown)
+            self._stream.thread_type = "SLICE" if live else "AUTO"
             self._stream.thread_count = threads
             self._decoded = self._decode()
             self._first = next(self._decoded, None)
             if self._first is None:
                 raise InputError(f"{shown}: not one frame can be decoded. The file is damaged; pass another copy.")
-            _check_size(self._first.width, self._first.height, shown)
+            check_size(self._first.width, self._first.height, shown)
         except BaseException:
             container.close()
             raise
@@ -247,7 +238,7 @@ class _StreamSource(VideoSource):
             self._rescaled += 1
         # One thread: the other cores are the decoder's.
         bgr = self._reformatter.reformat(frame, *self._coded_size, format="bgr24", threads=1)
-        return self._orientation.apply(bgr.to_ndarray())
+        return self._orientation.apply(np.asarray(bgr.to_ndarray(), np.uint8))
 
     def close(self) -> None:
         self._first = None
@@ -270,7 +261,7 @@ class _FolderSource(VideoSource):
         if first is None:
             raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
         height, width = first.shape[:2]
-        _check_size(width, height, str(folder))
+        check_size(width, height, str(folder))
         tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
         self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, 0, count / fps, "images")
 
@@ -288,69 +279,6 @@ class _FolderSource(VideoSource):
 
     def close(self) -> None:
         """Nothing is held open between two images."""
-
-
-def _open(location: str, shown: str, *, live: bool, options: dict[str, str], form: str | None = None) -> InputContainer:
-    try:
-        return av.open(location, "r", format=form, options=options, timeout=TIMEOUT_S if live else None)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if live:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            advice = "Check that it is on, reachable and not in use"
-            raise InputError(f"{shown}: cannot be opened ({reason}). {advice}.") from None
-        if isinstance(error, PermissionError):
-            raise InputError(f"{shown}: may not be read. Change its permissions.") from None
-        raise InputError(f"{shown}: {_why_not_a_video(location)}") from None
-
-
-def _why_not_a_video(location: str) -> str:
-    with Path(location.removeprefix("file:")).open("rb") as file:
-        head = file.read(12)
-    if head[4:8] in (b"ftyp", b"mdat", b"moov"):
-        return "cut off before its index (moov) was written, so no frame can be found. Copy or record it again."
-    return "not a video that can be read. Pass a video file such as .mp4, .mov, .mkv or .avi."
-
-
-def _open_camera(device: str) -> InputContainer:
-    if sys.platform == "darwin":
-        return _open(device, f"camera {device}", live=True, options={"framerate": "30"}, form="avfoundation")
-    if sys.platform == "win32":
-        return _open(f"video={device}", f"camera {device}", live=True, options={}, form="dshow")
-    path = f"/dev/video{device}" if device.isdigit() else device
-    return _open(path, f"camera {path}", live=True, options={}, form="v4l2")
-
-
-def _pick_stream(container: InputContainer, shown: str) -> VideoStream:
-    """The default stream, or the largest; raises InputError where there is none to decode."""
-    if container.format.name == _TEXT_AS_VIDEO:
-        raise InputError(f"{shown}: this is text, not a video. Pass a video.")
-    # The cover picture of a music file is a video stream too.
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not streams:
-        kind = "file is audio only" if container.streams.audio else "nothing in it to see"
-        raise InputError(f"{shown}: no video stream ({kind}). Pass a video.")
-    decodable = [stream for stream in streams if stream.codec_context is not None]
-    if not decodable:
-        raise InputError(f"{shown}: no decoder for its video codec. Convert it to H.264 mp4.")
-    best = max(decodable, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
-    _check_size(best.width, best.height, shown)
-    # Holds where the true size comes to light only in the picture data.
-    best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    return best
-
-
-def _check_size(width: int, height: int, shown: str) -> None:
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise InputError(f"{shown}: pictures of {width}×{height} pixels are too large. Scale it down to 8192×8192.")
-
-
-def _want_readable(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path}: no such file. Check the path.")
-    if not path.is_file():
-        raise InputError(f"{path}: not a regular file. Pass a video file.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
 
 
 def _read_image(path: Path) -> Image | None:

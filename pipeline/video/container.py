@@ -1,0 +1,95 @@
+"""Open what FFmpeg can open, choose the stream to decode, and refuse the rest with one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from pipeline.errors import InputError
+
+MAX_SIDE, MAX_PIXELS = 16384, 8192 * 8192
+TIMEOUT_S = 10.0  # network streams: to open, and between two packets
+
+_TEXT_AS_VIDEO = "tty"  # FFmpeg can paint a text file as a terminal's screen
+
+
+def open_file(path: Path, shown: str) -> InputContainer:
+    """A video file. Raises InputError for what is missing, empty, no video or cut off."""
+    _want_readable(path)
+    # "file:" keeps a colon in the name from being read as a protocol; the list keeps a playlist from fetching.
+    return _open(f"file:{path.resolve()}", shown, live=False, options={"protocol_whitelist": "file"})
+
+
+def open_address(address: str, shown: str) -> InputContainer:
+    """A network stream. Raises InputError where it does not answer in time."""
+    return _open(address, shown, live=True, options={"rtsp_transport": "tcp"})
+
+
+def open_camera(device: str) -> InputContainer:
+    """A camera by number or device file. Raises InputError where there is none."""
+    if sys.platform == "darwin":
+        return _open(device, f"camera {device}", live=True, options={"framerate": "30"}, form="avfoundation")
+    if sys.platform == "win32":
+        return _open(f"video={device}", f"camera {device}", live=True, options={}, form="dshow")
+    path = f"/dev/video{device}" if device.isdigit() else device
+    return _open(path, f"camera {path}", live=True, options={}, form="v4l2")
+
+
+def pick_stream(container: InputContainer, shown: str) -> VideoStream:
+    """The default stream, or the largest; raises InputError where there is none to decode."""
+    if container.format.name == _TEXT_AS_VIDEO:
+        raise InputError(f"{shown}: this is text, not a video. Pass a video.")
+    # The cover picture of a music file is a video stream too.
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        kind = "file is audio only" if container.streams.audio else "nothing in it to see"
+        raise InputError(f"{shown}: no video stream ({kind}). Pass a video.")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise InputError(f"{shown}: no decoder for its video codec. Convert it to H.264 mp4.")
+    best = max(decodable, key=lambda one: (bool(one.disposition & Disposition.default), one.width * one.height))
+    check_size(best.width, best.height, shown)
+    # Holds where the true size comes to light only in the picture data.
+    best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return best
+
+
+def check_size(width: int, height: int, shown: str) -> None:
+    """Raises InputError for pictures that would fill the memory."""
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(f"{shown}: pictures of {width}×{height} pixels are too large. Scale it down to 8192×8192.")
+
+
+def _open(location: str, shown: str, *, live: bool, options: dict[str, str], form: str | None = None) -> InputContainer:
+    try:
+        return av.open(location, "r", format=form, options=options, timeout=TIMEOUT_S if live else None)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if live:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            advice = "Check that it is on, reachable and not in use"
+            raise InputError(f"{shown}: cannot be opened ({reason}). {advice}.") from None
+        if isinstance(error, PermissionError):
+            raise InputError(f"{shown}: may not be read. Change its permissions.") from None
+        raise InputError(f"{shown}: {_why_not_a_video(location)}") from None
+
+
+def _why_not_a_video(location: str) -> str:
+    with Path(location.removeprefix("file:")).open("rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"moov"):
+        return "cut off before its index (moov) was written, so no frame can be found. Copy or record it again."
+    return "not a video that can be read. Pass a video file such as .mp4, .mov, .mkv or .avi."
+
+
+def _want_readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no such file. Check the path.")
+    if not path.is_file():
+        raise InputError(f"{path}: not a regular file. Pass a video file.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")

@@ -1,0 +1,235 @@
+"""Draw who is who on the frames of a video, from the tracklets that are stored: nothing is tracked a second time."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
+from pipeline.video import VideoSink, open_video
+from pipeline.views.colours import GREY, Colour, text_colour
+
+MAX_GAP_S = 0.3  # boxes are drawn across shorter gaps of a tracklet, so that they do not flicker
+
+_Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is written at a person's box: title (name), subtitle (confidence), in a colour, in the style of a status."""
+
+    title: str
+    subtitle: str = ""
+    colour: Colour = GREY
+    status: Literal["known", "unknown", "unusable"] = "known"
+
+    @classmethod
+    def of(cls, match: Match, colour: Colour) -> Label:
+        """The label of a probe track: `colour` is that of its identity, used only where it has one."""
+        if match.status == "known":
+            sure = "" if match.confidence is None else f"{100 * match.confidence:.0f} %"
+            return cls(match.identity or "", sure, colour)
+        return cls("unknown", status="unknown") if match.status == "unknown" else UNUSABLE
+
+
+UNUSABLE = Label("–", status="unusable")
+"""Of tracks that cannot be judged, and of those that nobody gave a label."""
+
+
+class Annotator:
+    """Draws boxes and labels on the frames of one video; remembers where labels stood, so that they do not hop."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        # Sizes grow more slowly than the picture: legible at 480p, not gigantic at 4k.
+        scale = min(width, height) / 480
+        self._line = max(1, round(2 * scale**0.75))
+        self._text = max(7, round(10 * scale**0.75))
+        self._last_slot: dict[Label, int] = {}
+
+    def draw(self, image: Image, boxes: FloatArray, labels: Sequence[Label]) -> Image:
+        """Draw N labelled boxes in place and return the picture.
+
+        image: H×W×3 uint8 BGR, contiguous; boxes: N×4 xyxy px, may reach outside; labels: N.
+        """
+        if len(boxes) != len(labels):
+            raise ValueError(f"boxes {boxes.shape} and labels ({len(labels)},) must have the same length")
+        corners = [self._corners(box) for box in boxes]
+        for corner, label in zip(corners, labels, strict=True):
+            self._draw_box(image, corner, label)
+        if min(self._width, self._height) < 4 * self._text:
+            return image  # no room for a word
+        plates = [_plate(label, self._text, self._width) for label in labels]
+        places: list[_Rect] = []
+        for position, (corner, label) in enumerate(zip(corners, labels, strict=True)):
+            others = corners[:position] + corners[position + 1 :]
+            places.append(self._place(plates[position], corner, label, places, others))
+        for corner, label, place in zip(corners, labels, places, strict=True):
+            self._draw_stem(image, corner, place, label.colour)
+        for plate, (x1, y1, x2, y2) in zip(plates, places, strict=True):
+            image[y1:y2, x1:x2] = plate[: y2 - y1, : x2 - x1]
+        return image
+
+    def _corners(self, box: FloatArray) -> _Rect:
+        """Whole pixels inside the picture."""
+        x1, y1, x2, y2 = np.nan_to_num(np.asarray(box, np.float64), posinf=1e6, neginf=-1e6)
+        right, bottom = self._width - 1, self._height - 1
+        left, top = min(max(round(x1), 0), right), min(max(round(y1), 0), bottom)
+        return left, top, min(max(round(x2), left), right), min(max(round(y2), top), bottom)
+
+    def _draw_box(self, image: Image, corner: _Rect, label: Label) -> None:
+        x1, y1, x2, y2 = corner
+        line = self._line if label.status != "unusable" else max(1, self._line // 2)
+        edges = [
+            (x1, y1, x2, min(y1 + line - 1, y2)),
+            (x1, max(y2 - line + 1, y1), x2, y2),
+            (x1, y1, min(x1 + line - 1, x2), y2),
+            (max(x2 - line + 1, x1), y1, x2, y2),
+        ]
+        if label.status == "known":  # a dark rim keeps a bright box visible on a bright ground
+            cv2.rectangle(image, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), _darker(label.colour), 1)
+        elif label.status == "unknown":  # light dashes on dark, for the same reason
+            for left, top, right, bottom in edges:
+                image[top : bottom + 1, left : right + 1] = _darker(label.colour)
+            edges = [piece for edge in edges for piece in _dashes(edge, 4 * self._line)]
+        for left, top, right, bottom in edges:
+            image[top : bottom + 1, left : right + 1] = label.colour
+
+    def _place(self, plate: Image, corner: _Rect, label: Label, taken: list[_Rect], others: list[_Rect]) -> _Rect:
+        """Where the plate hides least of the other plates and boxes, if need be away from its own box."""
+        slots = self._slots(corner, plate.shape[1], plate.shape[0])
+        cost = 0.1 * np.arange(len(slots)) + 10 * _covered(slots, taken) + _covered(slots, others)
+        if label in self._last_slot:
+            cost[self._last_slot[label]] -= 0.25  # stay, unless moving gains something
+        best = self._last_slot[label] = int(cost.argmin())
+        x1, y1, x2, y2 = (int(value) for value in slots[best])
+        return x1, y1, x2, y2
+
+    def _draw_stem(self, image: Image, corner: _Rect, place: _Rect, colour: Colour) -> None:
+        """Join a plate that stands away from its box to it."""
+        left = min(max(corner[0], place[0]), place[2] - self._line)
+        for start, end in ((place[3], corner[1]), (corner[3], place[1])):  # the plate is above, or below
+            if start < end:
+                image[start:end, left : left + self._line] = colour
+
+    def _slots(self, corner: _Rect, width: int, height: int) -> IntArray:
+        """Places for a plate, best first, S×4: above the box (at four levels), below it, inside it."""
+        x1, y1, x2, y2 = corner
+        step = height + self._line
+        tops = [y1 - height, y1 - height - step, y1 - height - 2 * step, y2 + 1, y1 - height - 3 * step, y1]
+        lefts = [x1, x2 + 1 - width]
+        spots = np.array([(left, top) for top in tops for left in lefts], np.int64)
+        spots = np.clip(spots, 0, (max(self._width - width, 0), max(self._height - height, 0)))
+        return np.hstack([spots, np.minimum(spots + np.array((width, height)), (self._width, self._height))])
+
+
+def draw(image: Image, boxes: FloatArray, labels: Sequence[Label]) -> Image:
+    """Draw N labelled boxes (N×4 xyxy px) on one picture, in place. For videos keep one Annotator."""
+    return Annotator(image.shape[1], image.shape[0]).draw(image, boxes, labels)
+
+
+def write_annotated(
+    source: str | Path,
+    sink_path: str | Path,
+    tracklets: Sequence[Tracklet],
+    labels: Mapping[int, Label],
+    crf: int = 23,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
+
+    labels: by track_id; tracks without one are drawn as unusable. progress: called with the frames done so far.
+    Raises InputError and OutputError; a file that could not be finished does not appear.
+    Decoder and encoder work in threads of their own beside the drawing.
+    """
+    drawn = boxes_by_frame(tracklets)
+    with open_video(source) as video:
+        info = video.info
+        annotator = Annotator(info.width, info.height)
+        with VideoSink(sink_path, info.width, info.height, info.fps, info.time_base, crf) as sink:
+            for frame in video:
+                if frame.index in drawn:
+                    track_ids, boxes = drawn[frame.index]
+                    annotator.draw(frame.image, boxes, [labels.get(track_id, UNUSABLE) for track_id in track_ids])
+                sink.write(frame.image, frame.time_s)
+                if progress is not None:
+                    progress(sink.frames_written)
+        return sink.frames_written
+
+
+def boxes_by_frame(
+    tracklets: Sequence[Tracklet], max_gap_s: float = MAX_GAP_S
+) -> dict[int, tuple[list[int], FloatArray]]:
+    """Frame index → track ids and boxes N×4; gaps of at most `max_gap_s` are bridged by straight lines."""
+    frames: dict[int, tuple[list[int], list[FloatArray]]] = {}
+    for tracklet in tracklets:
+        known = tracklet.frame_indices
+        if not len(known):
+            continue
+        every = np.arange(known[0], known[-1] + 1)
+        before, after = np.searchsorted(known, every, "right") - 1, np.searchsorted(known, every)
+        shown = known[after] - known[before] <= max_gap_s * tracklet.fps  # 0 where the box itself is there
+        boxes = np.stack([np.interp(every, known, side) for side in tracklet.boxes.T], axis=1).astype(np.float32)
+        for index, box in zip(every[shown].tolist(), boxes[shown], strict=True):
+            ids, rows = frames.setdefault(index, ([], []))
+            ids.append(tracklet.track_id)
+            rows.append(box)
+    return {index: (ids, np.stack(rows)) for index, (ids, rows) in frames.items()}
+
+
+def _covered(slots: IntArray, rects: Sequence[_Rect]) -> FloatArray:
+    """How much of each slot the rectangles cover, as a share of its area, summed: S."""
+    if not rects:
+        return np.zeros(len(slots), np.float32)
+    other = np.array(rects)
+    shared = np.minimum(slots[:, None, 2:], other[None, :, 2:]) - np.maximum(slots[:, None, :2], other[None, :, :2])
+    area = np.prod(slots[:, 2:] - slots[:, :2], axis=1)
+    return np.asarray(np.clip(shared, 0, None).prod(axis=2).sum(axis=1) / area, np.float32)
+
+
+def _dashes(edge: _Rect, dash: int) -> list[_Rect]:
+    x1, y1, x2, y2 = edge
+    if x2 - x1 >= y2 - y1:
+        return [(x, y1, min(x + dash - 1, x2), y2) for x in range(x1, x2 + 1, 2 * dash)]
+    return [(x1, y, x2, min(y + dash - 1, y2)) for y in range(y1, y2 + 1, 2 * dash)]
+
+
+def _darker(colour: Colour) -> Colour:
+    blue, green, red = colour
+    return blue // 3, green // 3, red // 3
+
+
+@lru_cache(maxsize=512)
+def _plate(label: Label, text: int, widest: int) -> Image:
+    """The label as a small picture: text `text` px tall (capitals) on its colour, at most `widest` px wide."""
+    pieces = [piece for piece in (_drawable(label.title), _drawable(label.subtitle)) if piece]
+    font, fine = cv2.FONT_HERSHEY_SIMPLEX, 8
+    thickness = round(fine * max(1.25, 0.15 * text))
+    # Drawn eight times as large and shrunk, OpenCV's stroke font turns out smooth.
+    size = cv2.getFontScaleFromHeight(font, text * fine, thickness)
+    gap, margin = round(0.8 * text), max(2, round(0.4 * text))
+    widths = [cv2.getTextSize(piece, font, size, thickness)[0][0] // fine for piece in pieces]
+    height, width = round(text * 1.35) + 2 * margin, sum(widths) + gap * (len(pieces) - 1) + 2 * margin
+    ink = np.zeros((height * fine, width * fine), np.uint8)
+    left = margin
+    for piece, piece_width in zip(pieces, widths, strict=True):
+        cv2.putText(ink, piece, (left * fine, (margin + text) * fine), font, size, 255, thickness, cv2.LINE_AA)
+        left += piece_width + gap
+    wanted = min(width, widest), height
+    alpha = cv2.resize(ink, wanted, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255
+    ground, letters = np.array(label.colour, np.float32), np.array(text_colour(label.colour), np.float32)
+    return np.asarray((ground + (letters - ground) * alpha).round(), np.uint8)
+
+
+def _drawable(text: str) -> str:
+    """What OpenCV's font has: ASCII. Accents are dropped, dashes become hyphens, the rest question marks."""
+    plain = unicodedata.normalize("NFKD", text.translate({0x2013: "-", 0x2014: "-", 0xD7: "x"}))
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return bare.encode("ascii", "replace").decode()[:40]
