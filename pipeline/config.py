@@ -6,7 +6,7 @@ import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -54,6 +54,10 @@ class TrackingConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     input_size: tuple[int, int] | None = Field(
         None, description="height, width fed to the network; default: the card's"
+    )
+    rectangular: bool = Field(True, description="leave out the letterbox's padding where the network takes any size")
+    zoom: Literal["auto"] | Annotated[float, Field(ge=1, le=4)] = Field(
+        "auto", description="input that many times larger, for small people; auto: 1 to 4, by how tall people are"
     )
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
     nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")

@@ -1,73 +1,87 @@
 """The main job. Read `run` from top to bottom: it is the whole program.
 
-    follow   frames → detections → tracks → silhouettes     (one pass over each video)
+    follow   frames → detections → tracks → silhouettes          (one pass over each video)
     embed    silhouettes → gait embeddings
     match    probe embeddings against the gallery's → names
-    draw     frames + stored tracks + names → annotated videos   (second pass)
+    draw     frames + stored tracks + names → annotated videos   (a second pass)
 
 Each stage reads what the one before wrote into the run folder, and skips what is already there and still valid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 from loguru import logger
 
+from pipeline import __version__
 from pipeline.config import Config, as_record
-from pipeline.engine.job import Job, Video
-from pipeline.engine.record import Meter, Record
+from pipeline.engine.job import Job, Video, fingerprint
+from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder, key_of
-from pipeline.engine.stream import ahead, batches
-from pipeline.errors import InputError
-from pipeline.files import write_bytes, write_json, writing
+from pipeline.engine.stream import batches
+from pipeline.files import write_json
+from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, identity_of, results_tree
+from pipeline.networks import runtime
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
-from pipeline.recognition import open_encoder
+from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.features import read_features, write_features
 from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
-from pipeline.segmentation.storage import read_sequence, write_sequence
-from pipeline.tracking import Detector, Tracker, open_detector, open_tracker
-from pipeline.tracking.mot import read_mot, write_mot
-from pipeline.tracking.tracklets import TrackletBuilder
-from pipeline.types import Detections, Embedding, Frame, Match
-from pipeline.video import VideoInfo, VideoSource, open_video, sha256_of
-from pipeline.views.annotate import Label, write_annotated
-from pipeline.views.colours import UNKNOWN_COLOUR, identity_colour
+from pipeline.segmentation.storage import read_sequence
+from pipeline.tracking import Detector, open_detector
+from pipeline.tracking.mot import read_mot
+from pipeline.types import Embedding, Match
+from pipeline.video import VideoInfo, open_video
+from pipeline.views.annotate import UNUSABLE, Label, write_annotated
+from pipeline.views.colours import GREY, identity_colour
 from pipeline.views.progress import Progress, Silent
 
-FRAMES_AHEAD = 4  # decoded pictures that wait for the next stage; each is a few MB
+TRACKS_AT_ONCE = 8  # sequences in memory while they are embedded
+
+Walks = Mapping[str, Sequence[Walk]]  # by video
+Unusable = Mapping[tuple[str, int], str]  # (video, track) → why it has no embedding
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """The checkpoint of each stage; None where the backend needs none."""
+class Networks:
+    """The loaded backends, and the checkpoints behind them (None where one needs no weights)."""
 
-    detector: Checkpoint | None
-    segmenter: Checkpoint | None
-    encoder: Checkpoint | None
+    detector: Detector
+    segmenter: Segmenter
+    encoder: Encoder
+    checkpoints: Mapping[str, Checkpoint | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A video of the job with what is known of it before the work starts."""
+    """A video of the job: what is known of it before the work starts, and the keys of what its results depend on."""
 
     video: Video
     info: VideoInfo
     sha256: str
-    key: str  # of everything its tracks and silhouettes depend on
+    walks_key: str  # of its tracks and silhouettes
+    features_key: str  # of its embeddings
 
     @property
     def name(self) -> str:
         return self.video.name
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every stage works with."""
+
+    config: Config
+    networks: Networks
+    folder: RunFolder
+    record: Record
+    bars: Progress
 
 
 def run(
@@ -79,158 +93,241 @@ def run(
 ) -> Path:
     """Do the whole job and return the run folder.
 
-    Everything that can be refused (videos, checkpoints, settings) is refused before a folder is made.
-    resume: an earlier run folder to go on in; what is done and still valid there is kept.
-    Raises GaitError for what a user can mend.
+    Everything that can be refused (settings, checkpoints, videos) is refused before a folder is made.
+    checkpoints: a folder to search first; resume: an earlier run folder to go on in, keeping what is valid there.
+    Raises GaitError for whatever a user can mend.
     """
-    progress = progress or Silent()
-    weights = find_weights(config, checkpoints)
-    sources = {video.name: inspect(video, config, weights) for video in job.videos}
+    networks = open_networks(config, checkpoints)
+    sources = [inspect(video, config, networks) for video in job.videos]
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
+    record = Record(folder, facts(job, config, networks, sources), resumed=resume is not None)
+    work = Work(config, networks, folder, record, progress or Silent())
 
-    with folder.logging(), Record(folder, _facts(job, sources, config, weights)).following() as record:
+    with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        follow_all(sources, weights, config, folder, record, progress)
-        walks = {name: read_walks(folder, source) for name, source in sources.items()}
-        unusable = embed_all(sources, walks, weights, config, folder, record, progress)
-        matches = match_all(job, walks, unusable, config, folder, record)
+        follow_all(sources, work)
+        walks = {source.name: read_walks(source, folder) for source in sources}
+        unusable = find_unusable(walks, config)
+        embed_all(sources, walks, unusable, work)
+        matches = match_all(job, walks, unusable, work)
         write_json(folder.results, results_tree(job.gallery.name, walks, matches, unusable))
         if config.output.videos:
-            draw_all(job, sources, walks, matches, unusable, config, folder, record, progress)
+            draw_all(job, sources, walks, matches, unusable, work)
     return folder.path
 
 
-def find_weights(config: Config, checkpoints: Path | None) -> Weights:
-    """The checkpoint files that the configuration names, found and verified."""
+def open_networks(config: Config, checkpoints: Path | None) -> Networks:
+    """Find, verify and load every network that the configuration names."""
     folders = search_folders(checkpoints)
-
-    def find(name: str | None, card: str | None, stage: str) -> Checkpoint | None:
-        return resolve(name, card, folders, stage=stage) if name else None
-
-    return Weights(
-        find(config.tracking.checkpoint, config.tracking.card, "detector"),
-        find(config.segmentation.checkpoint, config.segmentation.card, "segmenter"),
-        find(config.recognition.checkpoint, config.recognition.card, "encoder"),
+    detector, segmenter, encoder = config.tracking, config.segmentation, config.recognition
+    found = {
+        "detector": resolve(detector.checkpoint, detector.card, folders, stage="detector"),
+        "segmenter": resolve(segmenter.checkpoint, segmenter.card, folders, stage="segmenter")
+        if segmenter.checkpoint
+        else None,
+        "encoder": resolve(encoder.checkpoint, encoder.card, folders, stage="encoder") if encoder.checkpoint else None,
+    }
+    return Networks(
+        open_detector(detector, config.runtime, found["detector"]),
+        open_segmenter(segmenter, config.runtime, found["segmenter"]),
+        open_encoder(encoder, config.runtime, found["encoder"]),
+        found,
     )
 
 
-def inspect(video: Video, config: Config, weights: Weights) -> Source:
-    """Open the video once to see that it can be read, and take its measure. Raises InputError."""
-    with open_video(video.source, video.name) as source:
-        info = source.info
-    sha256 = sha256_of(video.source)
-    made_from = [config.tracking, config.segmentation, config.runtime]
-    networks = [c.sha256 if c else "" for c in (weights.detector, weights.segmenter)]
-    key = key_of(video.name, sha256, *(section.model_dump(mode="json") for section in made_from), *networks)
-    return Source(video, info, sha256, key)
+def inspect(video: Video, config: Config, networks: Networks) -> Source:
+    """Open the video once, to see that it can be read and to take its measure. Raises InputError."""
+    with open_video(video.source, video.name) as opened:
+        info = opened.info
+    sha256 = fingerprint(video)
+    settings = as_record(config)
+    weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
+    walks = [__version__, video.name, sha256, config.output.silhouettes]
+    walks += [settings[section] for section in ("tracking", "segmentation", "runtime")]
+    walks += [weights["detector"], weights["segmenter"]]
+    features = [*walks, settings["recognition"], weights["encoder"]]
+    return Source(video, info, sha256, key_of(walks), key_of(features))
 
 
-# --- follow: one pass over a video, from frames to silhouettes -------------------------------------------------------
+def follow_all(sources: Sequence[Source], work: Work) -> None:
+    """Track and cut out everybody, in every video where that has not been done yet."""
+    todo = [source for source in sources if followed(source, work.folder) is None]
+    if todo:
+        _follow(todo, work)
+    for source in sources:
+        known = followed(source, work.folder)
+        if known is not None:
+            work.record.counted(source.name, frames=known.frames, tracks=known.tracks)
+            if known.warning:
+                work.record.warn(known.warning)
 
 
-def follow_all(
-    sources: Mapping[str, Source], weights: Weights, config: Config, folder: RunFolder, record: Record, bars: Progress
-) -> None:
-    """Track and cut out everybody in every video that has not been done yet."""
-    todo = [source for source in sources.values() if folder.done("follow", source.name, source.key) is None]
+def _follow(todo: Sequence[Source], work: Work) -> None:
+    lengths = [source.info.frame_count for source in todo]
+    work.bars.start("tracking", sum(n or 0 for n in lengths) if all(lengths) else None, "frames")
+    work.bars.start("segmentation", None, "crops")
+    for source in todo:
+        work.folder.clear("walks", source.name, *work.folder.walks(source.name))
+        done = follow(
+            source.video,
+            work.networks.detector,
+            work.networks.segmenter,
+            work.config,
+            work.folder,
+            work.record.meter,
+            work.bars,
+        )
+        work.folder.mark_done("walks", source.name, source.walks_key, **asdict(done))
+        work.record.write()
+    work.bars.finish("tracking")
+    work.bars.finish("segmentation")
+
+
+def followed(source: Source, folder: RunFolder) -> Followed | None:
+    """What an earlier pass over this very video, under these very settings, has noted."""
+    noted = folder.done("walks", source.name, source.walks_key)
+    return Followed(**noted) if noted is not None else None
+
+
+def read_walks(source: Source, folder: RunFolder) -> list[Walk]:
+    """The stored tracks of a video with what is known of their silhouettes; the masks stay on disk."""
+    walks = []
+    for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
+        sequence = read_sequence(folder.sequence(source.name, tracklet.track_id))
+        walks.append(Walk(tracklet, len(sequence), sequence.quality, sequence.rejected))
+    return walks
+
+
+def find_unusable(walks: Walks, config: Config) -> Unusable:
+    """The tracks with too few usable silhouettes, each with the reason that was the most frequent."""
+    needed = config.recognition.min_frames
+    reasons = {}
+    for walk in (walk for video in walks.values() for walk in video):
+        if walk.silhouettes < needed:
+            mostly = f", mostly {max(walk.rejected, key=lambda r: walk.rejected[r])}" if walk.rejected else ""
+            tracked = len(walk.tracklet)
+            reasons[walk.track] = f"{walk.silhouettes} usable silhouettes in {tracked} frames, {needed} needed{mostly}"
+    return reasons
+
+
+def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work: Work) -> None:
+    """Turn the silhouettes of every usable track into an embedding."""
+    todo = [s for s in sources if work.folder.done("features", s.name, s.features_key) is None]
+    tracks = {s.name: [w.tracklet.track_id for w in walks[s.name] if w.track not in unusable] for s in todo}
     if not todo:
         return
-    detector = open_detector(config.tracking, config.runtime, weights.detector)
-    segmenter = open_segmenter(config.segmentation, config.runtime, weights.segmenter)
-    expected = [source.info.frame_count for source in todo]
-    bars.start("tracking", sum(n for n in expected if n) if all(expected) else None, "frames")
-    bars.start("segmentation", None, "crops")
+    work.bars.start("recognition", sum(map(len, tracks.values())), "tracks")
     for source in todo:
-        follow(source, detector, segmenter, config, folder, record, bars)
-        record.write()
-    bars.finish("tracking")
-    bars.finish("segmentation")
+        work.folder.clear("features", source.name, work.folder.path / "features" / source.name)
+        for some in batches(tracks[source.name], TRACKS_AT_ONCE):
+            sequences = [read_sequence(work.folder.sequence(source.name, track_id)) for track_id in some]
+            with work.record.meter.time("recognise", tracks=len(some), silhouettes=sum(map(len, sequences))):
+                embeddings = work.networks.encoder.encode(sequences)
+            for embedding in embeddings:
+                write_features(work.folder.features(source.name, embedding.track_id), embedding)
+            work.bars.advance("recognition", len(some))
+        work.folder.mark_done("features", source.name, source.features_key)
+    work.bars.finish("recognition")
 
 
-def follow(
-    source: Source, detector: Detector, segmenter: Segmenter, config: Config, folder: RunFolder, record: Record, bars: Progress
+def match_all(job: Job, walks: Walks, unusable: Unusable, work: Work) -> dict[str, list[Match]]:
+    """Name every track of every probe, or say why it has no name."""
+
+    def embeddings(video: str) -> list[Embedding]:
+        usable = [walk.track for walk in walks[video] if walk.track not in unusable]
+        return [read_features(work.folder.features(*track)) for track in usable]
+
+    gallery = embeddings(job.gallery.name)
+    matches = {}
+    for probe in job.probes:
+        tracklets = [walk.tracklet for walk in walks[probe.name]]
+        reasons = {track: reason for track, reason in unusable.items() if track[0] == probe.name}
+        with work.record.meter.time("match", tracks=len(tracklets)):
+            matches[probe.name] = match_probes(
+                embeddings(probe.name), gallery, tracklets, reasons, work.config.matching
+            )
+    return matches
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One annotated video: whose frames, and the label of each track."""
+
+    path: Path
+    source: Source
+    labels: Mapping[int, Label]
+
+    @property
+    def key(self) -> str:
+        return key_of(self.source.walks_key, sorted((track, astuple(label)) for track, label in self.labels.items()))
+
+
+def draw_all(
+    job: Job,
+    sources: Sequence[Source],
+    walks: Walks,
+    matches: Mapping[str, Sequence[Match]],
+    unusable: Unusable,
+    work: Work,
 ) -> None:
-    """One video: decode, detect, track, cut and segment, overlapped; write its tracks, silhouettes and sequences."""
-    name, meter = source.name, record.meter
-    folder.clear("follow", name, folder.tracks(name), *folder.people(name))
-    with open_video(source.video.source, name) as video:
-        tracker = open_tracker(config.tracking, video.info.fps)
-        tracks = TrackletBuilder(name, video.info.fps, config.tracking)
-        sequences = SequenceBuilder(name, config.segmentation)
+    """Draw the stored tracks on the frames, decoded again: in the gallery who is who, in a probe who was found."""
+    source_of = {source.name: source for source in sources}
+    gallery, folder, crf = job.gallery.name, work.folder, work.config.output.crf
+    people = [identity_of(*walk.track) for walk in walks[gallery] if walk.track not in unusable]
+    colours = {identity: identity_colour(number) for number, identity in enumerate(people)}
+    enrolled = {walk.tracklet.track_id: identity_of(*walk.track) for walk in walks[gallery]}
+    known = {track: Label(name, "", colours[name]) if name in colours else UNUSABLE for track, name in enrolled.items()}
+    drawings = [Drawing(folder.gallery_video(gallery), source_of[gallery], known)]
+    for probe, answers in matches.items():
+        labels = {answer.track_id: Label.of(answer, colours.get(answer.identity or "", GREY)) for answer in answers}
+        drawings.append(Drawing(folder.probe_video(gallery, probe), source_of[probe], labels))
 
-        frames = ahead(decoded(video, meter), FRAMES_AHEAD, "decode")
-        found = ahead(detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
-        crops = ahead(
-            followed(found, tracker, tracks, config, segmenter.crop_size, meter), 2 * config.segmentation.batch, "track"
-        )
-        with closing(crops):
-            for silhouette in segmented(crops, segmenter, config, meter, bars):
-                sequences.add(silhouette)
-                if config.output.silhouettes and silhouette.mask is not None:
-                    path = folder.silhouette(name, silhouette.track_id, silhouette.frame_index)
-                    write_bytes(path, cv2.imencode(".png", silhouette.mask)[1].tobytes())
-    tracklets = tracks.finish()
-    for dropped in sequences.track_ids - {t.track_id for t in tracklets}:  # too short after all
-        folder.clear("silhouettes", name, folder.silhouettes(name, dropped).parent)
-    for sequence in sequences.finish([t.track_id for t in tracklets]):
-        write_sequence(folder.sequence(name, sequence.track_id), sequence)
-    write_mot(folder.tracks(name), tracklets)
-    if video.warning:
-        record.warn(video.warning)
-    if not tracklets:
-        record.warn(f"{name}: nobody was found in {video.frames_read} frames. See `no tracks` in the README.")
-    folder.mark_done("follow", name, source.key, frames=video.frames_read, tracks=len(tracklets), warning=video.warning)
-
-
-def decoded(video: VideoSource, meter: Meter) -> Iterator[Frame]:
-    """The frames of a video, timed."""
-    frames = iter(video)
-    while True:
-        with meter.time("decode"):
-            frame = next(frames, None)
-        if frame is None:
-            return
-        meter.add("decode", frames=1)
-        yield frame
+    todo = [d for d in drawings if not d.path.is_file() or folder.done("video", d.path.stem, d.key) is None]
+    if not todo:
+        return
+    lengths = [found.frames for d in todo if (found := followed(d.source, folder)) is not None]
+    work.bars.start("drawing", sum(lengths), "frames")
+    for drawing in todo:
+        folder.clear("video", drawing.path.stem, drawing.path)
+        tracklets = [walk.tracklet for walk in walks[drawing.source.name]]
+        drawing.path.parent.mkdir(exist_ok=True)
+        with work.record.meter.time("draw"):
+            frames = write_annotated(
+                drawing.source.video.source,
+                drawing.path,
+                tracklets,
+                drawing.labels,
+                crf,
+                lambda _: work.bars.advance("drawing"),
+            )
+        work.record.meter.add("draw", frames=frames)
+        folder.mark_done("video", drawing.path.stem, drawing.key)
+    work.bars.finish("drawing")
 
 
-def detected(
-    frames: Iterator[Frame], detector: Detector, meter: Meter, bars: Progress
-) -> Iterator[tuple[Frame, Detections]]:
-    """Each frame with the people found in it."""
-    for batch in batches(frames, detector.batch):
-        with meter.time("detect", frames=len(batch)):
-            found = detector.detect(batch)
-        meter.add("detect", people=sum(len(people) for people in found))
-        bars.advance("tracking", len(batch))
-        yield from zip(batch, found, strict=True)
+def facts(job: Job, config: Config, networks: Networks, sources: Sequence[Source]) -> dict[str, Any]:
+    """What run.json says of the settings, the weights and the inputs."""
+    inputs = {source.name: _input(source) for source in sources}
+    return {
+        "config": as_record(config),
+        "device": runtime.device(config.runtime),
+        "checkpoints": {
+            stage: {"name": found.card.name, "file": found.path.name, "sha256": found.sha256} if found else None
+            for stage, found in networks.checkpoints.items()
+        },
+        "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
+    }
 
 
-def followed(
-    found: Iterator[tuple[Frame, Detections]],
-    tracker: Tracker,
-    tracks: TrackletBuilder,
-    config: Config,
-    crop_size: int,
-    meter: Meter,
-) -> Iterator[PersonCrop]:
-    """The crops of everybody tracked, frame after frame; the frames themselves end here."""
-    for frame, detections in found:
-        with meter.time("track", frames=1):
-            tracked = tracks.add(tracker.update(detections))
-        with meter.time("crop", crops=len(tracked)):
-            crops = cut_people(frame, tracked, config.segmentation, crop_size)
-        yield from crops
-
-
-def segmented(
-    crops: Iterator[PersonCrop], segmenter: Segmenter, config: Config, meter: Meter, bars: Progress
-) -> Iterator[Silhouette]:
-    """The silhouette of each crop, the network fed in batches across people and frames."""
-    for batch in batches(crops, config.segmentation.batch):
-        with meter.time("segment", crops=len(batch)):
-            probabilities = segmenter.segment(batch)
-        with meter.time("silhouette", crops=len(batch)):
-            silhouettes = finish(batch, probabilities, config.segmentation)
-        bars.advance("segmentation", len(batch))
-        yield from silhouettes
+def _input(source: Source) -> dict[str, Any]:
+    info = source.info
+    return {
+        "name": source.name,
+        "path": source.video.absolute,
+        "sha256": source.sha256,
+        "frames": info.frame_count,
+        "fps": round(info.fps, 6),
+        "size": [info.width, info.height],
+        "rotation": info.rotation,
+        "codec": info.codec,
+    }

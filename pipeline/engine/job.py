@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.video import sha256_of
 
 INPUTS = Path("inputs")
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"}
+VIDEO_SUFFIXES = {
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".mts",
+    ".wmv",
+    ".flv",
+    ".3gp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +35,11 @@ class Video:
 
     name: str
     source: str
+
+    @property
+    def absolute(self) -> str:
+        """The source so that it is found from any folder; cameras and addresses as they are."""
+        return str(Path(self.source).resolve()) if Path(self.source).exists() else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +64,23 @@ def plan(gallery: str | None, probes: Sequence[str]) -> Job:
     if gallery is None and not probes:
         gallery, probes = _from_inputs()
     if gallery is None:
-        raise ConfigError("--probe was given without --gallery. Give both, or neither to use inputs/gallery.* and inputs/probe*.*.")
+        raise ConfigError(
+            "--probe was given without --gallery. Give both, or neither to use inputs/gallery.* and inputs/probe*.*."
+        )
     if not probes:
         raise ConfigError(f"--gallery {gallery} was given without --probe. Give at least one probe video.")
     names: dict[str, str] = {}
     first = Video(_name(gallery, names), gallery)
     return Job(first, tuple(dict.fromkeys(Video(_name(p, names), p) for p in _expand(probes, gallery))))
+
+
+def fingerprint(video: Video) -> str:
+    """sha256 of a video file, or of the names and bytes of a folder of images; "" for cameras and streams."""
+    path = Path(video.source)
+    if path.is_dir():
+        parts = [f"{child.name} {sha256_of(child)}" for child in sorted(path.iterdir()) if child.is_file()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return sha256_of(path) if path.is_file() else ""
 
 
 def _expand(probes: Sequence[str], gallery: str) -> list[str]:

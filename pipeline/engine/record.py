@@ -16,7 +16,7 @@ from loguru import logger
 from pipeline import __version__
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GaitError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 
 VERSIONED = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "av", "numpy", "lap")
 
@@ -24,9 +24,9 @@ VERSIONED = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "av",
 class Meter:
     """Busy seconds and item counts by stage. Stages overlap, so their seconds add up to more than the wall time."""
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Mapping[str, Mapping[str, float]] | None = None) -> None:
         self._lock = threading.Lock()
-        self._stages: dict[str, dict[str, float]] = {}
+        self._stages: dict[str, dict[str, float]] = {stage: dict(entry) for stage, entry in (earlier or {}).items()}
 
     @contextlib.contextmanager
     def time(self, stage: str, **counts: int) -> Iterator[None]:
@@ -54,14 +54,17 @@ class Meter:
 class Record:
     """The content of run.json, written at the start, at every milestone and at the end."""
 
-    def __init__(self, folder: RunFolder, facts: Mapping[str, Any]) -> None:
+    def __init__(self, folder: RunFolder, facts: Mapping[str, Any], resumed: bool = False) -> None:
+        """resumed: go on counting where the folder's run.json stopped."""
         self.folder = folder
-        self.meter = Meter()
-        self._begun = time.perf_counter()
+        earlier = read_json(folder.record) if resumed else {}
+        self.meter = Meter(earlier.get("stages"))
+        self._begun = time.perf_counter() - earlier.get("seconds", 0.0)
         self._tree: dict[str, Any] = {
             "schema": 1,
             "status": "running",
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
+            "resumed": earlier.get("resumed", 0) + resumed,
             **facts,
             "versions": versions(),
             "warnings": [],
@@ -73,9 +76,12 @@ class Record:
             self._tree["warnings"].append(message)
             logger.warning(message)
 
-    def update(self, **facts: Any) -> None:
-        self._tree.update(facts)
-        self.write()
+    def counted(self, video: str, **counts: int) -> None:
+        """Add what is only known after a video was read to its entry under `inputs`."""
+        inputs = self._tree["inputs"]
+        for entry in [inputs["gallery"], *inputs["probes"]]:
+            if entry["name"] == video:
+                entry.update(counts)
 
     def write(self) -> None:
         self._tree["seconds"] = round(time.perf_counter() - self._begun, 3)

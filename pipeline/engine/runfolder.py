@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from loguru import logger
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import PARTIAL, read_json, write_json, writing
@@ -79,6 +83,24 @@ class RunFolder:
     def probe_video(self, gallery: str, probe: str) -> Path:
         return self.path / "videos" / f"G-{gallery}_P-{probe}.mp4"
 
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Append everything that is logged inside the block to run.log."""
+
+        def append(line: str) -> None:
+            with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as log:  # a full disk: see run.json
+                log.write(line)
+
+        handler = logger.add(append, level="DEBUG", format="{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}")
+        try:
+            yield
+        finally:
+            logger.remove(handler)
+
+    def walks(self, video: str) -> list[Path]:
+        """What the first pass over a video leaves behind."""
+        return [self.tracks(video), self.path / "silhouettes" / video, self.path / "sequences" / video]
+
     def mark_done(self, stage: str, video: str, key: str, **facts: Any) -> None:
         """Note, after all files of a stage are whole, what they were made from (`key`) and what is known of them."""
         write_json(self._mark(stage, video), {"key": key, **facts})
@@ -89,13 +111,17 @@ class RunFolder:
         if not mark.is_file():
             return None
         facts = read_json(mark)
-        return facts if facts.get("key") == key else None
+        return facts if facts.pop("key", None) == key else None
 
     def clear(self, stage: str, video: str, *paths: Path) -> None:
         """Forget a stage's result before it is made anew."""
         self._mark(stage, video).unlink(missing_ok=True)
         for path in paths:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            self.remove(path)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or a folder of the run, if it is there."""
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def _mark(self, stage: str, video: str) -> Path:
         return self.path / ".done" / f"{stage}-{video}.json"

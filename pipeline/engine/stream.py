@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -23,7 +23,7 @@ class _End:
     pass
 
 
-def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Generator[T, None, None]:
     """Yield `items` unchanged and in order while a thread produces them, at most `depth` ahead.
 
     An error in the producer is raised here, as itself. When the consumer stops early (error, Ctrl-C, `close()`), the

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.types import Match, SilhouetteSequence, Tracklet
+from pipeline.types import Match, Tracklet
 
 SCHEMA = 1
-Walk = tuple[Tracklet, SilhouetteSequence]  # one track with its silhouettes
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One track, with how many usable silhouettes it gave, their quality, and why the others were left out."""
+
+    tracklet: Tracklet
+    silhouettes: int
+    quality: Mapping[str, float]
+    rejected: Mapping[str, int]
+
+    @property
+    def track(self) -> tuple[str, int]:
+        return self.tracklet.video, self.tracklet.track_id
 
 
 def identity_of(video: str, track_id: int) -> str:
@@ -27,13 +41,13 @@ def results_tree(
     walks: tracks by video; matches: answers by probe video; unusable: (video, track) → why it has no embedding.
     """
     enrolled = {
-        f"{tracklet.track_id:03d}": {
-            "identity": identity_of(gallery, tracklet.track_id),
-            "status": "unusable" if (gallery, tracklet.track_id) in unusable else "enrolled",
-            "reason": unusable.get((gallery, tracklet.track_id), "enough usable silhouettes"),
-            **_facts(tracklet, sequence),
+        f"{walk.tracklet.track_id:03d}": {
+            "identity": identity_of(*walk.track),
+            "status": "unusable" if walk.track in unusable else "enrolled",
+            "reason": unusable.get(walk.track, "enough usable silhouettes"),
+            **_facts(walk),
         }
-        for tracklet, sequence in walks[gallery]
+        for walk in walks[gallery]
     }
     return {
         "schema": SCHEMA,
@@ -44,7 +58,9 @@ def results_tree(
 
 def _probe(walks: Sequence[Walk], answers: Sequence[Match]) -> dict[str, Any]:
     by_track = {answer.track_id: answer for answer in answers}
-    return {f"{t.track_id:03d}": {**_answer(by_track[t.track_id]), **_facts(t, sequence)} for t, sequence in walks}
+    return {
+        f"{walk.tracklet.track_id:03d}": {**_answer(by_track[walk.tracklet.track_id]), **_facts(walk)} for walk in walks
+    }
 
 
 def _answer(match: Match) -> dict[str, Any]:
@@ -58,14 +74,15 @@ def _answer(match: Match) -> dict[str, Any]:
     }
 
 
-def _facts(tracklet: Tracklet, sequence: SilhouetteSequence) -> dict[str, Any]:
+def _facts(walk: Walk) -> dict[str, Any]:
+    frames = walk.tracklet.frame_indices
     return {
-        "frames": len(tracklet),
-        "first_frame": int(tracklet.frame_indices[0]),
-        "last_frame": int(tracklet.frame_indices[-1]),
-        "silhouettes": len(sequence),
-        "quality": {name: _rounded(value) for name, value in sequence.quality.items()},
-        "rejected": dict(sequence.rejected),
+        "frames": len(frames),
+        "first_frame": int(frames[0]),
+        "last_frame": int(frames[-1]),
+        "silhouettes": walk.silhouettes,
+        "quality": {name: _rounded(value) for name, value in walk.quality.items()},
+        "rejected": dict(walk.rejected),
     }
 
 

@@ -1,0 +1,140 @@
+"""The first pass over a video, from frames to silhouettes: decoding, detection, tracking, cutting and segmentation.
+
+The steps run side by side, each in a thread of its own with a short queue before the next, in order. A frame lives
+until its people are cut out; what goes on from there are small crops, segmented in batches across people and frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.config import Config
+from pipeline.engine.job import Video
+from pipeline.engine.record import Meter
+from pipeline.engine.runfolder import RunFolder
+from pipeline.engine.stream import ahead, batches
+from pipeline.files import write_bytes
+from pipeline.segmentation import Segmenter
+from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
+from pipeline.segmentation.storage import write_sequence
+from pipeline.tracking import Detector, Tracker, open_tracker
+from pipeline.tracking.mot import write_mot
+from pipeline.tracking.tracklets import TrackletBuilder
+from pipeline.types import Detections, Frame
+from pipeline.video import VideoSource, open_video
+from pipeline.views.progress import Progress
+
+FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
+PNG_FAST = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the pass found out about the video itself."""
+
+    frames: int
+    tracks: int
+    warning: str | None
+
+
+def follow(
+    video: Video,
+    detector: Detector,
+    segmenter: Segmenter,
+    config: Config,
+    folder: RunFolder,
+    meter: Meter,
+    bars: Progress,
+) -> Followed:
+    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks."""
+    with open_video(video.source, video.name) as source:
+        fps = source.info.fps
+        tracks = TrackletBuilder(video.name, fps, config.tracking)
+        sequences = SequenceBuilder(video.name, config.segmentation)
+        seen: set[int] = set()
+
+        frames = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+        found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
+        crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter.crop_size, config, meter)
+        waiting = ahead(crops, 2 * config.segmentation.batch, "track")
+        with closing(frames), closing(found), closing(waiting):  # closed from the last step to the first
+            for silhouette in _segmented(waiting, segmenter, config, meter, bars):
+                sequences.add(silhouette)
+                seen.add(silhouette.track_id)
+                if config.output.silhouettes:
+                    _write_silhouette(silhouette, video.name, folder, meter)
+        frames_read, warning = source.frames_read, source.warning
+
+    tracklets = tracks.finish()
+    kept = [tracklet.track_id for tracklet in tracklets]
+    for track_id in seen.difference(kept):  # turned out too short to be a track
+        folder.remove(folder.silhouettes(video.name, track_id).parent)
+    for sequence in sequences.finish(kept):
+        write_sequence(folder.sequence(video.name, sequence.track_id), sequence)
+    write_mot(folder.tracks(video.name), tracklets)
+    if not tracklets:
+        nobody = f"{video.name}: nobody was found in {frames_read} frames"
+        warning = f"{warning}; {nobody}" if warning else nobody
+    return Followed(frames_read, len(tracklets), warning)
+
+
+def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:
+    frames = iter(source)
+    while True:
+        with meter.time("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        meter.add("decode", frames=1)
+        yield frame
+
+
+def _detected(
+    frames: Iterator[Frame], detector: Detector, meter: Meter, bars: Progress
+) -> Iterator[tuple[Frame, Detections]]:
+    for batch in batches(frames, detector.batch):
+        with meter.time("detect", frames=len(batch)):
+            found = detector.detect(batch)
+        meter.add("detect", boxes=sum(map(len, found)))
+        bars.advance("tracking", len(batch))
+        yield from zip(batch, found, strict=True)
+
+
+def _tracked(
+    found: Iterator[tuple[Frame, Detections]],
+    tracker: Tracker,
+    tracks: TrackletBuilder,
+    crop_size: int,
+    config: Config,
+    meter: Meter,
+) -> Iterator[PersonCrop]:
+    for frame, detections in found:
+        with meter.time("track", frames=1):
+            tracked = tracks.add(tracker.update(detections))
+        with meter.time("crop", boxes=len(tracked)):
+            crops = cut_people(frame, tracked, config.segmentation, crop_size)
+        yield from crops
+
+
+def _segmented(
+    crops: Iterator[PersonCrop], segmenter: Segmenter, config: Config, meter: Meter, bars: Progress
+) -> Iterator[Silhouette]:
+    for batch in batches(crops, config.segmentation.batch):
+        with meter.time("segment", crops=len(batch)):
+            probabilities = segmenter.segment(np.stack([crop.image for crop in batch]))
+        with meter.time("silhouette", crops=len(batch)):
+            silhouettes = finish(batch, probabilities, config.segmentation)
+        meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
+        bars.advance("segmentation", len(batch))
+        yield from silhouettes
+
+
+def _write_silhouette(silhouette: Silhouette, video: str, folder: RunFolder, meter: Meter) -> None:
+    path = folder.silhouette(video, silhouette.track_id, silhouette.frame_index)
+    with meter.time("write", silhouettes=1):
+        write_bytes(path, cv2.imencode(".png", silhouette.mask, PNG_FAST)[1].tobytes())
