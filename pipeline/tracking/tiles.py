@@ -1,0 +1,74 @@
+"""Overlapping tiles: small people are looked for in parts of the picture, and found again in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.tracking.nms import area, intersection
+from pipeline.types import FloatArray
+
+Region = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels of the picture
+Found = tuple[FloatArray, FloatArray]  # boxes N×4 in pixels of the picture, scores N
+
+CUT_MARGIN = 3.0  # px: a box this near to an inner border of its tile may show a part of a person only
+CONTAINED = 0.6  # share of a cut box inside another box, above which it is a part of that person
+SAME_PERSON = 0.55  # IoU of two views of one person; views differ more than boxes of one view do
+
+
+def tile_grid(height: int, width: int, rows: int, columns: int, overlap: float) -> list[Region]:
+    """Equal tiles that cover the picture, row by row; neighbours share `overlap` of a tile's side."""
+    return [
+        (left, top, right, bottom)
+        for top, bottom in _spans(height, rows, overlap)
+        for left, right in _spans(width, columns, overlap)
+    ]
+
+
+def _spans(length: int, count: int, overlap: float) -> list[tuple[int, int]]:
+    side = length / (count - (count - 1) * overlap)
+    starts = [round(number * side * (1 - overlap)) for number in range(count)]
+    return [(start, max(start + 1, min(round(start + side), length))) for start in starts if start < length]
+
+
+def merge_views(views: Sequence[tuple[Region, Found]], height: int, width: int, nms_threshold: float) -> Found:
+    """One box for each person from what was found in the whole picture and in its tiles, best score first.
+
+    A person cut by a tile's border gives a box that ends there: it goes where another view shows more of that person,
+    however sure the detector was. Whole boxes of one person in two views are reduced to the better one.
+    """
+    boxes = np.concatenate([found[0] for _, found in views])
+    scores = np.concatenate([found[1] for _, found in views])
+    view = np.repeat(np.arange(len(views)), [len(found[0]) for _, found in views])
+    cut = np.concatenate([_is_cut(found[0], region, height, width) for region, found in views])
+    areas = area(boxes)
+    order = np.lexsort((-scores, cut))
+    keep = []
+    while len(order):  # greedy, as non-maximum suppression is
+        best, order = order[0], order[1:]
+        keep.append(best)
+        shared = intersection(boxes[best], boxes[order])
+        overlap = shared / np.maximum(areas[best] + areas[order] - shared, 1e-9)
+        limit = np.where(view[order] == view[best], nms_threshold, min(nms_threshold, SAME_PERSON))
+        part = cut[order] & (view[order] != view[best]) & (shared > CONTAINED * areas[order])
+        order = order[~part & (overlap <= limit)]
+    chosen = np.array(keep, np.intp)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    return boxes[chosen], scores[chosen]
+
+
+def _is_cut(boxes: FloatArray, region: Region, height: int, width: int) -> NDArray[np.bool_]:
+    """Boxes that end at a border of their tile that is not one of the picture's."""
+    x1, y1, x2, y2 = region
+    cut: NDArray[np.bool_] = np.zeros(len(boxes), bool)
+    if x1 > 0:
+        cut |= boxes[:, 0] < x1 + CUT_MARGIN
+    if y1 > 0:
+        cut |= boxes[:, 1] < y1 + CUT_MARGIN
+    if x2 < width:
+        cut |= boxes[:, 2] > x2 - CUT_MARGIN
+    if y2 < height:
+        cut |= boxes[:, 3] > y2 - CUT_MARGIN
+    return cut

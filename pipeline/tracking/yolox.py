@@ -1,0 +1,279 @@
+"""YOLOX (Ge et al., 2021) as a detector of people: exported networks (.onnx) and the authors' own checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.config import RuntimeConfig, TrackingConfig
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.tracking.nms import strongest
+from pipeline.tracking.tiles import Found, Region, merge_views, tile_grid
+from pipeline.tracking.yolox_format import Letterbox, Size, YoloxInputs, cells, people, scaled
+from pipeline.tracking.zoom import ZoomChooser
+from pipeline.types import Detections, FloatArray, Frame, Image
+
+COARSEST = 32  # px of the input for one cell of the coarsest stride: sides are multiples of it
+SHAPES_KEPT = 8  # input sizes for which a compiled network, a letterbox and cells are kept
+GPU_BATCH = 8
+
+
+class YoloxNetwork(Protocol):
+    """N×3×H×W float32, prepared as the card says → N×A×(5 + classes).
+
+    flexible: any H and W, not only the card's. batch: pictures that are best given at once.
+    """
+
+    flexible: bool
+    batch: int
+
+    def __call__(self, batch: FloatArray) -> FloatArray: ...
+
+
+class YoloxDetector:
+    """People by YOLOX, letterboxed as the checkpoint's card says (see YoloxInputs for the keys of `inputs`).
+
+    A card's `architecture` is read for the authors' checkpoints (.pth, .pth.tar, .safetensors): variant (nano, tiny,
+    s, m, l, x), classes, depthwise. Exported networks (.onnx) carry theirs.
+
+    Small people are looked at more closely: by `tracking.zoom`, in a larger input, where the network takes any size
+    (torch; OpenVINO, unless decoded in the export), otherwise in as many tiles; or by `tracking.tiles`, if set.
+
+    Raises ConfigError without a checkpoint, or for an input_size that the network does not take; CheckpointError for
+    a card or a file of something else.
+    """
+
+    def __init__(self, config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            raise ConfigError("tracking.checkpoint: yolox needs one, such as tracking.checkpoint=yolox_nano.")
+        card = checkpoint.card
+        if card.stage != "detector" or not card.loader.startswith("yolox"):
+            raise CheckpointError(
+                f"{checkpoint.path}: card {card.name} is for a {card.stage} ({card.loader}), not for YOLOX. "
+                "Set tracking.checkpoint to a YOLOX card."
+            )
+        self._config = config
+        self._inputs = YoloxInputs.from_card(card.name, card.inputs)
+        self._size = _input_size(config.input_size) or self._inputs.size
+        self._network: YoloxNetwork
+        if checkpoint.path.suffix == ".onnx":
+            self._network = OnnxYolox(checkpoint.path, self._inputs, runtime)
+        else:
+            self._network = TorchYolox(checkpoint, runtime)
+        if not self._network.flexible and self._size != self._inputs.size:
+            raise ConfigError(
+                f"tracking.input_size: {checkpoint.path.name} was exported for {self._inputs.size[0]}×"
+                f"{self._inputs.size[1]} only. Leave input_size out, or use the .pth checkpoint or OpenVINO."
+            )
+        self._prepared: dict[Size, tuple[Letterbox, FloatArray]] = {}
+        self._path = checkpoint.path
+        self._chooser: ZoomChooser | None = None
+        self._last_index = -1
+
+    def detect(self, frames: Sequence[Frame]) -> list[Detections]:
+        """The people of each frame: boxes in pixels of the picture (they may reach beyond it), best score first.
+
+        A call holds frames of one video. With zoom `auto` the answer for a frame depends on the frames before it.
+        """
+        found: list[Detections] = []
+        while len(found) < len(frames):
+            rest = frames[len(found) :]
+            if self._config.zoom != "auto" or self._tiled:
+                found += self._find(rest, 1 if self._config.zoom == "auto" else self._config.zoom)
+                continue
+            chooser = self._chooser_for(rest[0])
+            zoom, count = chooser.plan(len(rest))
+            some = self._find(rest[:count], zoom)
+            chooser.seen(some)
+            found += some
+            self._last_index = rest[count - 1].index
+        return found
+
+    @property
+    def batch(self) -> int:
+        """Frames that are best given at once."""
+        return self._network.batch
+
+    @property
+    def _tiled(self) -> bool:
+        return self._config.tiles.rows * self._config.tiles.columns > 1
+
+    def _chooser_for(self, frame: Frame) -> ZoomChooser:
+        if self._chooser is None or frame.index <= self._last_index:
+            self._chooser = ZoomChooser(self._ratio(frame.image, 1))
+        return self._chooser
+
+    def _ratio(self, image: Image, zoom: float) -> float:
+        height, width = image.shape[:2]
+        return min(self._size[0] * zoom / int(height), self._size[1] * zoom / int(width))
+
+    def _find(self, frames: Sequence[Frame], zoom: float) -> list[Detections]:
+        if len({frame.image.shape for frame in frames}) > 1:  # a folder of pictures of several sizes
+            return [people for frame in frames for people in self._find([frame], zoom)]
+        height, width = frames[0].image.shape[:2]
+        regions, zoom = self._regions(height, width, zoom)
+        views = [
+            self._look([frame.image[y1:y2, x1:x2] for frame in frames], (x1, y1), zoom) for x1, y1, x2, y2 in regions
+        ]
+        found = []
+        for row, frame in enumerate(frames):
+            seen = [(region, view[row]) for region, view in zip(regions, views, strict=True)]
+            boxes, scores = (
+                merge_views(seen, height, width, self._config.nms_threshold) if len(seen) > 1 else seen[0][1]
+            )
+            found.append(Detections(frame.index, boxes, scores))
+        return found
+
+    def _regions(self, height: int, width: int, zoom: float) -> tuple[list[Region], float]:
+        """The parts of the picture to look at, the whole one first, and the zoom for each of them."""
+        whole, tiles = (0, 0, width, height), self._config.tiles
+        if self._tiled:
+            return [whole, *tile_grid(height, width, tiles.rows, tiles.columns, tiles.overlap)], 1
+        if zoom > 1 and not self._network.flexible:
+            side = int(np.ceil(zoom))
+            return [whole, *tile_grid(height, width, side, side, tiles.overlap)], 1
+        return [whole], zoom
+
+    def _look(self, images: list[Image], corner: tuple[int, int], zoom: float) -> list[Found]:
+        """People in equal parts of pictures, whose top left `corner` is; boxes in pixels of the whole picture."""
+        ratio = self._ratio(images[0], zoom)
+        letterbox, where = self._prepare(self._network_size(images[0], ratio, zoom))
+        answers = self._network(letterbox(images, ratio))
+        if answers.ndim != 3 or answers.shape[1] != len(where) or answers.shape[2] < 6 + self._inputs.person_class:
+            raise not_yolox(self._path, f"its output is {answers.shape} where N×{len(where)}×(5 + classes) is due")
+        offset = np.array([*corner, *corner], np.float32)
+        found = []
+        for rows in answers:
+            boxes, scores = people(
+                rows, where, self._inputs.person_class, self._config.score_threshold, self._inputs.decoded
+            )
+            best = strongest(boxes, scores, self._config.nms_threshold)
+            found.append((boxes[best] / np.float32(ratio) + offset, scores[best]))
+        return found
+
+    def _network_size(self, image: Image, ratio: float, zoom: float) -> Size:
+        """The input's size: the letterbox without most of its padding, if that may be left out."""
+        if self._config.rectangular and self._network.flexible:
+            return _up(scaled(image.shape[0], ratio)), _up(scaled(image.shape[1], ratio))
+        return _up(self._size[0] * zoom), _up(self._size[1] * zoom)
+
+    def _prepare(self, size: Size) -> tuple[Letterbox, FloatArray]:
+        if size not in self._prepared:
+            if len(self._prepared) >= SHAPES_KEPT:
+                self._prepared.pop(next(iter(self._prepared)))
+            self._prepared[size] = Letterbox(self._inputs, size), cells(size)
+        return self._prepared[size]
+
+
+class OnnxYolox:
+    """An exported YOLOX. OpenVINO fits it to any input size; ONNX Runtime, and decoded exports, stay at the card's."""
+
+    def __init__(self, path: Path, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
+        from pipeline.networks.runtime import Network
+
+        self._path, self._runtime = path, runtime
+        self._backend = _onnx_backend(runtime)
+        self.batch = 1
+        self.flexible = self._backend == "openvino" and not inputs.decoded
+        self._networks: dict[tuple[int, ...], Network] = {}
+        self._refuse_other_networks((2 * COARSEST, 2 * COARSEST) if self.flexible else inputs.size)
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        if len(batch) > 1 and self._backend == "openvino":
+            return np.concatenate([self(batch[row : row + 1]) for row in range(len(batch))])
+        answer: FloatArray = self._network(batch.shape)(batch)[0]
+        return answer
+
+    def _network(self, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]  # Network, imported where it is used
+        from pipeline.networks.runtime import open_network
+
+        if not self.flexible:
+            shape = ()
+        if shape not in self._networks:
+            if len(self._networks) >= SHAPES_KEPT:
+                self._networks.pop(next(iter(self._networks)))
+            self._networks[shape] = open_network(self._path, self._runtime, self._backend, shape or None)
+        return self._networks[shape]
+
+    def _refuse_other_networks(self, size: Size) -> None:
+        try:
+            answer = self(np.zeros((1, 3, *size), np.float32))
+        except CheckpointError:
+            raise
+        except Exception as error:  # OpenVINO and ONNX Runtime have their own types for an input that does not fit
+            raise not_yolox(self._path, f"it refuses an input of {size[0]}×{size[1]}") from error
+        if answer.ndim != 3 or answer.shape[1] != len(cells(size)) or answer.shape[2] < 6:
+            raise not_yolox(self._path, f"its output is {answer.shape} where 1×{len(cells(size))}×(5 + classes) is due")
+
+
+class TorchYolox:
+    """The authors' checkpoint in the torch network, batch norms folded; half precision on a GPU."""
+
+    flexible = True
+
+    def __init__(self, checkpoint: Checkpoint, runtime: RuntimeConfig) -> None:
+        import torch
+
+        from pipeline.networks.checkpoints import load_state_dict
+        from pipeline.networks.runtime import device, threads
+        from pipeline.networks.strict import load_strictly
+        from pipeline.tracking.yolox_network import VARIANTS, Yolox
+
+        card = checkpoint.card
+        variant, classes = card.architecture.get("variant"), card.architecture.get("classes")
+        if variant not in VARIANTS or not isinstance(classes, int) or classes < 1:
+            raise CheckpointError(
+                f"card {card.name}: `architecture` needs classes and a variant ({', '.join(VARIANTS)}). Correct it."
+            )
+        network = Yolox(variant, classes, bool(card.architecture.get("depthwise", False)))
+        load_strictly(network, load_state_dict(checkpoint.path), checkpoint.path)
+        self._device = torch.device(device(runtime))
+        on_gpu = self._device.type == "cuda"
+        if not on_gpu:
+            torch.set_num_threads(threads(runtime))
+        self.batch = GPU_BATCH if on_gpu else 1
+        self._precision = torch.float16 if on_gpu else torch.float32
+        network.fuse().to(self._device, self._precision)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        self._module = network
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).to(self._device, self._precision, memory_format=torch.channels_last)
+            answer: FloatArray = self._module(images).float().cpu().numpy()
+        return answer
+
+
+def not_yolox(path: Path, reason: str) -> CheckpointError:
+    """The refusal of a network that is something else."""
+    return CheckpointError(f"{path}: not a YOLOX network: {reason}. Set tracking.checkpoint to a YOLOX card or file.")
+
+
+def _onnx_backend(runtime: RuntimeConfig) -> str:
+    """ONNX Runtime where it can use a GPU, or where asked for; else OpenVINO."""
+    from pipeline.networks.runtime import device
+
+    if runtime.backend in ("openvino", "onnxruntime"):
+        return runtime.backend
+    if device(runtime) == "cuda":
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            return "onnxruntime"
+    return "openvino"
+
+
+def _input_size(size: Size | None) -> Size | None:
+    if size is not None and any(side < COARSEST or side % COARSEST for side in size):
+        raise ConfigError(f"tracking.input_size: {size[0]}×{size[1]} must be multiples of {COARSEST}, height first.")
+    return size
+
+
+def _up(side: float) -> int:
+    return COARSEST * max(1, int(np.ceil(side / COARSEST)))
