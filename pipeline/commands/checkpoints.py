@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.config import Config, load_config, profiles
 from pipeline.errors import CheckpointError, GaitError
@@ -16,18 +17,34 @@ from pipeline.networks.fetch import Fetched, fetch
 from pipeline.networks.hashing import recorded_sha256
 
 OK, FAILED = 0, 2
+_HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
+
+
+class _Row(NamedTuple):
+    """One card in the list."""
+
+    stage: str
+    mark: str
+    name: str
+    size: str
+    licence: str
+    place: str
 
 
 def list_checkpoints(folder: Path | None = None) -> int:
     """Print every card: whether its file is here (not yet whether it is whole), its size, licence and place."""
     folders = search_folders(folder)
-    rows = []
+    rows: list[_Row] = []
     for card in cards(folders).values():
         here = locate(card, folders)
-        by_hand = card.manual is not None or card.url is None
-        where = str(here[0]) if here else ("by hand: see docs/checkpoints.md" if by_hand else "to fetch")
-        rows.append(("✓" if here else "–", card.name, card.stage, _megabytes(card, here), card.licence, where))
-    _print_table(("", "checkpoint", "stage", "size", "licence", "where"), rows)
+        mark = _HERE if here else _BY_HAND if card.manual is not None or card.url is None else _TO_FETCH
+        place = str(here[0]) if here else ""
+        rows.append(_Row(card.stage, mark, card.name, _megabytes(card, here), card.licence, place))
+    rows.sort(key=lambda row: row.stage)
+    if sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        _print_lines(rows)
     return OK
 
 
@@ -156,16 +173,25 @@ def _megabytes(card: Card, here: Sequence[Path]) -> str:
     return f"{size / 1e6:.1f} MB" if size is not None else "?"
 
 
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
+def _print_table(rows: Sequence[_Row]) -> None:
+    """A table for people: 80 columns, so without the places."""
+    from rich.console import Console
+    from rich.table import Table
 
-        table = Table(*head, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*row)
-        Console().print(table)
-        return
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "checkpoint", "size", "licence"):
+        table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
+    stage = ""
+    for row in rows:
+        if row.stage != stage:
+            stage = row.stage
+            table.add_row("", f"[bold]{stage}[/]")
+        table.add_row(row.mark, row.name, row.size, row.licence)
+    Console().print(table, f"{_HERE} here   {_TO_FETCH} to fetch   {_BY_HAND} by hand: `fetch NAME` says how", sep="\n")
+
+
+def _print_lines(rows: Sequence[_Row]) -> None:
+    """The same for other programs and logs, with the places."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -56,8 +56,9 @@ def test_the_list_shows_every_card_and_what_is_here(shared: Path, capsys: pytest
     assert len(lines) == len(cards())
     here = next(line for line in lines if " yolox_nano " in line)
     missing = next(line for line in lines if " yolox_s " in line)
-    assert here.startswith("✓") and "Apache-2.0" in here and here.endswith("yolox_nano.onnx")
-    assert missing.startswith("–") and missing.endswith("to fetch")
+    assert here.split()[:3] == ["detector", "✓", "yolox_nano"] and "Apache-2.0" in here and here.endswith(".onnx")
+    assert missing.split()[:3] == ["detector", "↓", "yolox_s"]
+    assert "→" in next(line for line in lines if "bytetrack_x_mot17" in line)
 
 
 def test_fetching_says_that_the_hash_is_the_published_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
