@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.commands.checkpoints import fetch_missing
+from pipeline.commands.checkpoints import fetch_checkpoints
 from pipeline.commands.demo_videos import fetch_demo_videos
 from pipeline.commands.run import show_run
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import INPUTS, Job, plan
 from pipeline.errors import GaitError, InputError
+from pipeline.networks.checkpoints import cards, locate, search_folders
 
 FOLDER = INPUTS / "demo"
 
@@ -24,11 +25,13 @@ def demo_command(profile: str | None, overrides: Sequence[str], checkpoints: Pat
 
 
 def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
-    """Fetch what is missing. Where that fails the run itself names the missing file and how to get it."""
-    try:
-        fetch_missing(config, checkpoints)
-    except GaitError as error:
-        print(f"gait: {error} Going on with the weights that are here.", file=sys.stderr)
+    """Fetch what is missing. Where that fails the run itself says which file is missing and how to get it."""
+    folders = search_folders(checkpoints)
+    table = cards(folders)
+    for section in (config.tracking, config.segmentation, config.recognition):
+        name = section.checkpoint
+        if name is not None and name in table and not locate(table[name], folders):
+            fetch_checkpoints([name])
 
 
 def _videos() -> Job:
