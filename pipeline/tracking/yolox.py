@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -13,25 +11,12 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.tracking.nms import strongest
 from pipeline.tracking.tiles import Found, Region, merge_views, tile_grid
+from pipeline.tracking.yolox_engines import SHAPES_KEPT, OnnxYolox, TorchYolox, YoloxNetwork, refuse_unless_yolox
 from pipeline.tracking.yolox_format import Letterbox, Size, YoloxInputs, cells, people, scaled
 from pipeline.tracking.zoom import ZoomChooser
 from pipeline.types import Detections, FloatArray, Frame, Image
 
 COARSEST = 32  # px of the input for one cell of the coarsest stride: sides are multiples of it
-SHAPES_KEPT = 8  # input sizes for which a compiled network, a letterbox and cells are kept
-GPU_BATCH = 8
-
-
-class YoloxNetwork(Protocol):
-    """N×3×H×W float32, prepared as the card says → N×A×(5 + classes).
-
-    flexible: any H and W, not only the card's. batch: pictures that are best given at once.
-    """
-
-    flexible: bool
-    batch: int
-
-    def __call__(self, batch: FloatArray) -> FloatArray: ...
 
 
 class YoloxDetector:
@@ -143,8 +128,7 @@ class YoloxDetector:
         ratio = self._ratio(images[0], zoom)
         letterbox, where = self._prepare(self._network_size(images[0], ratio, zoom))
         answers = self._network(letterbox(images, ratio))
-        if answers.ndim != 3 or answers.shape[1] != len(where) or answers.shape[2] < 6 + self._inputs.person_class:
-            raise not_yolox(self._path, f"its output is {answers.shape} where N×{len(where)}×(5 + classes) is due")
+        refuse_unless_yolox(answers, len(where), self._inputs.person_class, self._path)
         offset = np.array([*corner, *corner], np.float32)
         found = []
         for rows in answers:
@@ -167,106 +151,6 @@ class YoloxDetector:
                 self._prepared.pop(next(iter(self._prepared)))
             self._prepared[size] = Letterbox(self._inputs, size), cells(size)
         return self._prepared[size]
-
-
-class OnnxYolox:
-    """An exported YOLOX. OpenVINO fits it to any input size; ONNX Runtime, and decoded exports, stay at the card's."""
-
-    def __init__(self, path: Path, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
-        from pipeline.networks.runtime import Network
-
-        self._path, self._runtime = path, runtime
-        self._backend = _onnx_backend(runtime)
-        self.batch = 1
-        self.flexible = self._backend == "openvino" and not inputs.decoded
-        self._networks: dict[tuple[int, ...], Network] = {}
-        self._refuse_other_networks((2 * COARSEST, 2 * COARSEST) if self.flexible else inputs.size)
-
-    def __call__(self, batch: FloatArray) -> FloatArray:
-        if len(batch) > 1 and self._backend == "openvino":
-            return np.concatenate([self(batch[row : row + 1]) for row in range(len(batch))])
-        answer: FloatArray = self._network(batch.shape)(batch)[0]
-        return answer
-
-    def _network(self, shape: tuple[int, ...]):  # type: ignore[no-untyped-def]  # Network, imported where it is used
-        from pipeline.networks.runtime import open_network
-
-        if not self.flexible:
-            shape = ()
-        if shape not in self._networks:
-            if len(self._networks) >= SHAPES_KEPT:
-                self._networks.pop(next(iter(self._networks)))
-            self._networks[shape] = open_network(self._path, self._runtime, self._backend, shape or None)
-        return self._networks[shape]
-
-    def _refuse_other_networks(self, size: Size) -> None:
-        try:
-            answer = self(np.zeros((1, 3, *size), np.float32))
-        except CheckpointError:
-            raise
-        except Exception as error:  # OpenVINO and ONNX Runtime have their own types for an input that does not fit
-            raise not_yolox(self._path, f"it refuses an input of {size[0]}×{size[1]}") from error
-        if answer.ndim != 3 or answer.shape[1] != len(cells(size)) or answer.shape[2] < 6:
-            raise not_yolox(self._path, f"its output is {answer.shape} where 1×{len(cells(size))}×(5 + classes) is due")
-
-
-class TorchYolox:
-    """The authors' checkpoint in the torch network, batch norms folded; half precision on a GPU."""
-
-    flexible = True
-
-    def __init__(self, checkpoint: Checkpoint, runtime: RuntimeConfig) -> None:
-        import torch
-
-        from pipeline.networks.checkpoints import load_state_dict
-        from pipeline.networks.runtime import device, threads
-        from pipeline.networks.strict import load_strictly
-        from pipeline.tracking.yolox_network import VARIANTS, Yolox
-
-        card = checkpoint.card
-        variant, classes = card.architecture.get("variant"), card.architecture.get("classes")
-        if variant not in VARIANTS or not isinstance(classes, int) or classes < 1:
-            raise CheckpointError(
-                f"card {card.name}: `architecture` needs classes and a variant ({', '.join(VARIANTS)}). Correct it."
-            )
-        network = Yolox(variant, classes, bool(card.architecture.get("depthwise", False)))
-        load_strictly(network, load_state_dict(checkpoint.path), checkpoint.path)
-        self._device = torch.device(device(runtime))
-        on_gpu = self._device.type == "cuda"
-        if not on_gpu:
-            torch.set_num_threads(threads(runtime))
-        self.batch = GPU_BATCH if on_gpu else 1
-        self._precision = torch.float16 if on_gpu else torch.float32
-        network.fuse().to(self._device, self._precision)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        self._module = network
-
-    def __call__(self, batch: FloatArray) -> FloatArray:
-        import torch
-
-        with torch.inference_mode():
-            images = torch.from_numpy(batch).to(self._device, self._precision, memory_format=torch.channels_last)
-            answer: FloatArray = self._module(images).float().cpu().numpy()
-        return answer
-
-
-def not_yolox(path: Path, reason: str) -> CheckpointError:
-    """The refusal of a network that is something else."""
-    return CheckpointError(f"{path}: not a YOLOX network: {reason}. Set tracking.checkpoint to a YOLOX card or file.")
-
-
-def _onnx_backend(runtime: RuntimeConfig) -> str:
-    """ONNX Runtime where it can use a GPU, or where asked for; else OpenVINO."""
-    from pipeline.networks.runtime import device
-
-    if runtime.backend in ("openvino", "onnxruntime"):
-        return runtime.backend
-    if device(runtime) == "cuda":
-        import onnxruntime
-
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            return "onnxruntime"
-    return "openvino"
 
 
 def _input_size(size: Size | None) -> Size | None:

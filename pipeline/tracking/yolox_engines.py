@@ -1,0 +1,138 @@
+"""Where YOLOX runs: exported networks in OpenVINO or ONNX Runtime, the authors' checkpoints in torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.config import RuntimeConfig
+from pipeline.errors import CheckpointError
+from pipeline.networks.checkpoints import Checkpoint, load_state_dict
+from pipeline.networks.runtime import Network, device, open_network, threads
+from pipeline.networks.strict import load_strictly
+from pipeline.tracking.yolox_format import Size, YoloxInputs, cells
+from pipeline.types import FloatArray
+
+SHAPES_KEPT = 8  # input shapes for which a compiled network is kept
+GPU_BATCH = 8
+
+
+class YoloxNetwork(Protocol):
+    """N×3×H×W float32, prepared as the card says → N×A×(5 + classes).
+
+    flexible: any H and W, not only the card's. batch: pictures that are best given at once.
+    """
+
+    flexible: bool
+    batch: int
+
+    def __call__(self, batch: FloatArray) -> FloatArray: ...
+
+
+class OnnxYolox:
+    """An exported YOLOX. OpenVINO fits it to any input size; ONNX Runtime, and decoded exports, stay at the card's."""
+
+    batch = 1
+
+    def __init__(self, path: Path, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
+        self._path, self._inputs, self._runtime = path, inputs, runtime
+        self._backend = _onnx_backend(runtime)
+        self._networks: dict[tuple[int, ...], Network] = {}
+        self.flexible = self._backend == "openvino" and not inputs.decoded and self._takes_other_sizes()
+        if not self.flexible:
+            self._try(inputs.size)
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        if len(batch) > 1 and self._backend == "openvino":  # measured: on a CPU a batch is no faster than its frames
+            return np.concatenate([self(batch[row : row + 1]) for row in range(len(batch))])
+        answer: FloatArray = self._network(batch.shape if self.flexible else ())(batch)[0]
+        return answer
+
+    def _network(self, shape: tuple[int, ...]) -> Network:
+        """The network for one input shape (a fixed one is a seventh faster than one of any size), or as exported."""
+        if shape not in self._networks:
+            if len(self._networks) >= SHAPES_KEPT:
+                self._networks.pop(next(iter(self._networks)))
+            self._networks[shape] = open_network(self._path, self._runtime, self._backend, shape or None)
+        return self._networks[shape]
+
+    def _takes_other_sizes(self) -> bool:
+        self.flexible = True
+        try:
+            self._try((64, 64))
+        except CheckpointError:  # some exports have sizes written into them; those of other networks fail again below
+            self._networks.clear()
+            return False
+        return True
+
+    def _try(self, size: Size) -> None:
+        """Raises CheckpointError unless the network answers an empty picture as YOLOX does."""
+        try:
+            answer = self(np.zeros((1, 3, *size), np.float32))
+        except CheckpointError:
+            raise
+        except Exception as error:  # OpenVINO and ONNX Runtime have their own types for an input that does not fit
+            raise not_yolox(self._path, f"it refuses an input of {size[0]}×{size[1]}") from error
+        refuse_unless_yolox(answer, len(cells(size)), self._inputs.person_class, self._path)
+
+
+class TorchYolox:
+    """The authors' checkpoint in the torch network, batch norms folded; half precision on a GPU."""
+
+    flexible = True
+
+    def __init__(self, checkpoint: Checkpoint, runtime: RuntimeConfig) -> None:
+        import torch
+
+        from pipeline.tracking.yolox_network import VARIANTS, Yolox
+
+        card = checkpoint.card
+        variant, classes = card.architecture.get("variant"), card.architecture.get("classes")
+        if variant not in VARIANTS or not isinstance(classes, int) or classes < 1:
+            raise CheckpointError(
+                f"card {card.name}: `architecture` needs classes and a variant ({', '.join(VARIANTS)}). Correct it."
+            )
+        network = Yolox(variant, classes, bool(card.architecture.get("depthwise", False)))
+        load_strictly(network, load_state_dict(checkpoint.path), checkpoint.path)
+        self._device = torch.device(device(runtime))
+        on_gpu = self._device.type == "cuda"
+        if not on_gpu:
+            torch.set_num_threads(threads(runtime))
+        self.batch = GPU_BATCH if on_gpu else 1
+        self._precision = torch.float16 if on_gpu else torch.float32
+        network.fuse().to(self._device, self._precision)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        self._module = network
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).to(self._device, self._precision, memory_format=torch.channels_last)
+            answer: FloatArray = self._module(images).float().cpu().numpy()
+        return answer
+
+
+def refuse_unless_yolox(answer: FloatArray, rows: int, person_class: int, path: Path) -> None:
+    """Raises CheckpointError unless a network's answer has one row for each cell, with the person among its classes."""
+    if answer.ndim != 3 or answer.shape[1] != rows or answer.shape[2] < 6 + person_class:
+        raise not_yolox(path, f"its output is {answer.shape} where N×{rows}×(5 + classes) is due")
+
+
+def not_yolox(path: Path, reason: str) -> CheckpointError:
+    """The refusal of a network that is something else."""
+    return CheckpointError(f"{path}: not a YOLOX network: {reason}. Set tracking.checkpoint to a YOLOX card or file.")
+
+
+def _onnx_backend(runtime: RuntimeConfig) -> str:
+    """ONNX Runtime where it can use a GPU, or where asked for; else OpenVINO."""
+    if runtime.backend in ("openvino", "onnxruntime"):
+        return runtime.backend
+    if device(runtime) == "cuda":
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            return "onnxruntime"
+    return "openvino"
