@@ -25,11 +25,12 @@ from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Detector, Tracker, open_tracker
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
-from pipeline.types import Detections, Frame
+from pipeline.types import Detections, FloatArray, Frame
 from pipeline.video import VideoSource, open_video
 from pipeline.views.progress import Progress
 
 FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
+BATCHES_AHEAD = 2  # segmented batches that wait to be cleaned
 PNG_FAST = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -62,8 +63,9 @@ def follow(
         found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
         crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter.crop_size, config, meter)
         waiting = ahead(crops, 2 * config.segmentation.batch, "track")
-        with closing(frames), closing(found), closing(waiting):  # closed from the last step to the first
-            for silhouette in _segmented(waiting, segmenter, config, meter, bars):
+        maps = ahead(_segmented(waiting, segmenter, config, meter, bars), BATCHES_AHEAD, "segment")
+        with closing(frames), closing(found), closing(waiting), closing(maps):  # closed from the last to the first
+            for silhouette in _finished(maps, config, meter):
                 sequences.add(silhouette)
                 seen.add(silhouette.track_id)
                 if config.output.silhouettes:
@@ -123,14 +125,21 @@ def _tracked(
 
 def _segmented(
     crops: Iterator[PersonCrop], segmenter: Segmenter, config: Config, meter: Meter, bars: Progress
-) -> Iterator[Silhouette]:
+) -> Iterator[tuple[list[PersonCrop], FloatArray]]:
     for batch in batches(crops, config.segmentation.batch):
         with meter.time("segment", crops=len(batch)):
             probabilities = segmenter.segment(np.stack([crop.image for crop in batch]))
+        bars.advance("segmentation", len(batch))
+        yield batch, probabilities
+
+
+def _finished(
+    maps: Iterator[tuple[list[PersonCrop], FloatArray]], config: Config, meter: Meter
+) -> Iterator[Silhouette]:
+    for batch, probabilities in maps:
         with meter.time("silhouette", crops=len(batch)):
             silhouettes = finish(batch, probabilities, config.segmentation)
         meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
-        bars.advance("segmentation", len(batch))
         yield from silhouettes
 
 

@@ -6,6 +6,8 @@ This is also the one place that sets thread counts: two libraries with a thread 
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +21,15 @@ Arrays = list[NDArray[Any]]
 
 
 class Network(Protocol):
-    """A loaded network. Calling it with one batch (N×…) returns its outputs in the file's order."""
+    """A loaded network, used by one thread at a time."""
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays: ...
+    def __call__(self, batch: NDArray[Any]) -> Arrays:
+        """Run one batch (N×…); the outputs are in the file's order."""
+        ...
+
+    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+        """Run batch after batch, several at a time where that uses the machine better; answers in their order."""
+        ...
 
 
 def device(runtime: RuntimeConfig) -> str:
@@ -69,7 +77,11 @@ def open_network(
 
 
 class OpenVinoNetwork:
-    """OpenVINO on the CPU. f32 unless asked otherwise: its own default is bf16 on CPUs that have it."""
+    """OpenVINO on the CPU. f32 unless asked otherwise: its own default is bf16 on CPUs that have it.
+
+    Every inference runs on one thread, as many side by side as there are cores: two threads on one small network
+    took 1.6 times the processor time of one (YOLOX-nano), and so the answer does not depend on the number of cores.
+    """
 
     def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
         import openvino as ov
@@ -85,17 +97,38 @@ class OpenVinoNetwork:
                 {
                     "INFERENCE_PRECISION_HINT": runtime.precision,
                     "INFERENCE_NUM_THREADS": threads(runtime),
-                    "PERFORMANCE_HINT": "LATENCY",
+                    "NUM_STREAMS": threads(runtime),
                 },
             )
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
             raise CheckpointError(f"{path}: OpenVINO cannot read this network ({reason}). Fetch it again.") from None
-        self._request = self._compiled.create_infer_request()
+        # One more than run at a time, so that a thread that is done finds the next batch waiting.
+        self._requests = [self._compiled.create_infer_request() for _ in range(threads(runtime) + 1)]
 
     def __call__(self, batch: NDArray[Any]) -> Arrays:
-        results = self._request.infer([batch], share_inputs=True)
-        return [np.array(results[output]) for output in self._compiled.outputs]
+        return next(self.each([batch]))
+
+    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+        idle, busy = list(self._requests), deque[Any]()
+        try:
+            for batch in batches:
+                if not idle:
+                    yield self._answer(busy[0])
+                    idle.append(busy.popleft())
+                request = idle.pop()
+                request.start_async([batch], share_inputs=True)
+                busy.append(request)
+            while busy:
+                yield self._answer(busy[0])
+                busy.popleft()
+        finally:
+            for request in busy:
+                request.wait()
+
+    def _answer(self, request: Any) -> Arrays:
+        request.wait()
+        return [np.array(request.get_tensor(output).data) for output in self._compiled.outputs]
 
 
 class OnnxRuntimeNetwork:
@@ -130,6 +163,9 @@ class OnnxRuntimeNetwork:
             return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
         return [np.asarray(output) for output in self._session.run(None, {self._input.name: batch})]
 
+    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+        return map(self, batches)
+
 
 class PaddleNetwork:
     """Paddle's own inference engine (extra `paddle`). Never import it in a process that uses torch on a GPU."""
@@ -155,3 +191,6 @@ class PaddleNetwork:
         self._predictor.run()
         names = self._predictor.get_output_names()
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
+
+    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+        return map(self, batches)

@@ -59,9 +59,11 @@ class PPHumanSeg:
             raise ValueError(f"crops must be N×{side}×{side}×3 uint8, got {crops.shape} {crops.dtype}")
         people = np.empty((len(crops), side, side), np.float32)
         step = self._batch or max(len(crops), 1)
-        for start in range(0, len(crops), step):
-            blob = self._blob(crops[start : start + step])
-            people[start : start + step] = self._person(self._pick(self._network(blob), len(blob)))
+        starts = range(0, len(crops), step)
+        blobs = (self._blob(crops[start : start + step]) for start in starts)
+        for start, outputs in zip(starts, self._network.each(blobs), strict=True):
+            some = people[start : start + step]
+            some[:] = self._person(self._pick(outputs, len(some)))
         return people
 
     def _blob(self, crops: NDArray[np.uint8]) -> FloatArray:
