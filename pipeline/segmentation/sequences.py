@@ -6,8 +6,10 @@ finishes the masks: cleaned, judged and aligned.
 
 from __future__ import annotations
 
+import zlib
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +29,8 @@ from pipeline.types import (
     SilhouetteSequence,
     TrackedBoxes,
 )
+
+PACK = 256  # masks that are compressed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,37 @@ def finish(crops: Sequence[PersonCrop], probabilities: FloatArray, config: Segme
 
 @dataclass(slots=True)
 class _Track:
-    """What is kept of a track while the video runs: the aligned masks and a few numbers a frame."""
+    """What is kept of a track while the video runs: the aligned masks, compressed by and by, and a few numbers a frame.
+
+    Somebody who is in the picture for an hour leaves 300 MB of masks, but 20 MB of compressed ones.
+    """
 
     masks: list[NDArray[np.uint8]] = field(default_factory=list)
-    frame_indices: list[int] = field(default_factory=list)
-    heights: list[float] = field(default_factory=list)
+    packed: list[bytes] = field(default_factory=list)
+    shape: tuple[int, ...] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
+    frame_indices: array[int] = field(default_factory=lambda: array("q"))
+    heights: array[float] = field(default_factory=lambda: array("f"))
     sums: dict[str, float] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, mask: NDArray[np.uint8]) -> None:
+        self.shape = mask.shape
+        self.masks.append(mask)
+        if len(self.masks) == PACK:
+            self.packed.append(zlib.compress(np.stack(self.masks).tobytes(), level=1))
+            self.masks.clear()
+
+    def all_masks(self) -> NDArray[np.uint8]:
+        """T×H×W; leaves nothing behind, so that the masks are in memory once."""
+        masks = np.empty((len(self.frame_indices), *self.shape), np.uint8)
+        for number, block in enumerate(self.packed):
+            rows = np.frombuffer(zlib.decompress(block), np.uint8).reshape(PACK, *self.shape)
+            masks[number * PACK : (number + 1) * PACK] = rows
+        if self.masks:
+            masks[len(self.packed) * PACK :] = self.masks
+        self.packed.clear()
+        self.masks.clear()
+        return masks
 
 
 class SequenceBuilder:
@@ -114,22 +142,23 @@ class SequenceBuilder:
         if silhouette.aligned is None:
             track.rejected[str(silhouette.reason)] += 1
             return
-        track.masks.append(silhouette.aligned)
+        track.keep(silhouette.aligned)
         track.frame_indices.append(silhouette.frame_index)
         track.heights.append(silhouette.quality.get("height_px", 0.0))
         for part in self.MEANS:
             track.sums[part] = track.sums.get(part, 0.0) + silhouette.quality.get(part, 0.0)
 
-    def finish(self, track_ids: Iterable[int]) -> list[SilhouetteSequence]:
-        """The sequence of every track asked for, those without a usable silhouette included (T = 0).
+    def finish(self, track_ids: Iterable[int]) -> Iterator[SilhouetteSequence]:
+        """The sequence of every track asked for, those without a usable silhouette included (T = 0); each once.
 
         Their quality: frames_tracked (those looked at, see `every`), frames_segmented (somebody was found),
         frames_usable, usable_share, median_height_px and the MEANS.
         """
-        return [self._sequence(track_id, self._tracks.get(track_id, _Track())) for track_id in track_ids]
+        for track_id in track_ids:
+            yield self._sequence(track_id, self._tracks.pop(track_id, _Track()))
 
     def _sequence(self, track_id: int, track: _Track) -> SilhouetteSequence:
-        usable = len(track.masks)
+        usable = len(track.frame_indices)
         tracked = usable + track.rejected.total()
         nobody = track.rejected[judge.NOBODY] + track.rejected[judge.OUTSIDE]
         quality = {
@@ -140,11 +169,10 @@ class SequenceBuilder:
             "median_height_px": float(np.median(track.heights)) if usable else 0.0,
             **{f"mean_{part}": track.sums.get(part, 0.0) / usable if usable else 0.0 for part in self.MEANS},
         }
-        empty = np.zeros((0, SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
         return SilhouetteSequence(
             self._video,
             track_id,
-            np.stack(track.masks) if usable else empty,
+            track.all_masks(),
             np.array(track.frame_indices, np.int64),
             quality,
             dict(track.rejected.most_common()),

@@ -38,7 +38,7 @@ def test_most_frames_of_people_who_walk_side_by_side_are_usable(shared, segmente
             crops = cut_people(frame, tracked, config, segmenter.crop_size)
             for silhouette in finish(crops, segmenter.segment(np.stack([one.image for one in crops])), config):
                 builder.add(silhouette)
-    sequences = builder.finish([1, 2, 3, 4])
+    sequences = list(builder.finish([1, 2, 3, 4]))
     usable = sum(one.quality["frames_usable"] for one in sequences)
     tracked_frames = sum(one.quality["frames_tracked"] for one in sequences)
     assert usable / tracked_frames >= 0.85

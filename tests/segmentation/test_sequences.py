@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.config import SegmentationConfig
 from pipeline.segmentation import quality
-from pipeline.segmentation.sequences import SequenceBuilder, cut_people, finish
+from pipeline.segmentation.sequences import PACK, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 
 SIDE = 96
@@ -136,3 +136,14 @@ def test_the_builder_gathers_by_track_and_counts_what_was_left_out():
     assert good.quality["mean_confidence"] > 0.9
     assert len(cut) == 0 and cut.rejected == {quality.CUT: 4} and cut.quality["frames_tracked"] == 4
     assert len(unseen) == 0 and unseen.quality["frames_tracked"] == 0
+
+
+@pytest.mark.parametrize("count", [1, PACK - 1, PACK, PACK + 1, 2 * PACK])
+def test_masks_come_back_as_they_went_in_however_many(count: int) -> None:
+    masks = np.random.default_rng(0).integers(0, 256, (count, 48, 48), np.uint8)
+    builder = SequenceBuilder("street", DEFAULT)
+    for frame, mask in enumerate(masks):
+        builder.add(Silhouette(1, frame, mask, mask, None, {}))
+    (sequence,) = builder.finish([1])
+    np.testing.assert_array_equal(sequence.masks, masks)
+    np.testing.assert_array_equal(sequence.frame_indices, np.arange(count))
