@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 checkpoints_app = typer.Typer(help="List, fetch and verify network weights.")
 app.add_typer(checkpoints_app, name="checkpoints")
+cache_app = typer.Typer(help="Results of earlier runs that later runs reuse.")
+app.add_typer(cache_app, name="cache")
 
 Gallery = Annotated[str | None, typer.Option("--gallery", help="Video of the known people.", metavar="VIDEO")]
 Probes = Annotated[
@@ -66,6 +68,7 @@ def _options(
     _help_without_command(context)
 
 
+@cache_app.callback(invoke_without_command=True)
 @checkpoints_app.callback(invoke_without_command=True)
 def _help_without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -143,6 +146,16 @@ def verify(names: Names = None, checkpoints: Checkpoints = None, verbose: Verbos
     from pipeline.commands.checkpoints import verify_checkpoints
 
     raise typer.Exit(verify_checkpoints(names or [], checkpoints))
+
+
+@cache_app.command()
+def clear(output: Output = None) -> None:
+    """Remove everything that earlier runs left for later ones; the run folders stay."""
+    from pipeline.engine.cache import Cache
+
+    folder = output or Path("output")
+    entries, size = Cache(folder, 0).clear()
+    print(f"{folder}/.cache: {entries} entries, {size / 1e6:.1f} MB removed")
 
 
 def _settings(overrides: list[str] | None, output: Path | None, device: str | None) -> list[str]:

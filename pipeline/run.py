@@ -20,6 +20,7 @@ from loguru import logger
 
 from pipeline import __version__
 from pipeline.config import Config, as_record
+from pipeline.engine.cache import Cache
 from pipeline.engine.job import Job, Video, fingerprint
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder, key_of
@@ -80,6 +81,7 @@ class Work:
     config: Config
     networks: Networks
     folder: RunFolder
+    cache: Cache
     record: Record
     bars: Progress
 
@@ -101,7 +103,8 @@ def run(
     sources = [inspect(video, config, networks) for video in job.videos]
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources), resumed=resume is not None)
-    work = Work(config, networks, folder, record, progress or Silent())
+    cache = Cache(folder.path.parent, int(config.output.cache_gb * 1e9))
+    work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
@@ -142,7 +145,7 @@ def inspect(video: Video, config: Config, networks: Networks) -> Source:
     sha256 = fingerprint(video)
     settings = as_record(config)
     weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
-    walks = [__version__, video.name, sha256, config.output.silhouettes]
+    walks = [__version__, sha256, config.output.silhouettes]
     walks += [settings[section] for section in ("tracking", "segmentation", "runtime")]
     walks += [weights["detector"], weights["segmenter"]]
     features = [*walks, settings["recognition"], weights["encoder"]]
@@ -151,7 +154,7 @@ def inspect(video: Video, config: Config, networks: Networks) -> Source:
 
 def follow_all(sources: Sequence[Source], work: Work) -> None:
     """Track and cut out everybody, in every video where that has not been done yet."""
-    todo = [source for source in sources if followed(source, work.folder) is None]
+    todo = [source for source in sources if followed(source, work.folder) is None and not _restored(source, work)]
     if todo:
         _follow(todo, work)
     for source in sources:
@@ -162,12 +165,22 @@ def follow_all(sources: Sequence[Source], work: Work) -> None:
                 work.record.warn(known.warning)
 
 
+def _restored(source: Source, work: Work) -> bool:
+    """Take the tracks and silhouettes of a video that was followed in an earlier run from the cache."""
+    work.folder.clear("walks", source.name, *work.folder.walks(source.name).values())
+    noted = work.cache.restore("walks", source.walks_key, work.folder.walks(source.name))
+    if source.sha256 and noted is not None:
+        logger.info(f"{source.name}: tracks and silhouettes taken from an earlier run")
+        work.folder.mark_done("walks", source.name, source.walks_key, **noted)
+        return True
+    return False
+
+
 def _follow(todo: Sequence[Source], work: Work) -> None:
     lengths = [source.info.frame_count for source in todo]
     work.bars.start("tracking", sum(n or 0 for n in lengths) if all(lengths) else None, "frames")
     work.bars.start("segmentation", None, "crops")
     for source in todo:
-        work.folder.clear("walks", source.name, *work.folder.walks(source.name))
         done = follow(
             source.video,
             work.networks.detector,
@@ -178,6 +191,8 @@ def _follow(todo: Sequence[Source], work: Work) -> None:
             work.bars,
         )
         work.folder.mark_done("walks", source.name, source.walks_key, **asdict(done))
+        if source.sha256:
+            work.cache.store("walks", source.walks_key, work.folder.walks(source.name), **asdict(done))
         work.record.write()
     work.bars.finish("tracking")
     work.bars.finish("segmentation")
@@ -193,7 +208,7 @@ def read_walks(source: Source, folder: RunFolder) -> list[Walk]:
     """The stored tracks of a video with what is known of their silhouettes; the masks stay on disk."""
     walks = []
     for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
-        sequence = read_sequence(folder.sequence(source.name, tracklet.track_id))
+        sequence = read_sequence(folder.sequence(source.name, tracklet.track_id), source.name, tracklet.track_id)
         walks.append(Walk(tracklet, len(sequence), sequence.quality, sequence.rejected))
     return walks
 
@@ -212,21 +227,30 @@ def find_unusable(walks: Walks, config: Config) -> Unusable:
 
 def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work: Work) -> None:
     """Turn the silhouettes of every usable track into an embedding."""
-    todo = [s for s in sources if work.folder.done("features", s.name, s.features_key) is None]
-    tracks = {s.name: [w.tracklet.track_id for w in walks[s.name] if w.track not in unusable] for s in todo}
+    todo = []
+    for source in sources:
+        folder = {"features": work.folder.path / "features" / source.name}
+        if work.folder.done("features", source.name, source.features_key) is None:
+            work.folder.clear("features", source.name, *folder.values())
+            if source.sha256 and work.cache.restore("features", source.features_key, folder) is not None:
+                work.folder.mark_done("features", source.name, source.features_key)
+            else:
+                todo.append(source)
     if not todo:
         return
+    tracks = {s.name: [w.track for w in walks[s.name] if w.track not in unusable] for s in todo}
     work.bars.start("recognition", sum(map(len, tracks.values())), "tracks")
     for source in todo:
-        work.folder.clear("features", source.name, work.folder.path / "features" / source.name)
         for some in batches(tracks[source.name], TRACKS_AT_ONCE):
-            sequences = [read_sequence(work.folder.sequence(source.name, track_id)) for track_id in some]
+            sequences = [read_sequence(work.folder.sequence(*track), *track) for track in some]
             with work.record.meter.time("recognise", tracks=len(some), silhouettes=sum(map(len, sequences))):
                 embeddings = work.networks.encoder.encode(sequences)
             for embedding in embeddings:
                 write_features(work.folder.features(source.name, embedding.track_id), embedding)
             work.bars.advance("recognition", len(some))
         work.folder.mark_done("features", source.name, source.features_key)
+        if source.sha256:
+            work.cache.store("features", source.features_key, {"features": work.folder.path / "features" / source.name})
     work.bars.finish("recognition")
 
 
@@ -235,7 +259,7 @@ def match_all(job: Job, walks: Walks, unusable: Unusable, work: Work) -> dict[st
 
     def embeddings(video: str) -> list[Embedding]:
         usable = [walk.track for walk in walks[video] if walk.track not in unusable]
-        return [read_features(work.folder.features(*track)) for track in usable]
+        return [read_features(work.folder.features(*track), *track) for track in usable]
 
     gallery = embeddings(job.gallery.name)
     matches = {}

@@ -97,9 +97,13 @@ class RunFolder:
         finally:
             logger.remove(handler)
 
-    def walks(self, video: str) -> list[Path]:
-        """What the first pass over a video leaves behind."""
-        return [self.tracks(video), self.path / "silhouettes" / video, self.path / "sequences" / video]
+    def walks(self, video: str) -> dict[str, Path]:
+        """What the first pass over a video leaves behind, by name."""
+        return {
+            "tracks": self.tracks(video),
+            "silhouettes": self.path / "silhouettes" / video,
+            "sequences": self.path / "sequences" / video,
+        }
 
     def mark_done(self, stage: str, video: str, key: str, **facts: Any) -> None:
         """Note, after all files of a stage are whole, what they were made from (`key`) and what is known of them."""

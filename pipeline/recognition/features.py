@@ -1,4 +1,7 @@
-"""Features on disk, one .npz a track: parts (C×P), model, checkpoint_sha256, frames_used, video, track_id, quality."""
+"""Features on disk, one .npz a track: parts (C×P), model, checkpoint_sha256, frames_used, quality.
+
+Whose they are, the file's name says: features/<video>/<track>.npz.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,13 @@ def write_features(path: Path, embedding: Embedding) -> None:
             model=embedding.model,
             checkpoint_sha256=embedding.checkpoint_sha256,
             frames_used=embedding.frames_used,
-            video=embedding.video,
-            track_id=embedding.track_id,
             quality_names=np.array(names, dtype=np.str_),
             quality_values=np.array([embedding.quality[name] for name in names], dtype=np.float64),
         )
 
 
-def read_features(path: Path) -> Embedding:
-    """Read what `write_features` wrote; nothing in the file is ever unpickled.
+def read_features(path: Path, video: str, track_id: int) -> Embedding:
+    """Read what `write_features` wrote for this track of this video; nothing in the file is ever unpickled.
 
     Raises InputError for a file that is missing, damaged or no features file.
     """
@@ -41,8 +42,8 @@ def read_features(path: Path) -> Embedding:
                     zip(file["quality_names"].tolist(), file["quality_values"].astype(float).tolist(), strict=True)
                 )
             return Embedding(
-                video=str(file["video"].item()),
-                track_id=int(file["track_id"].item()),
+                video=video,
+                track_id=track_id,
                 parts=file["parts"].astype(np.float32, copy=False),
                 model=str(file["model"].item()),
                 checkpoint_sha256=str(file["checkpoint_sha256"].item()),

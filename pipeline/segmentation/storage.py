@@ -1,4 +1,4 @@
-"""Silhouette sequences on disk: sequences/<video>/<track>.npz, plain arrays only."""
+"""Silhouette sequences on disk: sequences/<video>/<track>.npz, plain arrays only. Whose they are, the name says."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
             stream,
             masks=sequence.masks,
             frame_indices=sequence.frame_indices,
-            video=np.array(sequence.video),
-            track_id=np.array(sequence.track_id),
             quality_names=np.array(list(sequence.quality), dtype=str),
             quality_values=np.array(list(sequence.quality.values()), dtype=np.float64),
             rejected_reasons=np.array(list(sequence.rejected), dtype=str),
@@ -28,13 +26,13 @@ def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
         )
 
 
-def read_sequence(path: Path) -> SilhouetteSequence:
-    """Read what `write_sequence` wrote. Raises InputError when the file is damaged or something else."""
+def read_sequence(path: Path, video: str, track_id: int) -> SilhouetteSequence:
+    """Read what `write_sequence` wrote for this track of this video. Raises InputError when the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return SilhouetteSequence(
-                video=str(arrays["video"]),
-                track_id=int(arrays["track_id"]),
+                video=video,
+                track_id=track_id,
                 masks=arrays["masks"],
                 frame_indices=arrays["frame_indices"],
                 quality=dict(zip(arrays["quality_names"].tolist(), arrays["quality_values"].tolist(), strict=True)),

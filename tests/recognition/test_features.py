@@ -24,7 +24,7 @@ def file(embedding, tmp_path):
 
 
 def test_what_is_written_is_read(file, embedding):
-    found = read_features(file)
+    found = read_features(file, "gallery", 7)
     np.testing.assert_array_equal(found.parts, embedding.parts)
     names = ("video", "track_id", "model", "checkpoint_sha256", "frames_used", "quality")
     assert [getattr(found, name) for name in names] == [getattr(embedding, name) for name in names]
@@ -32,7 +32,7 @@ def test_what_is_written_is_read(file, embedding):
 
 def test_the_file_holds_the_contracts_keys_and_no_pickle(file):
     with np.load(file, allow_pickle=False) as content:
-        assert {"parts", "model", "checkpoint_sha256", "frames_used", "video", "track_id"} <= set(content.files)
+        assert {"parts", "model", "checkpoint_sha256", "frames_used"} <= set(content.files)
         assert all(content[name].dtype != object for name in content.files)
 
 
@@ -49,7 +49,7 @@ def write_pickle(path):
 
 
 def write_not_finite(path):
-    scalars = {"model": "gei-16", "checkpoint_sha256": "", "frames_used": 1, "video": "v", "track_id": 1}
+    scalars = {"model": "gei-16", "checkpoint_sha256": "", "frames_used": 1}
     np.savez(path, parts=np.full((4, 2), np.nan, np.float32), **scalars)
 
 
@@ -76,7 +76,7 @@ def write_plain_array(path):
 def test_a_damaged_file_is_refused_by_name(file, damage):
     damage(file)
     with pytest.raises(InputError, match=r"007\.npz: not a readable features file .*Compute the features again"):
-        read_features(file)
+        read_features(file, "gallery", 7)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(embedding, tmp_path):
