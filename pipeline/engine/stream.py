@@ -42,8 +42,8 @@ def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Generator[T, N
         return False
 
     def produce() -> None:
-        iterator = iter(items)
         try:
+            iterator = iter(items)
             for item in iterator:
                 if not put(item):
                     break
