@@ -30,6 +30,10 @@ def writing(path: Path) -> Iterator[None]:
             errno.EROFS: "The disk is read-only; choose another with --output.",
             errno.ENOTDIR: "A file stands where a folder should be; choose another folder with --output.",
             errno.EEXIST: "A file stands where a folder should be; choose another folder with --output.",
+            errno.EISDIR: "A folder stands where the file should be; remove it, or choose another with --output.",
+            errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
+            errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",
+            errno.EIO: "The disk fails; choose another with --output.",
         }.get(error.errno or 0)
         if remedy is None:
             raise
@@ -59,8 +63,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, tree: Mapping[str, Any]) -> None:
     """Write JSON atomically: readable, UTF-8, never NaN."""
-    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode("utf-8"))
+    try:
+        content = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:  # a file name that is no Unicode survives as escapes only
+        content = json.dumps(tree, indent=2, allow_nan=False).encode("ascii")
+    write_bytes(path, content + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
