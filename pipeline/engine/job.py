@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.video import sha256_of
 
 INPUTS = Path("inputs")
+LONGEST_NAME = 80  # bytes
 VIDEO_SUFFIXES = {
     ".mp4",
     ".m4v",
@@ -69,9 +71,16 @@ def plan(gallery: str | None, probes: Sequence[str]) -> Job:
         )
     if not probes:
         raise ConfigError(f"--gallery {gallery} was given without --probe. Give at least one probe video.")
+    # `--gallery=~/g.mp4` reaches us with its tilde.
+    gallery, *probes = (os.path.expanduser(source) for source in (gallery, *probes))  # noqa: PTH111 - addresses, too
     names: dict[str, str] = {}
-    first = Video(_name(gallery, names), gallery)
-    return Job(first, tuple(dict.fromkeys(Video(_name(p, names), p) for p in _expand(probes, gallery))))
+    videos: dict[str, Video] = {}  # by name: one file under two spellings of its path is one video
+    first, *others = (
+        videos.setdefault(name, Video(name, source))
+        for source in (gallery, *_expand(probes, gallery))
+        for name in [_name(source, names)]
+    )
+    return Job(first, tuple(dict.fromkeys(others)))
 
 
 def fingerprint(video: Video) -> str:
@@ -110,13 +119,21 @@ def _from_inputs() -> tuple[str, list[str]]:
 
 def _name(source: str, taken: dict[str, str]) -> str:
     """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
-    stem = source.rstrip("/").rpartition("/")[2] if "://" in source else Path(source).stem or Path(source).name
-    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in stem).strip(". ")[:80] or "video"
+    stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
+    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in stem)
+    # The names of two videos, and more, must fit into the 255 bytes of one file name.
+    safe = safe.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore").strip(". ") or "video"
     name, attempt = safe, 1
     while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
         attempt += 1
         name = f"{safe}-{attempt}"
     return name
+
+
+def _end_of(address: str) -> str:
+    """The last part of an address' path, or its host; never the password or the token beside them."""
+    host, _, path = address.partition("://")[2].partition("?")[0].rstrip("/").partition("/")
+    return path.rpartition("/")[2] or host.rpartition("@")[2]
 
 
 def _identity(source: str) -> str:
