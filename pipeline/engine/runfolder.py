@@ -112,9 +112,10 @@ class RunFolder:
     def done(self, stage: str, video: str, key: str) -> dict[str, Any] | None:
         """The facts noted when the stage ended, or None when it has not ended or was made from something else."""
         mark = self._mark(stage, video)
-        if not mark.is_file():
+        try:
+            facts = read_json(mark)
+        except InputError:  # missing, or damaged by a power cut: the stage is done anew
             return None
-        facts = read_json(mark)
         return facts if facts.pop("key", None) == key else None
 
     def clear(self, stage: str, video: str, *paths: Path) -> None:
