@@ -1,0 +1,112 @@
+"""The run folder: names, uniqueness, marks, and what a killed run leaves behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from loguru import logger
+
+from pipeline.engine.runfolder import RunFolder, key_of
+from pipeline.errors import InputError, OutputError
+
+NOW = datetime(2026, 1, 31, 18, 5, 9)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder.create(tmp_path / "output", NOW)
+
+
+def test_a_run_is_named_after_its_second(folder):
+    assert folder.path.name == "2026_01_31_18_05_09"
+    assert folder.path.is_dir()
+
+
+def test_runs_of_the_same_second_get_names_of_their_own(tmp_path):
+    made = [RunFolder.create(tmp_path, NOW).path.name for _ in range(3)]
+    assert made == ["2026_01_31_18_05_09", "2026_01_31_18_05_09_2", "2026_01_31_18_05_09_3"]
+
+
+@pytest.mark.parametrize("output", ["file", "file/deeper"])
+def test_a_file_where_the_output_folder_should_be_is_refused_in_words(tmp_path, output):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="A file stands where a folder should be; choose another folder"):
+        RunFolder.create(tmp_path / output, NOW)
+
+
+def test_files_are_where_the_contract_says(folder):
+    def inside(path):
+        return path.relative_to(folder.path).as_posix()
+
+    assert inside(folder.record) == "run.json"
+    assert inside(folder.results) == "results.json"
+    assert inside(folder.log) == "run.log"
+    assert inside(folder.tracks("gallery")) == "tracks/gallery.txt"
+    assert inside(folder.silhouette("gallery", 1, 17)) == "silhouettes/gallery/001/undefined/001-000017.png"
+    assert inside(folder.sequence("gallery", 1)) == "sequences/gallery/001.npz"
+    assert inside(folder.features("gallery", 12)) == "features/gallery/012.npz"
+    assert inside(folder.gallery_video("gallery")) == "videos/gallery.mp4"
+    assert inside(folder.probe_video("gallery", "probe1")) == "videos/G-gallery_P-probe1.mp4"
+
+
+def test_reopening_removes_what_was_half_written_and_nothing_else(folder):
+    folder.record.write_text("{}")
+    whole = folder.silhouette("gallery", 1, 3)
+    whole.parent.mkdir(parents=True)
+    whole.write_bytes(b"whole")
+    for leftover in (folder.path, whole.parent):
+        (leftover / ".partial-77-1-name").write_bytes(b"half")
+    (folder.path / ".partial-folder").mkdir()
+    again = RunFolder.reopen(folder.path)
+    assert whole.read_bytes() == b"whole"
+    assert not [path for path in again.path.rglob("*") if "partial" in path.name]
+
+
+def test_only_a_run_folder_is_reopened(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InputError, match=r"not a run folder \(no run\.json\)\. Give the timestamped folder"):
+            RunFolder.reopen(path)
+
+
+def test_a_mark_holds_for_its_key_only(folder):
+    folder.mark_done("walks", "gallery", "key", frames=12, warning=None)
+    assert folder.done("walks", "gallery", "key") == {"frames": 12, "warning": None}
+    assert folder.done("walks", "gallery", "another key") is None
+    assert folder.done("walks", "probe1", "key") is None
+    assert folder.done("features", "gallery", "key") is None
+
+
+def test_clearing_forgets_the_mark_and_removes_the_files(folder):
+    folder.mark_done("walks", "gallery", "key")
+    folder.tracks("gallery").parent.mkdir()
+    folder.tracks("gallery").write_text("")
+    folder.silhouettes("gallery", 1).mkdir(parents=True)
+    folder.clear("walks", "gallery", *folder.walks("gallery").values())
+    assert folder.done("walks", "gallery", "key") is None
+    assert not any(path.exists() for path in folder.walks("gallery").values())
+    folder.clear("walks", "gallery", *folder.walks("gallery").values())  # again: nothing there is fine
+
+
+def test_a_damaged_mark_counts_as_not_done(folder):
+    folder.mark_done("walks", "gallery", "key")
+    (folder.path / ".done/walks-gallery.json").write_text("{half")
+    assert folder.done("walks", "gallery", "key") is None
+
+
+def test_the_log_has_what_is_said_inside_the_block(folder):
+    logger.remove()
+    with folder.logging():
+        logger.debug("detail {} and <b>braces</b>")
+        logger.warning("careful")
+    logger.info("afterwards")
+    lines = folder.log.read_text().splitlines()
+    assert [line.split(maxsplit=2)[2].split(maxsplit=1) for line in lines] == [
+        ["DEBUG", "detail {} and <b>braces</b>"],
+        ["WARNING", "careful"],
+    ]
+
+
+def test_keys_tell_different_settings_apart_and_not_their_order():
+    assert key_of({"a": 1, "b": [1, 2]}) == key_of({"b": [1, 2], "a": 1})
+    assert len({key_of("ab", "c"), key_of("a", "bc"), key_of(["ab", "c"]), key_of("ab", None)}) == 4

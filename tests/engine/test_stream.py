@@ -1,0 +1,169 @@
+"""Overlapping stages: in order, a bounded number of items ahead, and never a thread left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from pipeline.engine.stream import ahead, batches
+
+
+class Counter:
+    """An endless source that knows how far it was read and whether it was closed."""
+
+    def __init__(self, end: int | None = None, error: BaseException | None = None) -> None:
+        self.made, self.closed = 0, False
+        self._end, self._error = end, error
+
+    def items(self) -> Iterator[int]:
+        try:
+            while self._end is None or self.made < self._end:
+                self.made += 1
+                yield self.made - 1
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.closed = True
+
+
+def stage_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("gait-")]
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert condition()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays():
+    yield
+    assert stage_threads() == []
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3, 100])
+def test_items_come_unchanged_and_in_order(depth):
+    assert list(ahead(iter(range(50)), depth)) == list(range(50))
+
+
+def test_nothing_gives_nothing():
+    assert list(ahead(iter(()), 4)) == []
+
+
+def test_none_and_exceptions_are_items_like_any_other():
+    items = [None, ValueError("an item, not an error"), []]
+    assert list(ahead(items, 2)) == items
+
+
+def test_the_producer_runs_ahead_by_the_depth_and_no_further():
+    source = Counter()
+    with closing(ahead(source.items(), 3)) as stream:
+        assert next(stream) == 0
+        # Three wait in the queue, one more is in the producer's hand.
+        wait_until(lambda: source.made == 5)
+        time.sleep(0.15)
+        assert source.made == 5
+
+
+def test_the_producer_works_in_a_thread_that_bears_the_stages_name():
+    def where() -> Iterator[str]:
+        yield threading.current_thread().name
+
+    assert list(ahead(where(), 1, "decode")) == ["gait-decode"]
+
+
+@pytest.mark.parametrize("error", [ValueError("no such thing"), KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_an_error_of_the_producer_is_raised_as_itself_after_what_came_before(error):
+    source, seen = Counter(2, error), []
+    with pytest.raises(type(error)) as raised:
+        seen.extend(ahead(source.items(), 4))
+    assert raised.value is error
+
+
+def test_items_made_before_the_error_are_all_seen():
+    source, seen = Counter(3, ValueError()), []
+    with pytest.raises(ValueError):
+        for item in ahead(source.items(), 1):
+            seen.append(item)
+    assert seen == [0, 1, 2]
+
+
+def test_an_error_while_the_source_is_opened_is_raised_too():
+    class Unopenable:
+        def __iter__(self):
+            raise OSError("cannot be opened")
+
+    with pytest.raises(OSError, match="cannot be opened"):
+        list(ahead(Unopenable(), 2))
+
+
+def test_a_consumer_that_stops_early_ends_the_thread_and_closes_the_source():
+    source = Counter()
+    with closing(ahead(source.items(), 2)) as stream:
+        next(stream)
+    assert source.closed and stage_threads() == []
+
+
+def test_an_error_of_the_consumer_ends_the_thread_and_closes_the_source():
+    source = Counter()
+    with pytest.raises(ZeroDivisionError), closing(ahead(source.items(), 2)) as stream:
+        for item in stream:
+            1 // item
+    assert source.closed and stage_threads() == []
+
+
+def test_a_stream_that_nobody_reads_starts_no_thread():
+    source = Counter()
+    stream = ahead(source.items(), 2)
+    assert stage_threads() == []
+    stream.close()
+    assert source.made == 0
+
+
+def chained(source: Counter):
+    first = ahead(source.items(), 2, "first")
+    second = ahead((10 * item for item in first), 2, "second")
+    return first, second
+
+
+def test_stages_can_be_chained():
+    _, second = chained(Counter(20))
+    assert list(second) == [10 * item for item in range(20)]
+
+
+def test_closing_a_chain_from_its_end_ends_every_thread():
+    source = Counter()
+    first, second = chained(source)
+    with closing(first), closing(second):
+        assert next(second) == 0
+    assert source.closed and stage_threads() == []
+
+
+def test_an_error_at_the_beginning_of_a_chain_comes_out_at_its_end():
+    first, second = chained(Counter(3, ValueError("first stage")))
+    with pytest.raises(ValueError, match="first stage"), closing(first), closing(second):
+        list(second)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "lengths"),
+    [(0, 4, []), (3, 4, [3]), (4, 4, [4]), (9, 4, [4, 4, 1]), (2, 1, [1, 1])],
+    ids=str,
+)
+def test_batches_are_full_but_for_the_last(count, size, lengths):
+    found = list(batches(iter(range(count)), size))
+    assert [len(batch) for batch in found] == lengths
+    assert [item for batch in found for item in batch] == list(range(count))
+
+
+def test_batches_read_no_further_than_asked():
+    source = Counter()
+    found = batches(source.items(), 4)
+    next(found)
+    assert source.made == 4
