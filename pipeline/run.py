@@ -20,6 +20,7 @@ from loguru import logger
 
 from pipeline import __version__
 from pipeline.config import Config, as_record
+from pipeline.draw import Drawing, draw, gallery_labels, probe_labels
 from pipeline.engine.cache import Cache
 from pipeline.engine.job import Job, Video, fingerprint
 from pipeline.engine.record import Record
@@ -28,7 +29,7 @@ from pipeline.engine.stream import batches
 from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
-from pipeline.matching.results import Walk, identity_of, results_tree
+from pipeline.matching.results import Walk, results_tree
 from pipeline.networks import runtime
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.recognition import Encoder, open_encoder
@@ -39,8 +40,6 @@ from pipeline.tracking import Detector, open_detector
 from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, Match
 from pipeline.video import VideoInfo, open_video
-from pipeline.views.annotate import UNUSABLE, Label, write_annotated
-from pipeline.views.colours import GREY, identity_colour
 from pipeline.views.progress import Progress, Silent
 
 TRACKS_AT_ONCE = 8  # sequences in memory while they are embedded
@@ -273,19 +272,6 @@ def match_all(job: Job, walks: Walks, unusable: Unusable, work: Work) -> dict[st
     return matches
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """One annotated video: whose frames, and the label of each track."""
-
-    path: Path
-    source: Source
-    labels: Mapping[int, Label]
-
-    @property
-    def key(self) -> str:
-        return key_of(self.source.walks_key, sorted((track, astuple(label)) for track, label in self.labels.items()))
-
-
 def draw_all(
     job: Job,
     sources: Sequence[Source],
@@ -295,38 +281,27 @@ def draw_all(
     work: Work,
 ) -> None:
     """Draw the stored tracks on the frames, decoded again: in the gallery who is who, in a probe who was found."""
+    folder, gallery = work.folder, job.gallery.name
     source_of = {source.name: source for source in sources}
-    gallery, folder, crf = job.gallery.name, work.folder, work.config.output.crf
-    people = [identity_of(*walk.track) for walk in walks[gallery] if walk.track not in unusable]
-    colours = {identity: identity_colour(number) for number, identity in enumerate(people)}
-    enrolled = {walk.tracklet.track_id: identity_of(*walk.track) for walk in walks[gallery]}
-    known = {track: Label(name, "", colours[name]) if name in colours else UNUSABLE for track, name in enrolled.items()}
-    drawings = [Drawing(folder.gallery_video(gallery), source_of[gallery], known)]
+    labels = gallery_labels(walks[gallery], unusable)
+    titles = {folder.gallery_video(gallery): (gallery, labels)}
     for probe, answers in matches.items():
-        labels = {answer.track_id: Label.of(answer, colours.get(answer.identity or "", GREY)) for answer in answers}
-        drawings.append(Drawing(folder.probe_video(gallery, probe), source_of[probe], labels))
+        titles[folder.probe_video(gallery, probe)] = (probe, probe_labels(answers, labels.values()))
 
-    todo = [d for d in drawings if not d.path.is_file() or folder.done("video", d.path.stem, d.key) is None]
-    if not todo:
-        return
-    lengths = [found.frames for d in todo if (found := followed(d.source, folder)) is not None]
-    work.bars.start("drawing", sum(lengths), "frames")
-    for drawing in todo:
-        folder.clear("video", drawing.path.stem, drawing.path)
-        tracklets = [walk.tracklet for walk in walks[drawing.source.name]]
-        drawing.path.parent.mkdir(exist_ok=True)
-        with work.record.meter.time("draw"):
-            frames = write_annotated(
-                drawing.source.video.source,
-                drawing.path,
-                tracklets,
-                drawing.labels,
-                crf,
-                lambda _: work.bars.advance("drawing"),
-            )
-        work.record.meter.add("draw", frames=frames)
-        folder.mark_done("video", drawing.path.stem, drawing.key)
-    work.bars.finish("drawing")
+    drawings, keys = [], {}
+    for path, (name, shown) in titles.items():
+        source = source_of[name]
+        keys[path] = key_of(source.walks_key, work.config.output.crf, sorted((k, astuple(v)) for k, v in shown.items()))
+        if not path.is_file() or folder.done("video", path.stem, keys[path]) is None:
+            frames = known.frames if (known := followed(source, folder)) else 0
+            drawings.append(Drawing(path, source.video.source, frames, [walk.tracklet for walk in walks[name]], shown))
+    draw(
+        drawings,
+        work.config,
+        work.record.meter,
+        work.bars,
+        done=lambda drawing: folder.mark_done("video", drawing.path.stem, keys[drawing.path]),
+    )
 
 
 def facts(job: Job, config: Config, networks: Networks, sources: Sequence[Source]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -74,3 +75,38 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+class UnwantedError(Exception):
+    """Raised by `check` inside a worker whose result nobody wants any more."""
+
+
+def side_by_side(do: Callable[[T, Callable[[], None]], None], items: Iterable[T], workers: int) -> None:
+    """Call `do(item, check)` for every item, up to `workers` at a time, in threads.
+
+    The first error is raised here, as itself, when all threads have ended. `do` calls `check` often: it raises
+    UnwantedError when another item has failed or the caller was interrupted, and nothing more is started then.
+    """
+    unwanted = threading.Event()
+
+    def check() -> None:
+        if unwanted.is_set():
+            raise UnwantedError
+
+    def guarded(item: T) -> None:
+        check()
+        try:
+            do(item, check)
+        except BaseException:
+            unwanted.set()
+            raise
+
+    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gait") as pool:
+        futures = [pool.submit(guarded, item) for item in items]
+        try:
+            wait(futures)
+        finally:
+            unwanted.set()
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    if errors:
+        raise next((error for error in errors if not isinstance(error, UnwantedError)), errors[0])

@@ -17,6 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 from pipeline.errors import OutputError
+from pipeline.files import PARTIAL
 from pipeline.types import Image
 
 # Measured on the demo videos: "veryfast" takes 1.5 times as long for files 6 % smaller, at the same PSNR.
@@ -62,7 +63,7 @@ class VideoSink:
         self._reformatter = VideoReformatter()
         hd = min(width, height) >= _HD_HEIGHT
         self._matrix = Colorspace.ITU709 if hd else Colorspace.ITU601
-        self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial")
+        self._partial = self.path.with_name(f"{PARTIAL}{os.getpid()}-{self.path.name}")
         clock = {"movflags": "+faststart", "video_track_timescale": str(self._tick.denominator)}
         self._open = False
         with self._telling():

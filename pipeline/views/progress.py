@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +39,7 @@ class Lines:
     """One line when a stage has ended: for logs, pipes and notebooks."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._begun: dict[str, tuple[float, str]] = {}
         self._items: dict[str, int] = {}
 
@@ -46,7 +48,8 @@ class Lines:
         self._items[stage] = 0
 
     def advance(self, stage: str, items: int = 1) -> None:
-        self._items[stage] += items
+        with self._lock:
+            self._items[stage] += items
 
     def finish(self, stage: str) -> None:
         begun, unit = self._begun.pop(stage)

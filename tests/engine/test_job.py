@@ -55,7 +55,7 @@ def test_an_inputs_folder_without_a_half_names_it(files, missing):
 
 def test_two_galleries_are_one_too_many():
     put("inputs/gallery.mp4", "inputs/gallery.mkv", "inputs/probe.mp4")
-    with pytest.raises(InputError, match="both galleries. Keep one"):
+    with pytest.raises(InputError, match=r"both galleries\. Keep one"):
         plan(None, [])
 
 

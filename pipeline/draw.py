@@ -1,0 +1,68 @@
+"""The second pass: every video is decoded again, its stored tracks are drawn, and the result is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.engine.record import Meter
+from pipeline.engine.stream import side_by_side
+from pipeline.matching.results import Walk, identity_of
+from pipeline.networks.runtime import threads
+from pipeline.types import Match, Tracklet
+from pipeline.views.annotate import UNUSABLE, Label, write_annotated
+from pipeline.views.colours import GREY, identity_colour
+from pipeline.views.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One annotated video: where it goes, what it is drawn on, and the label of each track."""
+
+    path: Path
+    source: str
+    frames: int
+    tracklets: Sequence[Tracklet]
+    labels: Mapping[int, Label]
+
+
+def gallery_labels(walks: Sequence[Walk], unusable: Mapping[tuple[str, int], str]) -> dict[int, Label]:
+    """The label of each gallery track: its identity in a colour of its own; grey where it cannot be recognised."""
+    labels = {walk.tracklet.track_id: UNUSABLE for walk in walks}
+    people = [walk for walk in walks if walk.track not in unusable]
+    for number, walk in enumerate(people):
+        labels[walk.tracklet.track_id] = Label(identity_of(*walk.track), "", identity_colour(number))
+    return labels
+
+
+def probe_labels(matches: Sequence[Match], gallery: Iterable[Label]) -> dict[int, Label]:
+    """The label of each probe track: name and confidence in the colour that its identity has in the gallery."""
+    colours = {label.title: label.colour for label in gallery if label is not UNUSABLE}
+    return {match.track_id: Label.of(match, colours.get(match.identity or "", GREY)) for match in matches}
+
+
+def draw(
+    drawings: Sequence[Drawing], config: Config, meter: Meter, bars: Progress, done: Callable[[Drawing], None]
+) -> None:
+    """Make the annotated videos, as many at a time as there are cores; `done` is told of each that is whole."""
+    if not drawings:
+        return
+    bars.start("drawing", sum(drawing.frames for drawing in drawings), "frames")
+
+    def one(drawing: Drawing, check: Callable[[], None]) -> None:
+        def advance(_: int) -> None:
+            check()
+            bars.advance("drawing")
+
+        drawing.path.parent.mkdir(exist_ok=True)
+        with meter.time("draw"):
+            frames = write_annotated(
+                drawing.source, drawing.path, drawing.tracklets, drawing.labels, config.output.crf, advance
+            )
+        meter.add("draw", frames=frames)
+        done(drawing)
+
+    side_by_side(one, drawings, threads(config.runtime))
+    bars.finish("drawing")
