@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import traceback
@@ -162,7 +163,7 @@ def _settings(overrides: list[str] | None, output: Path | None, device: str | No
     """The options that are settings, as `--set` would give them; the options win."""
     chosen = list(overrides or [])
     if output is not None:
-        chosen.append(f"output.folder={str(output)!r}")
+        chosen.append(f"output.folder={json.dumps(str(output), ensure_ascii=False)}")  # literally, not as YAML
     if device is not None:
         chosen.append(f"runtime.device={device}")
     return chosen

@@ -16,10 +16,13 @@ from pipeline.errors import ConfigError
 DEFAULT_PROFILE = "light"
 
 
+Side = Annotated[int, Field(ge=32, le=8192)]  # pixels
+
+
 class Section(BaseModel):
     """A part of the tree: unknown keys are refused, values cannot be changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ByteTrackConfig(Section):
@@ -52,7 +55,7 @@ class TrackingConfig(Section):
     detector: str = Field("yolox", description="name in pipeline.tracking.DETECTORS")
     checkpoint: str = Field("yolox_nano", description="card name, or a file (then set `card` too)")
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    input_size: tuple[int, int] | None = Field(
+    input_size: tuple[Side, Side] | None = Field(
         None, description="height, width fed to the network; default: the card's"
     )
     rectangular: bool = Field(True, description="leave out the letterbox's padding where the network takes any size")
@@ -223,10 +226,13 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        parent = ".".join(str(part) for part in first["loc"][:-1])
-        siblings = [name for name in known_keys() if name.rpartition(".")[0] == parent]
-        pool = siblings if difflib.get_close_matches(key, siblings) else list(known_keys())
-        return f"unknown key {key!r}{_nearest(key, pool)}"
+        parent, _, leaf = key.rpartition(".")
+        known = list(known_keys())
+        elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
+        siblings = [name for name in known if name.rpartition(".")[0] == parent]
+        if elsewhere:  # the right name in the wrong section
+            return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
+        return f"unknown key {key!r}{_nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
     return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
 
 
