@@ -1,0 +1,132 @@
+"""The command line itself: help, versions, wrong usage, and how its errors end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline import __version__
+from pipeline.cli import _settings, app
+from pipeline.config import load_config
+
+GAIT = [sys.executable, "-m", "pipeline"]
+COMMANDS = ["run", "demo", "doctor", "checkpoints", "cache"]
+
+
+def gait(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*GAIT, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_the_version_is_the_packages(tmp_path):
+    done = gait("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"gait {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=["nothing", "--help", "-h"])
+def test_help_lists_the_commands(tmp_path, arguments):
+    done = gait(*arguments, cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(command in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(tmp_path, command):
+    done = gait(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and "Usage: gait" in done.stdout
+
+
+def test_run_offers_the_options_of_the_contract(tmp_path):
+    shown = gait("run", "--help", cwd=tmp_path).stdout
+    for option in ("gallery", "probe", "config", "set", "output", "device", "resume", "checkpoints", "verbose"):
+        assert f"--{option}" in shown
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, pipeline.cli; print([m for m in ('torch', 'cv2', 'av', 'openvino', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_gait_and_python_m_pipeline_are_one_program():
+    installed = Path(sys.executable).with_name("gait")
+    if not installed.exists():
+        pytest.skip("the package is not installed beside this Python")
+    done = subprocess.run([installed, "--help"], capture_output=True, text=True, check=True)
+    module = subprocess.run([*GAIT, "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout == module.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["walk"], ["walk", "gait --help"]),
+        (["run", "--galery", "g.mp4"], ["--galery", "--gallery", "gait run --help"]),
+        (["run", "--gallery"], ["--gallery", "requires an argument"]),
+        (["run", "surplus"], ["surplus", "gait run --help"]),
+        (["checkpoints", "fetch"], ["gait checkpoints fetch --help"]),
+        (["run", "--config", "lihgt"], ["lihgt", "did you mean 'light'?"]),
+        (["run", "--config", "none.yaml"], ["none.yaml", "no such configuration file", "light"]),
+        (["run", "--set", "matching.metrik=cosine"], ["did you mean 'matching.metric'?"]),
+        (["run", "--device", "tpu"], ["runtime.device", "cuda"]),
+        (["run", "--resume", "nowhere"], ["nowhere", "not a run folder"]),
+        (["run", "--probe", "p.mp4"], ["--probe was given without --gallery"]),
+        (["run"], ["inputs/gallery.mp4", "not found", "--gallery"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value[:1] == ["run"] else "",
+)
+def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, words):
+    done = gait(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("gait: ")
+    for word in words:
+        assert word in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_shows_where_an_error_comes_from(tmp_path):
+    done = gait("run", "-v", "--resume", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr and done.stderr.splitlines()[-1].startswith("gait: nowhere: not a run folder")
+
+
+def test_a_fault_is_one_line_and_status_1(tmp_path):
+    code = (
+        "import pipeline.commands.doctor as d, pipeline.cli as c, sys\n"
+        "def broken(folder): raise ZeroDivisionError('by zero')\n"
+        "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line == "gait: fault: ZeroDivisionError: by zero (a bug; -v shows the traceback to report)"
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["plain", "it's", 'say "hi"', 'it\'s "both"', "back\\slash", "2026", "null", "[1]", "人 é 😀", "a: b #c", " x "],
+)
+def test_any_output_folder_is_taken_literally(folder):
+    assert load_config(overrides=_settings(None, Path(folder), None)).output.folder == folder
+
+
+def test_options_win_over_set():
+    overrides = _settings(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
+    config = load_config(overrides=overrides)
+    assert (config.output.folder, config.runtime.device) == ("b", "cpu")
+
+
+def test_every_option_is_explained():
+    def commands(group):
+        for command in group.commands.values():
+            yield from commands(command) if hasattr(command, "commands") else [command]
+
+    for command in commands(typer.main.get_command(app)):
+        assert command.help
+        assert all(getattr(parameter, "help", None) for parameter in command.params), command.name

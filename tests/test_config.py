@@ -1,0 +1,146 @@
+"""One tree of settings: profiles, files, overrides and the record are all the same, and mistakes are named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.config import Config, as_record, known_keys, load_config, profiles
+from pipeline.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_every_shipped_profile_loads_and_says_its_name(name):
+    assert load_config(name).profile == name
+
+
+def test_the_light_profile_needs_no_encoder_weights():
+    config = load_config()
+    assert (config.profile, config.recognition.encoder, config.recognition.checkpoint) == ("light", "gei", None)
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_the_record_is_the_tree_again(name):
+    config = load_config(name, ["tracking.input_size=[544, 960]", "matching.threshold=0.2", "output.folder=o'o"])
+    record = json.loads(json.dumps(as_record(config)))
+    assert load_config(record) == config
+
+
+def test_overrides_apply_to_a_recorded_tree_without_changing_it():
+    record = dict(as_record(load_config()))
+    before = json.dumps(record)
+    assert load_config(record, ["matching.metric=cosine"]).matching.metric == "cosine"
+    assert json.dumps(record) == before
+
+
+def test_a_profile_file_changes_what_it_names_only(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("matching:\n  metric: cosine\n")
+    config = load_config(str(path))
+    assert config.profile == "mine" and config.matching.metric == "cosine"
+    assert config.tracking == Config().tracking
+
+
+def test_an_empty_profile_file_is_the_defaults(tmp_path):
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    assert load_config(str(tmp_path / "empty.yaml")) == Config(profile="empty")
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("matching.metric=cosine", "matching.metric", "cosine"),
+        ("output.videos=off", "output.videos", False),
+        ("tracking.input_size=[544, 960]", "tracking.input_size", (544, 960)),
+        ("tracking.zoom=2", "tracking.zoom", 2),
+        ("tracking.bytetrack.buffer_seconds=2.5", "tracking.bytetrack.buffer_seconds", 2.5),
+        ("recognition.checkpoint=null", "recognition.checkpoint", None),
+        ("output.folder=a=b", "output.folder", "a=b"),
+        (" matching.threshold = 1.5", "matching.threshold", 1.5),
+        ("output.folder=[not yaml", "output.folder", "[not yaml"),
+    ],
+)
+def test_overrides_are_read_as_yaml(override, key, value):
+    found = load_config(overrides=[override])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+def test_the_last_override_wins():
+    assert load_config(overrides=["output.crf=1", "output.crf=2"]).output.crf == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("matching.metrik=cosine", "unknown key 'matching.metrik'; did you mean 'matching.metric'?"),
+        ("trackin.zoom=2", "unknown key 'trackin'; did you mean 'tracking'?"),
+        ("tracking.track_threshold=0.5", "did you mean 'tracking.bytetrack.track_threshold'?"),
+        ("tracking.bytetrack.buffer=2", "did you mean 'tracking.bytetrack.buffer_seconds'?"),
+        ("crf=20", "unknown key 'crf'; did you mean 'output.crf'?"),
+        ("metric", "--set metric: expected key=value"),
+        ("=3", "--set =3: expected key=value"),
+        ("output.crf.x=3", "is a value, not a section"),
+        ("output.crf=52", "output.crf: Input should be less than or equal to 51 (got 52)"),
+        ("segmentation.threshold=1", "segmentation.threshold: "),
+        ("matching.metric=manhattan", "matching.metric: Input should be 'euclidean', 'cosine' or 'frobenius'"),
+        ("tracking=5", "tracking: "),
+        ("output.videos=perhaps", "output.videos: "),
+        ("tracking.max_aspect=.nan", "tracking.max_aspect: "),
+        ("matching.temperature=.inf", "matching.temperature: "),
+        ("tracking.bytetrack.low_threshold=0.9", "low_threshold must not exceed track_threshold"),
+        ("tracking.input_size=[0, -32]", "tracking.input_size"),
+        ("1=2", "unknown key"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
+    with pytest.raises(ConfigError) as raised:
+        load_config(overrides=["output.crf=20", override] if ".x" in override else [override])
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a\n- b\n", "expected sections such as `tracking:`, found list"),
+        (b"just words", "found str"),
+        (b"a: [1\n", "not a readable YAML file"),
+        (b"\xff\xfe\x00", "not a readable YAML file"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "not a readable YAML file"),
+        (b"matching: {metrik: cosine}\n", "did you mean 'matching.metric'?"),
+        (b"1: 2\n", "mine.yaml: "),
+        (b"tracking: &loop {bytetrack: *loop}\n", "mine.yaml"),
+        (b"tracking:\n", "tracking"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_profile_file_is_one_line_that_names_the_file(tmp_path, content, message):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        load_config(str(path))
+    assert message in str(raised.value) and "mine.yaml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_unknown_profiles_are_named_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"no profile 'lihgt'; did you mean 'light'\?"):
+        load_config("lihgt")
+    with pytest.raises(ConfigError, match=r"no/such\.yaml: no such configuration file\. Shipped profiles: .*light"):
+        load_config("no/such.yaml")
+    with pytest.raises(ConfigError, match="no profile"):
+        load_config("../configs/light")
+
+
+def test_loaded_settings_cannot_be_changed():
+    with pytest.raises(ValueError):
+        load_config().matching.metric = "cosine"
+
+
+def test_known_keys_are_all_dotted_paths_that_can_be_set():
+    keys = list(known_keys())
+    assert {"matching", "matching.metric", "tracking.bytetrack.buffer_seconds", "tracking.tiles.rows"} <= set(keys)
+    assert len(keys) == len(set(keys))
