@@ -51,6 +51,9 @@ def draw(
         return
     bars.start("drawing", sum(drawing.frames for drawing in drawings), "frames")
 
+    cores = threads(config.runtime)
+    each = max(1, cores // len(drawings))  # one thread a video costs less than several, if there are videos enough
+
     def one(drawing: Drawing, check: Callable[[], None]) -> None:
         def advance(_: int) -> None:
             check()
@@ -59,10 +62,10 @@ def draw(
         drawing.path.parent.mkdir(exist_ok=True)
         with meter.time("draw"):
             frames = write_annotated(
-                drawing.source, drawing.path, drawing.tracklets, drawing.labels, config.output.crf, advance
+                drawing.source, drawing.path, drawing.tracklets, drawing.labels, config.output.crf, advance, each
             )
         meter.add("draw", frames=frames)
         done(drawing)
 
-    side_by_side(one, drawings, threads(config.runtime))
+    side_by_side(one, drawings, cores)
     bars.finish("drawing")

@@ -11,6 +11,7 @@ Each stage reads what the one before wrote into the run folder, and skips what i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
 from pipeline.networks import runtime
+from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.features import read_features, write_features
@@ -119,22 +121,25 @@ def run(
 
 
 def open_networks(config: Config, checkpoints: Path | None) -> Networks:
-    """Find, verify and load every network that the configuration names."""
+    """Find, verify and load every network that the configuration names; the three stages side by side."""
     folders = search_folders(checkpoints)
+
+    def find(stage: Stage, name: str | None, card: str | None) -> Checkpoint | None:
+        return resolve(name, card, folders, stage=stage) if name else None
+
     detector, segmenter, encoder = config.tracking, config.segmentation, config.recognition
     found = {
-        "detector": resolve(detector.checkpoint, detector.card, folders, stage="detector"),
-        "segmenter": resolve(segmenter.checkpoint, segmenter.card, folders, stage="segmenter")
-        if segmenter.checkpoint
-        else None,
-        "encoder": resolve(encoder.checkpoint, encoder.card, folders, stage="encoder") if encoder.checkpoint else None,
+        "detector": find("detector", detector.checkpoint, detector.card),
+        "segmenter": find("segmenter", segmenter.checkpoint, segmenter.card),
+        "encoder": find("encoder", encoder.checkpoint, encoder.card),
     }
-    return Networks(
-        open_detector(detector, config.runtime, found["detector"]),
-        open_segmenter(segmenter, config.runtime, found["segmenter"]),
-        open_encoder(encoder, config.runtime, found["encoder"]),
-        found,
-    )
+    with ThreadPoolExecutor() as pool:
+        opened = (
+            pool.submit(open_detector, detector, config.runtime, found["detector"]),
+            pool.submit(open_segmenter, segmenter, config.runtime, found["segmenter"]),
+            pool.submit(open_encoder, encoder, config.runtime, found["encoder"]),
+        )
+        return Networks(opened[0].result(), opened[1].result(), opened[2].result(), found)
 
 
 def inspect(video: Video, config: Config, networks: Networks) -> Source:

@@ -76,6 +76,30 @@ def open_network(
     return OpenVinoNetwork(path, runtime, shape)
 
 
+def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of an .onnx network's first output for this input shape (−1 where it varies), without compiling it.
+
+    None where the network cannot take that input. Raises CheckpointError when the file is no network.
+    """
+    import openvino as ov
+
+    try:
+        model = ov.Core().read_model(str(path))
+    except RuntimeError as error:
+        raise _unreadable(path, "OpenVINO", error) from None
+    try:
+        model.reshape({model.inputs[0].get_any_name(): ov.PartialShape(list(shape))})
+    except RuntimeError:
+        return None
+    dimensions = model.outputs[0].get_partial_shape()
+    return tuple(d.get_length() if d.is_static else -1 for d in dimensions) if dimensions.rank.is_static else None
+
+
+def _unreadable(path: Path, engine: str, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())[-200:]
+    return CheckpointError(f"{path}: {engine} cannot read this network ({reason}). Fetch it again.")
+
+
 class OpenVinoNetwork:
     """OpenVINO on the CPU. f32 unless asked otherwise: its own default is bf16 on CPUs that have it.
 
@@ -101,8 +125,7 @@ class OpenVinoNetwork:
                 },
             )
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-200:]
-            raise CheckpointError(f"{path}: OpenVINO cannot read this network ({reason}). Fetch it again.") from None
+            raise _unreadable(path, "OpenVINO", error) from None
         # One more than run at a time, so that a thread that is done finds the next batch waiting.
         self._requests = [self._compiled.create_infer_request() for _ in range(threads(runtime) + 1)]
 
@@ -148,10 +171,7 @@ class OnnxRuntimeNetwork:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
-            reason = " ".join(str(error).split())[-200:]
-            raise CheckpointError(
-                f"{path}: ONNX Runtime cannot read this network ({reason}). Fetch it again."
-            ) from None
+            raise _unreadable(path, "ONNX Runtime", error) from None
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, batch: NDArray[Any]) -> Arrays:

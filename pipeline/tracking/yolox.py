@@ -12,11 +12,9 @@ from pipeline.networks.checkpoints import Checkpoint
 from pipeline.tracking.nms import strongest
 from pipeline.tracking.tiles import Found, Region, merge_views, tile_grid
 from pipeline.tracking.yolox_engines import SHAPES_KEPT, OnnxYolox, TorchYolox, YoloxNetwork, refuse_unless_yolox
-from pipeline.tracking.yolox_format import Letterbox, Size, YoloxInputs, cells, people, scaled
+from pipeline.tracking.yolox_format import COARSEST, Letterbox, Size, YoloxInputs, cells, people, scaled
 from pipeline.tracking.zoom import ZoomChooser
 from pipeline.types import Detections, FloatArray, Frame, Image
-
-COARSEST = 32  # px of the input for one cell of the coarsest stride: sides are multiples of it
 
 
 class YoloxDetector:

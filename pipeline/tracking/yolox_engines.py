@@ -10,9 +10,9 @@ import numpy as np
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError
 from pipeline.networks.checkpoints import Checkpoint, load_state_dict
-from pipeline.networks.runtime import Network, device, open_network, threads
+from pipeline.networks.runtime import Network, device, open_network, output_shape, threads
 from pipeline.networks.strict import load_strictly
-from pipeline.tracking.yolox_format import Size, YoloxInputs, cells
+from pipeline.tracking.yolox_format import COARSEST, Size, YoloxInputs, cells
 from pipeline.types import FloatArray
 
 SHAPES_KEPT = 8  # input shapes for which a compiled network is kept
@@ -59,13 +59,15 @@ class OnnxYolox:
         return self._networks[shape]
 
     def _takes_other_sizes(self) -> bool:
-        self.flexible = True
-        try:
-            self._try((64, 64))
-        except CheckpointError:  # some exports have sizes written into them; those of other networks fail again below
-            self._networks.clear()
-            return False
-        return True
+        """Some exports have sizes written into them, and the networks of others are no YOLOX at any size."""
+        size = (2 * COARSEST, 2 * COARSEST)
+        answer = output_shape(self._path, (1, 3, *size))
+        return (
+            answer is not None
+            and answer[:2] == (1, len(cells(size)))
+            and len(answer) == 3
+            and answer[2] >= 6 + self._inputs.person_class
+        )
 
     def _try(self, size: Size) -> None:
         """Raises CheckpointError unless the network answers an empty picture as YOLOX does."""

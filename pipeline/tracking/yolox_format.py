@@ -13,6 +13,7 @@ from pipeline.errors import CheckpointError
 from pipeline.types import FloatArray, Image
 
 STRIDES = (8, 16, 32)
+COARSEST = STRIDES[-1]  # px of the input for one cell of the coarsest stride: sides are multiples of it
 Size = tuple[int, int]  # height, width
 
 

@@ -142,18 +142,19 @@ def write_annotated(
     labels: Mapping[int, Label],
     crf: int = 23,
     progress: Callable[[int], None] | None = None,
+    threads: int = 0,
 ) -> int:
     """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
 
     labels: by track_id; tracks without one are drawn as unusable. progress: called with the frames done so far.
+    threads: of the decoder and of the encoder, beside the drawing; 0: as they like.
     Raises InputError and OutputError; a file that could not be finished does not appear.
-    Decoder and encoder work in threads of their own beside the drawing.
     """
     drawn = boxes_by_frame(tracklets)
-    with open_video(source) as video:
+    with open_video(source, threads=threads) as video:
         info = video.info
         annotator = Annotator(info.width, info.height)
-        with VideoSink(sink_path, info.width, info.height, info.fps, info.time_base, crf) as sink:
+        with VideoSink(sink_path, info.width, info.height, info.fps, info.time_base, crf, threads=threads) as sink:
             for frame in video:
                 if frame.index in drawn:
                     track_ids, boxes = drawn[frame.index]
