@@ -113,6 +113,23 @@ def demo(
     demo_command(config, _settings(set_, output, device), checkpoints)
 
 
+@app.command(epilog="Example: gait bench --gallery g.mp4 --probe p.mp4 --json figures.json")
+def bench(
+    gallery: Gallery = None,
+    probe: Probes = None,
+    config: Profile = None,
+    set_: Settings = None,
+    device: Device = None,
+    checkpoints: Checkpoints = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures here.", metavar="FILE")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Time a run stage by stage, and compare it with its bare networks on the same data."""
+    from pipeline.commands.bench import bench_command
+
+    bench_command(config, _settings(set_, None, device), gallery, probe or [], checkpoints, json_)
+
+
 @app.command()
 def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""

@@ -12,7 +12,7 @@ from loguru import logger
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import Job, Video, plan
 from pipeline.engine.runfolder import RunFolder
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, InputError
 from pipeline.files import read_json
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
@@ -32,9 +32,8 @@ def run_command(
     else:
         if gallery or probes:
             raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
-        record = read_json(RunFolder.reopen(resume).record)
-        config = load_config(profile, overrides) if profile else load_config(record["config"], overrides)
-        job = _recorded_job(record)
+        recorded, job = _recorded(RunFolder.reopen(resume).record)
+        config = load_config(profile or recorded, overrides)
     show_run(job, config, checkpoints, resume)
 
 
@@ -66,9 +65,14 @@ def print_answers(folder: Path) -> None:
     print(folder)
 
 
-def _recorded_job(record: dict[str, Any]) -> Job:
-    inputs = record["inputs"]
-    return Job(
-        Video(inputs["gallery"]["name"], inputs["gallery"]["path"]),
-        tuple(Video(probe["name"], probe["path"]) for probe in inputs["probes"]),
-    )
+def _recorded(path: Path) -> tuple[dict[str, Any], Job]:
+    """The settings and the videos of an earlier run. Raises InputError for a run.json that is not ours."""
+    record = read_json(path)
+    try:
+        inputs = record["inputs"]
+        gallery, *probes = (
+            Video(str(entry["name"]), str(entry["path"])) for entry in (inputs["gallery"], *inputs["probes"])
+        )
+        return dict(record["config"]), Job(gallery, tuple(probes))
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: not the record of a run. Give the timestamped folder of an earlier run.") from None

@@ -38,6 +38,10 @@ class Video:
     name: str
     source: str
 
+    def __post_init__(self) -> None:
+        if self.name != _safe(self.name):  # from a run.json of somebody else: it would lead out of the run folder
+            raise InputError(f"{self.name!r} cannot be the name of a video in a run. Start a new run.")
+
     @property
     def absolute(self) -> str:
         """The source so that it is found from any folder; cameras and addresses as they are."""
@@ -120,14 +124,17 @@ def _from_inputs() -> tuple[str, list[str]]:
 def _name(source: str, taken: dict[str, str]) -> str:
     """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
     stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
-    safe = "".join(c if c.isalnum() or c in "-_. " else "_" for c in stem)
     # The names of two videos, and more, must fit into the 255 bytes of one file name.
-    safe = safe.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore").strip(". ") or "video"
+    safe = _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
     name, attempt = safe, 1
     while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
         attempt += 1
         name = f"{safe}-{attempt}"
     return name
+
+
+def _safe(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in text).strip(". ") or "video"
 
 
 def _end_of(address: str) -> str:

@@ -5,9 +5,13 @@ This is also the one place that sets thread counts: two libraries with a thread 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +38,7 @@ class Network(Protocol):
 
 def device(runtime: RuntimeConfig) -> str:
     """`cpu` or `cuda`, with `auto` resolved. Raises ConfigError when CUDA is asked for and absent."""
-    if runtime.device == "cpu":
+    if runtime.device == "cpu" or (runtime.device == "auto" and not _has_gpu_driver()):
         return "cpu"
     import torch
 
@@ -45,6 +49,18 @@ def device(runtime: RuntimeConfig) -> str:
             "--device cuda: no CUDA device is visible to torch. Use --device cpu, or install a CUDA build."
         )
     return "cpu"
+
+
+@cache
+def _has_gpu_driver() -> bool:
+    """Whether a driver for CUDA (or ROCm's) is there at all: asking torch costs more than a second of import."""
+    if sys.platform not in ("linux", "win32"):
+        return True  # unknown: ask torch
+    for library in ("nvcuda.dll", "amdhip64.dll") if sys.platform == "win32" else ("libcuda.so.1", "libamdhip64.so"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(library)
+            return True
+    return Path("/dev/kfd").exists()
 
 
 def threads(runtime: RuntimeConfig) -> int:
@@ -107,9 +123,14 @@ class OpenVinoNetwork:
     took 1.6 times the processor time of one (YOLOX-nano), and so the answer does not depend on the number of cores.
     """
 
-    def __init__(self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None, streams: int | None = None
+    ) -> None:
+        """streams: inferences side by side, each on its share of the threads; default: one a thread."""
         import openvino as ov
 
+        self._origin = path, runtime, shape
+        streams = streams or threads(runtime)
         core = ov.Core()
         try:
             model = core.read_model(str(path))
@@ -121,13 +142,17 @@ class OpenVinoNetwork:
                 {
                     "INFERENCE_PRECISION_HINT": runtime.precision,
                     "INFERENCE_NUM_THREADS": threads(runtime),
-                    "NUM_STREAMS": threads(runtime),
+                    "NUM_STREAMS": streams,
                 },
             )
         except RuntimeError as error:
             raise _unreadable(path, "OpenVINO", error) from None
         # One more than run at a time, so that a thread that is done finds the next batch waiting.
-        self._requests = [self._compiled.create_infer_request() for _ in range(threads(runtime) + 1)]
+        self._requests = [self._compiled.create_infer_request() for _ in range(streams + 1)]
+
+    def one_at_a_time(self) -> OpenVinoNetwork:
+        """The same network with all threads on one inference: for `gait bench`, to compare."""
+        return OpenVinoNetwork(*self._origin, streams=1)
 
     def __call__(self, batch: NDArray[Any]) -> Arrays:
         return next(self.each([batch]))

@@ -19,6 +19,7 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
+from pipeline.networks.tally import note
 from pipeline.types import FloatArray
 
 Output = Literal["probabilities", "logits", "labels"]
@@ -60,11 +61,15 @@ class PPHumanSeg:
         people = np.empty((len(crops), side, side), np.float32)
         step = self._batch or max(len(crops), 1)
         starts = range(0, len(crops), step)
-        blobs = (self._blob(crops[start : start + step]) for start in starts)
+        blobs = (self._noted(self._blob(crops[start : start + step])) for start in starts)
         for start, outputs in zip(starts, self._network.each(blobs), strict=True):
             some = people[start : start + step]
             some[:] = self._person(self._pick(outputs, len(some)))
         return people
+
+    def _noted(self, blob: FloatArray) -> FloatArray:
+        note("segment", self._network, blob)
+        return blob
 
     def _blob(self, crops: NDArray[np.uint8]) -> FloatArray:
         """N×S×S×3 BGR → N×3×H×W float32, as the network was trained to see it."""

@@ -12,6 +12,7 @@ from pipeline.errors import CheckpointError
 from pipeline.networks.checkpoints import Checkpoint, load_state_dict
 from pipeline.networks.runtime import Network, device, open_network, output_shape, threads
 from pipeline.networks.strict import load_strictly
+from pipeline.networks.tally import note
 from pipeline.tracking.yolox_format import COARSEST, Size, YoloxInputs, cells
 from pipeline.types import FloatArray
 
@@ -46,8 +47,11 @@ class OnnxYolox:
     def __call__(self, batch: FloatArray) -> FloatArray:
         network = self._network((1, *batch.shape[1:]) if self.flexible else ())
         if self._backend != "openvino":
+            note("detect", network, batch)
             return np.asarray(network(batch)[0], np.float32)
         # Frames side by side on a core each, not as one batch: that is no faster than its frames (measured).
+        for frame in batch:
+            note("detect", network, frame[None])
         return np.concatenate([outputs[0] for outputs in network.each(frame[None] for frame in batch)])
 
     def _network(self, shape: tuple[int, ...]) -> Network:
@@ -113,6 +117,7 @@ class TorchYolox:
 
         with torch.inference_mode():
             images = torch.from_numpy(batch).to(self._device, self._precision, memory_format=torch.channels_last)
+            note("detect", self._module, images)
             answer: FloatArray = self._module(images).float().cpu().numpy()
         return answer
 

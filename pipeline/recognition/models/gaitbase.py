@@ -23,6 +23,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint, load_state_dict
 from pipeline.networks.runtime import device, threads
 from pipeline.networks.strict import load_strictly
+from pipeline.networks.tally import note
 from pipeline.recognition.encoder import embedding_of, evenly_spaced
 from pipeline.recognition.layers import (
     BasicBlock,
@@ -205,6 +206,7 @@ class GaitBaseEncoder:
         for start in range(0, len(masks), chunk):
             frames = torch.from_numpy(np.ascontiguousarray(masks[start : start + chunk])).to(self._device)
             frames = frames.unsqueeze(1).to(self._dtype, memory_format=torch.channels_last).div_(255)
+            note("recognise", self._backbone, frames)
             peak = self._backbone(frames).amax(dim=0, keepdim=True)
             pooled = peak if pooled is None else torch.maximum(pooled, peak)
         assert pooled is not None  # evenly_spaced refuses empty sequences

@@ -1,0 +1,69 @@
+"""The cache gives back what was stored, forgets what is old, and never gets in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine.cache import Cache
+
+
+@pytest.fixture
+def walks(tmp_path: Path) -> dict[str, Path]:
+    """A file and a folder with files, as a stage leaves them."""
+    (tmp_path / "run/tracks").mkdir(parents=True)
+    (tmp_path / "run/tracks/a.txt").write_text("1,1,0,0,9,9\n")
+    (tmp_path / "run/sequences/a").mkdir(parents=True)
+    (tmp_path / "run/sequences/a/001.npz").write_bytes(b"x" * 1000)
+    return {"tracks": tmp_path / "run/tracks/a.txt", "sequences": tmp_path / "run/sequences/a"}
+
+
+def test_what_is_stored_is_restored_under_other_names(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k" * 64, walks, frames=7, warning=None)
+    targets = {"tracks": tmp_path / "other/tracks/b.txt", "sequences": tmp_path / "other/sequences/b"}
+    assert cache.restore("walks", "k" * 64, targets) == {"frames": 7, "warning": None}
+    assert targets["tracks"].read_text() == "1,1,0,0,9,9\n"
+    assert (targets["sequences"] / "001.npz").read_bytes() == b"x" * 1000
+
+
+def test_another_key_or_stage_has_nothing(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k" * 64, walks)
+    assert cache.restore("walks", "j" * 64, walks) is None
+    assert cache.restore("features", "k" * 64, walks) is None
+
+
+def test_what_was_unused_longest_goes_first(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 2 * 1012)
+    for age, key in enumerate(("old", "used", "new")):
+        cache.store("walks", key, walks)
+        os.utime(cache.folder / f"walks-{key}", (1000 + age, 1000 + age))
+        if key == "used":
+            assert cache.restore("walks", "old", {}) is not None  # makes it the youngest
+    assert [path.name for path, _ in cache.entries()] == ["walks-new", "walks-old"] or not (
+        cache.folder / "walks-used"
+    ).exists()
+    assert sum(size for _, size in cache.entries()) <= 2 * 1012
+
+
+def test_a_limit_of_nothing_switches_it_off(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 0)
+    cache.store("walks", "k", walks)
+    assert not cache.folder.exists()
+
+
+def test_damaged_facts_are_a_miss(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    (cache.folder / "walks-k/facts.json").write_text("{")
+    assert cache.restore("walks", "k", {"tracks": tmp_path / "t.txt"}) is None
+
+
+def test_clear_removes_everything_and_says_how_much(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    assert cache.clear() == (1, 1012)
+    assert cache.entries() == []
