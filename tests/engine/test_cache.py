@@ -43,10 +43,7 @@ def test_what_was_unused_longest_goes_first(walks: dict[str, Path], tmp_path: Pa
         os.utime(cache.folder / f"walks-{key}", (1000 + age, 1000 + age))
         if key == "used":
             assert cache.restore("walks", "old", {}) is not None  # makes it the youngest
-    assert [path.name for path, _ in cache.entries()] == ["walks-new", "walks-old"] or not (
-        cache.folder / "walks-used"
-    ).exists()
-    assert sum(size for _, size in cache.entries()) <= 2 * 1012
+    assert [path.name for path, _ in cache.entries()] == ["walks-new", "walks-old"]
 
 
 def test_a_limit_of_nothing_switches_it_off(walks: dict[str, Path], tmp_path: Path) -> None:

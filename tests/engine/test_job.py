@@ -130,6 +130,12 @@ def test_long_names_leave_room_for_both_in_one_file_name():
     assert len(f".partial-1234567-140000000000000-G-{gallery}_P-{probe}.mp4".encode()) <= 255
 
 
+@pytest.mark.parametrize("name", ["..", "../outside", "/etc/passwd", "a/b", "", ".hidden", "a\\b", "a\0b"])
+def test_a_name_that_leads_elsewhere_is_refused(name):
+    with pytest.raises(InputError, match="cannot be the name of a video"):
+        Video(name, "p.mp4")
+
+
 def test_addresses_are_no_patterns_and_no_paths():
     address = "http://host/cam[1].mjpg?x=*"
     video = plan("g.mp4", [address]).probes[0]
