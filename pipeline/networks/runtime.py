@@ -92,13 +92,20 @@ def open_network(
     return OpenVinoNetwork(path, runtime, shape)
 
 
+def openvino() -> Any:
+    """The library, without its telemetry: importing it reports every start to its makers unless told otherwise."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's way to make an import fail
+    import openvino as library
+
+    return library
+
+
 def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape of an .onnx network's first output for this input shape (−1 where it varies), without compiling it.
 
     None where the network cannot take that input. Raises CheckpointError when the file is no network.
     """
-    import openvino as ov
-
+    ov = openvino()
     try:
         model = ov.Core().read_model(str(path))
     except RuntimeError as error:
@@ -127,8 +134,7 @@ class OpenVinoNetwork:
         self, path: Path, runtime: RuntimeConfig, shape: tuple[int, ...] | None = None, streams: int | None = None
     ) -> None:
         """streams: inferences side by side, each on its share of the threads; default: one a thread."""
-        import openvino as ov
-
+        ov = openvino()
         self._origin = path, runtime, shape
         streams = streams or threads(runtime)
         core = ov.Core()
