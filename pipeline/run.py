@@ -10,7 +10,7 @@ Each stage reads what the one before wrote into the run folder, and skips what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from pipeline.engine.cache import Cache
 from pipeline.engine.job import Job, Video, fingerprint
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder, key_of
-from pipeline.engine.stream import batches
+from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
@@ -37,14 +37,15 @@ from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.features import read_features, write_features
 from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.segmentation.storage import read_sequence
-from pipeline.tracking import Detector, open_detector
+from pipeline.segmentation.storage import read_sequence, read_summary
+from pipeline.tracking import Detector, open_detector, open_tracker
 from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, Match
 from pipeline.video import VideoInfo, open_video
 from pipeline.views.progress import Progress, Silent
+from pipeline.workers import Task, follow_in_processes
 
-TRACKS_AT_ONCE = 8  # sequences in memory while they are embedded
+SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
 
 Walks = Mapping[str, Sequence[Walk]]  # by video
 Unusable = Mapping[tuple[str, int], str]  # (video, track) → why it has no embedding
@@ -101,14 +102,16 @@ def run(
     Raises GaitError for whatever a user can mend.
     """
     networks = open_networks(config, checkpoints)
-    sources = [inspect(video, config, networks) for video in job.videos]
+    job, sources, unreadable = readable(job, config, networks)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
-    record = Record(folder, facts(job, config, networks, sources), resumed=resume is not None)
+    record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.parent, int(config.output.cache_gb * 1e9))
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
+        for problem in unreadable:
+            record.warn(problem)
         follow_all(sources, work)
         walks = {source.name: read_walks(source, folder) for source in sources}
         unusable = find_unusable(walks, config)
@@ -128,6 +131,7 @@ def open_networks(config: Config, checkpoints: Path | None) -> Networks:
         return resolve(name, card, folders, stage=stage) if name else None
 
     detector, segmenter, encoder = config.tracking, config.segmentation, config.recognition
+    open_tracker(detector, 25.0)  # each video gets its own; a wrong name is refused now
     found = {
         "detector": find("detector", detector.checkpoint, detector.card),
         "segmenter": find("segmenter", segmenter.checkpoint, segmenter.card),
@@ -142,6 +146,24 @@ def open_networks(config: Config, checkpoints: Path | None) -> Networks:
         return Networks(opened[0].result(), opened[1].result(), opened[2].result(), found)
 
 
+def readable(job: Job, config: Config, networks: Networks) -> tuple[Job, list[Source], list[str]]:
+    """The job without the probes that cannot be read, its sources, and why the others cannot.
+
+    Raises InputError for the gallery, and when no probe is left.
+    """
+    gallery = inspect(job.gallery, config, networks)
+    sources, problems = {job.gallery: gallery}, list[InputError]()
+    for probe in job.probes:
+        try:
+            sources.setdefault(probe, gallery if probe == job.gallery else inspect(probe, config, networks))
+        except InputError as error:
+            problems.append(error)
+    probes = tuple(probe for probe in job.probes if probe in sources)
+    if not probes:
+        raise problems[0]
+    return Job(job.gallery, probes), list(sources.values()), [str(problem) for problem in problems]
+
+
 def inspect(video: Video, config: Config, networks: Networks) -> Source:
     """Open the video once, to see that it can be read and to take its measure. Raises InputError."""
     with open_video(video.source, video.name) as opened:
@@ -150,8 +172,8 @@ def inspect(video: Video, config: Config, networks: Networks) -> Source:
     settings = as_record(config)
     weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
     walks = [__version__, sha256, config.output.silhouettes]
-    walks += [settings[section] for section in ("tracking", "segmentation", "runtime")]
-    walks += [weights["detector"], weights["segmenter"]]
+    how = {name: value for name, value in settings["runtime"].items() if name not in ("threads", "workers")}
+    walks += [settings["tracking"], settings["segmentation"], how, weights["detector"], weights["segmenter"]]
     features = [*walks, settings["recognition"], weights["encoder"]]
     return Source(video, info, sha256, key_of(walks), key_of(features))
 
@@ -184,22 +206,32 @@ def _follow(todo: Sequence[Source], work: Work) -> None:
     lengths = [source.info.frame_count for source in todo]
     work.bars.start("tracking", sum(n or 0 for n in lengths) if all(lengths) else None, "frames")
     work.bars.start("segmentation", None, "crops")
-    for source in todo:
-        done = follow(
-            source.video,
-            work.networks.detector,
-            work.networks.segmenter,
-            work.config,
-            work.folder,
-            work.record.meter,
-            work.bars,
-        )
-        work.folder.mark_done("walks", source.name, source.walks_key, **asdict(done))
+    of = {source.video: source for source in todo}
+    for video, found in _followings(list(of), work):
+        source = of[video]
+        work.folder.mark_done("walks", source.name, source.walks_key, **asdict(found))
         if source.sha256:
-            work.cache.store("walks", source.walks_key, work.folder.walks(source.name), **asdict(done))
+            work.cache.store("walks", source.walks_key, work.folder.walks(source.name), **asdict(found))
         work.record.write()
     work.bars.finish("tracking")
     work.bars.finish("segmentation")
+
+
+def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Followed]]:
+    """Follow video after video here, or several at a time in processes of their own."""
+    config, networks, meter = work.config, work.networks, work.record.meter
+    workers = min(config.runtime.workers, len(videos))
+    if workers <= 1:
+        for video in videos:
+            yield video, follow(video, networks.detector, networks.segmenter, config, work.folder, meter, work.bars)
+        return
+    task = Task(config, networks.checkpoints["detector"], networks.checkpoints["segmenter"], work.folder.path)
+    for video, found, stages in follow_in_processes(videos, task, workers):
+        for stage, amounts in stages.items():
+            meter.add(stage, **amounts)
+        work.bars.advance("tracking", found.frames)
+        work.bars.advance("segmentation", int(stages.get("segment", {}).get("crops", 0)))
+        yield video, found
 
 
 def followed(source: Source, folder: RunFolder) -> Followed | None:
@@ -212,8 +244,7 @@ def read_walks(source: Source, folder: RunFolder) -> list[Walk]:
     """The stored tracks of a video with what is known of their silhouettes; the masks stay on disk."""
     walks = []
     for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
-        sequence = read_sequence(folder.sequence(source.name, tracklet.track_id), source.name, tracklet.track_id)
-        walks.append(Walk(tracklet, len(sequence), sequence.quality, sequence.rejected))
+        walks.append(Walk(tracklet, *read_summary(folder.sequence(source.name, tracklet.track_id))))
     return walks
 
 
@@ -242,10 +273,10 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
                 todo.append(source)
     if not todo:
         return
-    tracks = {s.name: [w.track for w in walks[s.name] if w.track not in unusable] for s in todo}
-    work.bars.start("recognition", sum(map(len, tracks.values())), "tracks")
+    usable = {s.name: [w for w in walks[s.name] if w.track not in unusable] for s in todo}
+    work.bars.start("recognition", sum(map(len, usable.values())), "tracks")
     for source in todo:
-        for some in batches(tracks[source.name], TRACKS_AT_ONCE):
+        for some in in_portions(usable[source.name]):
             sequences = [read_sequence(work.folder.sequence(*track), *track) for track in some]
             with work.record.meter.time("recognise", tracks=len(some), silhouettes=sum(map(len, sequences))):
                 embeddings = work.networks.encoder.encode(sequences)
@@ -256,6 +287,20 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
         if source.sha256:
             work.cache.store("features", source.features_key, {"features": work.folder.path / "features" / source.name})
     work.bars.finish("recognition")
+
+
+def in_portions(walks: Sequence[Walk]) -> Iterator[list[tuple[str, int]]]:
+    """Tracks to be embedded together: as many as fit into memory, whatever their length."""
+    portion: list[tuple[str, int]] = []
+    size = 0
+    for walk in walks:
+        if portion and size + walk.silhouettes > SILHOUETTES_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+        portion.append(walk.track)
+        size += walk.silhouettes
+    if portion:
+        yield portion
 
 
 def match_all(job: Job, walks: Walks, unusable: Unusable, work: Work) -> dict[str, list[Match]]:
@@ -309,7 +354,9 @@ def draw_all(
     )
 
 
-def facts(job: Job, config: Config, networks: Networks, sources: Sequence[Source]) -> dict[str, Any]:
+def facts(
+    job: Job, config: Config, networks: Networks, sources: Sequence[Source], unreadable: Sequence[str]
+) -> dict[str, Any]:
     """What run.json says of the settings, the weights and the inputs."""
     inputs = {source.name: _input(source) for source in sources}
     return {
@@ -320,6 +367,7 @@ def facts(job: Job, config: Config, networks: Networks, sources: Sequence[Source
             for stage, found in networks.checkpoints.items()
         },
         "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
+        "unreadable": list(unreadable),
     }
 
 
