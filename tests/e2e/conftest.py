@@ -42,11 +42,12 @@ class Gait:
 
     cwd: Path
     checkpoints: Path | None
+    home: Path
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GAIT_")}
-        kept |= {"HOME": str(self.cwd), "XDG_CACHE_HOME": str(self.cwd / ".cache")}  # no weights of the user's own
+        kept |= {"HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")}  # no weights of the user's own
         return kept | ({"GAIT_CHECKPOINTS": str(self.checkpoints)} if self.checkpoints else {})
 
     def start(self, *arguments: str | Path, **options) -> subprocess.Popen[str]:
@@ -82,14 +83,16 @@ def demo(shared: Path) -> Path:
     return shared / "videos/demo"
 
 
-@pytest.fixture
-def gait(tmp_path: Path, checkpoints: Path) -> Gait:
-    return Gait(tmp_path, checkpoints)
-
-
 @pytest.fixture(scope="session")
-def gait_in(checkpoints: Path) -> Callable[[Path], Gait]:
-    return lambda folder: Gait(folder, checkpoints)
+def gait_in(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Gait]:
+    """gait_in(FOLDER) runs `gait` there."""
+    home = tmp_path_factory.mktemp("home")
+    return lambda folder: Gait(folder, checkpoints, home)
+
+
+@pytest.fixture
+def gait(tmp_path: Path, gait_in: Callable[[Path], Gait]) -> Gait:
+    return gait_in(tmp_path)
 
 
 @pytest.fixture(scope="session")

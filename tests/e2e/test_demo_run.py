@@ -204,7 +204,7 @@ def test_annotated_videos_differ_from_the_inputs_at_the_people(full, demo, video
     name = "gallery" if video == "gallery" else f"G-gallery_P-{video}"
     frame = max(frames_by_track(full, video)[1])
     rows = [row for row in rows_of(full, video) if int(row[0]) - 1 == frame and row[1] == "1"]
-    x, y, width, height = (round(float(value)) for value in rows[0][2:6])
+    x, y, _, height = (round(float(value)) for value in rows[0][2:6])
     with open_video(demo / f"{video}.mp4") as before, open_video(full.path / f"videos/{name}.mp4") as after:
         plain, drawn = (next(f.image for f in source if f.index == frame).astype(int) for source in (before, after))
     x, y = min(max(x, 1), plain.shape[1] - 2), min(max(y, 1), plain.shape[0] - 2)
@@ -249,8 +249,15 @@ def test_every_answer_is_on_standard_output_and_the_folder_comes_last(full):
             assert (entry["identity"] or entry["status"]) in line and entry["reason"] in line
 
 
+def test_nothing_is_reported_to_anybody(full, gait_in):
+    """OpenVINO would leave an id for its telemetry in the user's home."""
+    assert [path.name for path in gait_in(full.path).home.iterdir()] == [".cache"]
+
+
 def test_resuming_a_finished_run_changes_nothing(full, gait_in):
-    before = {path: path.stat().st_mtime_ns for path in full.path.rglob("*.*") if path.suffix in (".mp4", ".npz", ".txt")}
+    before = {
+        path: path.stat().st_mtime_ns for path in full.path.rglob("*.*") if path.suffix in (".mp4", ".npz", ".txt")
+    }
     results = (full.path / "results.json").read_bytes()
     done = gait_in(full.path.parent.parent)("run", "--resume", full.path)
     assert done.returncode == 0, done.stderr
