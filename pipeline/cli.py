@@ -55,6 +55,7 @@ Checkpoints = Annotated[
     Path | None,
     typer.Option("--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"),
 ]
+Workers = Annotated[int | None, typer.Option("--workers", help="Videos followed at once, a process each.", metavar="N")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details, and the traceback of a fault.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Checkpoint or profile names; none: all that are present.")]
 
@@ -86,6 +87,7 @@ def run(
     output: Output = None,
     device: Device = None,
     resume: Resume = None,
+    workers: Workers = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
@@ -95,7 +97,7 @@ def run(
     """
     from pipeline.commands.run import run_command
 
-    run_command(gallery, probe or [], config, _settings(set_, output, device), resume, checkpoints)
+    run_command(gallery, probe or [], config, _settings(set_, output, device, workers), resume, checkpoints)
 
 
 @app.command(epilog="Example: gait demo --checkpoints my_weights")
@@ -176,13 +178,17 @@ def clear(output: Output = None) -> None:
     print(f"{folder}/.cache: {entries} entries, {size / 1e6:.1f} MB removed")
 
 
-def _settings(overrides: list[str] | None, output: Path | None, device: str | None) -> list[str]:
+def _settings(
+    overrides: list[str] | None, output: Path | None, device: str | None, workers: int | None = None
+) -> list[str]:
     """The options that are settings, as `--set` would give them; the options win."""
     chosen = list(overrides or [])
     if output is not None:
         chosen.append(f"output.folder={json.dumps(str(output), ensure_ascii=False)}")  # literally, not as YAML
     if device is not None:
         chosen.append(f"runtime.device={device}")
+    if workers is not None:
+        chosen.append(f"runtime.workers={workers}")
     return chosen
 
 

@@ -130,6 +130,7 @@ class RuntimeConfig(Section):
     backend: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = "auto"
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
+    workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
 
 
 class Config(Section):

@@ -11,37 +11,27 @@ Each stage reads what the one before wrote into the run folder, and skips what i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from loguru import logger
 
-from pipeline import __version__
-from pipeline.config import Config, as_record
+from pipeline.config import Config
 from pipeline.draw import Drawing, draw, gallery_labels, probe_labels
 from pipeline.engine.cache import Cache
-from pipeline.engine.job import Job, Video, fingerprint
+from pipeline.engine.job import Job, Video
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder, key_of
-from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.networks import runtime
-from pipeline.networks.cards import Stage
-from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
-from pipeline.recognition import Encoder, open_encoder
+from pipeline.prepare import Networks, Source, facts, open_networks, readable
 from pipeline.recognition.features import read_features, write_features
-from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.segmentation.storage import read_sequence, read_summary
-from pipeline.tracking import Detector, open_detector, open_tracker
 from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, Match
-from pipeline.video import VideoInfo, open_video
 from pipeline.views.progress import Progress, Silent
 from pipeline.workers import Task, follow_in_processes
 
@@ -49,31 +39,6 @@ SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
 
 Walks = Mapping[str, Sequence[Walk]]  # by video
 Unusable = Mapping[tuple[str, int], str]  # (video, track) → why it has no embedding
-
-
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """The loaded backends, and the checkpoints behind them (None where one needs no weights)."""
-
-    detector: Detector
-    segmenter: Segmenter
-    encoder: Encoder
-    checkpoints: Mapping[str, Checkpoint | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A video of the job: what is known of it before the work starts, and the keys of what its results depend on."""
-
-    video: Video
-    info: VideoInfo
-    sha256: str
-    walks_key: str  # of its tracks and silhouettes
-    features_key: str  # of its embeddings
-
-    @property
-    def name(self) -> str:
-        return self.video.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,61 +86,6 @@ def run(
         if config.output.videos:
             draw_all(job, sources, walks, matches, unusable, work)
     return folder.path
-
-
-def open_networks(config: Config, checkpoints: Path | None) -> Networks:
-    """Find, verify and load every network that the configuration names; the three stages side by side."""
-    folders = search_folders(checkpoints)
-
-    def find(stage: Stage, name: str | None, card: str | None) -> Checkpoint | None:
-        return resolve(name, card, folders, stage=stage) if name else None
-
-    detector, segmenter, encoder = config.tracking, config.segmentation, config.recognition
-    open_tracker(detector, 25.0)  # each video gets its own; a wrong name is refused now
-    found = {
-        "detector": find("detector", detector.checkpoint, detector.card),
-        "segmenter": find("segmenter", segmenter.checkpoint, segmenter.card),
-        "encoder": find("encoder", encoder.checkpoint, encoder.card),
-    }
-    with ThreadPoolExecutor() as pool:
-        opened = (
-            pool.submit(open_detector, detector, config.runtime, found["detector"]),
-            pool.submit(open_segmenter, segmenter, config.runtime, found["segmenter"]),
-            pool.submit(open_encoder, encoder, config.runtime, found["encoder"]),
-        )
-        return Networks(opened[0].result(), opened[1].result(), opened[2].result(), found)
-
-
-def readable(job: Job, config: Config, networks: Networks) -> tuple[Job, list[Source], list[str]]:
-    """The job without the probes that cannot be read, its sources, and why the others cannot.
-
-    Raises InputError for the gallery, and when no probe is left.
-    """
-    gallery = inspect(job.gallery, config, networks)
-    sources, problems = {job.gallery: gallery}, list[InputError]()
-    for probe in job.probes:
-        try:
-            sources.setdefault(probe, gallery if probe == job.gallery else inspect(probe, config, networks))
-        except InputError as error:
-            problems.append(error)
-    probes = tuple(probe for probe in job.probes if probe in sources)
-    if not probes:
-        raise problems[0]
-    return Job(job.gallery, probes), list(sources.values()), [str(problem) for problem in problems]
-
-
-def inspect(video: Video, config: Config, networks: Networks) -> Source:
-    """Open the video once, to see that it can be read and to take its measure. Raises InputError."""
-    with open_video(video.source, video.name) as opened:
-        info = opened.info
-    sha256 = fingerprint(video)
-    settings = as_record(config)
-    weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
-    walks = [__version__, sha256, config.output.silhouettes]
-    how = {name: value for name, value in settings["runtime"].items() if name not in ("threads", "workers")}
-    walks += [settings["tracking"], settings["segmentation"], how, weights["detector"], weights["segmenter"]]
-    features = [*walks, settings["recognition"], weights["encoder"]]
-    return Source(video, info, sha256, key_of(walks), key_of(features))
 
 
 def follow_all(sources: Sequence[Source], work: Work) -> None:
@@ -352,34 +262,3 @@ def draw_all(
         work.bars,
         done=lambda drawing: folder.mark_done("video", drawing.path.stem, keys[drawing.path]),
     )
-
-
-def facts(
-    job: Job, config: Config, networks: Networks, sources: Sequence[Source], unreadable: Sequence[str]
-) -> dict[str, Any]:
-    """What run.json says of the settings, the weights and the inputs."""
-    inputs = {source.name: _input(source) for source in sources}
-    return {
-        "config": as_record(config),
-        "device": runtime.device(config.runtime),
-        "checkpoints": {
-            stage: {"name": found.card.name, "file": found.path.name, "sha256": found.sha256} if found else None
-            for stage, found in networks.checkpoints.items()
-        },
-        "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
-        "unreadable": list(unreadable),
-    }
-
-
-def _input(source: Source) -> dict[str, Any]:
-    info = source.info
-    return {
-        "name": source.name,
-        "path": source.video.absolute,
-        "sha256": source.sha256,
-        "frames": info.frame_count,
-        "fps": round(info.fps, 6),
-        "size": [info.width, info.height],
-        "rotation": info.rotation,
-        "codec": info.codec,
-    }

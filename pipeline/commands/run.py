@@ -52,6 +52,11 @@ def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | 
         logger.add(sys.stderr, level="INFO", format="{message}")
         folder = run(job, config, checkpoints, resume, Lines())
     print_answers(folder)
+    unreadable = read_json(RunFolder(folder).record)["unreadable"]
+    if unreadable:
+        raise InputError(
+            f"{len(unreadable)} of {len(job.probes)} probes could not be read and were left out (see above)."
+        )
     return folder
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,17 +32,33 @@ def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
 
 def read_sequence(path: Path, video: str, track_id: int) -> SilhouetteSequence:
     """Read what `write_sequence` wrote for this track of this video. Raises InputError when the file is damaged."""
+    with _opened(path) as arrays:
+        return SilhouetteSequence(
+            video, track_id, arrays["masks"], arrays["frame_indices"], _quality(arrays), _rejected(arrays)
+        )
+
+
+def read_summary(path: Path) -> tuple[int, dict[str, float], dict[str, int]]:
+    """The number of silhouettes, their quality parts and the rejections, without reading the masks.
+
+    Raises InputError when the file is damaged.
+    """
+    with _opened(path) as arrays:
+        return len(arrays["frame_indices"]), _quality(arrays), _rejected(arrays)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return SilhouetteSequence(
-                video=video,
-                track_id=track_id,
-                masks=arrays["masks"],
-                frame_indices=arrays["frame_indices"],
-                quality=dict(zip(arrays["quality_names"].tolist(), arrays["quality_values"].tolist(), strict=True)),
-                rejected=dict(
-                    zip(arrays["rejected_reasons"].tolist(), arrays["rejected_frames"].tolist(), strict=True)
-                ),
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            yield arrays
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
+
+
+def _quality(arrays: Any) -> dict[str, float]:
+    return dict(zip(arrays["quality_names"].tolist(), arrays["quality_values"].tolist(), strict=True))
+
+
+def _rejected(arrays: Any) -> dict[str, int]:
+    return dict(zip(arrays["rejected_reasons"].tolist(), arrays["rejected_frames"].tolist(), strict=True))

@@ -1,0 +1,84 @@
+"""Following several videos at once, each in a process of its own: `gait run --workers N`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.engine.job import Video
+from pipeline.engine.record import Meter
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import GaitError
+from pipeline.follow import Followed, follow
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.networks.runtime import threads
+from pipeline.segmentation import Segmenter, open_segmenter
+from pipeline.tracking import Detector, open_detector
+from pipeline.views.progress import Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """All that a worker needs to know."""
+
+    config: Config
+    detector: Checkpoint | None
+    segmenter: Checkpoint | None
+    folder: Path
+
+
+_loaded: tuple[Task, Detector, Segmenter] | None = None  # of a worker process
+
+
+def follow_in_processes(
+    videos: Sequence[Video], task: Task, workers: int
+) -> Iterator[tuple[Video, Followed, dict[str, dict[str, float]]]]:
+    """Yield each video as it is done, with what was found and the stages' seconds and counts.
+
+    The cores are shared out among the workers. Raises the first error of a worker, as itself; a worker that dies
+    (out of memory, say) is a GaitError, never a wait without end.
+    """
+    each = max(1, threads(task.config.runtime) // workers)
+    runtime = task.config.runtime.model_copy(update={"threads": each})
+    task = Task(task.config.model_copy(update={"runtime": runtime}), task.detector, task.segmenter, task.folder)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_load, initargs=(task,))
+    try:
+        futures = {pool.submit(_follow, video): video for video in videos}
+        for future in as_completed(futures):
+            yield futures[future], *future.result()
+    except BrokenProcessPool:
+        raise GaitError(
+            f"{task.folder}: a worker process died, perhaps for want of memory. "
+            f"Go on with fewer: gait run --resume {task.folder} --workers {max(1, workers // 2)}"
+        ) from None
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # Python 3.14 has terminate_workers() for this
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _load(task: Task) -> None:
+    global _loaded  # noqa: PLW0603 - a worker loads its networks once, for all its videos
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
+    config = task.config
+    _loaded = (
+        task,
+        open_detector(config.tracking, config.runtime, task.detector),
+        open_segmenter(config.segmentation, config.runtime, task.segmenter),
+    )
+
+
+def _follow(video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
+    assert _loaded is not None  # set by the initializer
+    task, detector, segmenter = _loaded
+    meter = Meter()
+    found = follow(video, detector, segmenter, task.config, RunFolder(task.folder), meter, Silent())
+    return found, meter.as_record()
