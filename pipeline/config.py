@@ -98,6 +98,7 @@ class RecognitionConfig(Section):
     features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(720, ge=1, description="evenly spaced silhouettes taken from longer tracks")
+    window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
 
 
 class MatchingConfig(Section):

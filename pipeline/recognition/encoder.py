@@ -26,9 +26,11 @@ class Encoder(Protocol):
         ...
 
 
-def evenly_spaced(sequence: SilhouetteSequence, most: int) -> NDArray[np.uint8]:
-    """At most `most` masks (T×H×W), evenly spaced over the walk: all of them when there are no more than that.
+def sampled(sequence: SilhouetteSequence, most: int, window: int = 1) -> NDArray[np.uint8]:
+    """At most `most` masks (T×H×W) of a walk: all of them when there are no more than that.
 
+    They are taken in windows of `window` consecutive ones, evenly spaced over the walk: single silhouettes show the
+    most different poses, longer windows keep the motion for encoders that look at it.
     Raises ValueError for an empty sequence: the caller decides what an unusable track is.
     """
     count = len(sequence)
@@ -36,8 +38,11 @@ def evenly_spaced(sequence: SilhouetteSequence, most: int) -> NDArray[np.uint8]:
         raise ValueError(f"{sequence.video} track {sequence.track_id} has no silhouettes to encode")
     if count <= most:
         return sequence.masks
-    middles = (np.arange(most) + 0.5) * (count / most)
-    return sequence.masks[middles.astype(np.int64)]
+    window = min(window, most)
+    windows = most // window
+    middles = (np.arange(windows) + 0.5) * (count / windows)
+    starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
+    return sequence.masks[(starts[:, None] + np.arange(window)).ravel()]
 
 
 def embedding_of(

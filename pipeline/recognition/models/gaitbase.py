@@ -24,7 +24,7 @@ from pipeline.networks.checkpoints import Checkpoint, load_state_dict
 from pipeline.networks.runtime import device, threads
 from pipeline.networks.strict import load_strictly
 from pipeline.networks.tally import note
-from pipeline.recognition.encoder import embedding_of, evenly_spaced
+from pipeline.recognition.encoder import embedding_of, sampled
 from pipeline.recognition.layers import (
     BasicBlock,
     HorizontalPooling,
@@ -184,7 +184,7 @@ class GaitBaseEncoder:
         """
         if not sequences:
             return []
-        walks = [evenly_spaced(sequence, self._config.max_frames) for sequence in sequences]
+        walks = [sampled(sequence, self._config.max_frames, self._config.window) for sequence in sequences]
         with torch.inference_mode():
             parts = torch.cat([self._network.embed(self._pooled(walk)) for walk in walks])
             if self._logits:
@@ -209,5 +209,5 @@ class GaitBaseEncoder:
             note("recognise", self._backbone, frames)
             peak = self._backbone(frames).amax(dim=0, keepdim=True)
             pooled = peak if pooled is None else torch.maximum(pooled, peak)
-        assert pooled is not None  # evenly_spaced refuses empty sequences
+        assert pooled is not None  # sampled refuses empty sequences
         return pooled.float().contiguous()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.recognition.encoder import embedding_of, evenly_spaced
+from pipeline.recognition.encoder import embedding_of, sampled
 from pipeline.types import Embedding, FloatArray, SilhouetteSequence
 
 
@@ -40,7 +40,7 @@ class GaitEnergyImageEncoder:
         return [self._encode(sequence) for sequence in sequences]
 
     def _encode(self, sequence: SilhouetteSequence) -> Embedding:
-        masks = evenly_spaced(sequence, self._config.max_frames)
+        masks = sampled(sequence, self._config.max_frames, self._config.window)
         parts = horizontal_parts(gait_energy_image(masks), self._config.parts)
         return embedding_of(sequence, parts, self.model, self.checkpoint_sha256, len(masks))
 
