@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.networks.download import FetchError, download, forget, saving
@@ -57,7 +58,7 @@ def fetch_demo_videos(
     found: dict[str, Path] = {}
     for name, blob in videos.items():
         path = folder / f"{name}.mp4"
-        with saving(path):
+        with saving(path), _none_made_for_nothing(folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path):
                 if not path.exists():
@@ -69,6 +70,19 @@ def fetch_demo_videos(
                     raise FetchError(f"{path}: another video than the demo's. Move it away, or use another folder.")
         found[name] = path
     return found
+
+
+@contextmanager
+def _none_made_for_nothing(folder: Path) -> Iterator[None]:
+    """Where the block fails, remove the folders that it has made and left empty."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):  # not made, or not empty
+                path.rmdir()
+        raise
 
 
 def _named(progress: Callable[[str, int, int | None], None], name: str) -> Callable[[int, int | None], None]:
