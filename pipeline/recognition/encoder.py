@@ -42,7 +42,8 @@ def sampled(sequence: SilhouetteSequence, most: int, window: int = 1) -> NDArray
     windows = most // window
     middles = (np.arange(windows) + 0.5) * (count / windows)
     starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
-    return sequence.masks[(starts[:, None] + np.arange(window)).ravel()]
+    masks: NDArray[np.uint8] = sequence.masks[(starts[:, None] + np.arange(window)).ravel()]
+    return masks
 
 
 def embedding_of(
