@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
@@ -57,7 +58,7 @@ def bench_command(
     json_file: Path | None,
 ) -> None:
     """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
-    from pipeline.run import run
+    from pipeline.run import run  # imports every stage: not for --help
 
     job = plan(gallery, probes)
     logger.remove()
@@ -75,6 +76,8 @@ def bench_command(
             wall = time.perf_counter() - begun
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
+        if config.runtime.precision != "f32":
+            report["against_f32"] = effect_of_precision(tally.calls(), path, config, checkpoints)
     show(report)
     if json_file is not None:
         write_json(json_file, report)
@@ -113,6 +116,45 @@ def _in_turn(run: Callable[[Any], Any], inputs: Iterator[Any]) -> None:
             run(batch)
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def effect_of_precision(
+    calls: Sequence[Calls], path: Path, config: Config, checkpoints: Path | None
+) -> dict[str, float]:
+    """What the run's precision changes against f32, on the run's own data.
+
+    mask_pixels_changed: share of the pixels that become person or cease to be; embedding_difference: rms of the
+    difference over the rms of the embeddings.
+    """
+    from pipeline.prepare import open_networks
+    from pipeline.recognition.features import read_features
+    from pipeline.segmentation.storage import read_sequence
+
+    exact = config.model_copy(update={"runtime": config.runtime.model_copy(update={"precision": "f32"})})
+    found = {}
+    changed, pixels = 0, 0
+    for call in calls:
+        if call.name == "segment" and isinstance(call.run, OpenVinoNetwork):
+            twin = call.run.at_precision("f32")
+            for blob in call.samples:
+                here, there = call.run(blob)[0], twin(blob)[0]
+                if here.ndim == 4 and here.shape[1] > 1:
+                    here, there = here.argmax(axis=1), there.argmax(axis=1)
+                changed += int(np.count_nonzero(here != there))
+                pixels += here.size
+    if pixels:
+        found["mask_pixels_changed"] = changed / pixels
+    encoder = open_networks(exact, checkpoints).encoder
+    differences, values = [], []
+    for file in sorted((path / "features").glob("*/*.npz")):
+        track = file.parent.name, int(file.stem)
+        here = read_features(file, *track).parts
+        (exactly,) = encoder.encode([read_sequence(path / "sequences" / file.parent.name / file.name, *track)])
+        differences.append(np.square(here - exactly.parts).mean())
+        values.append(np.square(exactly.parts).mean())
+    if values:
+        found["embedding_difference"] = float(np.sqrt(np.mean(differences) / max(np.mean(values), 1e-30)))
+    return found
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -181,6 +223,8 @@ def show(report: dict[str, Any]) -> None:
         f"{report['frames']} frames in {report['wall_seconds']:.2f} s ({report['frames_per_second']:.0f}/s), "
         f"peak memory {report['peak_rss_bytes'] / 1e6:.0f} MB"
     )
+    for name, value in report.get("against_f32", {}).items():
+        console.print(f"{report['precision']} against f32: {name.replace('_', ' ')} {value:.3%}")
     if over and least:
         alone, beside = report["networks_seconds"], report["networks_seconds_side_by_side"]
         console.print(f"networks alone {alone:.2f} s, one call after another: the run takes {over:.2f} times that")

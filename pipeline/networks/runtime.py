@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,6 +155,11 @@ class OpenVinoNetwork:
             raise _unreadable(path, "OpenVINO", error) from None
         # One more than run at a time, so that a thread that is done finds the next batch waiting.
         self._requests = [self._compiled.create_infer_request() for _ in range(streams + 1)]
+
+    def at_precision(self, precision: Literal["f32", "bf16", "f16"]) -> OpenVinoNetwork:
+        """The same network at another precision, to compare."""
+        path, runtime, shape = self._origin
+        return OpenVinoNetwork(path, runtime.model_copy(update={"precision": precision}), shape)
 
     def one_at_a_time(self) -> OpenVinoNetwork:
         """The same network with all threads on one inference: for `gait bench`, to compare."""
