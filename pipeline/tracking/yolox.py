@@ -124,12 +124,12 @@ class YoloxDetector:
     def _look(self, images: list[Image], corner: tuple[int, int], zoom: float) -> list[Found]:
         """People in equal parts of pictures, whose top left `corner` is; boxes in pixels of the whole picture."""
         ratio = self._ratio(images[0], zoom)
-        letterbox, where = self._prepare(self._network_size(images[0], ratio, zoom))
-        answers = self._network(letterbox(images, ratio))
-        refuse_unless_yolox(answers, len(where), self._inputs.person_class, self._path)
+        size = self._network_size(images[0], ratio, zoom)
+        letterbox, where = self._prepare(size)
         offset = np.array([*corner, *corner], np.float32)
         found = []
-        for rows in answers:
+        for rows in self._network.each(letterbox.each(images, ratio), size):
+            refuse_unless_yolox(rows, len(where), self._inputs.person_class, self._path)
             boxes, scores = people(
                 rows, where, self._inputs.person_class, self._config.score_threshold, self._inputs.decoded
             )

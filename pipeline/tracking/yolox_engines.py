@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,15 +22,14 @@ GPU_BATCH = 8
 
 
 class YoloxNetwork(Protocol):
-    """N×3×H×W float32, prepared as the card says → N×A×(5 + classes).
-
-    flexible: any H and W, not only the card's. batch: pictures that are best given at once.
-    """
+    """flexible: takes any H and W, not only the card's. batch: pictures that are best given at once."""
 
     flexible: bool
     batch: int
 
-    def __call__(self, batch: FloatArray) -> FloatArray: ...
+    def each(self, pictures: Iterator[FloatArray], size: Size) -> Iterator[FloatArray]:
+        """Pictures of 1×3×H×W float32, prepared as the card says, → A×(5 + classes) each, in order."""
+        ...
 
 
 class OnnxYolox:
@@ -38,21 +38,18 @@ class OnnxYolox:
     def __init__(self, path: Path, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
         self._path, self._inputs, self._runtime = path, inputs, runtime
         self._backend = _onnx_backend(runtime)
-        self.batch = 2 * threads(runtime) if self._backend == "openvino" else 1
+        self.batch = min(4 * threads(runtime), 32) if self._backend == "openvino" else 1
         self._networks: dict[tuple[int, ...], Network] = {}
         self.flexible = self._backend == "openvino" and not inputs.decoded and self._takes_other_sizes()
         if not self.flexible:
             self._try(inputs.size)
 
-    def __call__(self, batch: FloatArray) -> FloatArray:
-        network = self._network((1, *batch.shape[1:]) if self.flexible else ())
-        if self._backend != "openvino":
-            note("detect", network, batch)
-            return np.asarray(network(batch)[0], np.float32)
-        # Frames side by side on a core each, not as one batch: that is no faster than its frames (measured).
-        for frame in batch:
-            note("detect", network, frame[None])
-        return np.concatenate([outputs[0] for outputs in network.each(frame[None] for frame in batch)])
+    def each(self, pictures: Iterator[FloatArray], size: Size) -> Iterator[FloatArray]:
+        # On a CPU frames go side by side, a core each, not as one batch: that is no faster than its frames (measured).
+        network = self._network((1, 3, *size) if self.flexible else ())
+        inputs = pictures if self._backend == "openvino" else iter([np.concatenate(list(pictures))])
+        for outputs in network.each(_noted(network, batch) for batch in inputs):
+            yield from outputs[0]
 
     def _network(self, shape: tuple[int, ...]) -> Network:
         """The network for one input shape (a fixed one is a seventh faster than one of any size), or as exported."""
@@ -76,7 +73,7 @@ class OnnxYolox:
     def _try(self, size: Size) -> None:
         """Raises CheckpointError unless the network answers an empty picture as YOLOX does."""
         try:
-            answer = self(np.zeros((1, 3, *size), np.float32))
+            answer = next(self.each(iter([np.zeros((1, 3, *size), np.float32)]), size))
         except CheckpointError:
             raise
         except Exception as error:  # OpenVINO and ONNX Runtime have their own types for an input that does not fit
@@ -112,20 +109,26 @@ class TorchYolox:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._module = network
 
-    def __call__(self, batch: FloatArray) -> FloatArray:
+    def each(self, pictures: Iterator[FloatArray], size: Size) -> Iterator[FloatArray]:
         import torch
 
         with torch.inference_mode():
-            images = torch.from_numpy(batch).to(self._device, self._precision, memory_format=torch.channels_last)
+            batch = torch.from_numpy(np.concatenate(list(pictures)))
+            images = batch.to(self._device, self._precision, memory_format=torch.channels_last)
             note("detect", self._module, images)
-            answer: FloatArray = self._module(images).float().cpu().numpy()
-        return answer
+            answers: FloatArray = self._module(images).float().cpu().numpy()
+        yield from answers
+
+
+def _noted(network: Network, batch: FloatArray) -> FloatArray:
+    note("detect", network, batch)
+    return batch
 
 
 def refuse_unless_yolox(answer: FloatArray, rows: int, person_class: int, path: Path) -> None:
-    """Raises CheckpointError unless a network's answer has one row for each cell, with the person among its classes."""
-    if answer.ndim != 3 or answer.shape[1] != rows or answer.shape[2] < 6 + person_class:
-        raise not_yolox(path, f"its output is {answer.shape} where N×{rows}×(5 + classes) is due")
+    """Raises CheckpointError unless the answer for a picture has a row for each cell, and the person is a class."""
+    if answer.ndim != 2 or answer.shape[0] != rows or answer.shape[1] < 6 + person_class:
+        raise not_yolox(path, f"its output is {answer.shape} where {rows}×(5 + classes) is due")
 
 
 def not_yolox(path: Path, reason: str) -> CheckpointError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,18 @@ class Letterbox:
 
     def __call__(self, images: list[Image], ratio: float) -> FloatArray:
         """N×3×H×W float32 from pictures of one size, each scaled by `ratio` (sides rounded down, as the reference)."""
+        for _ in self.each(images, ratio):
+            pass
+        return self._batch[: len(images)]
+
+    def each(self, images: list[Image], ratio: float) -> Iterator[FloatArray]:
+        """The same pictures one by one, 1×3×H×W, each prepared when it is asked for."""
         if len(images) > len(self._batch):
             self._batch = np.empty((len(images), *self._batch.shape[1:]), np.float32)
-        for image, planes in zip(images, self._batch, strict=False):
+        for row, image in enumerate(images):
             self._place(image, ratio)
-            self._convert(planes)
-        return self._batch[: len(images)]
+            self._convert(self._batch[row])
+            yield self._batch[row : row + 1]
 
     def _place(self, image: Image, ratio: float) -> None:
         height, width = scaled(image.shape[0], ratio), scaled(image.shape[1], ratio)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import av
 import clips
 import cv2
@@ -103,6 +105,20 @@ def test_a_gallery_without_people_leaves_everybody_unknown(gait, tmp_path, walke
     assert answers and {row["status"] for row in answers.values()} <= {"unknown", "unusable"}
     reasons = {row["reason"] for row in answers.values() if row["status"] == "unknown"}
     assert reasons == {"no gallery person to compare with"}
+
+
+def test_a_probe_that_cannot_be_read_is_left_out_and_named(gait, tmp_path, walkers):
+    clips.audio_only(tmp_path / "audio.mp4")
+    gallery, probe = walkers("gallery", 60, 12), walkers("probe2", 60, 12)
+    done = gait("run", "--gallery", gallery, "--probe", "audio.mp4", "--probe", probe)
+    assert done.returncode == 2
+    assert "audio.mp4: no video stream" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("gait: 1 of 2 probes could not be read and were left out")
+    (path,) = gait.runs()
+    record = json.loads((path / "run.json").read_text())
+    assert record["status"] == "done"
+    assert "audio.mp4" in record["unreadable"][0] and record["unreadable"][0] in record["warnings"]
+    assert set(json.loads((path / "results.json").read_text())["probes"]) == {probe.stem}
 
 
 def test_odd_names_reach_every_file(gait, tmp_path, walkers):

@@ -64,7 +64,7 @@ def broken_images(path: Path) -> Path:
 )
 def test_a_video_that_cannot_be_used(gait, tmp_path, make, name, words):
     good = clips.plain(tmp_path / "good.mp4", 5)
-    refused(gait, "run", "--gallery", good, "--probe", good, "--probe", make(tmp_path / name), words=[name, *words])
+    refused(gait, "run", "--gallery", good, "--probe", make(tmp_path / name), words=[name, *words])
 
 
 def test_a_gallery_that_cannot_be_used(gait, video):
