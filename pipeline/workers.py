@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -68,12 +70,21 @@ def follow_in_processes(
 def _load(task: Task) -> None:
     global _loaded  # noqa: PLW0603 - a worker loads its networks once, for all its videos
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, name="gait-parent", daemon=True).start()
     config = task.config
     _loaded = (
         task,
         open_detector(config.tracking, config.runtime, task.detector),
         open_segmenter(config.segmentation, config.runtime, task.segmenter),
     )
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its workers: they would write on into a folder that somebody resumes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _follow(video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
