@@ -1,0 +1,58 @@
+"""`gait demo` without a network: one line about it, then it uses what is here."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def offline(gait, monkeypatch):
+    """Every address is out of reach: the way leads through a proxy that is not there."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    return gait
+
+
+def test_the_demo_uses_the_videos_in_inputs(offline, tmp_path, walkers):
+    (tmp_path / "inputs").mkdir()
+    for name in ("gallery", "probe1"):
+        (tmp_path / f"inputs/{name}.mp4").write_bytes(walkers("gallery", 60, 20).read_bytes())
+    done = offline("demo")
+    assert done.returncode == 0, done.stderr
+    about = [line for line in done.stderr.splitlines() if "out of reach" in line]
+    assert len(about) == 1 and about[0].endswith("Using the videos in inputs/.")
+    assert (offline.runs()[0] / "videos/G-gallery_P-probe1.mp4").is_file()
+    assert sorted(path.name for path in (tmp_path / "inputs").iterdir()) == ["gallery.mp4", "probe1.mp4"]
+
+
+def test_the_demo_uses_the_videos_that_were_fetched_before(offline, tmp_path, walkers):
+    (tmp_path / "inputs/demo").mkdir(parents=True)
+    for name in ("gallery", "probe2"):
+        (tmp_path / f"inputs/demo/{name}.mp4").write_bytes(walkers("gallery", 60, 12).read_bytes())
+    done = offline("demo")
+    assert done.returncode == 0, done.stderr
+    assert "Using the videos in inputs/demo/." in done.stderr
+    assert (offline.runs()[0] / "videos/G-gallery_P-probe2.mp4").is_file()
+
+
+def test_the_demo_without_videos_leaves_nothing_behind(offline, tmp_path):
+    done = offline("demo")
+    assert done.returncode == 2
+    first, last = done.stderr.splitlines()
+    assert "out of reach" in first
+    assert last.startswith("gait: no demo videos: inputs/gallery.mp4: not found. Put it there")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_without_checkpoints_says_how_to_get_them(offline, tmp_path, walkers):
+    (tmp_path / "inputs").mkdir()
+    for name in ("gallery", "probe1"):
+        (tmp_path / f"inputs/{name}.mp4").write_bytes(walkers("gallery", 60, 12).read_bytes())
+    offline.checkpoints = None
+    done = offline("demo")
+    assert done.returncode == 2
+    assert "out of reach" in done.stderr
+    assert "gait checkpoints fetch yolox_nano" in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs"]

@@ -1,0 +1,202 @@
+"""A run that is stopped, killed or runs out of disk: every file there is whole, and --resume ends as if nothing was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+
+
+@pytest.fixture(scope="session")
+def videos(walkers):
+    return ["--gallery", walkers("gallery", 60, 40), "--probe", walkers("probe2", 60, 40)]
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory, gait_in, videos):
+    """The results of the same run, uninterrupted."""
+    gait = gait_in(tmp_path_factory.mktemp("uninterrupted"))
+    done = gait("run", *videos)
+    assert done.returncode == 0, done.stderr
+    return gait.runs()[0]
+
+
+def every_file_is_whole(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if not path.is_file() or path.name.startswith(".partial"):
+            continue
+        if path.suffix == ".png":
+            assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED) is not None, path
+        elif path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                assert all(arrays[name] is not None for name in arrays), path
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".mp4":
+            with av.open(str(path)) as container:
+                assert sum(1 for _ in container.decode(video=0)) == 40, path
+        elif path.suffix == ".txt":
+            assert all(line.count(",") == 9 for line in path.read_text().splitlines()), path
+
+
+def partial_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if "partial" in path.name]
+
+
+def same_content(one: Path, other: Path) -> None:
+    def inside(folder):
+        return {p.relative_to(folder) for p in folder.rglob("*") if p.is_file()}
+
+    assert (one / "results.json").read_bytes() == (other / "results.json").read_bytes()
+    assert inside(one) == inside(other)
+    for path in inside(one):
+        if path.suffix in (".txt", ".png"):
+            assert (one / path).read_bytes() == (other / path).read_bytes(), path
+    every_file_is_whole(other)
+
+
+def when(process, gait, sign: str) -> Path:
+    """Wait until the run has left `sign` (a pattern in its folder); returns the folder."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        for folder in gait.runs():
+            if any(folder.glob(sign)):
+                return folder
+        time.sleep(0.002)
+    pytest.fail(f"the run ended before {sign} was there: {process.communicate()}")
+
+
+def resume(gait, folder: Path) -> dict:
+    done = gait("run", "--resume", folder)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "done" and record["resumed"] >= 1 and "error" not in record
+    return record
+
+
+FOLLOWING = "silhouettes/probe2*/*/*/*.png"
+DRAWING = "videos/*partial*"
+
+
+@pytest.mark.parametrize(
+    ("number", "sign", "options"),
+    [
+        (signal.SIGINT, FOLLOWING, []),
+        (signal.SIGTERM, FOLLOWING, []),
+        (signal.SIGINT, DRAWING, []),
+        (signal.SIGINT, "run.json", []),
+        (signal.SIGINT, FOLLOWING, ["--workers", "2"]),
+    ],
+    ids=["Ctrl-C while following", "SIGTERM while following", "Ctrl-C while drawing", "Ctrl-C at once", "workers"],
+)
+def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, sign, options):
+    process = gait.start("run", *videos, *options, start_new_session=True)
+    folder = when(process, gait, sign)
+    if options:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1].startswith(
+        "gait: interrupted; every finished file is whole. Go on with: gait run --resume"
+    )
+    assert "Traceback" not in err
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "failed" and record["error"].startswith("interrupted")
+    assert not (folder / "results.json").exists() or sign == DRAWING
+    assert partial_files(folder) == []
+    every_file_is_whole(folder)
+    resume(gait, folder)
+    same_content(reference, folder)
+
+
+@pytest.mark.parametrize("sign", [FOLLOWING, ".done/walks-probe2*", DRAWING], ids=["following", "between", "drawing"])
+def test_a_killed_run_can_go_on(gait, videos, reference, sign):
+    process = gait.start("run", *videos)
+    folder = when(process, gait, sign)
+    process.kill()
+    process.communicate()
+    assert json.loads((folder / "run.json").read_text())["status"] == "running"
+    every_file_is_whole(folder)
+    resume(gait, folder)
+    assert partial_files(folder) == []
+    same_content(reference, folder)
+
+
+def test_workers_end_with_the_run_that_was_killed(gait, videos):
+    process = gait.start("run", *videos, "--workers", "2", start_new_session=True)
+    when(process, gait, FOLLOWING)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while in_group(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert in_group(process.pid) == []
+
+
+def in_group(group: int) -> list[str]:
+    """Processes of a group that are alive."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    return [args for pgid, stat, args in rows if int(pgid) == group and not stat.startswith("Z")]
+
+
+def test_stages_already_done_are_not_done_again(gait, videos, reference):
+    process = gait.start("run", *videos)
+    folder = when(process, gait, ".done/walks-gallery*")
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    tracks = next(folder.glob("tracks/gallery*.txt"))
+    before = tracks.stat().st_mtime_ns
+    record = resume(gait, folder)
+    assert tracks.stat().st_mtime_ns == before
+    assert 80 <= record["stages"]["detect"]["frames"] < 80 + 40  # the gallery once, the probe up to twice
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(KILOBYTES) is a folder on a disk of that size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = []
+
+    def mount(kilobytes: int) -> Path:
+        asked = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", folder], capture_output=True, check=False
+        )
+        if asked.returncode:
+            pytest.skip("a small disk can only be mounted by root")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", path], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [40, 200, 700], ids=lambda size: f"{size} kB")
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(gait, videos, small_disk, kilobytes):
+    disk = small_disk(kilobytes)
+    done = gait("run", *videos, "--output", disk)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("gait: ") and "ree some space" in line and str(disk) in line
+    assert len([text for text in done.stderr.splitlines() if text.startswith("gait: ")]) == 1
+    (folder,) = [path for path in disk.iterdir() if path.name[0] == "2"]
+    assert partial_files(disk) == []
+    every_file_is_whole(folder)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] in ("failed", "running")  # running only where not even run.json could be written again
