@@ -5,7 +5,7 @@ Everything that can be refused is refused here, before a run folder is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from pipeline.recognition import Encoder, open_encoder
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
 from pipeline.video import VideoInfo, open_video
+
+SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +52,74 @@ class Source:
         return self.video.name
 
 
-def open_networks(config: Config, checkpoints: Path | None) -> Networks:
-    """Find, verify and load every network that the configuration names; the three stages side by side."""
+def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], list[str]]:
+    """Open every video once: the job without the probes that cannot be read, the videos' measures, and what is wrong.
+
+    Raises InputError for the gallery, and when no probe is left.
+    """
+    infos, problems = {job.gallery: inspect(job.gallery)}, list[InputError]()
+    for probe in job.probes:
+        try:
+            if probe not in infos:
+                infos[probe] = inspect(probe)
+        except InputError as error:
+            problems.append(error)
+    probes = tuple(probe for probe in job.probes if probe in infos)
+    if not probes:
+        raise problems[0]
+    return Job(job.gallery, probes), infos, [str(problem) for problem in problems]
+
+
+def inspect(video: Video) -> VideoInfo:
+    """What a video says of itself, its first frame decoded. Raises InputError."""
+    with open_video(video.source, video.name) as opened:
+        return opened.info
+
+
+def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[VideoInfo] = ()) -> Networks:
+    """Find, verify and load every network that the configuration names, ready for pictures of the videos' sizes.
+
+    The three stages are loaded side by side.
+    """
     folders = search_folders(checkpoints)
 
     def find(stage: Stage, name: str | None, card: str | None) -> Checkpoint | None:
         return resolve(name, card, folders, stage=stage) if name else None
 
-    detector, segmenter, encoder = config.tracking, config.segmentation, config.recognition
-    open_tracker(detector, 25.0)  # each video gets its own; a wrong name is refused now
+    tracking, segmentation, recognition = config.tracking, config.segmentation, config.recognition
+    open_tracker(tracking, 25.0)  # each video gets its own; a wrong name is refused now
     found = {
-        "detector": find("detector", detector.checkpoint, detector.card),
-        "segmenter": find("segmenter", segmenter.checkpoint, segmenter.card),
-        "encoder": find("encoder", encoder.checkpoint, encoder.card),
+        "detector": find("detector", tracking.checkpoint, tracking.card),
+        "segmenter": find("segmenter", segmentation.checkpoint, segmentation.card),
+        "encoder": find("encoder", recognition.checkpoint, recognition.card),
     }
+
+    def warm_detector() -> Detector:
+        detector = open_detector(tracking, config.runtime, found["detector"])
+        for height, width in sorted({(info.height, info.width) for info in videos})[:SIZES_WARMED]:
+            detector.warm(height, width)
+        return detector
+
     with ThreadPoolExecutor() as pool:
-        opened = (
-            pool.submit(open_detector, detector, config.runtime, found["detector"]),
-            pool.submit(open_segmenter, segmenter, config.runtime, found["segmenter"]),
-            pool.submit(open_encoder, encoder, config.runtime, found["encoder"]),
-        )
-        return Networks(opened[0].result(), opened[1].result(), opened[2].result(), found)
+        detector = pool.submit(warm_detector)
+        segmenter = pool.submit(open_segmenter, segmentation, config.runtime, found["segmenter"])
+        encoder = pool.submit(open_encoder, recognition, config.runtime, found["encoder"])
+        return Networks(detector.result(), segmenter.result(), encoder.result(), found)
 
 
-def readable(job: Job, config: Config, networks: Networks) -> tuple[Job, list[Source], list[str]]:
-    """The job without the probes that cannot be read, its sources, and why the others cannot.
-
-    Raises InputError for the gallery, and when no probe is left.
-    """
-    gallery = inspect(job.gallery, config, networks)
-    sources, problems = {job.gallery: gallery}, list[InputError]()
-    for probe in job.probes:
-        try:
-            sources.setdefault(probe, gallery if probe == job.gallery else inspect(probe, config, networks))
-        except InputError as error:
-            problems.append(error)
-    probes = tuple(probe for probe in job.probes if probe in sources)
-    if not probes:
-        raise problems[0]
-    return Job(job.gallery, probes), list(sources.values()), [str(problem) for problem in problems]
-
-
-def inspect(video: Video, config: Config, networks: Networks) -> Source:
-    """Open the video once, to see that it can be read and to take its measure. Raises InputError."""
-    with open_video(video.source, video.name) as opened:
-        info = opened.info
-    sha256 = fingerprint(video)
+def keyed(infos: Mapping[Video, VideoInfo], config: Config, networks: Networks) -> list[Source]:
+    """The videos with the keys of what their results depend on."""
     settings = as_record(config)
     weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
-    walks = [__version__, sha256, config.output.silhouettes]
     how = {name: value for name, value in settings["runtime"].items() if name not in ("threads", "workers")}
-    walks += [settings["tracking"], settings["segmentation"], how, weights["detector"], weights["segmenter"]]
-    features = [*walks, settings["recognition"], weights["encoder"]]
-    return Source(video, info, sha256, key_of(walks), key_of(features))
+    sources = []
+    for video, info in infos.items():
+        sha256 = fingerprint(video)
+        walks = [__version__, sha256, config.output.silhouettes, settings["tracking"], settings["segmentation"], how]
+        walks += [weights["detector"], weights["segmenter"]]
+        features = [*walks, settings["recognition"], weights["encoder"]]
+        sources.append(Source(video, info, sha256, key_of(walks), key_of(features)))
+    return sources
 
 
 def facts(

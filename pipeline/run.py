@@ -27,7 +27,7 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.prepare import Networks, Source, facts, open_networks, readable
+from pipeline.prepare import Networks, Source, facts, keyed, open_networks, readable
 from pipeline.recognition.features import read_features, write_features
 from pipeline.segmentation.storage import read_sequence, read_summary
 from pipeline.tracking.mot import read_mot
@@ -66,8 +66,9 @@ def run(
     checkpoints: a folder to search first; resume: an earlier run folder to go on in, keeping what is valid there.
     Raises GaitError for whatever a user can mend.
     """
-    networks = open_networks(config, checkpoints)
-    job, sources, unreadable = readable(job, config, networks)
+    job, infos, unreadable = readable(job)
+    networks = open_networks(config, checkpoints, infos.values())
+    sources = keyed(infos, config, networks)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.parent, int(config.output.cache_gb * 1e9))

@@ -20,6 +20,9 @@ class Detector(Protocol):
     def batch(self) -> int:
         """Frames that are best given at once."""
 
+    def warm(self, height: int, width: int) -> None:
+        """Get ready for pictures of this size: compile, allocate. The answers are the same without."""
+
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """The people of each frame. Frames come in order; an index that does not rise starts another video."""
 

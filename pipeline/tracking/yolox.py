@@ -76,6 +76,15 @@ class YoloxDetector:
             self._last_index = rest[count - 1].index
         return found
 
+    def warm(self, height: int, width: int) -> None:
+        """Compile the network for pictures of this size, as they will be looked at most."""
+        blank = Frame(0, 0.0, np.zeros((height, width, 3), np.uint8))
+        zooms: list[float] = [1.0 if self._config.zoom == "auto" else self._config.zoom]
+        if self._config.zoom == "auto" and not self._tiled:
+            zooms.append(ZoomChooser(self._ratio(blank.image, 1)).closest)
+        for zoom in zooms:
+            self._find([blank], zoom)
+
     @property
     def batch(self) -> int:
         """Frames that are best given at once."""

@@ -27,14 +27,14 @@ class ZoomChooser:
     def __init__(self, scale: float) -> None:
         """scale: pixels of the network's input for one of the picture, at zoom 1."""
         self._scale = scale
-        self._closest = max(level for level in LEVELS if level == 1 or (level - 1) * scale < 0.9)
+        self.closest = max(level for level in LEVELS if level == 1 or (level - 1) * scale < 0.9)
         self._heights: deque[FloatArray] = deque(maxlen=MEMORY)
         self._zoom = 1
         self._wait = 0
 
     def plan(self, frames: int) -> tuple[int, int]:
         """The zoom for the next frames, and for how many of `frames` of them; then tell what was `seen` in these."""
-        return (self._closest, 1) if self._wait == 0 else (self._zoom, min(self._wait, frames))
+        return (self.closest, 1) if self._wait == 0 else (self._zoom, min(self._wait, frames))
 
     def seen(self, found: Sequence[Detections]) -> None:
         """What was found in the frames of the last plan."""
@@ -47,5 +47,5 @@ class ZoomChooser:
         if self._heights:
             height = float(np.median(np.concatenate(self._heights))) * self._scale
             fitting = (level for level in LEVELS if height * level >= ENOUGH_HEIGHT)
-            self._zoom = min(next(fitting, self._closest), self._closest)
+            self._zoom = min(next(fitting, self.closest), self.closest)
         self._wait = (LOOK_EVERY if self._heights else SEARCH_EVERY) - 1
