@@ -62,6 +62,8 @@ def follow_in_processes(
     except BaseException:
         for process in list((pool._processes or {}).values()):  # Python 3.14 has terminate_workers() for this
             process.terminate()
+        pool.shutdown(cancel_futures=True)
+        RunFolder(task.folder).sweep()
         raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -45,9 +45,14 @@ class RunFolder:
         """An existing run, for --resume. What a killed run left half-written is removed."""
         if not (path / "run.json").is_file():
             raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of an earlier run.")
-        for leftover in path.rglob(f"{PARTIAL}*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-        return cls(path)
+        folder = cls(path)
+        folder.sweep()
+        return folder
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half-written."""
+        for leftover in self.path.rglob(f"{PARTIAL}*"):
+            self.remove(leftover)
 
     @property
     def record(self) -> Path:
