@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline import __version__
-from pipeline.errors import GaitError
+from pipeline.errors import GaitError, Interrupted
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -204,13 +204,13 @@ def main() -> NoReturn:
     except GaitError as error:
         if verbose:
             traceback.print_exc()
-        _fail(str(error), USAGE)
+        _fail(str(error), INTERRUPTED if isinstance(error, Interrupted) else USAGE)
     except Exception as error:
         if verbose:
             traceback.print_exc()
         _fail(f"fault: {type(error).__name__}: {error} (a bug; -v shows the traceback to report)", FAULT)
     if status == INTERRUPTED:
-        _fail("interrupted; every finished file is whole. Go on with: gait run --resume RUN_DIR", INTERRUPTED)
+        _fail("interrupted.", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else OK)
 
 

@@ -19,3 +19,7 @@ class ConfigError(GaitError):
 
 class OutputError(GaitError):
     """The output folder cannot be written (permissions, disk full)."""
+
+
+class Interrupted(GaitError):  # noqa: N818 - nothing is wrong
+    """Ctrl-C or SIGTERM stopped a command; it says how to go on. Exit status 130."""

@@ -12,7 +12,7 @@ from loguru import logger
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import Job, Video, plan
 from pipeline.engine.runfolder import RunFolder
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import read_json
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
@@ -42,15 +42,22 @@ def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | 
     from pipeline.run import run  # imports every stage: not before the settings are known to be right
 
     logger.remove()
-    if on_a_terminal():
-        with Bars() as bars:
-            logger.add(
-                lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
-            )
-            folder = run(job, config, checkpoints, resume, bars)
-    else:
-        logger.add(sys.stderr, level="INFO", format="{message}")
-        folder = run(job, config, checkpoints, resume, Lines())
+    try:
+        if on_a_terminal():
+            with Bars() as bars:
+                logger.add(
+                    lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
+                )
+                folder = run(job, config, checkpoints, resume, bars)
+        else:
+            logger.add(sys.stderr, level="INFO", format="{message}")
+            folder = run(job, config, checkpoints, resume, Lines())
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            "interrupted; every finished file is whole. Go on with: gait run --resume {}".format(*stopped.args)
+            if stopped.args
+            else "interrupted before anything was written."
+        ) from None
     print_answers(folder)
     unreadable = read_json(RunFolder(folder).record)["unreadable"]
     if unreadable:

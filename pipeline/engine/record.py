@@ -99,6 +99,8 @@ class Record:
             self._tree["error"] = _in_words(error)
             with contextlib.suppress(OSError, GaitError):  # the disk may be full: the error itself matters more
                 self.write()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(str(self.folder.path)) from None  # so that who stops it learns what to resume
             raise
         self._tree["status"] = "done"
         self.write()
