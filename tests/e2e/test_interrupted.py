@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
+FRAMES = 24  # of each clip
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
 
 @pytest.fixture(scope="session")
 def videos(walkers):
-    return ["--gallery", walkers("gallery", 60, 40), "--probe", walkers("probe2", 60, 40)]
+    return ["--gallery", walkers("gallery", 60, FRAMES), "--probe", walkers("probe2", 60, FRAMES)]
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +47,7 @@ def every_file_is_whole(folder: Path) -> None:
             json.loads(path.read_text())
         elif path.suffix == ".mp4":
             with av.open(str(path)) as container:
-                assert sum(1 for _ in container.decode(video=0)) == 40, path
+                assert sum(1 for _ in container.decode(video=0)) == FRAMES, path
         elif path.suffix == ".txt":
             assert all(line.count(",") == 9 for line in path.read_text().splitlines()), path
 
@@ -93,12 +95,10 @@ DRAWING = "videos/*partial*"
     ("number", "sign", "options"),
     [
         (signal.SIGINT, FOLLOWING, []),
-        (signal.SIGTERM, FOLLOWING, []),
-        (signal.SIGINT, DRAWING, []),
-        (signal.SIGINT, "run.json", []),
+        (signal.SIGTERM, DRAWING, []),
         (signal.SIGINT, FOLLOWING, ["--workers", "2"]),
     ],
-    ids=["Ctrl-C while following", "SIGTERM while following", "Ctrl-C while drawing", "Ctrl-C at once", "workers"],
+    ids=["Ctrl-C while following", "SIGTERM while drawing", "Ctrl-C with workers"],
 )
 def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, sign, options):
     process = gait.start("run", *videos, *options, start_new_session=True)
@@ -109,9 +109,9 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
         process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.splitlines()[-1].startswith(
-        "gait: interrupted; every finished file is whole. Go on with: gait run --resume"
-    )
+    shown = folder.relative_to(gait.cwd)
+    last = err.splitlines()[-1]
+    assert last == f"gait: interrupted; every finished file is whole. Go on with: gait run --resume {shown}"
     assert "Traceback" not in err
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "failed" and record["error"].startswith("interrupted")
@@ -122,7 +122,7 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
     same_content(reference, folder)
 
 
-@pytest.mark.parametrize("sign", [FOLLOWING, ".done/walks-probe2*", DRAWING], ids=["following", "between", "drawing"])
+@pytest.mark.parametrize("sign", [FOLLOWING, DRAWING], ids=["following", "drawing"])
 def test_a_killed_run_can_go_on(gait, videos, reference, sign):
     process = gait.start("run", *videos)
     folder = when(process, gait, sign)
@@ -162,7 +162,7 @@ def test_stages_already_done_are_not_done_again(gait, videos, reference):
     before = tracks.stat().st_mtime_ns
     record = resume(gait, folder)
     assert tracks.stat().st_mtime_ns == before
-    assert 80 <= record["stages"]["detect"]["frames"] < 80 + 40  # the gallery once, the probe up to twice
+    assert 2 * FRAMES <= record["stages"]["detect"]["frames"] < 3 * FRAMES  # the gallery once, the probe up to twice
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def small_disk(tmp_path):
         subprocess.run(["umount", path], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [40, 200, 700], ids=lambda size: f"{size} kB")
+@pytest.mark.parametrize("kilobytes", [40, 300], ids=lambda size: f"{size} kB")
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(gait, videos, small_disk, kilobytes):
     disk = small_disk(kilobytes)
     done = gait("run", *videos, "--output", disk)
