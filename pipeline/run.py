@@ -254,6 +254,7 @@ def draw_all(
         source = source_of[name]
         keys[path] = key_of(source.walks_key, work.config.output.crf, sorted((k, astuple(v)) for k, v in shown.items()))
         if not path.is_file() or folder.done("video", path.stem, keys[path]) is None:
+            folder.clear("video", path.stem)  # an old mark must not outlive the file that it is about
             frames = known.frames if (known := followed(source, folder)) else 0
             drawings.append(Drawing(path, source.video.source, frames, [walk.tracklet for walk in walks[name]], shown))
     draw(
