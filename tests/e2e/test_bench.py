@@ -1,0 +1,39 @@
+"""`gait bench` times a real run and its bare networks on the same data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def report(gait_in, walkers, tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("bench")
+    done = gait_in(folder)(
+        "bench", "--gallery", walkers("gallery"), "--probe", walkers("probe2"),
+        "--set", "runtime.precision=bf16", "--json", folder / "figures.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (folder / "output").exists()  # the run is thrown away
+    return json.loads((folder / "figures.json").read_text())
+
+
+def test_every_frame_and_crop_is_accounted_for(report: dict) -> None:
+    stages = report["stages"]
+    assert report["frames"] == stages["decode"]["items"] == stages["detect"]["items"] == stages["draw"]["items"] == 60
+    assert stages["segment"]["items"] == stages["silhouette"]["items"] >= 200  # four people in nearly every frame
+    assert stages["recognise"]["items"] <= stages["segment"]["items"]
+
+
+def test_networks_alone_take_less_than_the_run(report: dict) -> None:
+    assert 0 < report["networks_seconds_side_by_side"] < report["wall_seconds"]
+    assert report["wall_over_networks"] == pytest.approx(report["wall_seconds"] / report["networks_seconds"], rel=1e-3)
+    named = [stage for stage, row in report["stages"].items() if row["network_seconds"] is not None]
+    assert named == ["detect", "segment"]  # gei has no network
+
+
+def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> None:
+    assert 50e6 < report["peak_rss_bytes"] < 1.5e9
+    assert 0 < report["against_f32"]["mask_pixels_changed"] < 0.03
+    assert report["against_f32"]["embedding_difference"] == 0  # gei on the same silhouettes
