@@ -35,5 +35,5 @@ def test_networks_alone_take_less_than_the_run(report: dict) -> None:
 
 def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> None:
     assert 50e6 < report["peak_rss_bytes"] < 1.5e9
-    assert 0 < report["against_f32"]["mask_pixels_changed"] < 0.03
+    assert 0 <= report["against_f32"]["mask_pixels_changed"] < 0.03  # 0 where the processor has no bf16
     assert report["against_f32"]["embedding_difference"] == 0  # gei on the same silhouettes
