@@ -52,22 +52,22 @@ class Source:
         return self.video.name
 
 
-def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], list[str]]:
+def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:
     """Open every video once: the job without the probes that cannot be read, the videos' measures, and what is wrong.
 
     Raises InputError for the gallery, and when no probe is left.
     """
-    infos, problems = {job.gallery: inspect(job.gallery)}, list[InputError]()
+    infos, problems = {job.gallery: inspect(job.gallery)}, dict[Video, InputError]()
     for probe in job.probes:
         try:
             if probe not in infos:
                 infos[probe] = inspect(probe)
         except InputError as error:
-            problems.append(error)
+            problems[probe] = error
     probes = tuple(probe for probe in job.probes if probe in infos)
     if not probes:
-        raise problems[0]
-    return Job(job.gallery, probes), infos, [str(problem) for problem in problems]
+        raise next(iter(problems.values()))
+    return Job(job.gallery, probes), infos, {video: str(problem) for video, problem in problems.items()}
 
 
 def inspect(video: Video) -> VideoInfo:
@@ -123,7 +123,7 @@ def keyed(infos: Mapping[Video, VideoInfo], config: Config, networks: Networks) 
 
 
 def facts(
-    job: Job, config: Config, networks: Networks, sources: Sequence[Source], unreadable: Sequence[str]
+    job: Job, config: Config, networks: Networks, sources: Sequence[Source], unreadable: Mapping[Video, str]
 ) -> dict[str, Any]:
     """What run.json says of the settings, the weights and the inputs."""
     inputs = {source.name: _input(source) for source in sources}
@@ -135,7 +135,9 @@ def facts(
             for stage, found in networks.checkpoints.items()
         },
         "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
-        "unreadable": list(unreadable),
+        "unreadable": [
+            {"name": video.name, "path": video.absolute, "problem": problem} for video, problem in unreadable.items()
+        ],
     }
 
 

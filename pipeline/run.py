@@ -76,7 +76,7 @@ def run(
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        for problem in unreadable:
+        for problem in unreadable.values():
             record.warn(problem)
         follow_all(sources, work)
         walks = {source.name: read_walks(source, folder) for source in sources}

@@ -116,8 +116,15 @@ def test_a_probe_that_cannot_be_read_is_left_out_and_named(gait, tmp_path, walke
     (path,) = gait.runs()
     record = json.loads((path / "run.json").read_text())
     assert record["status"] == "done"
-    assert "audio.mp4" in record["unreadable"][0] and record["unreadable"][0] in record["warnings"]
+    (left_out,) = record["unreadable"]
+    assert left_out["name"] == "audio" and left_out["problem"] in record["warnings"]
     assert set(json.loads((path / "results.json").read_text())["probes"]) == {probe.stem}
+
+    (tmp_path / "audio.mp4").write_bytes(probe.read_bytes())  # mended
+    done = gait("run", "--resume", path)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads((path / "results.json").read_text())["probes"]) == {probe.stem, "audio"}
+    assert json.loads((path / "run.json").read_text())["unreadable"] == []
 
 
 def test_odd_names_reach_every_file(gait, tmp_path, walkers):

@@ -203,7 +203,7 @@ def test_an_output_folder_that_may_not_be_written(gait, video, read_only):
             words=["read-only", os.strerror(number), "--output"])  # fmt: skip
 
 
-HOSTILE = '{"config": {}, "inputs": {"gallery": {"name": "../../x", "path": "x.mp4"}, "probes": []}}'
+HOSTILE = '{"config": {}, "inputs": {"gallery": {"name": "../../x", "path": "x.mp4"}, "probes": []}, "unreadable": []}'
 
 
 @pytest.mark.parametrize(
