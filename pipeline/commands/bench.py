@@ -7,6 +7,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,9 @@ from pipeline.networks.runtime import OpenVinoNetwork, device
 from pipeline.networks.tally import Calls, tallied
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
-REPLAYS = 300  # of one network with one input shape; more calls than that are extrapolated
+REPLAYS = 200  # of one network with one input shape; more calls than that are extrapolated
+ROUNDS = 3
+WARM_UP = 8
 ITEMS = {  # stage of run.json → what it counts
     "decode": "frames",
     "detect": "frames",
@@ -95,17 +98,21 @@ def bare_networks(calls: Sequence[Calls]) -> dict[str, Bare]:
 
 def _replay(call: Calls) -> Bare:
     times = min(call.count, REPLAYS)
-    scale = call.count / times
 
-    def inputs() -> Iterator[Any]:
-        return itertools.islice(itertools.cycle(call.samples), times)
+    def seconds(run: Callable[[Iterator[Any]], Any]) -> float:
+        """Of all calls: the best of three rounds, after a few calls to warm up."""
+        run(iter(call.samples[:WARM_UP]))
+        rounds = [_seconds(lambda: run(itertools.islice(itertools.cycle(call.samples), times))) for _ in range(ROUNDS)]
+        return min(rounds) * call.count / times
 
     if not isinstance(call.run, OpenVinoNetwork):
-        seconds = scale * _seconds(lambda: _in_turn(call.run, inputs()))
-        return Bare(seconds, seconds)
+        alone = seconds(lambda inputs: _in_turn(call.run, inputs))
+        return Bare(alone, alone)
     network, twin = call.run, call.run.one_at_a_time()
-    alone = scale * _seconds(lambda: _in_turn(twin, inputs()))
-    return Bare(alone, scale * _seconds(lambda: sum(1 for _ in network.each(inputs()))))
+    return Bare(
+        seconds(lambda inputs: _in_turn(twin, inputs)),
+        seconds(lambda inputs: deque(network.each(inputs), maxlen=0)),
+    )
 
 
 def _in_turn(run: Callable[[Any], Any], inputs: Iterator[Any]) -> None:
