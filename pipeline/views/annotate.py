@@ -147,11 +147,11 @@ def write_annotated(
     """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
 
     labels: by track_id; tracks without one are drawn as unusable. progress: called with the frames done so far.
-    threads: of the decoder and of the encoder, beside the drawing; 0: as they like.
+    threads: of the encoder, beside the drawing; 0: as it likes.
     Raises InputError and OutputError; a file that could not be finished does not appear.
     """
     drawn = boxes_by_frame(tracklets)
-    with open_video(source, threads=threads) as video:
+    with open_video(source) as video:
         info = video.info
         annotator = Annotator(info.width, info.height)
         with VideoSink(sink_path, info.width, info.height, info.fps, info.time_base, crf, threads=threads) as sink:
