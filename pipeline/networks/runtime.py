@@ -153,8 +153,10 @@ class OpenVinoNetwork:
             )
         except RuntimeError as error:
             raise _unreadable(path, "OpenVINO", error) from None
-        # One more than run at a time, so that a thread that is done finds the next batch waiting.
-        self._requests = [self._compiled.create_infer_request() for _ in range(streams + 1)]
+        # One more than run at a time, so that a thread that is done finds the next batch waiting. Made when needed:
+        # each holds memory of its own for everything between input and output.
+        self._most = streams + 1
+        self._requests: list[Any] = []
 
     def at_precision(self, precision: Literal["f32", "bf16", "f16"]) -> OpenVinoNetwork:
         """The same network at another precision, to compare."""
@@ -172,6 +174,9 @@ class OpenVinoNetwork:
         idle, busy = list(self._requests), deque[Any]()
         try:
             for batch in batches:
+                if not idle and len(self._requests) < self._most:
+                    self._requests.append(self._compiled.create_infer_request())
+                    idle.append(self._requests[-1])
                 if not idle:
                     yield self._answer(busy[0])
                     idle.append(busy.popleft())

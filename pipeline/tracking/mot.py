@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,15 @@ from pipeline.files import write_bytes
 from pipeline.types import Tracklet
 
 Row = tuple[int, int, float, float, float, float, float]  # frame, id, x, y, width, height, score
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of one track, packed: frame and line of the file, and x, y, width, height, score, one after another."""
+
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    lines: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
 
 
 def write_mot(path: Path, tracklets: Iterable[Tracklet]) -> None:
@@ -35,22 +46,20 @@ def read_mot(path: Path, video: str, fps: float) -> list[Tracklet]:
 
     Raises InputError, with the line's number, for a line that is no track, and for a frame that has an id twice.
     """
+    tracks: dict[int, _Rows] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                frame, track_id, *values = _parse(line, f"{path}, line {number}")
+                rows = tracks.setdefault(track_id, _Rows())
+                rows.frames.append(frame)
+                rows.lines.append(number)
+                rows.values.extend(values)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the tracks ({error}). Track the video again.") from None
-    tracks: dict[int, dict[int, Row]] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        row = _parse(line, f"{path}, line {number}")
-        frame, track_id = row[:2]
-        if frame in tracks.setdefault(track_id, {}):
-            raise InputError(
-                f"{path}, line {number}: track {track_id} is in frame {frame} twice. Keep one of the lines."
-            )
-        tracks[track_id][frame] = row
-    return [_tracklet(video, track_id, tracks[track_id], fps) for track_id in sorted(tracks)]
+    return [_tracklet(video, track_id, tracks[track_id], fps, path) for track_id in sorted(tracks)]
 
 
 def _parse(line: str, where: str) -> Row:
@@ -69,14 +78,13 @@ def _parse(line: str, where: str) -> Row:
     return frame, track_id, x, y, width, height, score
 
 
-def _tracklet(video: str, track_id: int, rows: dict[int, Row], fps: float) -> Tracklet:
-    values = np.array([rows[frame] for frame in sorted(rows)])
-    corners = np.column_stack([values[:, 2:4], values[:, 2:4] + values[:, 4:6]])
-    return Tracklet(
-        video,
-        track_id,
-        values[:, 0].astype(np.int64) - 1,
-        corners.astype(np.float32),
-        values[:, 6].astype(np.float32),
-        fps,
-    )
+def _tracklet(video: str, track_id: int, rows: _Rows, fps: float, path: Path) -> Tracklet:
+    order = np.argsort(np.array(rows.frames), kind="stable")
+    indices = np.array(rows.frames, np.int64)[order] - 1
+    twice = np.flatnonzero(np.diff(indices) == 0)
+    if len(twice):
+        frame, line = indices[twice[0]] + 1, rows.lines[order[twice[0] + 1]]
+        raise InputError(f"{path}, line {line}: track {track_id} is in frame {frame} twice. Keep one of the lines.")
+    values = np.array(rows.values).reshape(-1, 5)[order]
+    corners = np.column_stack([values[:, :2], values[:, :2] + values[:, 2:4]])
+    return Tracklet(video, track_id, indices, corners.astype(np.float32), values[:, 4].astype(np.float32), fps)
