@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.draw import Drawing, draw, gallery_labels, probe_labels
 from pipeline.engine.cache import Cache
 from pipeline.engine.job import Job, Video
+from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.files import write_json
@@ -66,6 +67,7 @@ def run(
     checkpoints: a folder to search first; resume: an earlier run folder to go on in, keeping what is valid there.
     Raises GaitError for whatever a user can mend.
     """
+    return_freed_pictures()
     job, infos, unreadable = readable(job)
     networks = open_networks(config, checkpoints, infos.values())
     sources = keyed(infos, config, networks)

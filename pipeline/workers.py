@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.engine.job import Video
+from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GaitError
@@ -73,6 +74,7 @@ def _load(task: Task) -> None:
     global _loaded  # noqa: PLW0603 - a worker loads its networks once, for all its videos
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     threading.Thread(target=_end_with_parent, name="gait-parent", daemon=True).start()
+    return_freed_pictures()
     config = task.config
     _loaded = (
         task,
