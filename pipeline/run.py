@@ -73,7 +73,7 @@ def run(
     sources = keyed(infos, config, networks)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
-    cache = Cache(folder.path.parent, int(config.output.cache_gb * 1e9))
+    cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.logging(), record.following():
@@ -110,6 +110,7 @@ def _restored(source: Source, work: Work) -> bool:
     noted = work.cache.restore("walks", source.walks_key, work.folder.walks(source.name))
     if source.sha256 and noted is not None:
         logger.info(f"{source.name}: tracks and silhouettes taken from an earlier run")
+        work.record.counted(source.name, reused=True)
         work.folder.mark_done("walks", source.name, source.walks_key, **noted)
         return True
     return False

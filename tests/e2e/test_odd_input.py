@@ -172,6 +172,7 @@ def test_two_runs_give_the_same_results(twins):
 def test_what_an_earlier_run_found_is_taken_over(twins):
     one, _, again = twins
     assert "detect" in one.record["stages"] and "detect" not in again.record["stages"]
+    assert again.record["inputs"]["gallery"]["reused"] and "reused" not in one.record["inputs"]["gallery"]
     assert one.path != again.path
     assert one.results == again.results
     assert files_in(one) == files_in(again)
