@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
+import subprocess
+import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -121,22 +122,19 @@ def test_a_zip_without_the_file_is_refused(server: FileServer, tmp_path: Path) -
         fetch(_card(f"{server.url}/f.zip", file="segmenter"), tmp_path)
 
 
-def _fetch_in_process(url: str, folder: str, results: multiprocessing.Queue) -> None:
-    results.put(fetch(_card(url), Path(folder)).downloaded)
+FETCH = """
+import sys
+from pathlib import Path
+from pipeline.networks.cards import Card
+from pipeline.networks.fetch import fetch
+print(fetch(Card.model_validate_json(sys.argv[1]), Path(sys.argv[2])).downloaded)
+"""
 
 
 def test_two_processes_share_one_download(server: FileServer, tmp_path: Path) -> None:
     server.files["/f"] = CONTENT
-    context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue = context.Queue()
-    both = [
-        context.Process(target=_fetch_in_process, args=(f"{server.url}/f", str(tmp_path / "w"), results))
-        for _ in range(2)
-    ]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(60)
-    assert sorted(results.get(timeout=10) for _ in both) == [False, True]
+    command = [sys.executable, "-c", FETCH, _card(f"{server.url}/f").model_dump_json(), str(tmp_path / "w")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate(timeout=60)[0].split()[-1] for process in both) == ["False", "True"]
     assert len(server.requests) == 1
     assert sorted(path.name for path in (tmp_path / "w").iterdir()) == ["mine.onnx", "mine.onnx.sha256.json"]
