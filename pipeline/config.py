@@ -97,7 +97,7 @@ class RecognitionConfig(Section):
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
     features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
-    max_frames: int = Field(720, ge=1, description="evenly spaced silhouettes taken from longer tracks")
+    max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
     window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
 
 
