@@ -126,7 +126,10 @@ def bench(
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures here.", metavar="FILE")] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Time a run stage by stage, and compare it with its bare networks on the same data."""
+    """Time a run stage by stage, and compare it with its bare networks on the same data.
+
+    Without --gallery and --probe: two short videos of made-up walkers.
+    """
     from pipeline.commands.bench import bench_command
 
     bench_command(config, _settings(set_, None, device), gallery, probe or [], checkpoints, json_)

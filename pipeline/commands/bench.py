@@ -26,6 +26,7 @@ from pipeline.views.progress import Bars, Lines, on_a_terminal
 REPLAYS = 200  # of one network with one input shape; more calls than that are extrapolated
 ROUNDS = 3
 WARM_UP = 8
+PEOPLE, SECONDS = 4, 4.0  # of the synthetic videos
 ITEMS = {  # stage of run.json → what it counts
     "decode": "frames",
     "detect": "frames",
@@ -63,10 +64,12 @@ def bench_command(
     """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
     from pipeline.run import run  # imports every stage: not for --help
 
-    job = plan(gallery, probes)
     logger.remove()
     logger.add(sys.stderr, level="WARNING", format="{message}")
     with tempfile.TemporaryDirectory(prefix="gait-bench-") as folder:
+        if gallery is None and not probes:
+            gallery, probes = _synthetic_videos(Path(folder))
+        job = plan(gallery, probes)
         overrides = [*overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
         config = load_config(profile or DEFAULT_PROFILE, overrides)
         with tallied() as tally:
@@ -84,6 +87,17 @@ def bench_command(
     show(report)
     if json_file is not None:
         write_json(json_file, report)
+
+
+def _synthetic_videos(folder: Path) -> tuple[str, list[str]]:
+    """A gallery and a probe of the same four made-up walkers, four seconds each."""
+    from pipeline.synth.figures import figures, write_street
+
+    people = figures(PEOPLE, seed=1)
+    videos = [folder / "gallery.mp4", folder / "probe.mp4"]
+    for seed, video in enumerate(videos):
+        write_street(video, people, SECONDS, seed)
+    return str(videos[0]), [str(videos[1])]
 
 
 def bare_networks(calls: Sequence[Calls]) -> dict[str, Bare]:

@@ -37,3 +37,11 @@ def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> No
     assert 50e6 < report["peak_rss_bytes"] < 1.5e9
     assert 0 <= report["against_f32"]["mask_pixels_changed"] < 0.03  # 0 where the processor has no bf16
     assert report["against_f32"]["embedding_difference"] == 0  # gei on the same silhouettes
+
+
+def test_made_up_walkers_are_found_where_no_video_is_given(gait_in, tmp_path) -> None:
+    done = gait_in(tmp_path)("bench", "--json", tmp_path / "figures.json")
+    assert done.returncode == 0, done.stderr
+    stages = json.loads((tmp_path / "figures.json").read_text())["stages"]
+    assert stages["detect"]["items"] == 240
+    assert stages["recognise"]["items"] > 300  # usable silhouettes, of four people in most frames
