@@ -30,7 +30,7 @@ from pipeline.types import (
     TrackedBoxes,
 )
 
-PACK = 256  # masks that are compressed together
+LOOSE = 2048  # masks of all tracks together that are kept as they are; then those of each track are compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +108,21 @@ class _Track:
     def keep(self, mask: NDArray[np.uint8]) -> None:
         self.shape = mask.shape
         self.masks.append(mask)
-        if len(self.masks) == PACK:
+
+    def pack(self) -> None:
+        if self.masks:
             self.packed.append(zlib.compress(np.stack(self.masks).tobytes(), level=1))
             self.masks.clear()
 
     def all_masks(self) -> NDArray[np.uint8]:
         """T×H×W; leaves nothing behind, so that the masks are in memory once."""
+        self.pack()
         masks = np.empty((len(self.frame_indices), *self.shape), np.uint8)
-        for number, block in enumerate(self.packed):
-            rows = np.frombuffer(zlib.decompress(block), np.uint8).reshape(PACK, *self.shape)
-            masks[number * PACK : (number + 1) * PACK] = rows
-        if self.masks:
-            masks[len(self.packed) * PACK :] = self.masks
-        self.packed.clear()
-        self.masks.clear()
+        begin = 0
+        while self.packed:
+            rows = np.frombuffer(zlib.decompress(self.packed.pop(0)), np.uint8).reshape(-1, *self.shape)
+            masks[begin : begin + len(rows)] = rows
+            begin += len(rows)
         return masks
 
 
@@ -135,6 +136,7 @@ class SequenceBuilder:
         self._video = video
         self._config = config
         self._tracks: dict[int, _Track] = {}
+        self._loose = 0  # masks of all tracks that are not compressed yet
 
     def add(self, silhouette: Silhouette) -> None:
         """Count a silhouette, and keep its aligned mask if it is usable."""
@@ -143,6 +145,11 @@ class SequenceBuilder:
             track.rejected[str(silhouette.reason)] += 1
             return
         track.keep(silhouette.aligned)
+        self._loose += 1
+        if self._loose == LOOSE:
+            for one in self._tracks.values():
+                one.pack()
+            self._loose = 0
         track.frame_indices.append(silhouette.frame_index)
         track.heights.append(silhouette.quality.get("height_px", 0.0))
         for part in self.MEANS:
