@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import threading
@@ -79,3 +80,9 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected an object, found {type(tree).__name__}. Start a new run.")
     return tree
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file's bytes. Raises OSError: the caller knows what the file is for."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

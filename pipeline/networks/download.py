@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import http.client
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import GaitError, OutputError
+from pipeline.files import file_sha256
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
@@ -70,8 +70,7 @@ def download(
                     f"{url}: the connection broke off at {part.stat().st_size} bytes. Run the same command to go on."
                 )
             time.sleep(pause)
-        with part.open("rb") as file:
-            return Downloaded(part, part.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        return Downloaded(part, part.stat().st_size, file_sha256(part))
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import OutputError
-from pipeline.files import write_json
+from pipeline.files import file_sha256, write_json
 from pipeline.networks.folders import cache_folder
 
 _REMEMBERED_FROM = 1_000_000  # bytes; smaller files are hashed faster than the memory is read
@@ -25,11 +24,11 @@ def sha256_of(path: Path, *, afresh: bool = False) -> str:
     status = path.stat()
     name, mark = str(path.resolve()), [status.st_size, status.st_mtime_ns]
     if status.st_size < _REMEMBERED_FROM:
-        return _hash(path)
+        return file_sha256(path)
     known = {} if afresh else _remembered().get(name)
     if isinstance(known, dict) and known.get("mark") == mark and isinstance(known.get("sha256"), str):
         return str(known["sha256"])
-    found = _hash(path)
+    found = file_sha256(path)
     _remember(name, {"mark": mark, "sha256": found})
     return found
 
@@ -47,11 +46,6 @@ def recorded_sha256(path: Path) -> str | None:
         return None
     found = record.get("sha256") if isinstance(record, dict) else None
     return found if isinstance(found, str) else None
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _memory_path() -> Path:

@@ -10,14 +10,7 @@ import pytest
 
 from pipeline.commands.doctor import doctor, examine
 
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(variable, str(tmp_path / "home"))
-    monkeypatch.delenv("GAIT_CHECKPOINTS", raising=False)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def _states(checkpoints: Path | None = None) -> dict[str, str]:
