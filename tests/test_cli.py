@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from pipeline import __version__
-from pipeline.cli import _settings, app
+from pipeline.cli import app
+from pipeline.cli.options import settings_of
 from pipeline.config import load_config
 
 GAIT = [sys.executable, "-m", "pipeline"]
@@ -113,11 +114,11 @@ def test_a_fault_is_one_line_and_status_1(tmp_path):
     ["plain", "it's", 'say "hi"', 'it\'s "both"', "back\\slash", "2026", "null", "[1]", "人 é 😀", "a: b #c", " x "],
 )
 def test_any_output_folder_is_taken_literally(folder):
-    assert load_config(overrides=_settings(None, Path(folder), None)).output.folder == folder
+    assert load_config(overrides=settings_of(None, Path(folder), None)).output.folder == folder
 
 
 def test_options_win_over_set():
-    overrides = _settings(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
+    overrides = settings_of(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
     config = load_config(overrides=overrides)
     assert (config.output.folder, config.runtime.device) == ("b", "cpu")
 

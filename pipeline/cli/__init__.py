@@ -1,0 +1,50 @@
+"""The commands' signatures and help, a module a group; each calls one function. Errors become one line and a status.
+
+Nothing heavy is imported here: `gait --help` answers within half a second.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from pipeline.cli import checkpoints, job  # noqa: F401  # they add their commands to the app
+from pipeline.cli.groups import app
+from pipeline.errors import GaitError, Interrupted
+
+OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> NoReturn:
+    """Entry point of `gait` and `python -m pipeline`."""
+    verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = app(prog_name="gait", standalone_mode=False)
+    except typer.TyperException as error:  # wrong usage
+        context = getattr(error, "ctx", None)
+        _fail(f"{error.format_message()} See: {context.command_path if context else 'gait'} --help", USAGE)
+    except GaitError as error:
+        if verbose:
+            traceback.print_exc()
+        _fail(str(error), INTERRUPTED if isinstance(error, Interrupted) else USAGE)
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        _fail(f"fault: {type(error).__name__}: {error} (a bug; -v shows the traceback to report)", FAULT)
+    if status == INTERRUPTED:
+        _fail("interrupted.", INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else OK)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"gait: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,98 @@
+"""The main job and what belongs to it: run, demo, bench, doctor, and the cache of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.groups import app, cache_app
+from pipeline.cli.options import (
+    Checkpoints,
+    Device,
+    Gallery,
+    Output,
+    Probes,
+    Profile,
+    Resume,
+    Settings,
+    Verbose,
+    Workers,
+    settings_of,
+)
+
+
+@app.command(epilog="Example: gait run --gallery known.mp4 --probe street.mp4 --config light")
+def run(
+    gallery: Gallery = None,
+    probe: Probes = None,
+    config: Profile = None,
+    set_: Settings = None,
+    output: Output = None,
+    device: Device = None,
+    resume: Resume = None,
+    workers: Workers = None,
+    checkpoints: Checkpoints = None,
+    verbose: Verbose = False,
+) -> None:
+    """Track, cut out, embed and match everybody in a gallery and one or more probe videos.
+
+    Without --gallery and --probe: inputs/gallery.* and every inputs/probe*.*
+    """
+    from pipeline.commands.run import run_command
+
+    run_command(gallery, probe or [], config, settings_of(set_, output, device, workers), resume, checkpoints)
+
+
+@app.command(epilog="Example: gait demo --checkpoints my_weights")
+def demo(
+    config: Profile = None,
+    set_: Settings = None,
+    output: Output = None,
+    device: Device = None,
+    checkpoints: Checkpoints = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch the light weights and the five demo videos, and run the whole job on them."""
+    from pipeline.commands.demo import demo_command
+
+    demo_command(config, settings_of(set_, output, device), checkpoints)
+
+
+@app.command(epilog="Example: gait bench --gallery g.mp4 --probe p.mp4 --json figures.json")
+def bench(
+    gallery: Gallery = None,
+    probe: Probes = None,
+    config: Profile = None,
+    set_: Settings = None,
+    device: Device = None,
+    checkpoints: Checkpoints = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures here.", metavar="FILE")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Time a run stage by stage, and compare it with its bare networks on the same data.
+
+    Without --gallery and --probe: two short videos of made-up walkers.
+    """
+    from pipeline.commands.bench import bench_command
+
+    bench_command(config, settings_of(set_, None, device), gallery, probe or [], checkpoints, json_)
+
+
+@app.command()
+def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
+    """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
+    from pipeline.commands.doctor import doctor as examine
+
+    raise typer.Exit(examine(checkpoints))
+
+
+@cache_app.command()
+def clear(output: Output = None) -> None:
+    """Remove everything that earlier runs left for later ones; the run folders stay."""
+    from pipeline.engine.cache import Cache
+
+    folder = output or Path("output")
+    entries, size = Cache(folder, 0).clear()
+    print(f"{folder}/.cache: {entries} entries, {size / 1e6:.1f} MB removed")

@@ -1,0 +1,54 @@
+"""Options that several commands have in common."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Gallery = Annotated[str | None, typer.Option("--gallery", help="Video of the known people.", metavar="VIDEO")]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option("--probe", help="Video to search; repeat for more, or a quoted pattern.", metavar="VIDEO"),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--config", help="Profile name (light, balanced, full, reference) or a YAML file.", metavar="NAME|FILE"
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting, such as matching.metric=cosine; repeatable.", metavar="KEY=VALUE"),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help="Folder that gets the timestamped run folder (default: output).", metavar="DIR"),
+]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.", metavar="DEVICE")]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", help="Go on in this run folder; what is done stays.", metavar="RUN_DIR")
+]
+Checkpoints = Annotated[
+    Path | None,
+    typer.Option("--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"),
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Videos followed at once, a process each.", metavar="N")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details, and the traceback of a fault.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Checkpoint or profile names; none: all that are present.")]
+
+
+def settings_of(
+    overrides: list[str] | None, output: Path | None, device: str | None, workers: int | None = None
+) -> list[str]:
+    """The options that are settings, as `--set` would give them; the options win."""
+    chosen = list(overrides or [])
+    if output is not None:
+        chosen.append(f"output.folder={json.dumps(str(output), ensure_ascii=False)}")  # literally, not as YAML
+    if device is not None:
+        chosen.append(f"runtime.device={device}")
+    if workers is not None:
+        chosen.append(f"runtime.workers={workers}")
+    return chosen
