@@ -179,20 +179,23 @@ class OpenVinoNetwork:
 
     def __init__(
         self,
-        path: Path,
+        source: Path | Any,
         runtime: RuntimeConfig,
         shape: tuple[int, ...] | None = None,
         pictures: Pictures | None = None,
         columns: Sequence[int] | None = None,
         streams: int | None = None,
     ) -> None:
-        """streams: inferences side by side, each on its share of the threads; default: one a thread."""
+        """source: a file, or OpenVINO's own model. shape, pictures and columns: as for `open_network`.
+
+        streams: inferences side by side, each on its share of the threads; default: one a thread.
+        """
         ov = openvino()
-        self._origin = path, runtime, shape, pictures, columns
+        self._origin = source, runtime, shape, pictures, columns
         streams = streams or threads(runtime)
         core = ov.Core()
         try:
-            model = core.read_model(str(path))
+            model = core.read_model(str(source)) if isinstance(source, Path) else source
             if shape is not None:
                 model.reshape({model.inputs[0].get_any_name(): ov.PartialShape(list(shape))})
             if columns is not None:
@@ -209,7 +212,9 @@ class OpenVinoNetwork:
                 },
             )
         except RuntimeError as error:
-            raise _unreadable(path, "OpenVINO", error) from None
+            if not isinstance(source, Path):
+                raise
+            raise _unreadable(source, "OpenVINO", error) from None
         # One more than run at a time, so that a thread that is done finds the next batch waiting. Made when needed:
         # each holds memory of its own for everything between input and output.
         self._most = streams + 1
@@ -217,9 +222,9 @@ class OpenVinoNetwork:
 
     def at_precision(self, precision: Literal["f32", "bf16", "f16"]) -> OpenVinoNetwork:
         """The same network at another precision, to compare."""
-        path, runtime, shape, pictures, columns = self._origin
+        source, runtime, shape, pictures, columns = self._origin
         runtime = runtime.model_copy(update={"precision": precision})
-        return OpenVinoNetwork(path, runtime, shape, pictures, columns)
+        return OpenVinoNetwork(source, runtime, shape, pictures, columns)
 
     def one_at_a_time(self) -> OpenVinoNetwork:
         """The same network with all threads on one inference: for `gait bench`, to compare."""

@@ -23,7 +23,6 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint, load_state_dict
 from pipeline.networks.runtime import device, threads
 from pipeline.networks.strict import load_strictly
-from pipeline.networks.tally import note
 from pipeline.recognition.encoder import embedding_of, sampled
 from pipeline.recognition.layers import (
     BasicBlock,
@@ -34,10 +33,8 @@ from pipeline.recognition.layers import (
     SetBlock,
     temporal_max,
 )
+from pipeline.recognition.pooled_backbone import pooled_backbone
 from pipeline.types import Embedding, SilhouetteSequence
-
-PIXELS_AT_ONCE = {"cpu": 16 * 64 * 44, "cuda": 512 * 64 * 44}  # measured: larger batches are slower on a CPU
-DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,6 @@ def load_gaitbase(path: Path, card: Mapping[str, Any] | None = None, head: bool 
 class GaitBaseEncoder:
     """GaitBase as an encoder: masks T×H×W, usually 64×44, to embeddings 256×16 (or logits, classes×16).
 
-    Runs in torch: OpenVINO took 9.9 ms a silhouette on two cores and torch 10.5, too little for a second engine.
     Sequences never share a batch's statistics, so one alone and one among others give the same.
     """
 
@@ -172,10 +168,9 @@ class GaitBaseEncoder:
         self.checkpoint_sha256 = checkpoint.sha256
         if not self._logits:
             del network.BNNecks
-        self._network = network.fused().to(self._device)
-        self._dtype = DTYPES[runtime.precision]
-        self._backbone = self._network.Backbone.forward_block.to(self._dtype)
-        self._backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        network.fused()
+        self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
+        self._network = network.to(self._device)
 
     def encode(self, sequences: Sequence[SilhouetteSequence]) -> list[Embedding]:
         """One embedding for each sequence, in order.
@@ -186,7 +181,8 @@ class GaitBaseEncoder:
             return []
         walks = [sampled(sequence, self._config.max_frames, self._config.window) for sequence in sequences]
         with torch.inference_mode():
-            parts = torch.cat([self._network.embed(self._pooled(walk)) for walk in walks])
+            pooled = self._pooled([self._fitting(walk) for walk in walks])
+            parts = torch.cat([self._network.embed(maps) for maps in pooled])
             if self._logits:
                 parts = self._network.logits(parts)
         return [
@@ -194,20 +190,11 @@ class GaitBaseEncoder:
             for sequence, walk, values in zip(sequences, walks, parts.cpu().numpy(), strict=True)
         ]
 
-    def _pooled(self, masks: NDArray[np.uint8]) -> Tensor:
-        """Masks T×H×W → feature maps pooled over time [1, c, h, w]; memory does not grow with T."""
+    def _fitting(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Masks T×H×W, refused where the network cannot cut them into its parts."""
         height, width = masks.shape[1:]
         if height % 4 or width % 4 or (height // 4) * (width // 4) % self._parts:
             raise ConfigError(
                 f"silhouettes of {height}×{width}: gaitbase cannot cut them into {self._parts} parts. Use 64×44."
             )
-        chunk = max(1, PIXELS_AT_ONCE[self._device] // (height * width))
-        pooled: Tensor | None = None
-        for start in range(0, len(masks), chunk):
-            frames = torch.from_numpy(np.ascontiguousarray(masks[start : start + chunk])).to(self._device)
-            frames = frames.unsqueeze(1).to(self._dtype, memory_format=torch.channels_last).div_(255)
-            note("recognise", self._backbone, frames)
-            peak = self._backbone(frames).amax(dim=0, keepdim=True)
-            pooled = peak if pooled is None else torch.maximum(pooled, peak)
-        assert pooled is not None  # sampled refuses empty sequences
-        return pooled.float().contiguous()
+        return masks
