@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
     try:
         content = _Machine(BytesIO(data), encoding="latin1").load()
         return [_array(item) for item in content] if isinstance(content, (list, tuple)) else _array_or_list(content)
-    except _Foreign as error:
+    except _ForeignError as error:
         raise InputError(f"{path}: refused, its pickle holds other objects than arrays ({error}).") from None
     # a hostile pickle can make the machine fail in any way, but not do anything
     except Exception as error:
@@ -47,7 +47,7 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
         raise InputError(f"{path}: damaged or no pickle of an array ({reason}). Make it again.") from None
 
 
-class _Foreign(Exception):
+class _ForeignError(Exception):
     """The pickle names something that is no array."""
 
 
@@ -56,7 +56,7 @@ class _Dtype:
     """A dtype as the pickle describes it: its code ('u1'), and the byte order that its state adds."""
 
     code: str
-    order: str = "="
+    order: Any = "="
 
 
 @dataclass
@@ -76,7 +76,7 @@ class _Machine(pickle._Unpickler):  # the Python one: its memo is a dict, so a h
         try:
             return _KNOWN[module.replace("numpy._core", "numpy.core"), name]
         except KeyError:
-            raise _Foreign(f"{module}.{name}") from None
+            raise _ForeignError(f"{module}.{name}") from None
 
     def _take_state(self) -> None:
         """BUILD sets what lies below on the stack; only the two descriptions have something to set."""
@@ -148,11 +148,11 @@ def _array_or_list(plan: Any) -> NDArray[Any] | list[NDArray[Any]]:
 
 def _array(plan: Any) -> NDArray[Any]:
     if not isinstance(plan, _Array) or not isinstance(plan.dtype, _Dtype):
-        raise _Foreign(type(plan).__name__)
-    order = "=" if plan.dtype.order == "|" else plan.dtype.order
+        raise _ForeignError(type(plan).__name__)
+    order: Literal["<", ">", "="] = plan.dtype.order if plan.dtype.order in ("<", ">") else "="
     dtype = np.dtype(str(plan.dtype.code)).newbyteorder(order)
     if dtype.kind not in _KINDS:
-        raise _Foreign(f"an array of {dtype.name}")
+        raise _ForeignError(f"an array of {dtype.name}")
     shape = tuple(int(side) for side in plan.shape)
     data = plan.data.encode("latin1") if isinstance(plan.data, str) else plan.data  # Python 2 wrote bytes as text
     if not isinstance(data, (bytes, bytearray)) or min(shape, default=0) < 0:

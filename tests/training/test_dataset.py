@@ -7,10 +7,10 @@ import pickle
 
 import numpy as np
 import pytest
+from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.training.dataset import list_walks, read_partition, read_silhouettes, read_walk
-from training_walks import silhouettes, write_dataset
 
 
 @pytest.fixture
