@@ -10,7 +10,7 @@ import numpy as np
 
 
 def silhouettes(seed: int, frames: int = 12, height: int = 64, width: int = 44, jitter: int = 0) -> np.ndarray:
-    """A walk T×H×W uint8: a body whose build depends on `seed`, with legs that swing; jitter makes another take of it."""
+    """A walk T×H×W uint8: a body built after `seed`, with legs that swing; jitter makes another take of it."""
     build, take = np.random.default_rng(seed), np.random.default_rng((seed, jitter))
     shoulder, waist, head = build.uniform(6, 12), build.uniform(4, 9), build.uniform(3, 6)
     stride, arm, phase = build.uniform(4, 14), build.uniform(0, 6), take.uniform(0, 2 * np.pi)

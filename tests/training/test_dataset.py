@@ -28,7 +28,7 @@ def test_walks_come_in_the_order_of_the_identities_then_sorted(root):
 def test_silhouettes_are_cut_to_the_width_of_the_encoders(root):
     walk = list_walks(root, ["002"])[0]
     whole = read_silhouettes(walk, cut=False)
-    np.testing.assert_array_equal(whole, silhouettes(1, 12, 64, 64, jitter=4))
+    np.testing.assert_array_equal(whole, silhouettes(1, 13, 64, 64, jitter=4))
     np.testing.assert_array_equal(read_silhouettes(walk), whole[:, :, 10:54])
 
 
@@ -55,7 +55,7 @@ def test_an_order_beyond_the_files_is_refused(root):
 def test_modalities_of_different_lengths_are_refused(root):
     walk = list_walks(root)[0]
     (walk.files[0].parent / "pose.pkl").write_bytes(pickle.dumps(np.zeros((3, 17, 3), np.float32)))
-    with pytest.raises(InputError, match=r"bg-01/000: modalities of different lengths \[12, 3\]"):
+    with pytest.raises(InputError, match=r"bg-01/000: modalities of different lengths \[13, 3\]"):
         read_walk(list_walks(root)[0])
 
 
