@@ -24,7 +24,7 @@ def triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> tuple[Te
     positives = same.sum(dim=1)
     if not bool((positives == positives[0]).all()):
         raise ValueError("triplet loss: every identity of a batch needs as many walks; use the TripletSampler")
-    distances = _distances(embeddings.permute(2, 0, 1).float())  # [p, n, n]
+    distances = _distances(embeddings.permute(2, 0, 1).contiguous().float())  # [p, n, n]
     parts, walks = distances.shape[:2]
     to_same = distances[:, same].view(parts, walks, -1, 1)
     to_others = distances[:, ~same].view(parts, walks, 1, -1)

@@ -55,7 +55,7 @@ class FrameChoice:
     """Which frames of a walk are looked at.
 
     sample_type: `fixed` (so many frames), `unfixed` (a random number of them) or `all`, then `unordered` (any frames)
-    or `ordered` (a run of them, thinned out by `skip`). `fixed_allordered` is what the reference makes of it: unordered.
+    or `ordered` (a run of them, thinned out by `skip`). `fixed_allordered` is unordered, as it is in the reference.
     """
 
     def __init__(
@@ -93,4 +93,4 @@ class FrameChoice:
         repeated = np.tile(everything, math.ceil(run / length)) if length < run else everything
         start = draws.python.choice(range(len(repeated) - run + 1))
         chosen = draws.numpy.choice(np.arange(start, start + run), count, replace=False)
-        return repeated[np.sort(chosen)]
+        return np.asarray(repeated[np.sort(chosen)], np.int64)

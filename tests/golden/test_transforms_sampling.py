@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.training.draws import Draws
-from pipeline.training.sampling import (
-    FrameChoice,
-    bilateral_batch,
-    common_batch,
-    inference_batches,
-    triplet_batch,
-)
+from pipeline.training.sampling import FrameChoice
 
 LENGTHS = (20, 5, 11)
 COLLATED = {
