@@ -10,7 +10,7 @@ from pipeline.recognition.encoder import Encoder
 __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 
 ENCODERS = {
-    "gaitbase": "pipeline.recognition.models.gaitbase:GaitBaseEncoder",
+    "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
 }
 
