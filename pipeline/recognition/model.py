@@ -57,6 +57,6 @@ class Model:
         """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
         if self.opens is not None:
             return self.opens(self, config, runtime, checkpoint)
-        from pipeline.recognition.model_encoder import ModelEncoder
+        from pipeline.recognition.model_encoder import open_model_encoder
 
-        return ModelEncoder(self, config, runtime, checkpoint)
+        return open_model_encoder(self, config, runtime, checkpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,28 +13,37 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
 from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.network import load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
 
 
-class ModelEncoder:
-    """A registered network as an encoder. Walks share a batch only where they are of one length, so that one alone
-    and one among others give the same."""
+class Engine(Protocol):
+    """Runs a network on batches of walks that are of one length. device: "cpu" or "cuda"."""
 
-    def __init__(
-        self, model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
-    ) -> None:
-        found = checked(model, checkpoint)
-        self._about = model
+    device: str
+
+    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
+        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p]."""
+        ...
+
+
+class ModelEncoder:
+    """A registered network as an encoder.
+
+    Walks share a batch only where they are of one length, so that one alone and one among others give the same.
+    """
+
+    def __init__(self, model: Model, config: RecognitionConfig, engine: Engine, checkpoint: Checkpoint) -> None:
+        logits = config.features == "logits"
+        self._about, self._engine = model, engine
         self._most = config.max_frames
         self._window = config.window or (config.max_frames if model.motion else 1)
-        self.needs = needs_of(model, found)
-        logits = config.features == "logits"
-        self._engine = TorchEngine(model, runtime, found, logits)
+        self.needs = needs_of(model, checkpoint)
         self.model = model.name + ("-logits" if logits else "")
-        self.checkpoint_sha256 = found.sha256
+        self.checkpoint_sha256 = checkpoint.sha256
 
     def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
         """One embedding for each walk, in order.
@@ -59,6 +68,17 @@ class ModelEncoder:
         chosen = spread(len(frames[0]), self._most, self._window)
         frames = tuple(fitting(self._about, need, data[chosen]) for need, data in zip(self.needs, frames, strict=True))
         return self._about.inputs(frames), len(frames[0])
+
+
+def open_model_encoder(
+    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
+) -> ModelEncoder:
+    """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
+    found = checked(model, checkpoint)
+    needs_of(model, found)
+    logits = config.features == "logits"
+    network = load_network(model.network, model.architecture, found.path, found.card.architecture, logits)
+    return ModelEncoder(model, config, TorchEngine(network, runtime, logits), found)
 
 
 def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:

@@ -33,7 +33,7 @@ class GaitNetwork(nn.Module):
     The constructor takes the architecture and `head`: with the memory for the training head, or without (then it
     exists in shape only, on torch's meta device). Attribute names are the keys of the published checkpoints.
     All walks of a batch have the same s: sequences put one after another would leak through convolutions over time.
-    HEAD: how the keys of the training head begin.
+    HEAD: how the keys of the training head begin: attributes of the network, a dot behind each.
     """
 
     HEAD: ClassVar[tuple[str, ...]] = ("BNNecks.",)
@@ -45,6 +45,11 @@ class GaitNetwork(nn.Module):
     def logits(self, embeddings: Tensor) -> Tensor:
         """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
+
+    def drop_head(self) -> None:
+        """Forget the training head, for good: `logits` can no longer be asked for."""
+        for prefix in self.HEAD:
+            delattr(self, prefix.rstrip("."))
 
 
 def memory(head: bool) -> torch.device:

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.runtime import device, threads
 from pipeline.networks.tally import note
-from pipeline.recognition.model import Arrays, Model
-from pipeline.recognition.network import load_network
+from pipeline.recognition.model import Arrays
+from pipeline.recognition.network import GaitNetwork
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -23,17 +22,15 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 class TorchEngine:
     """Batches of inputs to embeddings [n, c, p], or to the training head's scores [n, classes, p]."""
 
-    def __init__(self, model: Model, runtime: RuntimeConfig, checkpoint: Checkpoint, logits: bool) -> None:
-        if logits and not model.network.HEAD:
-            raise ConfigError(f"recognition.features=logits: {model.name} has no training head. Use embeddings.")
+    def __init__(self, network: GaitNetwork, runtime: RuntimeConfig, logits: bool = False) -> None:
+        """The network is not to be used elsewhere afterwards. Raises ConfigError for logits where it has no head."""
+        if logits and not network.HEAD:
+            raise ConfigError("recognition.features=logits: this encoder has no training head. Use embeddings.")
         self.device = device(runtime)
         if self.device == "cpu":
             torch.set_num_threads(threads(runtime))
-        network = load_network(model.network, model.architecture, checkpoint.path, checkpoint.card.architecture, logits)
         if not logits:
-            for name in {key.partition(".")[0] for key in model.network.HEAD}:
-                if hasattr(network, name):
-                    delattr(network, name)
+            network.drop_head()
         self._network = network.to(self.device)
         self._dtype = DTYPES[runtime.precision]
         self._logits = logits
