@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import RecognitionConfig
+from pipeline.errors import ConfigError
+from pipeline.networks.checkpoints import Checkpoint
 from pipeline.types import Embedding, SilhouetteSequence
 
 
@@ -44,6 +47,17 @@ def sampled(sequence: SilhouetteSequence, most: int, window: int = 1) -> NDArray
     starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
     masks: NDArray[np.uint8] = sequence.masks[(starts[:, None] + np.arange(window)).ravel()]
     return masks
+
+
+def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoint | None) -> None:
+    """Raise ConfigError when an encoder without weights was given some, or is asked for a training head's answer."""
+    if checkpoint is not None:
+        raise ConfigError(
+            f"recognition.checkpoint: the encoder {encoder} has no weights, {checkpoint.path.name} is of no use to it. "
+            f"Leave it out, or choose another recognition.encoder."
+        )
+    if config.features != "embeddings":
+        raise ConfigError(f"recognition.features=logits: the encoder {encoder} has no training head. Use embeddings.")
 
 
 def embedding_of(

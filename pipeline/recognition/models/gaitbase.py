@@ -161,15 +161,19 @@ class GaitBaseEncoder:
         modality = checkpoint.card.inputs.get("modality", "silhouettes")
         if modality != "silhouettes":
             raise CheckpointError(f"{checkpoint.path}: made for {modality}, not silhouettes. Choose another card.")
+        logits = config.features == "logits"
+        self._set_up(load_gaitbase(checkpoint.path, checkpoint.card.architecture, logits), config, runtime)
+        self.model = f"gaitbase-{self._parts}" + ("-logits" if logits else "")
+        self.checkpoint_sha256 = checkpoint.sha256
+
+    def _set_up(self, network: GaitBase, config: RecognitionConfig, runtime: RuntimeConfig) -> None:
+        """Take a network in eval mode, for good, and put it where it runs."""
         self._config = config
         self._logits = config.features == "logits"
         self._device = device(runtime)
         if self._device == "cpu":
             torch.set_num_threads(threads(runtime))
-        network = load_gaitbase(checkpoint.path, checkpoint.card.architecture, self._logits)
         self._parts = network.FCs.fc_bin.shape[0]
-        self.model = f"gaitbase-{self._parts}" + ("-logits" if self._logits else "")
-        self.checkpoint_sha256 = checkpoint.sha256
         if not self._logits:
             del network.BNNecks
         self._network = network.fused().to(self._device)
