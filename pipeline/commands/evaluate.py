@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.evaluation.clips import Contestant
 
 MANY_FRAMES = 720  # of the baselines that look at a silhouette for microseconds, as in the light profile
+NETWORK_FRAMES = 60  # of untrained networks, at most: the default of trained ones
 
 
 def evaluate_clips_command(
@@ -76,11 +77,12 @@ def baselines_beside(config: Config, seeds: int, taken: Sequence[str]) -> list[C
             }
         )
 
+    few = min(config.recognition.max_frames, NETWORK_FRAMES)
     found = [
         Contestant("gei", [with_encoder("gei", "euclidean", max_frames=MANY_FRAMES)]),
         Contestant("hog", [with_encoder("hog", "cosine", max_frames=MANY_FRAMES)]),
         Contestant(
-            "untrained", [with_encoder("untrained", "cosine", max_frames=60, seed=seed) for seed in range(seeds)]
+            "untrained", [with_encoder("untrained", "cosine", max_frames=few, seed=seed) for seed in range(seeds)]
         ),
     ]
     for one in found:
