@@ -113,10 +113,10 @@ def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(data, str
     command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
     command += [part for setting in settings for part in ("--set", setting)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    core = {min(os.sched_getaffinity(0))}  # one thread, as here: the order of sums decides the last digits
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, core)
-    )
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    os.sched_setaffinity(0, cores)
     checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
     while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
         time.sleep(0.02)
