@@ -182,11 +182,11 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     """
     if isinstance(profile, str):
         path = _profile_path(profile)
-        origin, tree = path.name, {"profile": path.stem, **_read_yaml(path)}
+        origin, tree = path.name, {"profile": path.stem, **read_yaml(path)}
     else:
         origin, tree = "run.json", copy.deepcopy(dict(profile))
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -201,11 +201,11 @@ def _profile_path(profile: str) -> Path:
         return path
     path = configs_dir() / f"{profile}.yaml"
     if not path.is_file() or "/" in profile:
-        raise ConfigError(f"no profile {profile!r}{_nearest(profile, profiles())} Give one of them or a .yaml file.")
+        raise ConfigError(f"no profile {profile!r}{nearest(profile, profiles())} Give one of them or a .yaml file.")
     return path
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -216,7 +216,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
@@ -244,7 +244,7 @@ def _explain(error: ValidationError) -> str:
         siblings = [name for name in known if name.rpartition(".")[0] == parent]
         if elsewhere:  # the right name in the wrong section
             return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
-        return f"unknown key {key!r}{_nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
+        return f"unknown key {key!r}{nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
     return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
 
 
@@ -258,7 +258,7 @@ def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[
                 yield from known_keys(kind, f"{prefix}{name}.")
 
 
-def _nearest(word: str, pool: Sequence[str]) -> str:
+def nearest(word: str, pool: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, pool, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f". Known: {', '.join(pool)}."
 
