@@ -68,7 +68,7 @@ def load_network(
 ) -> N:
     """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
 
-    head: read the training head too (up to 1.3 GB); otherwise only its keys are checked.
+    head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
     passed_by: list[str] = []
@@ -79,9 +79,11 @@ def load_network(
         passed_by.append(name)
         return False
 
-    weights = load_state_dict(path, only=wanted)
+    weights = dict(load_state_dict(path, only=wanted))
     built = network(architecture_of(architecture, card or {}, weights), head)
     shapes = built.state_dict()
     nothing = torch.empty(0, device="meta")
+    if not head:
+        weights.update({name: shapes[name] for name in shapes if name.startswith(network.HEAD)})
     load_strictly(built, {**weights, **{name: shapes.get(name, nothing) for name in passed_by}}, path)
     return built.eval()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import lightning
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 
 from pipeline.errors import ConfigError, GaitError, Interrupted
 from pipeline.files import write_json
@@ -58,7 +59,7 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     labels = sorted({walk.identity for walk in walks.walks})
     torch.manual_seed(config.trainer_cfg.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
-    trainable.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    _channels_last(trainable.network)
     module = GaitTraining(trainable, config, walks, labels)
     if found is not None:
         state = read_checkpoint(found)
@@ -141,6 +142,16 @@ def _fit(module: GaitTraining, config: TrainingConfig, folder: Path, device: str
         raise Interrupted(f"interrupted at iteration {module.iteration}; go on with --resume.") from None
     if trainer.interrupted:
         raise Interrupted(f"interrupted at iteration {module.iteration}; go on with --resume.")
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Lay the convolutions out so that they run twice as fast on a CPU.
+
+    Not narrow ones: with fewer than 16 channels, torch 2.13's float32 gradient of that layout crashes the process.
+    """
+    narrowest = min((layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), default=0)
+    if narrowest >= 16:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
 def _precision(config: TrainingConfig, device: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:

@@ -22,7 +22,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.runtime import device, threads
 from pipeline.recognition import told
-from pipeline.recognition.encoder import Encoder, Walk, embedding_of, sampled
+from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
 from pipeline.recognition.layers import (
     BasicBlock,
     HorizontalPooling,
@@ -37,6 +37,8 @@ from pipeline.recognition.model_encoder import checked, needs_of
 from pipeline.recognition.network import GaitNetwork, load_network, memory
 from pipeline.recognition.pooled_backbone import pooled_backbone
 from pipeline.types import Embedding, Modality
+
+FEATURES = ("embeddings", "neck", "logits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class GaitBase(GaitNetwork):
     Set-up for inference: `fused()` folds batch normalisation into the convolutions.
     """
 
+    HEAD = ("BNNecks.fc_bin",)
+    BNNecks: SeparateBNNecks
+
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
         a = architecture
@@ -72,6 +77,7 @@ class GaitBase(GaitNetwork):
         self.FCs = SeparateFCs(a.parts, a.channels[3], a.out_channels)
         with memory(head):
             self.BNNecks = SeparateBNNecks(a.parts, a.out_channels, a.classes)
+        self.BNNecks.bn1d = nn.BatchNorm1d(a.out_channels * a.parts)  # small, and of use without the classes
 
     def forward(self, silhouettes: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """[n, 1, s, h, w] in 0–1 → embeddings [n, out_channels, parts]; `lengths` as in `temporal_max`."""
@@ -80,6 +86,13 @@ class GaitBase(GaitNetwork):
     def embed(self, pooled: Tensor) -> Tensor:
         """Feature maps pooled over time [n, c, h, w] → embeddings [n, out_channels, parts]."""
         return cast(Tensor, self.FCs(self.HPP(pooled)))
+
+    def neck(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [n, out_channels, parts] → the same batch-normalised by the training head, unit length a part."""
+        return self.BNNecks.normalised(embeddings)
+
+    def drop_head(self) -> None:
+        del self.BNNecks.fc_bin
 
     def fused(self) -> GaitBase:
         """Fold every batch normalisation of the backbone into its convolution, for good. Returns itself."""
@@ -106,6 +119,7 @@ def load_gaitbase(path: Path, card: Mapping[str, Any] | None = None, head: bool 
 class GaitBaseEncoder:
     """GaitBase as an encoder: masks T×H×W, usually 64×44, to embeddings 256×16 (or logits, classes×16).
 
+    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with.
     Sequences never share a batch's statistics, so one alone and one among others give the same.
     """
 
@@ -117,17 +131,31 @@ class GaitBaseEncoder:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
             )
+        head = config.features == "logits"
+        self._set_up(load_gaitbase(checkpoint.path, checkpoint.card.architecture, head), config, runtime, checkpoint)
+
+    def _set_up(
+        self, network: GaitBase, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Take a network in eval mode, for good, and put it where it runs."""
+        inputs = checkpoint.card.inputs if checkpoint else {}
         self._config = config
-        self._logits = config.features == "logits"
+        self._features = str(inputs.get("features", "embeddings")) if config.features == "auto" else config.features
+        if self._features not in FEATURES:
+            known = ", ".join(FEATURES)
+            raise CheckpointError(
+                f"the card of {network}: features {self._features!r} are none of {known}. Correct it."
+            )
+        self._set_size = config.set_size or inputs.get("set_size")
         self._device = device(runtime)
         if self._device == "cpu":
             torch.set_num_threads(threads(runtime))
-        network = load_gaitbase(checkpoint.path, checkpoint.card.architecture, self._logits)
         self._parts = network.FCs.fc_bin.shape[0]
-        self.model = f"gaitbase-{self._parts}" + ("-logits" if self._logits else "")
-        self.checkpoint_sha256 = checkpoint.sha256
-        if not self._logits:
-            del network.BNNecks
+        self.model = f"gaitbase-{self._parts}" + ("" if self._features == "embeddings" else f"-{self._features}")
+        self.model += f"-sets{self._set_size}" if self._set_size else ""
+        self.checkpoint_sha256 = checkpoint.sha256 if checkpoint else ""
+        if self._features != "logits":
+            network.drop_head()
         network.fused()
         self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
         self._network = network.to(self._device)
@@ -140,15 +168,21 @@ class GaitBaseEncoder:
         if not walks:
             return []
         masks = [self._fitting(sampled(walk, self._config.max_frames, self._config.window)) for walk in walks]
+        sets = [interleaved(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
-            pooled = self._pooled(masks)
-            parts = torch.cat([self._network.embed(maps) for maps in pooled])
-            if self._logits:
-                parts = self._network.logits(parts)
+            pooled = self._pooled([one for walk in sets for one in walk])
+            parts = self._of_features(torch.cat([self._network.embed(maps) for maps in pooled])).cpu().numpy()
+        ends = np.cumsum([len(walk) for walk in sets])
+        means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [
             embedding_of(walk, values, self.model, self.checkpoint_sha256, len(used))
-            for walk, used, values in zip(walks, masks, parts.cpu().numpy(), strict=True)
+            for walk, used, values in zip(walks, masks, means, strict=True)
         ]
+
+    def _of_features(self, embeddings: Tensor) -> Tensor:
+        if self._features == "embeddings":
+            return embeddings
+        return self._network.neck(embeddings) if self._features == "neck" else self._network.logits(embeddings)
 
     def _fitting(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Masks T×H×W, refused where the network cannot cut them into its parts."""
