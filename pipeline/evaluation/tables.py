@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluation.distances import Metric
@@ -44,7 +44,8 @@ class ViewTables:
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def mean(self, table: Table) -> float:
-        return float(np.nanmean(self.by_view(table)))
+        """Over all views of the probes."""
+        return _mean(self.by_view(table))
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,10 @@ def cross_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: 
         ]
         found[name] = Condition(
             n=len(probes),
-            ranks={k: float(np.nanmean([_rounded(one.cmc(k)[-1]) for one in each])) for k in RANKS},
-            precision=float(np.nanmean([_rounded(one.mean_precision()) for one in each])),
-            penalty=float(np.nanmean([_rounded(one.mean_penalty()) for one in each])),
-            cmc=100 * np.nanmean([one.cmc(CMC_RANKS) for one in each], axis=0),
+            ranks={k: _mean([_rounded(one.cmc(k)[-1]) for one in each]) for k in RANKS},
+            precision=_mean([_rounded(one.mean_precision()) for one in each]),
+            penalty=_mean([_rounded(one.mean_penalty()) for one in each]),
+            cmc=100 * np.array([_mean(column) for column in zip(*(one.cmc(CMC_RANKS) for one in each), strict=True)]),
             unanswerable=sum(int((~one.answerable).sum()) for one in each),
         )
     return _something(found, data)
@@ -203,8 +204,15 @@ def _view_condition(probes: Walks, gallery: Walks, views: Sequence[str], metric:
         cmc=100 * curves,
         unanswerable=int((~answered).sum()),
         tables=tables,
-        identical={k: float(np.nanmean(table)) for k, table in ranks.items()},
+        identical={k: _mean(table) for k, table in ranks.items()},
     )
+
+
+def _mean(values: ArrayLike) -> float:
+    """Of those that are known; NaN of none."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _rounded(rate: float) -> float:
