@@ -104,11 +104,18 @@ class RecognitionConfig(Section):
     mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
         "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
     )
-    features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
+    features: Literal["auto", "embeddings", "neck", "logits"] = Field(
+        "auto", description="neck: batch-normalised by the training head; logits: its output; auto: as the card says"
+    )
+    set_size: int | None = Field(
+        None, ge=1, description="silhouettes pooled together; longer walks are the mean of interleaved sets (card; all)"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="untrained only: of the random weights")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
-    window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
+    window: int | None = Field(
+        None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
+    )
 
 
 class MatchingConfig(Section):

@@ -11,7 +11,8 @@ from pipeline.recognition.mirroring import MirroredEncoder
 __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 
 ENCODERS = {
-    "gaitbase": "pipeline.recognition.models.gaitbase:GaitBaseEncoder",
+    "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
+    "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "hog": "pipeline.recognition.models.hog_gei:HogGaitEnergyImageEncoder",
     "untrained": "pipeline.recognition.models.untrained:UntrainedEncoder",

@@ -139,9 +139,13 @@ class SeparateBNNecks(nn.Module):
         self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, classes)))
 
     def forward(self, x: Tensor, parts_drawn: int = 0) -> tuple[Tensor, Tensor]:
-        features = F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)
+        features = self.normalised(x)
         if not parts_drawn or parts_drawn >= x.shape[2]:
             return features, torch.einsum("ncp,pck->nkp", features, F.normalize(self.fc_bin, dim=1))
         drawn = torch.randperm(x.shape[2], device="cpu")[:parts_drawn].to(x.device)
         logits = torch.einsum("ncp,pck->nkp", features[:, :, drawn], F.normalize(self.fc_bin[drawn], dim=1))
         return features, logits
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The features alone, which need no classes."""
+        return F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)

@@ -12,14 +12,17 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.recognition.encoder import Encoder
+from pipeline.errors import ConfigError
+from pipeline.recognition.encoder import Encoder, Walk
 from pipeline.types import Embedding, FloatArray, SilhouetteSequence
 
 HEADING = "heading"  # part of a sequence's quality: tracking/heading.py measures it
 
 
-def mirror(sequence: SilhouetteSequence) -> SilhouetteSequence:
-    """The same walk seen in a mirror."""
+def mirror(sequence: Walk) -> SilhouetteSequence:
+    """The same walk seen in a mirror. Raises ConfigError for what is not silhouettes alone."""
+    if not isinstance(sequence, SilhouetteSequence):
+        raise ConfigError("recognition.mirroring: only silhouettes can be mirrored. Use recognition.mirroring=off.")
     return dataclasses.replace(sequence, masks=np.ascontiguousarray(sequence.masks[:, :, ::-1]))
 
 
@@ -35,20 +38,21 @@ class MirroredEncoder:
         self._mirroring = mirroring
         self.model = f"{encoder.model}+{mirroring}"
         self.checkpoint_sha256 = encoder.checkpoint_sha256
+        self.needs = encoder.needs
 
-    def encode(self, sequences: Sequence[SilhouetteSequence]) -> list[Embedding]:
-        """One embedding for each sequence, in order. Raises ValueError where a heading is needed and not known."""
+    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+        """One embedding for each walk, in order. Raises ValueError where a heading is needed and not known."""
         if self._mirroring == "heading":
-            return [self._named(one) for one in self._encoder.encode([_facing_right(walk) for walk in sequences])]
-        found = self._encoder.encode([*sequences, *(mirror(sequence) for sequence in sequences)])
-        pairs = zip(found[: len(sequences)], found[len(sequences) :], strict=True)
+            return [self._named(one) for one in self._encoder.encode([_facing_right(walk) for walk in walks])]
+        found = self._encoder.encode([*walks, *(mirror(walk) for walk in walks)])
+        pairs = zip(found[: len(walks)], found[len(walks) :], strict=True)
         return [self._named(one, np.float32(0.5) * (one.parts + other.parts)) for one, other in pairs]
 
     def _named(self, embedding: Embedding, parts: FloatArray | None = None) -> Embedding:
         return dataclasses.replace(embedding, model=self.model, parts=embedding.parts if parts is None else parts)
 
 
-def _facing_right(sequence: SilhouetteSequence) -> SilhouetteSequence:
+def _facing_right(sequence: Walk) -> Walk:
     if HEADING not in sequence.quality:
         raise ValueError(f"{sequence.video} track {sequence.track_id}: its heading was not measured")
     return mirror(sequence) if sequence.quality[HEADING] < 0 else sequence
