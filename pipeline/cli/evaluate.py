@@ -124,6 +124,14 @@ def dataset(
         bool | None,
         typer.Option("--rerank/--no-rerank", help="By k-reciprocal neighbours (default: for hid only)."),
     ] = None,
+    files: Annotated[
+        str | None,
+        typer.Option(
+            "--files",
+            help="For several modalities: which of a walk's files, by place, in the encoder's order.",
+            metavar="PLACES",
+        ),
+    ] = None,
     as_opengait: Annotated[
         bool, typer.Option("--as-opengait", help="With OpenGait's quirks, to compare files digit by digit.")
     ] = False,
@@ -152,6 +160,7 @@ def dataset(
             metric=metric,
             cross_view=cross_view,
             rerank=rerank,
+            files=files,
             as_opengait=as_opengait,
             checkpoints=checkpoints,
             json_file=json_,

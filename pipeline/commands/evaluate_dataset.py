@@ -24,6 +24,7 @@ from pipeline.evaluation.tables import RANKS, Condition
 from pipeline.evaluation.trained import Trained, trained
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.networks import runtime
+from pipeline.networks.checkpoints import resolve, search_folders
 from pipeline.prepare import find_checkpoints, shown
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.training.dataset import Walk, read_partition
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 FRAMES = 720  # of a walk, unless a profile says otherwise: as OpenGait tests
-ENCODER = "gaitbase"  # of a checkpoint that is given without one
+ENCODER = "gaitbase"  # of a checkpoint whose card does not say
 REPORT, FEATURES, SUBMISSION = "evaluation.json", "features.npz", "submission.csv"
 
 
@@ -55,6 +56,7 @@ class Wanted:
     metric: str | None
     cross_view: bool
     rerank: bool | None
+    files: str | None
     as_opengait: bool
     checkpoints: Path | None
     json_file: Path | None
@@ -141,7 +143,8 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
         raise ConfigError(
             "recognition.mirroring=heading: a dataset has no boxes that tell the direction. Use off or both."
         )
-    walks, listed = walks_of_test(root, partition, protocol)
+    files = _files(wanted.files) if wanted.files or learnt is None else learnt.data.data_in_use
+    walks, listed = walks_of_test(root, partition, protocol, files)
     found = learnt.checkpoint if learnt else find_checkpoints(config, wanted.checkpoints, ["encoder"])["encoder"]
     encoder = open_encoder(config.recognition, config.runtime, found)
     return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": {"encoder": shown(found)}})
@@ -152,7 +155,7 @@ def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
     chosen = [] if wanted.profile else [f"recognition.max_frames={FRAMES}"]
     encoder = learnt.encoder if learnt else wanted.encoder
     if encoder is None and wanted.checkpoint is not None and wanted.profile is None:
-        encoder = ENCODER
+        encoder = resolve(wanted.checkpoint, wanted.card, search_folders(wanted.checkpoints)).card.model or ENCODER
     named = {
         "encoder": encoder,
         "checkpoint": wanted.checkpoint,
@@ -166,6 +169,15 @@ def _metric(name: str) -> Metric:
     if name not in ("euclidean", "cosine"):
         raise ConfigError(f"--metric {name}: datasets are evaluated by euclidean or cosine distances.")
     return cast(Metric, name)
+
+
+def _files(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise ConfigError(f"--files {text}: expected places such as 1,0; a folder's files count from 0, by name.")
+    return [int(number) for number in numbers]
 
 
 def _file(path: Path | None) -> dict[str, str] | None:

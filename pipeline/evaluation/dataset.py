@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from pipeline.evaluation.protocols import PROTOCOLS, ByView, Classes, Pairs, Sub
 from pipeline.evaluation.submission import submission
 from pipeline.evaluation.tables import Condition, by_view, cross_view, pairs, whole
 from pipeline.recognition import Encoder
-from pipeline.training.dataset import Walk, list_walks, read_partition, read_silhouettes
-from pipeline.types import SilhouetteSequence
+from pipeline.segmentation.normalise import cut_width
+from pipeline.training.dataset import Walk, list_walks, read_partition, read_silhouettes, read_walk
+from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.views.progress import Progress
 
 WALKS_AHEAD = 32  # read while others are encoded
-SILHOUETTES_AT_ONCE = 4_000  # encoded together: 11 MB
+FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
+PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+
+Sequence_ = SilhouetteSequence | GaitSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +67,20 @@ class Answered:
     submission: str | None = None
 
 
-def walks_of_test(root: Path, partition: Path | None, protocol: str) -> tuple[list[Walk], tuple[str, ...]]:
+def walks_of_test(
+    root: Path, partition: Path | None, protocol: str, files: Sequence[bool] | Sequence[int] | None = None
+) -> tuple[list[Walk], tuple[str, ...]]:
     """The walks of a dataset's test set, and the names of its probes where the partition lists them.
 
     partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
-    submission. Raises InputError for a dataset or a partition that cannot be read, ConfigError where one is needed.
+    submission. files: which of a folder's files, as OpenGait's data_in_use.
+    Raises InputError for a dataset or a partition that cannot be read, ConfigError where one is needed.
     """
     if partition is None and (root / "partition.json").is_file():
         partition = root / "partition.json"
     if partition is not None:
         sets = read_partition(partition)
-        return list_walks(root, sets.test), sets.probes
+        return list_walks(root, sets.test, files), sets.probes
     if not root.is_dir():
         raise InputError(f"{root}: no such dataset folder. Expected ROOT/identity/type/view/*.pkl.")
     here = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -82,14 +90,14 @@ def walks_of_test(root: Path, partition: Path | None, protocol: str) -> tuple[li
             f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
             '({"TRAIN_SET": […], "TEST_SET": […]}, for gait3d and freegait with "PROBE_SET").'
         )
-    return list_walks(root, chosen), ()
+    return list_walks(root, chosen, files), ()
 
 
 def embed_dataset(walks: Sequence[Walk], encoder: Encoder, bars: Progress) -> DatasetFeatures:
     """Encode every walk; the features are in their order. Raises InputError for a walk that cannot be read or used."""
     bars.start("recognition", len(walks), "walks")
     parts: list[NDArray[np.float32]] = []
-    for portion in _portions(walks):
+    for portion in _portions(walks, encoder.needs):
         parts += [embedding.parts for embedding in encoder.encode(portion)]
         bars.advance("recognition", len(portion))
     bars.finish("recognition")
@@ -161,22 +169,43 @@ def _rate(percent: float) -> float | None:
     return round(float(percent) / 100, 8) if np.isfinite(percent) else None
 
 
-def _portions(walks: Sequence[Walk]) -> Iterator[list[SilhouetteSequence]]:
-    portion: list[SilhouetteSequence] = []
+def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list[Sequence_]]:
+    """Walks to be encoded together, read while others are."""
+    portion: list[Sequence_] = []
     size = 0
-    for walk in ahead(_read(walks), WALKS_AHEAD, "read"):
-        if portion and size + len(walk) > SILHOUETTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(walk)
-        size += len(walk)
+    read = (read_sequence(walk, number, needs) for number, walk in enumerate(walks, 1))
+    with closing(ahead(read, WALKS_AHEAD, "read")) as sequences:
+        for sequence in sequences:
+            frames = len(sequence.modalities[needs[0]])
+            if portion and size + frames > FRAMES_AT_ONCE:
+                yield portion
+                portion, size = [], 0
+            portion.append(sequence)
+            size += frames
     if portion:
         yield portion
 
 
-def _read(walks: Sequence[Walk]) -> Iterator[SilhouetteSequence]:
-    for number, walk in enumerate(walks):
+def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:
+    """A walk as encoders take it; its files are the modalities in `needs`, in their order.
+
+    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a walk with fewer files or no frames.
+    """
+    if tuple(needs) == (Modality.SILHOUETTES,):
         masks = read_silhouettes(walk)
         if not len(masks):
             raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
-        yield SilhouetteSequence(walk.name, number + 1, masks, np.arange(len(masks)))
+        return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
+    arrays = read_walk(walk)
+    if len(arrays) < len(needs):
+        raise InputError(
+            f"{walk.files[0].parent}: {len(arrays)} files, but the encoder needs {' and '.join(needs)}. "
+            "Say which files they are with --files."
+        )
+    modalities = {}
+    for need, array in zip(needs, arrays, strict=False):
+        if isinstance(array, list) or not len(array):
+            raise InputError(f"{walk.files[0].parent}: no {need} that are one array. Make the files again.")
+        data = cut_width(array) if need in PICTURES else array
+        modalities[need] = ModalityFrames(data, np.arange(len(data)))
+    return GaitSequence(walk.name, number, modalities)

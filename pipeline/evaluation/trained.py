@@ -49,6 +49,7 @@ def trained(folder: Path) -> Trained:
         name=name,
         stage="encoder",
         loader="opengait",
+        model=ENCODERS[model],
         file=found.name,
         licence="as the data it was trained on",
         source="gait train",

@@ -12,11 +12,13 @@ from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
 from pipeline.errors import GaitError
+from pipeline.evaluation.dataset import read_sequence
+from pipeline.training.dataset import list_walks
+from pipeline.types import Modality
 
-OPTIONS = (
-    "protocol root partition training features profile encoder checkpoint card metric rerank checkpoints json_file"
-)
-NOTHING = dict.fromkeys(OPTIONS.split())
+PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")
+NAMES = ("protocol", "profile", "encoder", "checkpoint", "card", "metric", "rerank", "files")
+NOTHING = dict.fromkeys([*PATHS, *NAMES])
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +110,16 @@ def test_the_mirror_image_may_join_in(evaluate, data):
         ({"protocol": "ccpg", "root": "DATA", "cross_view": True}, "--cross-view: ccpg is not evaluated by view"),
         ({"protocol": "ccpg", "root": "DATA", "rerank": True}, "--rerank: ccpg is not re-ranked"),
         ({"protocol": "casia-b", "root": "DATA", "metric": "frobenius"}, "--metric frobenius"),
+        ({"protocol": "casia-b", "root": "DATA", "files": "first"}, "--files first: expected places such as 1,0"),
+        ({"protocol": "casia-b", "root": "DATA", "files": "1"}, "has only 1 files"),
         ({"training": "DATA"}, "no config.json, so no training"),
         ({"features": "DATA/partition.json", "protocol": "casia-b"}, "not the features of a dataset"),
         ({"root": "DATA", "protocol": "casia-b", "checkpoint": "gaitbase_casiab_"}, "did you mean 'gaitbase_casiab'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_before_a_folder_is_made(evaluate, data, tmp_path, options, problem):
-    paths = ("root", "training", "features")
     given = {
-        name: Path(str(value).replace("DATA", str(data))) if name in paths else value for name, value in options.items()
+        name: Path(str(value).replace("DATA", str(data))) if name in PATHS else value for name, value in options.items()
     }
     with pytest.raises(GaitError) as refused:
         evaluate(**given)
@@ -134,3 +137,20 @@ def test_an_empty_walk_is_named(evaluate, tmp_path):
     (root / "003/nm-01/000/000.pkl").write_bytes(pickle.dumps(np.zeros((0, 64, 44), np.uint8)))
     with pytest.raises(GaitError, match=r"000\.pkl: no silhouettes"):
         evaluate(protocol="casia-b", root=root)
+
+
+def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
+    folder = tmp_path / "001/nm-01/090"
+    folder.mkdir(parents=True)
+    maps = np.random.default_rng(0).integers(0, 256, (5, 2, 64, 64), dtype=np.uint8)
+    points = np.zeros((5, 17, 3), np.float32)
+    for name, array in (("0_points", points), ("1_maps", maps)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(array))
+    needs = (Modality.SKELETON_MAPS, Modality.KEYPOINTS)
+    (walk,) = list_walks(tmp_path, data_in_use=[1, 0])
+    sequence = read_sequence(walk, 1, needs)
+    np.testing.assert_array_equal(sequence.modalities[needs[0]].data, maps[..., 10:54])  # pictures are cut
+    np.testing.assert_array_equal(sequence.modalities[needs[1]].data, points)
+    (walk,) = list_walks(tmp_path, data_in_use=[1])
+    with pytest.raises(GaitError, match=r"1 files, but the encoder needs skeleton maps and keypoints.*--files"):
+        read_sequence(walk, 1, needs)
