@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.training.config import SamplerConfig
 from pipeline.training.dataset import Modality, Walk, read_walk
 from pipeline.training.draws import Draws
-from pipeline.training.sampling import FrameChoice, common_batch, triplet_batch
+from pipeline.training.sampling import (
+    FrameChoice,
+    bilateral_batches,
+    bilateral_batches_of_an_epoch,
+    common_batch,
+    triplet_batch,
+)
 from pipeline.training.transforms import Transform
 
 
@@ -89,15 +96,19 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, iteration: int) -> Batch:
         """The batch of one iteration (from 0)."""
-        picked = self._pick(Draws.of_batch(self._seed, iteration))[self._rank :: self._world]
+        picked = self._pick(iteration)[self._rank :: self._world]
         return self.collate(picked, Draws.of_batch(self._seed, iteration, self._rank))
 
     def _size(self) -> int:
         size = self._sampler.batch_size
         return size if isinstance(size, int) else size[0] * size[1]
 
-    def _pick(self, draws: Draws) -> list[int]:
-        size = self._sampler.batch_size
+    def _pick(self, iteration: int) -> list[int]:
+        size, draws = self._sampler.batch_size, Draws.of_batch(self._seed, iteration)
+        if self._sampler.type == "BilateralSampler":
+            epoch, number = divmod(iteration, bilateral_batches_of_an_epoch(len(self._walks), self._size()))
+            batches = bilateral_batches(len(self._walks), self._size(), Draws.of_batch(self._seed, epoch, 0))
+            return next(islice(batches, number, None))
         if self._sampler.type == "CommonSampler":
             return common_batch(len(self._walks), self._size(), draws)
         if self._sampler.type == "TripletSampler" and not isinstance(size, int):
