@@ -6,6 +6,7 @@ walk, so that a walk stays in step with itself. Poses have a module of their own
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -215,17 +216,50 @@ class RandomPartBlur:
         return softened
 
 
+class DA4GaitSSB:
+    """The augmentation of GaitSSB's pre-training."""
+
+    def __init__(
+        self,
+        cutting: int | None = None,
+        ra_prob: float = 0.2,
+        rp_prob: float = 0.2,
+        rhf_prob: float = 0.5,
+        rpd_prob: float = 0.2,
+        rpb_prob: float = 0.2,
+        top_range: Sequence[int] = (9, 20),
+        bot_range: Sequence[int] = (39, 50),
+    ) -> None:
+        """Chances of: affine, perspective, mirroring, dilation and blur of a band between these rows."""
+        self._all = Compose(
+            [
+                RandomAffine(ra_prob),
+                RandomPerspective(rp_prob),
+                BaseSilCuttingTransform(cutting=cutting),
+                RandomHorizontalFlip(rhf_prob),
+                RandomPartDilate(rpd_prob, top_range, bot_range),
+                RandomPartBlur(rpb_prob, top_range, bot_range),
+            ]
+        )
+
+    def __call__(self, frames: NDArray[Any], draws: Draws) -> NDArray[Any]:
+        return self._all(frames, draws)
+
+
 class PointCloudsTransform:
     """Clouds T×N×4 (x, y, z, intensity): every frame centred and scaled into the unit ball.
 
-    xyz_only: without the intensity; scale_aware: with the height above the lowest point, in metres, as last value.
+    xyz_only: without the intensity; scale_aware: with the height above the lowest point, in metres, as last value;
+    flip_prob: chance of mirroring a walk from left to right.
     """
 
-    def __init__(self, xyz_only: bool = True, scale_aware: bool = False) -> None:
-        self._xyz_only, self._scale_aware = xyz_only, scale_aware
+    def __init__(self, xyz_only: bool = True, scale_aware: bool = False, flip_prob: float = 0.0) -> None:
+        self._xyz_only, self._scale_aware, self._flip = xyz_only, scale_aware, flip_prob
 
     def __call__(self, frames: NDArray[Any], draws: Draws) -> NDArray[Any]:
         places = frames[..., :3]
+        if self._flip and draws.python.uniform(0, 1) < self._flip:
+            places = places * np.array([1, -1, 1], places.dtype)
         height = places[..., 2:] - places[..., 2:].min(axis=1, keepdims=True)
         centred = places - places.mean(axis=1, keepdims=True)
         radius = np.linalg.norm(centred, axis=2).max(axis=1)[:, None, None]
@@ -273,34 +307,41 @@ TRANSFORMS: Mapping[str, Callable[..., Transform]] = {
         RandomPartDilate,
         RandomPartBlur,
         PointCloudsTransform,
+        DA4GaitSSB,
         *poses.TRANSFORMS,
     )
 }
 _NESTED: Mapping[str, Callable[[Transform], Transform]] = {"Compose": lambda inside: inside, "TwoView": TwoView}
 
 
-def transforms_of(entries: Sequence[Mapping[str, Any]], where: str = "trainer_cfg.transform") -> list[Transform]:
+def transforms_of(
+    entries: Sequence[Mapping[str, Any]], where: str = "transform", unsupported: list[str] | None = None
+) -> list[Transform]:
     """One transform for each modality from OpenGait's list of {type, its settings} entries.
 
-    Raises ConfigError for an unknown name or setting.
+    Raises ConfigError, naming `where`, for an unknown name or setting. unsupported: collects unknown settings instead,
+    which are passed over as in OpenGait.
     """
-    return [_transform(entry, f"{where}[{index}]") for index, entry in enumerate(entries)]
+    return [_transform(entry, f"{where}[{index}]", unsupported) for index, entry in enumerate(entries)]
 
 
-def _transform(entry: Mapping[str, Any], where: str) -> Transform:
+def _transform(entry: Mapping[str, Any], where: str, unsupported: list[str] | None) -> Transform:
     settings = dict(entry)
     name = str(settings.pop("type", None))
     if name in _NESTED:
-        inside = Compose(transforms_of(settings.pop("trf_cfg", []), f"{where}.trf_cfg"))
+        inside = Compose(transforms_of(settings.pop("trf_cfg", []), f"{where}.trf_cfg", unsupported))
         if settings:
             raise ConfigError(f"{where}: {name} has no setting {next(iter(settings))!r}. Known: trf_cfg.")
         return _NESTED[name](inside)
     if name not in TRANSFORMS:
         raise ConfigError(f"{where}: no transform {name!r}{nearest(name, sorted([*TRANSFORMS, *_NESTED]))}")
-    try:
-        return TRANSFORMS[name](**settings)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {name} {str(error).rpartition('__init__() ')[2]}.") from None
+    known = list(inspect.signature(TRANSFORMS[name]).parameters)
+    for key in [key for key in settings if key not in known]:
+        if unsupported is None:
+            raise ConfigError(f"{where}: {name} has no setting {key!r}{nearest(key, known)}")
+        unsupported.append(f"{where}.{key}")
+        del settings[key]
+    return TRANSFORMS[name](**settings)
 
 
 def _cut(frames: NDArray[Any], cutting: int | None) -> NDArray[Any]:
