@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError
 
 DEFAULT_PROFILE = "light"
+
+
+def _off(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads a bare off as false
 
 
 Side = Annotated[int, Field(ge=32, le=8192)]  # pixels
@@ -92,13 +96,26 @@ class RecognitionConfig(Section):
     """Stage 3: turn a walk into an embedding."""
 
     encoder: str = Field("gei", description="name in pipeline.recognition.ENCODERS")
-    checkpoint: str | None = Field(None, description="card name, or a file (then set `card` too); gei needs none")
+    checkpoint: str | None = Field(
+        None, description="card name, or a file (then set `card` too); gei and hog need none"
+    )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
-    features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
+    mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
+        "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
+    )
+    features: Literal["auto", "embeddings", "neck", "logits"] = Field(
+        "auto", description="neck: batch-normalised by the training head; logits: its output; auto: as the card says"
+    )
+    set_size: int | None = Field(
+        None, ge=1, description="silhouettes pooled together; longer walks are the mean of interleaved sets (card; all)"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="untrained only: of the random weights")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
-    window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
+    window: int | None = Field(
+        None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
+    )
 
 
 class MatchingConfig(Section):

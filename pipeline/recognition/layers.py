@@ -140,11 +140,19 @@ class SeparateBNNecks(nn.Module):
         self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, classes)))
 
     def forward(self, x: Tensor, parts_drawn: int = 0) -> tuple[Tensor, Tensor]:
-        by_part = self.bn1d(x.flatten(1)).view_as(x).permute(2, 0, 1).contiguous()
-        features = F.normalize(by_part, dim=2)  # [p, n, c]
-        seen, classes = features, cast(Tensor, self.fc_bin)
+        features = seen = self._by_part(x)
+        classes = cast(Tensor, self.fc_bin)
         if 0 < parts_drawn < len(features):
             drawn = torch.randperm(len(features), device="cpu")[:parts_drawn].to(x.device)
             seen, classes = features[drawn], classes[drawn]
         logits = seen @ F.normalize(classes, dim=1)
         return features.permute(1, 2, 0).contiguous(), logits.permute(1, 2, 0).contiguous()
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The features alone, which need no classes."""
+        return self._by_part(x).permute(1, 2, 0).contiguous()
+
+    def _by_part(self, x: Tensor) -> Tensor:
+        """Features [p, n, c]."""
+        normal = self.bn1d(x.flatten(1)).view_as(x)
+        return F.normalize(normal.permute(2, 0, 1).contiguous(), dim=2)
