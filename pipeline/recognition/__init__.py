@@ -12,7 +12,14 @@ __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
+    "gaitgl": "pipeline.recognition.models.gaitgl:GAITGL",
+    "gaitpart": "pipeline.recognition.models.gaitpart:GAITPART",
+    "gaitset": "pipeline.recognition.models.gaitset:GAITSET",
+    "gaitssb": "pipeline.recognition.models.gaitssb:GAITSSB",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
+    "gln": "pipeline.recognition.models.gln:GLN_MODEL",
+    "sconet": "pipeline.recognition.models.sconet:SCONET",
+    "swingait": "pipeline.recognition.models.swingait:SWINGAIT",
 }
 
 

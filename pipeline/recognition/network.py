@@ -23,7 +23,10 @@ class Architecture(Protocol):
 
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default."""
+        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default.
+
+        Of a training head that is not read only the names are true: its tensors are empty.
+        """
         ...
 
 
@@ -48,8 +51,9 @@ class GaitNetwork(nn.Module):
 
     def drop_head(self) -> None:
         """Forget the training head, for good: `logits` can no longer be asked for."""
-        for prefix in self.HEAD:
-            delattr(self, prefix.rstrip("."))
+        for name in (prefix.rstrip(".") for prefix in self.HEAD):
+            if hasattr(self, name):
+                delattr(self, name)
 
 
 def memory(head: bool) -> torch.device:
@@ -80,8 +84,8 @@ def load_network(
         return False
 
     weights = load_state_dict(path, only=wanted)
-    built = network(architecture_of(architecture, card or {}, weights), head)
+    named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
+    built = network(architecture_of(architecture, card or {}, {**weights, **named}), head)
     shapes = built.state_dict()
-    nothing = torch.empty(0, device="meta")
-    load_strictly(built, {**weights, **{name: shapes.get(name, nothing) for name in passed_by}}, path)
+    load_strictly(built, {**weights, **{name: shapes.get(name, nothing) for name, nothing in named.items()}}, path)
     return built.eval()
