@@ -18,7 +18,11 @@ ENCODERS = {
     "gaitssb": "pipeline.recognition.models.gaitssb:GAITSSB",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
+    "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",
+    "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",
+    "parsinggait": "pipeline.recognition.models.parsinggait:PARSINGGAIT",
     "sconet": "pipeline.recognition.models.sconet:SCONET",
+    "smplgait": "pipeline.recognition.models.smplgait:SMPLGAIT",
     "swingait": "pipeline.recognition.models.swingait:SWINGAIT",
 }
 
