@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import GeMPooling, SeparateBNNecks, SeparateFCs, temporal_max
+from pipeline.recognition.layers import GeMPooling, SeparateFCs, temporal_max
 from pipeline.recognition.model import Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, memory, necks
 
 _PARTS = 64
 _LEAST = 3  # frames: what the aggregation over time needs
@@ -38,7 +38,7 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything; necks and classes where the head is read."""
-        deep, necks = "conv3d.2.conv3d.weight" in weights, "BNNecks.fc_bin" in weights
+        deep, necked = "conv3d.2.conv3d.weight" in weights, "BNNecks.fc_bin" in weights
         last = ".1" if deep else ""
         stages = ["LTA.0.conv3d", f"GLConvA0{last}.global_conv3d.conv3d", f"GLConvA1{last}.global_conv3d.conv3d"]
         stages += ["GLConvB2.1.global_conv3d.conv3d"] if deep else []
@@ -47,8 +47,8 @@ class Architecture:
             in_channels=told.side(weights, "conv3d.0.conv3d.weight", 5, 1),
             channels=channels if None not in channels else None,
             deep=deep,
-            necks=necks,
-            classes=told.side(weights, "BNNecks.fc_bin" if necks else "Head1.fc_bin", 3, 2),
+            necks=necked,
+            classes=told.side(weights, "BNNecks.fc_bin" if necked else "Head1.fc_bin", 3, 2),
         )
 
 
@@ -90,7 +90,7 @@ class GLConv(nn.Module):
 class GaitGL(GaitNetwork):
     """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, c, 64]. One or two frames are repeated."""
 
-    HEAD = ("Head1.", "BNNecks.")
+    HEAD = ("Head1.", "BNNecks.fc_bin")
 
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
@@ -109,10 +109,10 @@ class GaitGL(GaitNetwork):
         self.HPP = GeMPooling(_PARTS)
         self.Head0 = SeparateFCs(_PARTS, c[-1], c[-1])
         self.Bn: nn.Module = nn.Identity() if a.necks else nn.BatchNorm1d(c[-1])
-        with memory(head):
-            if a.necks:
-                self.BNNecks = SeparateBNNecks(_PARTS, c[-1], a.classes)
-            else:
+        if a.necks:
+            self.BNNecks = necks(_PARTS, c[-1], a.classes, head)
+        else:
+            with memory(head):
                 self.Head1 = SeparateFCs(_PARTS, c[-1], a.classes)
 
     def forward(self, silhouettes: Tensor) -> Tensor:

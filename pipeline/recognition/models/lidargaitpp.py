@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import SeparateBNNecks, SeparateFCs
+from pipeline.recognition.layers import SeparateFCs
 from pipeline.recognition.model import Arrays, Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.recognition.points import SetAbstraction, pool_by_height
 from pipeline.types import Modality
 
@@ -64,8 +64,7 @@ class LidarGaitPP(GaitNetwork):
         self.sa3 = SetAbstraction(_POINT + 8 * c, (8 * c, 8 * c, 16 * c), a.points[2], _RADII[2], *more)
         self.sa4 = SetAbstraction(_POINT + 16 * c, (16 * c, 16 * c, a.feature_channels), None)
         self.FCs = SeparateFCs(parts, a.feature_channels, a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(parts, a.out_channels, a.classes)
+        self.BNNecks = necks(parts, a.out_channels, a.classes, head)
 
     def forward(self, points: Tensor) -> Tensor:
         n, s = points.shape[:2]

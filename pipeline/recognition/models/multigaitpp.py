@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateBNNecks, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers_temporal import stage, stem
 from pipeline.recognition.model import Arrays, Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 _PARTS = 16
@@ -108,8 +108,7 @@ class MultiGaitPP(GaitNetwork):
         self.layer4 = stage("p3d", c[2], c[3], b[3], 1)
         self.HPP = HorizontalPooling((_PARTS,))
         self.FCs = SeparateFCs(_PARTS, c[3], a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(_PARTS, a.out_channels, a.classes)
+        self.BNNecks = necks(_PARTS, a.out_channels, a.classes, head)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         first = self.part1_layer1(self.part1_layer0(first))

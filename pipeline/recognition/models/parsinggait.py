@@ -18,13 +18,12 @@ from pipeline.recognition import told
 from pipeline.recognition.layers import (
     HorizontalPooling,
     ResNet9,
-    SeparateBNNecks,
     SeparateFCs,
     SetBlock,
     temporal_max,
 )
 from pipeline.recognition.model import Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 # Labels of Gait3D-Parsing: 1 head, 2 torso, 3 and 4 arms, 5 and 6 hands, 7 and 8 legs, 9 and 10 feet (left first),
@@ -112,8 +111,7 @@ class ParsingGait(GaitNetwork):
             self.gammas_coarse = nn.Parameter(torch.full((len(COARSE),), 0.75))
             parts += len(COARSE)
         self.FCs = SeparateFCs(parts, c, a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(parts, a.out_channels, a.classes)
+        self.BNNecks = necks(parts, a.out_channels, a.classes, head)
 
     def forward(self, labels: Tensor) -> Tensor:
         maps = self.Backbone(labels)

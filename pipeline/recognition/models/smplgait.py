@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, Plain, SeparateBNNecks, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers import HorizontalPooling, Plain, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.model import Arrays, Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 _SIDE = 16  # rows of the feature maps, and the side of a matrix
@@ -57,8 +57,7 @@ class SMPLGait(GaitNetwork):
         self.bn1, self.bn2, self.bn3 = (nn.BatchNorm1d(size) for size in sizes[1:])
         self.HPP = HorizontalPooling(a.bins)
         self.FCs = SeparateFCs(parts, backbone.channels, a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(parts, a.out_channels, a.classes)
+        self.BNNecks = necks(parts, a.out_channels, a.classes, head)
 
     def forward(self, silhouettes: Tensor, smpl: Tensor) -> Tensor:
         maps = self.Backbone(silhouettes)

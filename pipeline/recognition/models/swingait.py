@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateBNNecks, SeparateFCs, temporal_max
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
 from pipeline.recognition.layers_temporal import Mode, stage, stem
 from pipeline.recognition.model import Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.recognition.swin3d import SwinTransformer3D
 
 _MAP = (30, 20)  # rows and columns of the maps that the transformer gets, whole windows when halved
@@ -66,8 +66,7 @@ class SwinGait(GaitNetwork):
         self.HPP = HorizontalPooling((_PARTS,))
         # The reference has one part more, a copy of the last that it drops again: its weights are in the checkpoints.
         self.FCs = SeparateFCs(_PARTS + 1, self.transformer.channels, a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(_PARTS + 1, a.out_channels, a.classes)
+        self.BNNecks = necks(_PARTS + 1, a.out_channels, a.classes, head)
 
     def forward(self, silhouettes: Tensor) -> Tensor:
         maps = self.layer2(self.layer1(self.layer0(silhouettes)))
@@ -77,6 +76,9 @@ class SwinGait(GaitNetwork):
         maps = self.transformer(frames.reshape(n, s, c, *_MAP).transpose(1, 2))
         parts = self.HPP(temporal_max(maps))
         return cast(Tensor, self.FCs(_one_more(parts)))[..., :_PARTS]
+
+    def neck(self, embeddings: Tensor) -> Tensor:
+        return super().neck(_one_more(embeddings))[..., :_PARTS]
 
     def logits(self, embeddings: Tensor) -> Tensor:
         return super().logits(_one_more(embeddings))[..., :_PARTS]
