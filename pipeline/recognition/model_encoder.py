@@ -98,25 +98,27 @@ def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
         raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
     made_for = checkpoint.card.model
     if made_for and made_for != model.name:
-        raise CheckpointError(
-            f"{checkpoint.path}: weights of {made_for}, not {model.name}. Set recognition.encoder={made_for}."
-        )
+        from pipeline.recognition import ENCODERS
+
+        advice = f"Set recognition.encoder={made_for}."
+        if made_for not in ENCODERS:
+            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
+        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
     return checkpoint
 
 
 def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
     """The modalities that these weights were made for: the model's, or parsing maps in the silhouettes' place."""
     said = checkpoint.card.inputs.get("modality", list(model.needs))
-    names = [said] if isinstance(said, str) else list(said)
-    instead = {Modality.SILHOUETTES: (Modality.SILHOUETTES, Modality.PARSING)}
-    fits = len(names) == len(model.needs) and all(
-        name in instead.get(need, (need,)) for name, need in zip(names, model.needs, strict=True)
+    names = {said} if isinstance(said, str) else set(said)
+    parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
+    for needs in (model.needs, parsed):
+        if names == set(needs):
+            return needs
+    raise CheckpointError(
+        f"{checkpoint.path}: made for {' and '.join(sorted(names))}, not {' and '.join(model.needs)}. "
+        f"Choose another card."
     )
-    if not fits:
-        raise CheckpointError(
-            f"{checkpoint.path}: made for {' and '.join(names)}, not {' and '.join(model.needs)}. Choose another card."
-        )
-    return tuple(Modality(name) for name in names)
 
 
 def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
