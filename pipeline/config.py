@@ -98,7 +98,9 @@ class RecognitionConfig(Section):
     features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
-    window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
+    window: int | None = Field(
+        None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
+    )
 
 
 class MatchingConfig(Section):

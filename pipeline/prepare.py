@@ -20,10 +20,13 @@ from pipeline.networks import runtime
 from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.recognition import Encoder, open_encoder
+from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
+from pipeline.types import Modality
 from pipeline.video import VideoInfo, open_video
 
+PRODUCED = (Modality.SILHOUETTES,)  # what the stages before the encoder make of a video
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
 
@@ -100,10 +103,15 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
             detector.warm(height, width)
         return detector
 
+    def fitting_encoder() -> Encoder:
+        encoder = open_encoder(recognition, config.runtime, found["encoder"])
+        refuse_missing(f"recognition.encoder={recognition.encoder}", encoder.needs, PRODUCED)
+        return encoder
+
     with ThreadPoolExecutor() as pool:
         detector = pool.submit(warm_detector)
         segmenter = pool.submit(open_segmenter, segmentation, config.runtime, found["segmenter"])
-        encoder = pool.submit(open_encoder, recognition, config.runtime, found["encoder"])
+        encoder = pool.submit(fitting_encoder)
         return Networks(detector.result(), segmenter.result(), encoder.result(), found)
 
 

@@ -10,7 +10,8 @@ from pipeline.recognition.encoder import Encoder
 __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 
 ENCODERS = {
-    "gaitbase": "pipeline.recognition.models.gaitbase:GaitBaseEncoder",
+    "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
+    "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
 }
 

@@ -42,9 +42,10 @@ def file(tmp_path):
     return save(tmp_path / "GaitBase-1.pt", small_network())
 
 
-def encoder(path, architecture=None, **settings):
+def encoder(path, architecture=None, backend="auto", **settings):
     config = RecognitionConfig(encoder="gaitbase", checkpoint=str(path), **settings)
-    return open_encoder(config, RuntimeConfig(device="cpu"), Checkpoint(card(architecture), path, "ab" * 32))
+    runtime = RuntimeConfig(device="cpu", backend=backend)
+    return open_encoder(config, runtime, Checkpoint(card(architecture), path, "ab" * 32))
 
 
 def walk(count, track_id=1, height=64, width=44, seed=0):
@@ -52,9 +53,11 @@ def walk(count, track_id=1, height=64, width=44, seed=0):
     return SilhouetteSequence("probe", track_id, masks, np.arange(count), {"usable": 0.5})
 
 
-def test_the_encoder_gives_what_the_network_gives(file, assert_close_to_rms):
-    sequence = walk(40)  # more than the backbone sees at once
-    (embedding,) = encoder(file).encode([sequence])
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+@pytest.mark.parametrize("count", [1, 4, 5, 40])  # fewer, as many and more than the backbone sees at once
+def test_the_encoder_gives_what_the_network_gives(file, assert_close_to_rms, backend, count):
+    sequence = walk(count)
+    (embedding,) = encoder(file, backend=backend).encode([sequence])
     with torch.no_grad():
         expected = small_network()(torch.from_numpy(sequence.masks).float().div(255)[None, None])
     assert_close_to_rms(embedding.parts[None], expected.numpy())
@@ -92,8 +95,8 @@ def test_long_walks_are_sampled(file):
 
 
 def test_raw_square_masks_are_accepted(file):
-    (embedding,) = encoder(file).encode([walk(3, height=192, width=192)])
-    assert embedding.parts.shape == (5, 16)
+    square, usual = encoder(file).encode([walk(3, height=192, width=192), walk(3)])
+    assert square.parts.shape == usual.parts.shape == (5, 16)
 
 
 def test_silhouettes_that_cannot_be_cut_into_parts_are_refused(file):
