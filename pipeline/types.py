@@ -95,7 +95,7 @@ class Modality(StrEnum):
     """What a gait network can look at: one array a frame, T of them for a walk."""
 
     SILHOUETTES = "silhouettes"  # T×H×W uint8, 0–255
-    SKELETON_MAPS = "skeleton maps"  # T×2×H×W uint8, 0–255: joints, limbs
+    SKELETON_MAPS = "skeleton maps"  # T×2×H×W uint8, 0–255: limbs, joints
     KEYPOINTS = "keypoints"  # T×J×3 float32: x, y in pixels, confidence; COCO's 17 joints
     PARSING = "human parsing"  # T×H×W uint8: the body part of every pixel, 0 is background
     SMPL = "SMPL"  # T×85 float32: camera 3, pose 72, shape 10

@@ -12,7 +12,14 @@ __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
+    "gaitgraph1": "pipeline.recognition.models.gaitgraph1:GAITGRAPH1",
+    "gaitgraph2": "pipeline.recognition.models.gaitgraph2:GAITGRAPH2",
+    "gaittr": "pipeline.recognition.models.gaittr:GAITTR",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
+    "msgg": "pipeline.recognition.models.msgg:MSGG_MODEL",
+    "skeletongait": "pipeline.recognition.models.skeletongait:SKELETONGAIT",
+    "skeletongaitpp": "pipeline.recognition.models.skeletongaitpp:SKELETONGAITPP",
+    "stgcn": "pipeline.recognition.models.stgcn:STGCN_MODEL",
 }
 
 

@@ -32,9 +32,35 @@ def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 def missing_to_middle(keypoints: Tensor) -> Tensor:
-    """Joints that were not found (x is 0) in the middle of their frame's joints, with a score of 0."""
-    middle = keypoints.mean(dim=2, keepdim=True) * keypoints.new_tensor([1, 1, 0])
-    return torch.where(keypoints[..., :1] == 0, middle, keypoints)
+    """Joints that were not found (x is 0) near the middle of their frame's joints, with a score of 0.
+
+    As the references: one after another, the middle being that of all joints, found ones, filled ones and zeros.
+    """
+    missing = keypoints[..., :1] == 0
+    earlier = missing.cumsum(dim=2) - 1
+    middle = keypoints.mean(dim=2, keepdim=True) * (1 + 1 / keypoints.shape[2]) ** earlier
+    return torch.where(missing, middle * keypoints.new_tensor([1, 1, 0]), keypoints)
+
+
+def middle_frames(keypoints: Tensor, frames: int) -> Tensor:
+    """As many frames as that, from the middle of the walk; short walks are first lengthened (see `to_and_fro`)."""
+    chosen = to_and_fro(keypoints.shape[1], frames)
+    start = int(len(chosen) / 2 - frames / 2)
+    return keypoints[:, chosen[start : start + frames]]
+
+
+def to_and_fro(count: int, frames: int) -> list[int]:
+    """Which of `count` frames to show so that there are `frames` at least: at both ends the walk turns round.
+
+    GaitGraph2's PadSequence. Walks that are long enough stay as they are.
+    """
+    chosen = list(range(count))
+    if count >= frames:
+        return chosen
+    before, after = -(-(frames + 1 - count) // 2), (frames + 1 - count) // 2 + 1
+    while max(before, after) > len(chosen):
+        chosen = [*chosen[::-1], *chosen, *chosen[::-1]]
+    return [*chosen[1:before][::-1], *chosen, *chosen[-1 - after : -1][::-1]][:frames]
 
 
 def velocities(points: Tensor, frames: int) -> Tensor:
@@ -63,9 +89,8 @@ def three_branches(keypoints: Tensor, parents: tuple[int, ...], centre: int) -> 
     bone = bones(points, parents)
     length = bone.square().sum(-1, keepdim=True).sqrt() + SHORTEST_BONE
     angle = torch.acos(bone[..., 1:] / length)
-    return torch.stack([joint, velocity, torch.cat([bone, nothing, score, angle], dim=-1)], dim=1).permute(
-        0, 1, 4, 2, 3
-    )
+    branches = [joint, velocity, torch.cat([bone, nothing, score, angle], dim=-1)]
+    return torch.stack(branches, dim=1).permute(0, 1, 4, 2, 3)
 
 
 def ten_channels(keypoints: Tensor, parents: tuple[int, ...]) -> Tensor:

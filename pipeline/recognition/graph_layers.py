@@ -55,7 +55,9 @@ class Bottleneck(nn.Module):
     stride: of the frames, for convolutions over time.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, reduction: int | None, over_time: bool, stride: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, reduction: int | None, over_time: bool, stride: int
+    ) -> None:
         super().__init__()
         inner = out_channels // reduction if reduction else out_channels
         if reduction:

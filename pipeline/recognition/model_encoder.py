@@ -17,6 +17,7 @@ from pipeline.recognition.network import load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
+TENSORS_ONLY = "tensors-only"  # loader of cards whose file holds other objects than tensors, which are not built
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
 
 
@@ -77,7 +78,14 @@ def open_model_encoder(
     found = checked(model, checkpoint)
     needs_of(model, found)
     logits = config.features == "logits"
-    network = load_network(model.network, model.architecture, found.path, found.card.architecture, logits)
+    network = load_network(
+        model.network,
+        model.architecture,
+        found.path,
+        found.card.architecture,
+        logits,
+        objects=found.card.loader == TENSORS_ONLY,
+    )
     return ModelEncoder(model, config, TorchEngine(network, runtime, logits), found)
 
 

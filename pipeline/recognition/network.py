@@ -46,6 +46,11 @@ class GaitNetwork(nn.Module):
         """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
 
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a checkpoint under the names of this network, where others are in use for it too."""
+        return dict(weights)
+
     def drop_head(self) -> None:
         """Forget the training head, for good: `logits` can no longer be asked for."""
         for prefix in self.HEAD:
@@ -64,11 +69,17 @@ def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[s
 
 
 def load_network(
-    network: type[N], architecture: type[Any], path: Path, card: Mapping[str, Any] | None = None, head: bool = False
+    network: type[N],
+    architecture: type[Any],
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+    head: bool = False,
+    objects: bool = False,
 ) -> N:
     """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
 
-    head: read the training head too (up to 1.3 GB); otherwise only its keys are checked.
+    head: read the training head too (up to 1.3 GB); otherwise only its keys are checked. objects: the file holds
+    other things than tensors too, which are left alone (see `load_state_dict`).
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
     passed_by: list[str] = []
@@ -79,9 +90,9 @@ def load_network(
         passed_by.append(name)
         return False
 
-    weights = load_state_dict(path, only=wanted)
+    weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
     built = network(architecture_of(architecture, card or {}, weights), head)
     shapes = built.state_dict()
     nothing = torch.empty(0, device="meta")
-    load_strictly(built, {**weights, **{name: shapes.get(name, nothing) for name in passed_by}}, path)
+    load_strictly(built, {**network.renamed(weights), **{name: shapes.get(name, nothing) for name in passed_by}}, path)
     return built.eval()

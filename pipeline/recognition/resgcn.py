@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.recognition import told
 from pipeline.recognition.graph_layers import ResGCNBlock, adjacency
 from pipeline.skeletons import BY_JOINTS
 
@@ -40,7 +42,7 @@ class InputBranch(nn.Module):
         self.bn = nn.BatchNorm2d(a.branch[0])
         self.layers = nn.ModuleList(
             ResGCNBlock(inner, outer, a.joints, a.reduction if place else None, stride=1)
-            for place, (inner, outer) in enumerate(zip(a.branch, a.branch[1:], strict=False))
+            for place, (inner, outer) in enumerate(pairwise(a.branch))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,7 +61,7 @@ class ResGCN(nn.Module):
         channels = (a.stream[0] * a.branches, *a.stream[1:])
         self.backbone = nn.ModuleList(
             ResGCNBlock(inner, outer, a.joints, a.reduction, stride=1 if inner == outer else 2)
-            for inner, outer in zip(channels, channels[1:], strict=False)
+            for inner, outer in pairwise(channels)
         )
         self.fcn = nn.Linear(a.stream[-1], a.out_channels)
 
@@ -77,20 +79,20 @@ class ResGCN(nn.Module):
 
 def told_by(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """What the tensors of a checkpoint, named as here below `ResGCN.`, tell of the architecture."""
-    told: dict[str, Any] = {}
     branch, stream = _widths(weights, r"ResGCN\.head\.0\.layers"), _widths(weights, r"ResGCN\.backbone")
-    told["branches"] = len({match[1] for key in weights if (match := re.match(r"ResGCN\.head\.(\d+)\.", key))})
-    norm, graph, last = (weights.get(f"ResGCN.{name}") for name in ("head.0.bn.weight", "head.0.A", "fcn.weight"))
-    if norm is None or graph is None or last is None or not branch or not stream or graph.ndim != 3:
+    inputs = told.side(weights, "ResGCN.head.0.bn.weight", 1, 0)
+    joints = told.side(weights, "ResGCN.head.0.A", 3, 1)
+    narrow = told.side(weights, "ResGCN.backbone.0.scn.conv_down.weight", 4, 0)
+    if not (branch and stream and inputs):
         return {}
-    told["branch"] = (norm.shape[0], *branch)
-    told["stream"] = (branch[-1], *stream)
-    told["joints"] = graph.shape[1]
-    told["out_channels"] = last.shape[0]
-    down = weights.get("ResGCN.backbone.0.scn.conv_down.weight")
-    if down is not None and down.shape[0]:
-        told["reduction"] = stream[0] // down.shape[0]
-    return told
+    return told.known(
+        branches=len({match[1] for key in weights if (match := re.match(r"ResGCN\.head\.(\d+)\.", key))}),
+        branch=(inputs, *branch),
+        stream=(branch[-1], *stream),
+        reduction=stream[0] // narrow if narrow else None,
+        joints=joints if joints in BY_JOINTS else None,
+        out_channels=told.side(weights, "ResGCN.fcn.weight", 2, 0),
+    )
 
 
 def _widths(weights: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:
@@ -98,7 +100,7 @@ def _widths(weights: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:
     pattern = re.compile(prefix + r"\.(\d+)\.tcn\.(?:bn|bn_up)\.weight")
     widths: dict[int, int] = {}
     for key, tensor in weights.items():
-        if match := pattern.fullmatch(key):  # the wider of both, where there are two
+        if (match := pattern.fullmatch(key)) and tensor.ndim:  # the wider of both, where there are two
             widths[int(match[1])] = max(widths.get(int(match[1]), 0), tensor.shape[0])
     return tuple(widths[place] for place in sorted(widths))
 
@@ -108,9 +110,9 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The adjacency, which theirs hold twice, is kept once.
     """
-    bare = {key.removeprefix("backbone."): value for key, value in weights.items()}
-    if not any(key.startswith("input_branches.") for key in bare):
+    if not is_authors(weights):
         return dict(weights)
+    bare = {key.removeprefix("backbone."): value for key, value in weights.items()}
     ours = {"input_branches": "head", "main_stream": "backbone", "fcn": "fcn"}
     found = {}
     for key, value in bare.items():
@@ -118,3 +120,8 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if key != "A":
             found[f"ResGCN.{ours.get(first, first)}{dot}{rest}"] = value
     return found
+
+
+def is_authors(weights: Mapping[str, Tensor]) -> bool:
+    """Whether the weights bear the names of the authors' repositories."""
+    return any(key.removeprefix("backbone.").startswith("input_branches.") for key in weights)
