@@ -11,6 +11,7 @@ __all__ = ["ENCODERS", "Encoder", "open_encoder"]
 
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
+    "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
     "gaitgraph1": "pipeline.recognition.models.gaitgraph1:GAITGRAPH1",
     "gaitgraph2": "pipeline.recognition.models.gaitgraph2:GAITGRAPH2",
