@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import FloatArray
+F = TypeVar("F", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def sources(wanted: Skeleton, given: Skeleton) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
-def as_skeleton(keypoints: FloatArray, wanted: Skeleton) -> FloatArray:
+def as_skeleton(keypoints: NDArray[F], wanted: Skeleton) -> NDArray[F]:
     """Keypoints T×J×3 of any skeleton here as those of `wanted`: joints in its order, the neck between the shoulders.
 
     A joint in the middle of two has the lower of their scores; where one of the two is missing (0, 0), so is it.
@@ -128,4 +129,4 @@ def as_skeleton(keypoints: FloatArray, wanted: Skeleton) -> FloatArray:
     middle[..., 2] = np.minimum(first[..., 2], second[..., 2])
     missing = (first[..., :2] == 0).all(axis=-1) | (second[..., :2] == 0).all(axis=-1)
     middle[missing & (one != other)] = 0
-    return middle.astype(keypoints.dtype, copy=False)
+    return np.asarray(middle, keypoints.dtype)

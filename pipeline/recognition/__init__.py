@@ -6,8 +6,9 @@ from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Encoder
+from pipeline.types import Modality
 
-__all__ = ["ENCODERS", "Encoder", "open_encoder"]
+__all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
 
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
@@ -22,6 +23,12 @@ ENCODERS = {
     "skeletongaitpp": "pipeline.recognition.models.skeletongaitpp:SKELETONGAITPP",
     "stgcn": "pipeline.recognition.models.stgcn:STGCN_MODEL",
 }
+
+
+def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
+    """What the encoder that `config.encoder` names looks at, without its weights. Raises ConfigError as below."""
+    needs: tuple[Modality, ...] = load_backend(ENCODERS, config.encoder, "recognition.encoder").needs
+    return needs
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:

@@ -65,9 +65,8 @@ class ModelEncoder:
 
     def _inputs(self, walk: Walk) -> tuple[Arrays, int]:
         """What the network is fed for this walk, without the batch's axis, and how many frames are behind it."""
-        frames = aligned(walk, self.needs, self._about.name)
-        chosen = spread(len(frames[0]), self._most, self._window)
-        frames = tuple(fitting(self._about, need, data[chosen]) for need, data in zip(self.needs, frames, strict=True))
+        frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
+        frames = tuple(fitting(self._about, need, data) for need, data in zip(self.needs, frames, strict=True))
         return self._about.inputs(frames), len(frames[0])
 
 
