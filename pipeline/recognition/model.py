@@ -30,6 +30,11 @@ def one_channel(frames: Arrays) -> Arrays:
     return tuple(data[None] for data in frames)
 
 
+def as_they_are(frames: Arrays) -> Arrays:
+    """Each modality T×… as it is: what networks for keypoints want, which make of them what they need."""
+    return frames
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One line of docs/models.md, and how the network is fed. Called like an encoder's class, it opens the encoder.

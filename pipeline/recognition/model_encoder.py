@@ -19,6 +19,7 @@ from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
 FEATURES = ("embeddings", "neck", "logits")
+TENSORS_ONLY = "tensors-only"  # loader of cards whose file holds other objects than tensors, which are not built
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
 
 
@@ -74,9 +75,8 @@ class ModelEncoder:
 
     def _frames(self, walk: Walk) -> Arrays:
         """The frames of this walk that are looked at, one array T×… for each modality."""
-        frames = aligned(walk, self.needs, self._about.name)
-        chosen = spread(len(frames[0]), self._most, self._window)
-        return tuple(fitting(self._about, need, data[chosen]) for need, data in zip(self.needs, frames, strict=True))
+        frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
+        return tuple(fitting(self._about, need, data) for need, data in zip(self.needs, frames, strict=True))
 
 
 def open_model_encoder(
@@ -87,7 +87,12 @@ def open_model_encoder(
     needs_of(model, found)
     features = features_of(config, found)
     network = load_network(
-        model.network, model.architecture, found.path, found.card.architecture, head=features == "logits"
+        model.network,
+        model.architecture,
+        found.path,
+        found.card.architecture,
+        head=features == "logits",
+        objects=found.card.loader == TENSORS_ONLY,
     )
     return ModelEncoder(model, config, TorchEngine(network, runtime, features), found)
 

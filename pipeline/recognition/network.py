@@ -55,6 +55,11 @@ class GaitNetwork(nn.Module):
         """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
 
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a checkpoint under the names of this network, where others are in use for it too."""
+        return dict(weights)
+
     def drop_head(self) -> None:
         """Forget the training head, for good: `logits` can no longer be asked for."""
         for prefix in self.HEAD:
@@ -83,11 +88,17 @@ def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[s
 
 
 def load_network(
-    network: type[N], architecture: type[Any], path: Path, card: Mapping[str, Any] | None = None, head: bool = False
+    network: type[N],
+    architecture: type[Any],
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+    head: bool = False,
+    objects: bool = False,
 ) -> N:
     """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
 
     head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
+    objects: the file holds other things than tensors too, which are left alone (see `load_state_dict`).
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
     passed_by: list[str] = []
@@ -98,10 +109,11 @@ def load_network(
         passed_by.append(name)
         return False
 
-    weights = load_state_dict(path, only=wanted)
+    weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
     built = network(architecture_of(architecture, card or {}, {**weights, **named}), head)
     shapes = built.state_dict()
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
-    load_strictly(built, {**weights, **left_out, **{name: shapes.get(name, named[name]) for name in named}}, path)
+    passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
+    load_strictly(built, {**network.renamed(weights), **left_out, **passed}, path)
     return built.eval()
