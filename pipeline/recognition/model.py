@@ -43,6 +43,7 @@ class Model:
     needs: the modalities, in the order in which `inputs` gets their arrays T×…, uint8 as they are.
     inputs: makes of them what the network's forward takes, without the batch's axis; uint8 becomes 0–1 on the way.
     motion: looks at consecutive frames, so that long walks are cut, not thinned out.
+    least_frames: that the network needs; shorter walks are repeated.
     size: height and width that the network was made for; step: they may be any multiple of these (None: no pictures).
     opens: the encoder, where the common one will not do.
     """
@@ -57,6 +58,7 @@ class Model:
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
     inputs: Callable[[Arrays], Arrays] = one_channel
     motion: bool = False
+    least_frames: int = 1
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     step: tuple[int, int] | None = (64, 4)
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
