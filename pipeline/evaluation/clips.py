@@ -34,7 +34,7 @@ from pipeline.networks import runtime
 from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
-from pipeline.run import SILHOUETTES_AT_ONCE, Work, follow_all, read_walks
+from pipeline.run import Work, follow_all
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, Modality
 from pipeline.views.progress import Progress, Silent
