@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import RecognitionConfig
 from pipeline.errors import ConfigError
+from pipeline.networks.checkpoints import Checkpoint
 from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
 
 MADE_BY = {  # what to do to have a modality in a run
@@ -105,6 +107,28 @@ def sampled(walk: Walk, most: int, window: int | None = None) -> NDArray[np.uint
     """
     (masks,) = aligned(walk, (Modality.SILHOUETTES,), "this encoder", lambda count: spread(count, most, window or 1))
     return masks
+
+
+def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
+    """A walk's masks (T×H×W) as T // size sets that each span the whole walk; one set where T < 2 × size, or no size.
+
+    Set pooling takes the maximum over a set, which grows with the set: sets as long as those of the training suit it.
+    """
+    count = max(1, len(masks) // size) if size else 1
+    return [masks[start::count] for start in range(count)]
+
+
+def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoint | None) -> None:
+    """Raise ConfigError when an encoder without weights was given some, or is asked for a training head's answer."""
+    if checkpoint is not None:
+        raise ConfigError(
+            f"recognition.checkpoint: the encoder {encoder} has no weights, {checkpoint.path.name} is of no use to it. "
+            f"Leave it out, or choose another recognition.encoder."
+        )
+    if config.features not in ("auto", "embeddings"):
+        raise ConfigError(
+            f"recognition.features={config.features}: the encoder {encoder} has no training head. Use embeddings."
+        )
 
 
 def embedding_of(walk: Walk, parts: NDArray[Any], model: str, checkpoint_sha256: str, frames_used: int) -> Embedding:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Arrays = tuple[NDArray[Any], ...]
 
 
+SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
+
+
 def one_channel(frames: Arrays) -> Arrays:
     """Each modality T×H×W as one channel C×T×H×W (C = 1): what networks for silhouettes want."""
     return tuple(data[None] for data in frames)
@@ -57,6 +60,13 @@ class Model:
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     step: tuple[int, int] | None = (64, 4)
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
+
+    @property
+    def input(self) -> str:
+        """The shape that the network was made for, for people: of a frame's picture, or of what else a frame has."""
+        if self.step is not None:
+            return "×".join(map(str, self.size))
+        return " and ".join(SHAPES[need] for need in self.needs)
 
     def __call__(self, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
         """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""

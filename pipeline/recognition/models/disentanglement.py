@@ -143,7 +143,7 @@ def second_file(path: Path) -> Path | None:
 
 
 def _encoder(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
-    from pipeline.recognition.model_encoder import ModelEncoder, checked
+    from pipeline.recognition.model_encoder import ModelEncoder, checked, features_of
     from pipeline.recognition.torch_engine import TorchEngine
 
     found = checked(model, checkpoint)
@@ -151,7 +151,7 @@ def _encoder(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, ch
     if (second := second_file(found.path)) is not None:  # embeddings depend on both files
         both = hashlib.sha256(f"{found.sha256} {sha256_of(second)}".encode()).hexdigest()
         found = replace(found, sha256=both)
-    return ModelEncoder(model, config, TorchEngine(network, runtime, config.features == "logits"), found)
+    return ModelEncoder(model, config, TorchEngine(network, runtime, features_of(config, found)), found)
 
 
 DISENTANGLEMENT = Model(

@@ -22,19 +22,18 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.runtime import device, threads
 from pipeline.recognition import told
-from pipeline.recognition.encoder import Encoder, Walk, embedding_of, sampled
+from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
 from pipeline.recognition.layers import (
     BasicBlock,
     HorizontalPooling,
     ResNet9,
-    SeparateBNNecks,
     SeparateFCs,
     SetBlock,
     temporal_max,
 )
 from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import checked, needs_of
-from pipeline.recognition.network import GaitNetwork, load_network, memory
+from pipeline.recognition.model_encoder import checked, features_of, needs_of
+from pipeline.recognition.network import GaitNetwork, load_network, necks
 from pipeline.recognition.pooled_backbone import pooled_backbone
 from pipeline.types import Embedding, Modality
 
@@ -70,8 +69,7 @@ class GaitBase(GaitNetwork):
         self.Backbone = SetBlock(ResNet9(a.channels, a.layers, a.strides, a.maxpool, a.in_channels))
         self.HPP = HorizontalPooling((a.parts,))
         self.FCs = SeparateFCs(a.parts, a.channels[3], a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(a.parts, a.out_channels, a.classes)
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
 
     def forward(self, silhouettes: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """[n, 1, s, h, w] in 0–1 → embeddings [n, out_channels, parts]; `lengths` as in `temporal_max`."""
@@ -106,6 +104,7 @@ def load_gaitbase(path: Path, card: Mapping[str, Any] | None = None, head: bool 
 class GaitBaseEncoder:
     """GaitBase as an encoder: masks T×H×W, usually 64×44, to embeddings 256×16 (or logits, classes×16).
 
+    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with.
     Sequences never share a batch's statistics, so one alone and one among others give the same.
     """
 
@@ -117,17 +116,26 @@ class GaitBaseEncoder:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
             )
+        head = features_of(config, checkpoint) == "logits"
+        self._set_up(load_gaitbase(checkpoint.path, checkpoint.card.architecture, head), config, runtime, checkpoint)
+
+    def _set_up(
+        self, network: GaitBase, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None = None
+    ) -> None:
+        """Take a network in eval mode, for good, and put it where it runs."""
+        inputs = checkpoint.card.inputs if checkpoint else {}
         self._config = config
-        self._logits = config.features == "logits"
+        self._features = features_of(config, checkpoint)
+        self._set_size = config.set_size or inputs.get("set_size")
         self._device = device(runtime)
         if self._device == "cpu":
             torch.set_num_threads(threads(runtime))
-        network = load_gaitbase(checkpoint.path, checkpoint.card.architecture, self._logits)
         self._parts = network.FCs.fc_bin.shape[0]
-        self.model = f"gaitbase-{self._parts}" + ("-logits" if self._logits else "")
-        self.checkpoint_sha256 = checkpoint.sha256
-        if not self._logits:
-            del network.BNNecks
+        self.model = f"gaitbase-{self._parts}" + ("" if self._features == "embeddings" else f"-{self._features}")
+        self.model += f"-sets{self._set_size}" if self._set_size else ""
+        self.checkpoint_sha256 = checkpoint.sha256 if checkpoint else ""
+        if self._features != "logits":
+            network.drop_head()
         network.fused()
         self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
         self._network = network.to(self._device)
@@ -140,15 +148,21 @@ class GaitBaseEncoder:
         if not walks:
             return []
         masks = [self._fitting(sampled(walk, self._config.max_frames, self._config.window)) for walk in walks]
+        sets = [interleaved(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
-            pooled = self._pooled(masks)
-            parts = torch.cat([self._network.embed(maps) for maps in pooled])
-            if self._logits:
-                parts = self._network.logits(parts)
+            pooled = self._pooled([one for walk in sets for one in walk])
+            parts = self._of_features(torch.cat([self._network.embed(maps) for maps in pooled])).cpu().numpy()
+        ends = np.cumsum([len(walk) for walk in sets])
+        means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [
             embedding_of(walk, values, self.model, self.checkpoint_sha256, len(used))
-            for walk, used, values in zip(walks, masks, parts.cpu().numpy(), strict=True)
+            for walk, used, values in zip(walks, masks, means, strict=True)
         ]
+
+    def _of_features(self, embeddings: Tensor) -> Tensor:
+        if self._features == "embeddings":
+            return embeddings
+        return self._network.neck(embeddings) if self._features == "neck" else self._network.logits(embeddings)
 
     def _fitting(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Masks T×H×W, refused where the network cannot cut them into its parts."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.recognition.encoder import Walk, embedding_of, sampled
+from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
 from pipeline.types import Embedding, FloatArray, Modality
 
 
@@ -26,13 +26,7 @@ class GaitEnergyImageEncoder:
     def __init__(
         self, config: RecognitionConfig, runtime: RuntimeConfig | None = None, checkpoint: Checkpoint | None = None
     ) -> None:
-        if checkpoint is not None:
-            raise ConfigError(
-                f"recognition.checkpoint: the encoder gei has no weights, {checkpoint.path.name} is of no use to it. "
-                f"Leave it out, or choose another recognition.encoder."
-            )
-        if config.features != "embeddings":
-            raise ConfigError("recognition.features=logits: the encoder gei has no training head. Use embeddings.")
+        refuse_weights("gei", config, checkpoint)
         self._config = config
         self.model = f"gei-{config.parts}"
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateBNNecks, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers_temporal import conv3x3, stage, stem
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.models.skeletongait import cut_maps
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 SQUEEZE = 16  # channels before to within the attention
@@ -84,8 +84,7 @@ class SkeletonGaitPP(GaitNetwork):
         self.layer4 = stage("p3d", c[2], c[3], a.layers[3], 1)
         self.HPP = HorizontalPooling((a.parts,))
         self.FCs = SeparateFCs(a.parts, c[3], a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(a.parts, a.out_channels, a.classes)
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
 
     def forward(self, pictures: Tensor) -> Tensor:
         skeletons = self.map_layer1(self.map_layer0(pictures[:, :2]))
