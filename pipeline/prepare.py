@@ -176,6 +176,15 @@ def facts(
     }
 
 
+def unlike_their_cards(checkpoints: Mapping[str, Checkpoint | None]) -> list[str]:
+    """A line for each file that is not the one its card describes: weights of the user's own, under its conventions."""
+    return [
+        f"{found.path.name}: not the published {found.card.name} (its sha256 differs): results say nothing of that one"
+        for found in checkpoints.values()
+        if found is not None and found.card.sha256 is not None and found.sha256 != found.card.sha256
+    ]
+
+
 def shown(found: Checkpoint | None) -> dict[str, str] | None:
     """A checkpoint as run.json names it."""
     return {"name": found.card.name, "file": found.path.name, "sha256": found.sha256} if found else None
