@@ -146,14 +146,14 @@ def draw_body(rng: np.random.Generator) -> Body:
         neck_girth=about(0.060 - 0.008 * female, 0.06) * size * (0.5 + 0.5 * bulk),
         shoulder_breadth=shoulder_breadth,
         chest_breadth=about(0.152 - 0.014 * female, 0.04) * size * bulk,
-        chest_depth=about(0.122 + 0.006 * female, 0.06) * size * bulk,
+        chest_depth=about(0.128 + 0.006 * female, 0.06) * size * bulk,
         waist_breadth=about(0.150 - 0.016 * female, 0.05) * size * bulk * (0.5 + 0.5 * belly),
-        waist_depth=about(0.110 - 0.006 * female, 0.07) * size * bulk**1.2 * belly,
+        waist_depth=about(0.117 - 0.006 * female, 0.07) * size * bulk**1.2 * belly,
         hip_breadth=about(0.170 + 0.010 * female, 0.04) * size * (0.4 + 0.6 * bulk),
         hip_depth=about(0.118 + 0.008 * female, 0.06) * size * bulk,
         thigh_girth=about(0.083 + 0.005 * female, 0.05) * size * bulk,
         knee_girth=about(0.058, 0.05) * size * (0.4 + 0.6 * bulk),
-        calf_girth=about(0.057, 0.06) * size * (0.3 + 0.7 * bulk),
+        calf_girth=about(0.054, 0.06) * size * (0.3 + 0.7 * bulk),
         ankle_girth=about(0.038, 0.05) * size * (0.6 + 0.4 * bulk),
         arm_girth=about(0.048 - 0.004 * female, 0.07) * size * bulk,
         wrist_girth=about(0.029, 0.06) * size * (0.5 + 0.5 * bulk),
@@ -163,8 +163,8 @@ def draw_body(rng: np.random.Generator) -> Body:
 
 
 def draw_outfit(rng: np.random.Generator, kind: str = "nm") -> Outfit:
-    """Clothes for one sequence. kind: nm everyday clothes, bg with a bag or a backpack, cl a coat, skirt or thick wear."""
-    thick = float(rng.uniform(0.02, 0.045)) if kind == "cl" else float(rng.uniform(0.004, 0.02))
+    """Clothes for one sequence. kind: nm everyday wear, bg with a bag or backpack, cl a coat, skirt or thick wear."""
+    thick = float(rng.uniform(0.03, 0.065)) if kind == "cl" else float(rng.uniform(0.006, 0.040))
     long_hem, bag, backpack = 0.0, "", 0.0
     if kind == "cl":
         long_hem = float(rng.uniform(0.25, 0.75)) if rng.random() < 0.6 else 0.0
@@ -178,8 +178,8 @@ def draw_outfit(rng: np.random.Generator, kind: str = "nm") -> Outfit:
     return Outfit(
         top=thick,
         sleeves=0.7 * thick,
-        trousers=float(rng.uniform(0.002, 0.028)),
-        flare=float(np.clip(rng.normal(0.012, 0.012), 0, 0.05)),
+        trousers=float(rng.uniform(0.0, 0.020)),
+        flare=float(np.clip(rng.normal(0.004, 0.012), -0.01, 0.05)),
         hem=long_hem,
         hem_flare=float(rng.uniform(0.0, 0.09)),
         jacket=float(rng.uniform(0, 0.22 if kind == "cl" else 0.14)),

@@ -53,7 +53,7 @@ class Gait:
 class Steps:
     """The walk over time. joints: T×J×3 metres in JOINTS' order, in the world; facing: T radians, 0 along X.
 
-    frame: T×3×3, the walker's forward, left and up (rows) in the world. trunk_turn: T radians, of the shoulder line.
+    shoulder_line, pelvis_line: T radians, where the walker faces by these lines; they swing to both sides of `facing`.
     """
 
     joints: Floats
@@ -82,9 +82,7 @@ def population() -> _Population:
             tuple(angles.index(f"{name}_{side}" if f"{name}_{side}" in angles else name) for name in names)
             for side in "RL"
         )
-        mean, between, within, legs = (
-            stored[key].astype(np.float64) for key in ("mean", "between", "within", "legs")
-        )
+        mean, between, within, legs = (stored[key].astype(np.float64) for key in ("mean", "between", "within", "legs"))
     return _Population(angles, mean, between, within, legs, (rows[0], rows[1]))
 
 
@@ -92,6 +90,7 @@ def draw_gait(body: Body, rng: np.random.Generator) -> Gait:
     """The usual walk of a new person with this body."""
     people = population()
     deviation = np.einsum("k,kac->ac", _normal(rng, len(people.between)), people.between)
+    deviation[people.angles.index("neck_flexion")] *= 0.6  # its measure includes how the markers sat on the head
     # Of the 42 adults, pelvis and right leg were measured in one stride: one draw for both legs, a fifth of it apart.
     common = _normal(rng, len(people.legs))
     own = np.sqrt(1 - LEGS_OF_42)
@@ -159,7 +158,7 @@ def angles_at(gait: Gait, phases: Floats) -> dict[str, Floats]:
 
 
 def _in_place(body: Body, gait: Gait, phases: Floats) -> tuple[Floats, Floats, Floats]:
-    """Joints T×J×3 of a walker on the spot with the lowest foot on the ground, and the turns of shoulders and pelvis."""
+    """Joints T×J×3 of a walker on the spot, the lowest foot on the ground, and the turns of shoulders and pelvis."""
     angle = angles_at(gait, phases)
     joints = np.zeros((len(phases), len(JOINTS), 3))
     tilt, obliquity, turn = angle["pelvis_tilt"], angle["pelvis_obliquity"], angle["pelvis_rotation"]

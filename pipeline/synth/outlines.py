@@ -85,14 +85,18 @@ class _Artist:
             cuff = body.ankle_girth + max(wear.trousers, 0.004) + wear.flare
             self.capsule(name, calf, body.calf_girth + wear.trousers, ankle, cuff)
             heel, toe = self.at(f"heel_{side}"), self.at(f"toe_{side}")
-            raised = (0.026 + wear.sole / 2) * self.up
+            raised = (0.022 + wear.sole / 3) * self.up
             along = (toe - heel) / np.linalg.norm(toe - heel, axis=1, keepdims=True)
-            thick = 0.026 + wear.shoe / 3 + wear.sole / 2
-            self.capsule(f"shoe_{side}", heel + raised + thick * along, thick, toe + raised - 0.02 * along, thick - 0.008)
+            thick = 0.022 + wear.shoe / 4 + wear.sole / 3
+            self.capsule(
+                f"shoe_{side}", heel + raised + thick * along, thick, toe + raised - 0.02 * along, thick - 0.008
+            )
             instep = heel + 0.55 * (toe - heel) + 0.05 * self.up
-            self.capsule(f"shoe_{side}", ankle, 0.036 + wear.shoe, instep, 0.030 + wear.shoe / 2)
+            self.capsule(f"shoe_{side}", ankle, 0.034 + wear.shoe / 2, instep, 0.028 + wear.shoe / 3)
             if wear.heel:
-                self.capsule(f"shoe_{side}", heel + 0.02 * along, 0.015, heel + 0.02 * along - wear.heel * self.up, 0.01)
+                self.capsule(
+                    f"shoe_{side}", heel + 0.02 * along, 0.015, heel + 0.02 * along - wear.heel * self.up, 0.01
+                )
 
     def trunk(self) -> None:
         body, wear = self.body, self.outfit
@@ -100,7 +104,13 @@ class _Artist:
         along = neck - pelvis
         up = along / np.linalg.norm(along, axis=1, keepdims=True)
         stations = (
-            (pelvis - (0.055 * body.stature + wear.jacket) * up, self.seen_pelvis, 0.94, body.hip_breadth, body.hip_depth),
+            (
+                pelvis - (0.055 * body.stature + wear.jacket) * up,
+                self.seen_pelvis,
+                0.94,
+                body.hip_breadth,
+                body.hip_depth,
+            ),
             (pelvis - 0.01 * body.stature * up, self.seen_pelvis, 1.0, body.hip_breadth, body.hip_depth),
             (pelvis + 0.20 * along, self.seen_pelvis, 1.0, 0.96 * body.hip_breadth, 0.96 * body.hip_depth),
             (pelvis + 0.42 * along, self.seen_body, 1.0, body.waist_breadth, body.waist_depth),
@@ -145,7 +155,9 @@ class _Artist:
             girth = body.arm_girth + wear.sleeves
             self.capsule(f"sleeve_{side}", shoulder, girth + 0.012, elbow, 0.84 * girth)
             self.capsule(f"forearm_{side}", elbow, 0.84 * girth, wrist, body.wrist_girth + 0.6 * wear.sleeves)
-            self.capsule(f"hand_{side}", wrist, body.wrist_girth, hand + 0.35 * (hand - wrist), body.wrist_girth + 0.005)
+            self.capsule(
+                f"hand_{side}", wrist, body.wrist_girth, hand + 0.35 * (hand - wrist), body.wrist_girth + 0.005
+            )
 
     def head(self) -> None:
         body, wear = self.body, self.outfit
@@ -199,15 +211,17 @@ class _Artist:
             if wear.bag == "hand":
                 grip = self.at(f"hand_{wear.bag_side}") - 0.03 * self.up
                 self.capsule("bag", grip, 0.012, grip - 0.06 * self.up, 0.03)
-                top = grip - 0.05 * self.up
+                rim = grip - 0.05 * self.up
             elif wear.bag == "shoulder":
                 beside = left * (body.hip_breadth + 0.05) * self.left
-                top = self.at("pelvis") + beside - 0.05 * self.forward + 0.5 * size * self.up
+                rim = self.at("pelvis") + beside - 0.05 * self.forward + 0.5 * size * self.up
             else:
-                top = self.at("pelvis") + (body.hip_depth + 0.06) * self.forward + 0.6 * size * self.up
-            wide, thin = (0.055, 0.85 * size) if wear.bag != "front" else (0.8 * size, 0.06)
-            half = np.hypot(wide * self.seen_body[0], thin * self.seen_body[1])
-            rows = [(top - share * size * self.up, width * half) for share, width in ((0, 0.7), (0.3, 0.95), (1.3, 1.0))]
+                rim = self.at("pelvis") + (body.hip_depth + 0.06) * self.forward + 0.6 * size * self.up
+            wide, long = (0.055, 0.85 * size) if wear.bag != "front" else (0.8 * size, 0.06)
+            half = np.hypot(wide * self.seen_body[0], long * self.seen_body[1])
+            rows = [
+                (rim - share * size * self.up, width * half) for share, width in ((0, 0.7), (0.3, 0.95), (1.3, 1.0))
+            ]
             self.chain("bag", rows)
 
     def capsule(self, part: str, start: Floats, start_radius: float, end: Floats, end_radius: float) -> None:

@@ -22,7 +22,7 @@ from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH
 
 Floats = NDArray[np.float64]
 
-CROP = 160  # pixels; the segmenter's crop has 192
+CROP = 192  # pixels of the segmenter's crop
 MARGIN = 0.1
 BITS = 4
 
@@ -65,11 +65,13 @@ def sequences(
         yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]))
 
 
-def sequence(who: Person, kind: str, frames: int, rng: np.random.Generator, view: str | None = None) -> SyntheticSequence:
+def sequence(
+    who: Person, kind: str, frames: int, rng: np.random.Generator, view: str | None = None
+) -> SyntheticSequence:
     """One walk of a person. view: side, oblique or along; drawn by default."""
     outfit, shot = draw_outfit(rng, kind), draw_shot(rng, view)
     masks = silhouettes(who, outfit, shot, frames, rng)
-    degrees = int(round(float(np.rad2deg(shot.azimuth)))) % 360
+    degrees = round(float(np.rad2deg(shot.azimuth))) % 360
     return SyntheticSequence(masks, kind, degrees, shot, outfit)
 
 
@@ -84,7 +86,7 @@ def silhouettes(who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.ra
     style = draw_style(rng, shot.height_px)
     placed, scale = _crop(shapes, rng)
     masks = fill(placed, CROP)
-    masks = spoil(masks, placed.joints, scale, style, rng)
+    masks = spoil(masks, placed.joints, placed.box(), scale, style, rng)
     return _finished(masks)
 
 
@@ -116,7 +118,7 @@ def fill(shapes: Outlines, size: int) -> NDArray[np.uint8]:
 
 
 def _crop(shapes: Outlines, rng: np.random.Generator) -> tuple[Outlines, float]:
-    """Move every frame into the crop that the pipeline would cut: the box with its margin, square. And the mean scale."""
+    """Move every frame into the crop that the pipeline would cut (the box, a margin, square); also the mean scale."""
     boxes = shapes.box()
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     jitter = 0.012 * rng.standard_normal((len(boxes), 3)) + 0.015 * rng.standard_normal(3)
