@@ -33,8 +33,9 @@ class Style:
     softness: crop pixels (192) of blur that the network adds; pixels: blur in picture pixels; bias: grey levels by
     which edges lie outside (positive) or inside, at PLACES; waves, flicker: grey levels by which edges move slowly and
     from frame to frame; gap: how far down the gap between the legs is filled (0–1); lost, spilt: faults of which
-    places, strength 0–1; bursts: share of the frames with a fault of their own; tightness: how much of the body's box the tracker's box
-    leaves out (share of the height, negative where it is generous); fringe: share of frames with lines at its edges.
+    places, strength 0–1; bursts: share of the frames with a fault of their own; tightness: how much of the body's box
+    the tracker's box leaves out (share of the height, negative where it is generous); fringe: share of the frames with
+    lines at its edges.
     """
 
     softness: float
