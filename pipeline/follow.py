@@ -6,6 +6,7 @@ until its people are cut out; what goes on from there are small crops, segmented
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pipeline.segmentation import Segmenter
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Detector, Tracker, open_tracker
+from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, FloatArray, Frame
@@ -73,11 +75,13 @@ def follow(
         frames_read, warning = source.frames_read, source.warning
 
     tracklets = tracks.finish()
-    kept = [tracklet.track_id for tracklet in tracklets]
-    for track_id in seen.difference(kept):  # turned out too short to be a track
+    headings = {tracklet.track_id: heading(tracklet) for tracklet in tracklets}
+    for track_id in seen.difference(headings):  # turned out too short to be a track
         folder.remove(folder.silhouettes(video.name, track_id).parent)
-    for sequence in sequences.finish(kept):
-        write_sequence(folder.sequence(video.name, sequence.track_id), sequence)
+    for sequence in sequences.finish(headings):
+        quality = {**sequence.quality, "heading": headings[sequence.track_id]}
+        path = folder.sequence(video.name, sequence.track_id)
+        write_sequence(path, dataclasses.replace(sequence, quality=quality))
     write_mot(folder.tracks(video.name), tracklets)
     if not tracklets:
         nobody = f"{video.name}: nobody was found in {frames_read} frames"

@@ -70,7 +70,7 @@ def run(
     return_freed_pictures()
     job, infos, unreadable = readable(job)
     networks = open_networks(config, checkpoints, infos.values())
-    sources = keyed(infos, config, networks)
+    sources = keyed(infos, config, networks.checkpoints)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 import numpy as np
@@ -90,6 +91,42 @@ class Tracklet:
         return len(self.frame_indices)
 
 
+class Modality(StrEnum):
+    """What a gait network can look at: one array a frame, T of them for a walk."""
+
+    SILHOUETTES = "silhouettes"  # T×H×W uint8, 0–255
+    SKELETON_MAPS = "skeleton maps"  # T×2×H×W uint8, 0–255: joints, limbs
+    KEYPOINTS = "keypoints"  # T×J×3 float32: x, y in pixels, confidence; COCO's 17 joints
+    PARSING = "human parsing"  # T×H×W uint8: the body part of every pixel, 0 is background
+    SMPL = "SMPL"  # T×85 float32: camera 3, pose 72, shape 10
+    POINTS = "point clouds"  # T×N×3 float32, metres, z up
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityFrames:
+    """One modality of one track: data T×… as `Modality` says, frame_indices T int64, rising."""
+
+    data: NDArray[Any]
+    frame_indices: IntArray
+
+    def __post_init__(self) -> None:
+        _same_length(data=self.data, frame_indices=self.frame_indices)
+        _rising(self.frame_indices)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class GaitSequence:
+    """One track in several modalities, each with frame indices of its own (a frame may be usable in one only)."""
+
+    video: str
+    track_id: int
+    modalities: Mapping[Modality, ModalityFrames]
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class SilhouetteSequence:
     """The usable silhouettes of one track: masks T×H×W uint8 (0–255, grey edges), aligned, usually 64×44.
@@ -113,6 +150,11 @@ class SilhouetteSequence:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    @property
+    def modalities(self) -> Mapping[Modality, ModalityFrames]:
+        """The silhouettes as the one modality of this walk: what an encoder asks for."""
+        return {Modality.SILHOUETTES: ModalityFrames(self.masks, self.frame_indices)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same 
 def dataset(
     out: Annotated[Path, typer.Option("--out", help="New folder for the data set.", metavar="DIR")],
     people: Annotated[int, typer.Option("--people", help="Identities.", metavar="N")] = 100,
-    sequences: Annotated[int, typer.Option("--sequences", help="Walks of each person.", metavar="K")] = 10,
+    sequences: Annotated[int, typer.Option("--sequences", "--walks", help="Walks of each person.", metavar="K")] = 10,
     frames: Annotated[int, typer.Option("--frames", help="Silhouettes of each walk.", metavar="T")] = 30,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes.", metavar="N")] = 1,

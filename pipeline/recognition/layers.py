@@ -129,7 +129,8 @@ class SeparateFCs(nn.Module):
 class SeparateBNNecks(nn.Module):
     """The training head (BNNeck, Luo et al., CVPRW 2019): normalised features and cosine logits of every part.
 
-    [n, c, p] → features [n, c, p] (batch-normalised, unit length over c) and logits [n, classes, p].
+    [n, c, p] → features [n, c, p] (batch-normalised, unit length over c) and logits [n, classes, p]. parts_drawn: the
+    logits of so many parts only, the same ones for all, drawn at random; 0: of all.
     """
 
     def __init__(self, parts: int, in_channels: int, classes: int) -> None:
@@ -137,7 +138,14 @@ class SeparateBNNecks(nn.Module):
         self.bn1d = nn.BatchNorm1d(in_channels * parts)
         self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, classes)))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)
-        logits = torch.einsum("ncp,pck->nkp", features, F.normalize(self.fc_bin, dim=1))
+    def forward(self, x: Tensor, parts_drawn: int = 0) -> tuple[Tensor, Tensor]:
+        features = self.normalised(x)
+        if not parts_drawn or parts_drawn >= x.shape[2]:
+            return features, torch.einsum("ncp,pck->nkp", features, F.normalize(self.fc_bin, dim=1))
+        drawn = torch.randperm(x.shape[2], device="cpu")[:parts_drawn].to(x.device)
+        logits = torch.einsum("ncp,pck->nkp", features[:, :, drawn], F.normalize(self.fc_bin[drawn], dim=1))
         return features, logits
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The features alone, which need no classes."""
+        return F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)

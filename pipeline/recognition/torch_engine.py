@@ -1,0 +1,51 @@
+"""A registered network run by torch, on the CPU or a GPU."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.config import RuntimeConfig
+from pipeline.errors import ConfigError
+from pipeline.networks.runtime import device, threads
+from pipeline.networks.tally import note
+from pipeline.recognition.model import Arrays
+from pipeline.recognition.network import GaitNetwork
+
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+class TorchEngine:
+    """Batches of inputs to embeddings [n, c, p], or to the training head's scores [n, classes, p]."""
+
+    def __init__(self, network: GaitNetwork, runtime: RuntimeConfig, logits: bool = False) -> None:
+        """The network is not to be used elsewhere afterwards. Raises ConfigError for logits where it has no head."""
+        if logits and not network.HEAD:
+            raise ConfigError("recognition.features=logits: this encoder has no training head. Use embeddings.")
+        self.device = device(runtime)
+        if self.device == "cpu":
+            torch.set_num_threads(threads(runtime))
+        if not logits:
+            network.drop_head()
+        self._network = network.to(self.device)
+        self._dtype = DTYPES[runtime.precision]
+        self._logits = logits
+
+    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
+        """Inputs with the batch's axis in front; uint8 means 0–1 in 255 steps."""
+        with torch.inference_mode(), torch.autocast(self.device, self._dtype, enabled=self._dtype != torch.float32):
+            tensors = [self._tensor(array) for array in inputs]
+            if len(tensors) == 1:
+                note("recognise", self._network, tensors[0])
+            parts: Tensor = self._network(*tensors)
+            if self._logits:
+                parts = self._network.logits(parts)
+        return cast(NDArray[np.float32], parts.float().cpu().numpy())
+
+    def _tensor(self, array: NDArray[np.generic]) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor.float()

@@ -1,0 +1,94 @@
+"""The Lightning module: any trainable network with OpenGait's losses, optimiser and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pipeline.training.batches import Batch, Batches, Walks
+from pipeline.training.config import TrainingConfig
+from pipeline.training.networks import Trainable
+from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, total_loss
+from pipeline.training.transforms import transforms_of
+
+
+class GaitTraining(lightning.LightningModule):
+    """Trains a network on batches of walks.
+
+    iteration: batches that have been trained on, in this process and in those that it goes on from. logged: the last
+    batch's loss and what its terms had to say.
+    """
+
+    def __init__(self, trainable: Trainable, config: TrainingConfig, walks: Walks, labels: list[str]) -> None:
+        super().__init__()
+        self.network = trainable.network
+        self.iteration = 0
+        self.logged: dict[str, Tensor] = {}
+        self._outputs = trainable.outputs
+        self._config, self._walks, self._labels = config, walks, labels
+        self._terms = losses_of(config.loss_cfg)
+        self._transforms = transforms_of(config.trainer_cfg.transform)
+        self._resumed: dict[str, Any] = {}
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        trainer, data = self._config.trainer_cfg, self._config.data_cfg
+        batches = Batches(
+            self._walks,
+            self._labels,
+            trainer.sampler,
+            self._transforms,
+            trainer.seed,
+            self.global_rank,
+            self.trainer.world_size,
+        )
+        workers = 0 if data.cache else data.num_workers
+        remaining = range(self.iteration, trainer.total_iter)
+        return DataLoader(batches, batch_size=None, sampler=remaining, num_workers=workers)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        torch.manual_seed(self._config.trainer_cfg.seed + self.iteration)  # dropout; so it goes on exactly after a kill
+        if self._config.trainer_cfg.fix_BN:
+            for module in self.network.modules():
+                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        outputs = self._outputs(self.network, batch)
+        loss, logged = total_loss(self._terms, outputs.losses)
+        self.logged = {"loss": loss.detach(), **logged}
+        return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.iteration += 1
+
+    def configure_optimizers(self) -> Any:
+        config = self._config
+        optimizer = optimizer_of(config.optimizer_cfg, self.network)
+        scheduler = scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter)
+        if (state := self._resumed.get("optimizer")) is not None and not config.trainer_cfg.optimizer_reset:
+            optimizer.load_state_dict(state)
+        if (state := self._resumed.get("scheduler")) is not None and not config.trainer_cfg.scheduler_reset:
+            scheduler.load_state_dict(state)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds, in OpenGait's format."""
+        scheduler: Any = self.lr_schedulers()
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        return {
+            "model": self.network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+            "iteration": self.iteration,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's state, its model's weights being loaded already."""
+        self._resumed = dict(state)
+        self.iteration = int(state.get("iteration", 0))
