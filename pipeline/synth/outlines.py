@@ -43,14 +43,19 @@ class Outlines:
         return np.concatenate([points.min(1), points.max(1)], 1)
 
 
-def outlines(body: Body, outfit: Outfit, steps: Steps, view: View) -> Outlines:
-    """Project a walk. Every part's outline, nearest or farthest, in no particular order."""
+def outlines(body: Body, outfit: Outfit, steps: Steps, view: View, detail: bool = False) -> Outlines:
+    """Project a walk: every part's outline, in no particular order.
+
+    detail: also what lies within the others and only colour tells (the face).
+    """
     artist = _Artist(body, outfit, steps, view)
     artist.legs()
     artist.trunk()
     artist.arms()
     artist.head()
     artist.things()
+    if detail:
+        artist.face()
     return Outlines(tuple(artist.parts), artist.flat)
 
 
@@ -191,6 +196,14 @@ class _Artist:
         elif wear.hat == "hood":
             self.ellipse("hat", middle - 0.015 * self.forward, half + 0.022, body.head / 2 + 0.022)
             self.capsule("hat", middle - 0.03 * self.forward, 0.085, neck - 0.04 * self.forward, 0.10)
+
+    def face(self) -> None:
+        body = self.body
+        half = 0.80 * np.hypot(0.9 * body.head_breadth * self.seen_body[0], 0.6 * body.head_depth * self.seen_body[1])
+        front = self.at("head") + 0.38 * body.head_depth * self.forward - 0.018 * self.up
+        self.ellipse("skin", front, half, 0.36 * body.head)
+        skin = self.parts.pop()
+        self.parts.append(Outline("skin", skin.points, skin.depth - 0.04))
 
     def things(self) -> None:
         body, wear = self.body, self.outfit
