@@ -27,3 +27,19 @@ def dataset(
     from pipeline.commands.synth import synth_dataset
 
     synth_dataset(out, people, seed, sequences, frames, workers)
+
+
+@synth_app.command(epilog="Example: gait synth videos --out data/street --people 4 --probes 4")
+def videos(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the videos and their truth.", metavar="DIR")],
+    people: Annotated[int, typer.Option("--people", help="Walkers, the same in all videos.", metavar="N")] = 4,
+    probes: Annotated[int, typer.Option("--probes", help="Videos beside the gallery.", metavar="N")] = 4,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of each video.", metavar="S")] = 10.0,
+    handheld: Annotated[bool, typer.Option("--handheld", help="Every second probe is hand-held.")] = False,
+    seed: Seed = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Videos of walkers who do not exist, with the truth: boxes, identities, masks, joints, visibility."""
+    from pipeline.commands.synth import synth_videos
+
+    synth_videos(out, people, probes, seed, seconds, handheld)

@@ -25,3 +25,19 @@ def synth_dataset(out: Path, people: int, seed: int, sequences: int, frames: int
     for _ in track(done, "Walkers", total=people, transient=True):
         pass
     print(f"{people} people, {people * sequences} sequences of {frames} silhouettes, partition: {out / PARTITION}")
+
+
+def synth_videos(out: Path, people: int, probes: int, seed: int, seconds: float, handheld: bool) -> None:
+    """Film a gallery and probes with their truth. Raises ConfigError for what makes no sense, OutputError."""
+    from rich.progress import track
+
+    from pipeline.synth.videos import Show, write_videos
+
+    for option, value, most in (("--people", people, 12), ("--probes", probes, 99), ("--seconds", seconds, 120)):
+        if not 1 <= value <= most:
+            raise ConfigError(f"{option} {value}: must be from 1 to {most}.")
+    if seed < 0:
+        raise ConfigError(f"--seed {seed}: must not be negative.")
+    show = Show(people=people, probes=probes, seed=seed, seconds=seconds, handheld=handheld)
+    for path in track(write_videos(out, show), "Filming", total=probes + 1, transient=True):
+        print(path)

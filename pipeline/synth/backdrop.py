@@ -65,7 +65,7 @@ def paint_street(street: Street, view: View, width: int, height: int, margin: in
     far = np.clip(np.hypot(hit[..., 0] - eye[0], hit[..., 1] - eye[1]) / 40, 0, 0.25)[..., None]
     stones = _ground(street, hit[..., 0], hit[..., 1], grain)
     picture[ground] = (stones * (1 - far) + 190 * far)[ground]
-    return np.clip(street.light * picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(street.light * picture, 0, 255).astype(np.uint8))
 
 
 def _wall(street: Street, x: Floats, z: Floats, grain: Floats) -> Floats:
@@ -79,7 +79,12 @@ def _wall(street: Street, x: Floats, z: Floats, grain: Floats) -> Floats:
     across, up = np.mod(x, street.windows) - street.windows / 2, z
     frame = (np.abs(across) < 0.66) & (up > 1.12) & (up < 2.62)
     pane = (np.abs(across) < 0.58) & (np.abs(across) > 0.03) & (up > 1.2) & (up < 2.54)
-    glass = np.array((88, 76, 66), np.float32) + 9 * _sample(grain, 0.14 * x + 9, 0.1 * z)[..., None] + 24 * up[..., None] - 20
+    glass = (
+        np.array((88, 76, 66), np.float32)
+        + 9 * _sample(grain, 0.14 * x + 9, 0.1 * z)[..., None]
+        + 24 * up[..., None]
+        - 20
+    )
     colour = np.where(frame[..., None], np.float32(205), colour)
     colour = np.where(pane[..., None], glass, colour)
     plinth = (z < 0.4)[..., None]

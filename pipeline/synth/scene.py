@@ -61,9 +61,9 @@ class Truth:
     """Who is where in one picture, of P walkers.
 
     boxes: P×4 (x1, y1, x2, y2 px of the whole body, hidden parts too, cut at the picture's edges; 0 when outside).
-    owner: H×W uint8, 0 or 1 + the walker whose pixel it is. visibility: P, share of the body's pixels in sight, of those
-    in and out of the picture. joints: P×17×3: COCO's, x, y px and whether they lie in the picture, in front of nobody
-    nearer (1) or not (0).
+    owner: H×W uint8, 0 or 1 + the walker whose pixel it is. visibility: P, share in sight of the body's pixels,
+    of those in and out of the picture. joints: P×17×3: COCO's x, y px and 1 where they lie on pixels of their walker,
+    0 where out of the picture or behind somebody.
     """
 
     boxes: Floats
@@ -102,9 +102,7 @@ def film_scene(
         yield np.asarray(cv2.add(lens, grain, dtype=cv2.CV_8U), np.uint8), truth
 
 
-def _paint(
-    picture: Image, cast: Sequence[tuple[Outlines, Floats]], walkers: Sequence[Walker], frame: int
-) -> Truth:
+def _paint(picture: Image, cast: Sequence[tuple[Outlines, Floats]], walkers: Sequence[Walker], frame: int) -> Truth:
     height, width = picture.shape[:2]
     count = len(cast)
     boxes, visibility = np.zeros((count, 4)), np.zeros(count)

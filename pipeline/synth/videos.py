@@ -80,7 +80,7 @@ def stage(show: Show, number: int, rng: np.random.Generator) -> tuple[Setting, l
     people = cast(show)
     view = number % 5
     reach = 3.9 * show.size[0] / 854  # metres that the camera sees to either side of the middle
-    paths = _paths(view, people, reach)
+    paths = _paths(view, people, reach, show.seconds)
     walkers = []
     for index, (who, (place, heading)) in enumerate(zip(people, paths, strict=True)):
         kind = KINDS[(number - 1) % len(KINDS)] if number else "nm"
@@ -107,18 +107,21 @@ def _setting(view: int, street: Street, show: Show, shake: float) -> Setting:
     return Setting(street, position, aim, width * distance / across, show.size, show.fps, shake)
 
 
-def _paths(view: int, people: Sequence[Person], reach: float) -> list[Place]:
-    """Where everybody begins: in single file where all are to be seen alone, else from both sides in lanes."""
+def _paths(view: int, people: Sequence[Person], reach: float, seconds: float) -> list[Place]:
+    """Where everybody begins: in single file where all are to be seen alone, else from both sides in lanes.
+
+    Half-way through the video the file, or those who meet, are in the middle of the picture.
+    """
     count = len(people)
+    before = 0.5 * seconds * float(np.mean([_speed(who) for who in people]))
     if view in {0, 3}:
-        way = 1 if view == 0 else -1
-        heading = 0.0 if way > 0 else np.pi
-        return [((way * (0.9 - reach - GAP * k), 0.25 * (k % 2)), heading) for k in range(count)]
+        way, heading = (1, 0.0) if view == 0 else (-1, np.pi)
+        return [((way * (GAP * ((count - 1) / 2 - k) - before), 0.25 * (k % 2)), heading) for k in range(count)]
     paths: list[Place] = []
     for k in range(count):
         way = 1 if k % 2 == 0 else -1
         lane = 0.9 - 0.7 * k if count <= 4 else 0.9 - 2.1 * k / (count - 1)
-        begin = -way * (0.9 * reach + 2.2 * (k // 2))
+        begin = -way * (min(0.9 * reach, before) + 2.2 * (k // 2))
         tilt = 0.06 * (1 if k % 3 else -1)
         paths.append(((begin, lane), tilt if way > 0 else np.pi + tilt))
     return paths
