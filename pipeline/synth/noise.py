@@ -22,7 +22,7 @@ Stroke = tuple[NDArray[np.int32], int]  # a convex polygon in 1/16 pixels, and i
 CELLS, FINE = 14, 36  # of the fields that push edges in and out: patches, and ragged edges
 MOST_CUT = 0.05  # of the height: the trackers' boxes leave out no more
 PLACES = (0.0, 0.12, 0.25, 0.5, 0.65, 0.88, 1.0)  # down the body, where each has a bias of its own
-USUAL_BIAS = (-6, -6, 12, 12, 0, -14, -24)
+USUAL_BIAS = (-14, -12, 12, 12, 0, -16, -28)
 BITS = 4
 
 
@@ -72,7 +72,7 @@ def draw_style(rng: np.random.Generator, height_px: float) -> Style:
         gap=float(np.clip(rng.normal(0.12 + 0.35 * small, 0.22), 0, 0.95)),
         lost=tuple(lost),
         spilt=tuple(spilt),
-        bursts=float(np.clip(rng.exponential(0.05 + 0.07 * small) * bad, 0, 0.4)),
+        bursts=float(np.clip(rng.exponential(0.07 + 0.07 * small) * bad, 0, 0.4)),
         tightness=float(rng.normal(-0.035, 0.03)),
         fringe=float(np.clip(rng.exponential(0.04) - 0.02, 0, 0.3)),
     )
@@ -268,12 +268,12 @@ def _burst(joints: Floats, height: float, rng: np.random.Generator) -> Stroke:
         hull = cv2.convexHull(points.astype(np.float32))[:, 0]
         return np.round(hull * 2**BITS).astype(np.int32), 255
     if kind < 0.7:  # beside the body
-        upper, lower = (
-            at("shoulder_L" if rng.random() < 0.5 else "hip_R"),
-            at("pelvis" if rng.random() < 0.5 else "knee_L"),
-        )
-        aside = np.array([(1 if rng.random() < 0.5 else -1) * rng.uniform(0.05, 0.14) * height, 0])
-        corners = np.stack([upper, lower, lower + aside, upper + rng.uniform(0.2, 1) * aside])
+        upper = at("shoulder_L" if rng.random() < 0.5 else "hip_R")
+        lower = at(str(rng.choice(["pelvis", "knee_L", "ankle_R"])))
+        way = 1 if rng.random() < 0.5 else -1
+        edge = way * max(way * upper[0], way * lower[0]) + way * rng.uniform(0.05, 0.13) * height
+        # The far side is upright: the picture's own edges and posts are what spills in.
+        corners = np.array([upper, lower, (edge, lower[1]), (edge, upper[1] + rng.uniform(0, 0.1) * height)])
         return np.round(cv2.convexHull(corners.astype(np.float32))[:, 0] * 2**BITS).astype(np.int32), 255
     lost = at(str(rng.choice(["vertex", "toe_L", "toe_R", "ankle_L", "ankle_R", "wrist_L", "neck", "knee_R"])))
     turns = np.arange(8) * np.pi / 4
