@@ -190,7 +190,9 @@ def fit(
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
     if interrupted:
-        raise Interrupted(f"interrupted at iteration {module.iteration}; go on with --resume.")
+        kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
+        remedy = f"go on from {kept.name} with --resume" if kept is not None else "nothing was saved yet"
+        raise Interrupted(f"interrupted at iteration {module.iteration}; {remedy}.")
 
 
 def _channels_last(network: nn.Module) -> None:
