@@ -92,6 +92,19 @@ class SegmentationConfig(Section):
     batch: int = Field(16, ge=1, description="crops in one call of the network")
 
 
+class PoseConfig(Section):
+    """Beside stage 2: where everybody's joints are. Only for encoders that look at them, unless `always` is set."""
+
+    estimator: str = Field("movenet", description="name in pipeline.pose.ESTIMATORS")
+    checkpoint: str | None = Field("movenet_singlepose_lightning_int8", description="card name, or a file")
+    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
+    always: bool = Field(False, description="write poses even where the encoder does not look at them")
+    every: int = Field(1, ge=1, description="look at every n-th frame")
+    min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
+    use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
+    batch: int = Field(16, ge=1, description="crops in one call of the network")
+
+
 class RecognitionConfig(Section):
     """Stage 3: turn a walk into an embedding."""
 
@@ -157,6 +170,7 @@ class Config(Section):
     profile: str = DEFAULT_PROFILE
     tracking: TrackingConfig = TrackingConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
+    pose: PoseConfig = PoseConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     matching: MatchingConfig = MatchingConfig()
     output: OutputConfig = OutputConfig()

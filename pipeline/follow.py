@@ -2,13 +2,14 @@
 
 The steps run side by side, each in a thread of its own with a short queue before the next, in order. A frame lives
 until its people are cut out; what goes on from there are small crops, segmented in batches across people and frames.
+Where poses are wanted too, other crops of the same people go to the pose estimator, in a thread beside these.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import cv2
@@ -18,8 +19,12 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
-from pipeline.engine.stream import ahead, batches
+from pipeline.engine.stream import ahead, aside, batches
 from pipeline.files import write_bytes
+from pipeline.pose import PoseEstimator
+from pipeline.pose.crop import PoseCrop, stacked
+from pipeline.pose.poses import PoseBuilder, cut_poses
+from pipeline.pose.storage import write_poses
 from pipeline.segmentation import Segmenter
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.segmentation.storage import write_sequence
@@ -27,7 +32,7 @@ from pipeline.tracking import Detector, Tracker, open_tracker
 from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
-from pipeline.types import Detections, FloatArray, Frame
+from pipeline.types import Detections, FloatArray, Frame, TrackedBoxes
 from pipeline.video import VideoSource, open_video
 from pipeline.views.progress import Progress
 
@@ -49,21 +54,28 @@ def follow(
     video: Video,
     detector: Detector,
     segmenter: Segmenter,
+    estimator: PoseEstimator | None,
     config: Config,
     folder: RunFolder,
     meter: Meter,
     bars: Progress,
 ) -> Followed:
-    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks."""
-    with open_video(video.source, video.name) as source:
+    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks.
+
+    estimator: of poses, which are then written too.
+    """
+    with open_video(video.source, video.name) as source, ExitStack() as beside:
         fps = source.info.fps
+        poses = PoseBuilder(video.name, (source.info.height, source.info.width))
+        cut = _cut_poses_for(estimator, poses, config, meter, beside) if estimator else None
         tracks = TrackletBuilder(video.name, fps, config.tracking)
         sequences = SequenceBuilder(video.name, config.segmentation)
         seen: set[int] = set()
 
         frames = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
         found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
-        crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter.crop_size, config, meter)
+        tracker = open_tracker(config.tracking, fps)
+        crops = _tracked(found, tracker, tracks, segmenter.crop_size, config, meter, cut)
         waiting = ahead(crops, 2 * config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, segmenter, config, meter, bars), BATCHES_AHEAD, "segment")
         with closing(frames), closing(found), closing(waiting), closing(maps):  # closed from the last to the first
@@ -82,6 +94,8 @@ def follow(
         quality = {**sequence.quality, "heading": headings[sequence.track_id]}
         path = folder.sequence(video.name, sequence.track_id)
         write_sequence(path, dataclasses.replace(sequence, quality=quality))
+    for pose in poses.finish(headings if estimator else ()):
+        write_poses(folder.poses(video.name, pose.track_id), pose)
     write_mot(folder.tracks(video.name), tracklets)
     if not tracklets:
         nobody = f"{video.name}: nobody was found in {frames_read} frames"
@@ -118,13 +132,38 @@ def _tracked(
     crop_size: int,
     config: Config,
     meter: Meter,
+    cut_poses_too: Callable[[Frame, TrackedBoxes], None] | None,
 ) -> Iterator[PersonCrop]:
     for frame, detections in found:
         with meter.time("track", frames=1):
             tracked = tracks.add(tracker.update(detections))
         with meter.time("crop", boxes=len(tracked)):
             crops = cut_people(frame, tracked, config.segmentation, crop_size)
+        if cut_poses_too is not None:
+            cut_poses_too(frame, tracked)
         yield from crops
+
+
+def _cut_poses_for(
+    estimator: PoseEstimator, poses: PoseBuilder, config: Config, meter: Meter, beside: ExitStack
+) -> Callable[[Frame, TrackedBoxes], None]:
+    """What to call for every frame so that its people's joints end up in `poses`, when `beside` is closed at last."""
+
+    def estimate(crops: Iterator[PoseCrop]) -> None:
+        for batch in batches(crops, config.pose.batch):
+            with meter.time("pose", crops=len(batch)):
+                joints = estimator.estimate(stacked(batch))
+            poses.add(batch, joints)
+
+    hand_over = beside.enter_context(aside(estimate, 2 * config.pose.batch, "pose"))
+
+    def cut(frame: Frame, tracked: TrackedBoxes) -> None:
+        with meter.time("crop"):
+            crops = cut_poses(frame, tracked, config.pose, estimator.view)
+        for crop in crops:
+            hand_over(crop)
+
+    return cut
 
 
 def _segmented(

@@ -19,14 +19,15 @@ from pipeline.errors import InputError
 from pipeline.networks import runtime
 from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
+from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
-from pipeline.types import Modality
+from pipeline.types import FROM_POSES, Modality, from_poses
 from pipeline.video import VideoInfo, open_video
 
-PRODUCED = (Modality.SILHOUETTES,)  # what the stages before the encoder make of a video
+PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
 WALKS_FORMAT = 2  # of stored tracks and silhouettes; 2: sequences know their heading
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
@@ -38,6 +39,7 @@ class Networks:
     detector: Detector
     segmenter: Segmenter
     encoder: Encoder
+    estimator: PoseEstimator | None  # of poses, where the encoder looks at them or they are asked for
     checkpoints: Mapping[str, Checkpoint | None]
 
 
@@ -90,6 +92,7 @@ def find_checkpoints(
         "detector": (tracking.checkpoint, tracking.card),
         "segmenter": (segmentation.checkpoint, segmentation.card),
         "encoder": (recognition.checkpoint, recognition.card),
+        "pose": (config.pose.checkpoint, config.pose.card),
     }
     found: dict[str, Checkpoint | None] = {}
     for stage in stages:
@@ -122,7 +125,12 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
         detector = pool.submit(warm_detector)
         segmenter = pool.submit(open_segmenter, segmentation, config.runtime, found["segmenter"])
         encoder = pool.submit(fitting_encoder)
-        return Networks(detector.result(), segmenter.result(), encoder.result(), found)
+        opened = encoder.result()
+        estimator = None
+        if config.pose.always or from_poses(opened.needs):
+            found |= find_checkpoints(config, checkpoints, ("pose",))
+            estimator = open_estimator(config.pose, config.runtime, found["pose"])
+        return Networks(detector.result(), segmenter.result(), opened, estimator, found)
 
 
 def keyed(
@@ -145,6 +153,8 @@ def keyed(
             how,
         ]
         walks += [weights["detector"], weights["segmenter"]]
+        if "pose" in weights:
+            walks += [settings["pose"], weights["pose"]]
         features = [*walks, settings["recognition"], weights["encoder"]]
         sources.append(Source(video, info, sha256, key_of(walks), key_of(features)))
     return sources
@@ -164,6 +174,15 @@ def facts(
             {"name": video.name, "path": video.absolute, "problem": problem} for video, problem in unreadable.items()
         ],
     }
+
+
+def unlike_their_cards(checkpoints: Mapping[str, Checkpoint | None]) -> list[str]:
+    """A line for each file that is not the one its card describes: weights of the user's own, under its conventions."""
+    return [
+        f"{found.path.name}: not the published {found.card.name} (its sha256 differs): results say nothing of that one"
+        for found in checkpoints.values()
+        if found is not None and found.card.sha256 is not None and found.sha256 != found.card.sha256
+    ]
 
 
 def shown(found: Checkpoint | None) -> dict[str, str] | None:

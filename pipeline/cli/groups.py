@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 checkpoints_app = typer.Typer(help="List, fetch and verify network weights.")
 app.add_typer(checkpoints_app, name="checkpoints")
-synth_app = typer.Typer(help="Make up walkers: data to train on, with the truth about them.")
+synth_app = typer.Typer(help="Walkers who do not exist: silhouettes to train with, videos to test and to show.")
 app.add_typer(synth_app, name="synth")
 dataset_app = typer.Typer(help="Make and check datasets to train and evaluate on.")
 app.add_typer(dataset_app, name="dataset")

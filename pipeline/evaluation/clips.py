@@ -33,10 +33,12 @@ from pipeline.matching.distance import distance_matrix
 from pipeline.networks import runtime
 from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
 from pipeline.recognition import Encoder, open_encoder
-from pipeline.run import SILHOUETTES_AT_ONCE, Work, follow_all, read_walks
+from pipeline.recognition.encoder import refuse_missing
+from pipeline.run import Work, follow_all
 from pipeline.segmentation.storage import read_sequence
-from pipeline.types import Embedding
+from pipeline.types import Embedding, Modality
 from pipeline.views.progress import Progress, Silent
+from pipeline.walks import SILHOUETTES_AT_ONCE, read_walks
 
 CLIPS = "clips"  # in the run folder, unless another place was given
 REPORT = "evaluation.json"
@@ -129,7 +131,7 @@ def evaluate_clips(
         if networks is not None:
             cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
             follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
-            cut_clips(clips, {path: sources[video] for path, video in videos.items()}, folder, kept)
+            cut_clips(clips, {path: sources[video] for path, video in videos.items()}, folder, kept, config)
             kept.finish(kept_key, how)
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
@@ -150,12 +152,14 @@ def videos_of(clips: Sequence[Clip]) -> dict[Path, Video]:
     return {path: by_file[path.resolve()] for path in paths}
 
 
-def cut_clips(clips: Sequence[Clip], sources: Mapping[Path, Source], folder: RunFolder, kept: ClipFolder) -> None:
+def cut_clips(
+    clips: Sequence[Clip], sources: Mapping[Path, Source], folder: RunFolder, kept: ClipFolder, config: Config
+) -> None:
     """Cut every clip's walk out of the tracks of its video and keep it."""
     for path, source in sources.items():
         tracks = [
             (walk.tracklet, read_sequence(folder.sequence(*walk.track), *walk.track))
-            for walk in read_walks(source, folder)
+            for walk in read_walks(source, folder, (Modality.SILHOUETTES,), config)
         ]
         for clip in (clip for clip in clips if clip.video == path):
             kept.add(clip, walk_of_clip(tracks, clip, (source.info.width, source.info.height)))
@@ -181,7 +185,9 @@ def clip_distances(labelled: Labelled, kept: ClipFolder, encoder: Encoder, confi
 
 def _open(config: Config, checkpoints: Path | None) -> Encoder:
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    return open_encoder(config.recognition, config.runtime, found["encoder"])
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
+    refuse_missing(config.recognition.encoder, encoder.needs, [Modality.SILHOUETTES])  # all that is kept of a clip
+    return encoder
 
 
 def _rank(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Protocol
 
@@ -15,8 +15,8 @@ from pipeline.networks.checkpoints import Checkpoint
 from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
 
 MADE_BY = {  # what to do to have a modality in a run
-    Modality.SKELETON_MAPS: "Choose a profile with a pose estimator, or an encoder for silhouettes.",
-    Modality.KEYPOINTS: "Choose a profile with a pose estimator, or an encoder for silhouettes.",
+    Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",
+    Modality.KEYPOINTS: "The pose stage finds them: set pose.always=true, or choose an encoder for silhouettes.",
 }
 NOT_MADE = (
     "No stage makes them from video yet: choose an encoder for silhouettes, or call it from Python with your own."
@@ -60,9 +60,15 @@ def refuse_missing(encoder: str, needs: Iterable[Modality], there: Iterable[Moda
         raise ConfigError(f"{encoder} needs {' and '.join(missing)}, which this run has not produced. {advice}")
 
 
-def aligned(walk: Walk, needs: Sequence[Modality], encoder: str) -> tuple[NDArray[Any], ...]:
+def aligned(
+    walk: Walk,
+    needs: Sequence[Modality],
+    encoder: str,
+    choose: Callable[[int], IntArray | slice] = lambda count: slice(None),
+) -> tuple[NDArray[Any], ...]:
     """The data T×… of every modality in `needs`, in that order, of the frames that all of them have.
 
+    choose: of so many frames, those that are wanted; the others are not made, where they are made when asked for.
     Raises ConfigError when the walk lacks one, ValueError when no frame has them all: the caller decides what an
     unusable track is.
     """
@@ -71,8 +77,9 @@ def aligned(walk: Walk, needs: Sequence[Modality], encoder: str) -> tuple[NDArra
     common = reduce(np.intersect1d, [frames.frame_indices for frames in wanted])
     if len(common) == 0:
         raise ValueError(f"{walk.video} track {walk.track_id} has no {' with '.join(needs)} to encode")
+    chosen = choose(len(common))
     return tuple(
-        frames.data if len(common) == len(frames) else frames.data[np.isin(frames.frame_indices, common)]
+        frames.data[chosen if len(common) == len(frames) else np.searchsorted(frames.frame_indices, common)[chosen]]
         for frames in wanted
     )
 
@@ -98,9 +105,8 @@ def sampled(walk: Walk, most: int, window: int | None = None) -> NDArray[np.uint
 
     Raises ValueError for a walk without silhouettes.
     """
-    (masks,) = aligned(walk, (Modality.SILHOUETTES,), "this encoder")
-    chosen: NDArray[np.uint8] = masks[spread(len(masks), most, window or 1)]
-    return chosen
+    (masks,) = aligned(walk, (Modality.SILHOUETTES,), "this encoder", lambda count: spread(count, most, window or 1))
+    return masks
 
 
 def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,14 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
+from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.network import load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
+FEATURES = ("embeddings", "neck", "logits")
+TENSORS_ONLY = "tensors-only"  # loader of cards whose file holds other objects than tensors, which are not built
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
 
 
@@ -33,41 +36,51 @@ class Engine(Protocol):
 class ModelEncoder:
     """A registered network as an encoder.
 
-    Walks share a batch only where they are of one length, so that one alone and one among others give the same.
+    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with. Walks
+    share a batch only where they are of one length, so that one alone and one among others give the same.
     """
 
     def __init__(self, model: Model, config: RecognitionConfig, engine: Engine, checkpoint: Checkpoint) -> None:
-        logits = config.features == "logits"
         self._about, self._engine = model, engine
         self._most = config.max_frames
         self._window = config.window or (config.max_frames if model.motion else 1)
+        self._set_size = config.set_size or checkpoint.card.inputs.get("set_size")
+        self._size = size_of(model, checkpoint)
         self.needs = needs_of(model, checkpoint)
-        self.model = model.name + ("-logits" if logits else "")
+        features = features_of(config, checkpoint)
+        self.model = model.name + ("" if features == "embeddings" else f"-{features}")
+        self.model += f"-sets{self._set_size}" if self._set_size else ""
         self.checkpoint_sha256 = checkpoint.sha256
 
     def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk, in order.
+        """One embedding for each walk, in order: the mean of its sets' where it is cut into several.
 
         Raises ConfigError when a walk lacks a modality or its pictures' size does not fit the network.
         """
-        fed = [self._inputs(walk) for walk in walks]
-        parts: list[NDArray[np.float32] | None] = [None] * len(walks)
-        for batch in batches([inputs for inputs, _ in fed], VALUES_AT_ONCE[self._engine.device]):
-            answers = self._engine(tuple(np.stack(arrays) for arrays in zip(*(fed[i][0] for i in batch), strict=True)))
-            for index, answer in zip(batch, answers, strict=True):
-                parts[index] = answer
+        sets, owners, lengths = list[Arrays](), list[int](), list[int]()
+        for owner, walk in enumerate(walks):
+            frames = self._frames(walk)
+            lengths.append(len(frames[0]))
+            for piece in pieces(len(frames[0]), self._set_size, self._about.motion):
+                some = lengthened(tuple(data[piece] for data in frames), self._about.least_frames)
+                sets.append(self._about.inputs(some))
+                owners.append(owner)
+        of_walk: list[list[NDArray[np.float32]]] = [[] for _ in walks]
+        for batch in batches(sets, VALUES_AT_ONCE[self._engine.device]):
+            stacked = tuple(np.stack(arrays) for arrays in zip(*(sets[i] for i in batch), strict=True))
+            for index, answer in zip(batch, self._engine(stacked), strict=True):
+                of_walk[owners[index]].append(answer)
         return [
-            embedding_of(walk, values, self.model, self.checkpoint_sha256, frames)
-            for walk, values, (_, frames) in zip(walks, parts, fed, strict=True)
-            if values is not None
+            embedding_of(walk, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
+            for walk, parts, length in zip(walks, of_walk, lengths, strict=True)
         ]
 
-    def _inputs(self, walk: Walk) -> tuple[Arrays, int]:
-        """What the network is fed for this walk, without the batch's axis, and how many frames are behind it."""
-        frames = aligned(walk, self.needs, self._about.name)
-        chosen = spread(len(frames[0]), self._most, self._window)
-        frames = tuple(fitting(self._about, need, data[chosen]) for need, data in zip(self.needs, frames, strict=True))
-        return self._about.inputs(frames), len(frames[0])
+    def _frames(self, walk: Walk) -> Arrays:
+        """The frames of this walk that are looked at, one array T×… for each modality."""
+        frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
+        return tuple(
+            fitting(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
+        )
 
 
 def open_model_encoder(
@@ -76,9 +89,16 @@ def open_model_encoder(
     """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
     found = checked(model, checkpoint)
     needs_of(model, found)
-    logits = config.features == "logits"
-    network = load_network(model.network, model.architecture, found.path, found.card.architecture, logits)
-    return ModelEncoder(model, config, TorchEngine(network, runtime, logits), found)
+    features = features_of(config, found)
+    network = load_network(
+        model.network,
+        model.architecture,
+        found.path,
+        found.card.architecture,
+        head=features == "logits",
+        objects=found.card.loader == TENSORS_ONLY,
+    )
+    return ModelEncoder(model, config, TorchEngine(network, runtime, features), found)
 
 
 def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
@@ -87,48 +107,44 @@ def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
         raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
     made_for = checkpoint.card.model
     if made_for and made_for != model.name:
-        raise CheckpointError(
-            f"{checkpoint.path}: weights of {made_for}, not {model.name}. Set recognition.encoder={made_for}."
-        )
+        from pipeline.recognition import ENCODERS
+
+        advice = f"Set recognition.encoder={made_for}."
+        if made_for not in ENCODERS:
+            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
+        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
     return checkpoint
 
 
 def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
     """The modalities that these weights were made for: the model's, or parsing maps in the silhouettes' place."""
     said = checkpoint.card.inputs.get("modality", list(model.needs))
-    names = [said] if isinstance(said, str) else list(said)
-    instead = {Modality.SILHOUETTES: (Modality.SILHOUETTES, Modality.PARSING)}
-    fits = len(names) == len(model.needs) and all(
-        name in instead.get(need, (need,)) for name, need in zip(names, model.needs, strict=True)
+    names = {said} if isinstance(said, str) else set(said)
+    parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
+    for needs in (model.needs, parsed):
+        if names == set(needs):
+            return needs
+    raise CheckpointError(
+        f"{checkpoint.path}: made for {' and '.join(sorted(names))}, not {' and '.join(model.needs)}. "
+        f"Choose another card."
     )
-    if not fits:
-        raise CheckpointError(
-            f"{checkpoint.path}: made for {' and '.join(names)}, not {' and '.join(model.needs)}. Choose another card."
-        )
-    return tuple(Modality(name) for name in names)
 
 
-def fitting(model: Model, need: Modality, data: NDArray[Any]) -> NDArray[Any]:
-    """Pictures of a size that the network can take; parsing maps as numbers, for their labels are no grey values.
-
-    Raises ConfigError naming the size.
-    """
-    if model.step is not None and need in (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING):
-        height, width = data.shape[-2:]
-        if height % model.step[0] or width % model.step[1]:
-            raise ConfigError(
-                f"{need} of {height}×{width}: {model.name} takes multiples of {model.step[0]}×{model.step[1]}. "
-                f"Use {model.size[0]}×{model.size[1]}."
-            )
-    return data.astype(np.float32) if need is Modality.PARSING else data
+def size_of(model: Model, checkpoint: Checkpoint) -> tuple[int, int]:
+    """Height and width of the pictures that the weights were made for: the card's, or the model's."""
+    size = checkpoint.card.inputs.get("size", model.size)
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise CheckpointError(f"card {checkpoint.card.name}: inputs.size must be [height, width], not {size!r}.")
+    return size[0], size[1]
 
 
-def batches(inputs: Sequence[Arrays], values_at_once: int) -> Iterator[list[int]]:
-    """Indices of inputs of the very same shapes, together as long as they are not larger than `values_at_once`."""
-    alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for index, arrays in enumerate(inputs):
-        alike.setdefault(tuple(array.shape for array in arrays), []).append(index)
-    for shapes, indices in alike.items():
-        size = sum(int(np.prod(shape)) for shape in shapes)
-        some = max(1, values_at_once // max(1, size))
-        yield from (indices[start : start + some] for start in range(0, len(indices), some))
+def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
+    """What is compared: as the configuration says, or the card, or the embeddings. Raises CheckpointError."""
+    if config.features != "auto":
+        return config.features
+    said = checkpoint.card.inputs.get("features", FEATURES[0]) if checkpoint else FEATURES[0]
+    if said not in FEATURES:
+        known = ", ".join(FEATURES)
+        name = checkpoint.card.name if checkpoint else ""
+        raise CheckpointError(f"card {name}: features {said!r} are none of {known}. Correct it.")
+    return str(said)

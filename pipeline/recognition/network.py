@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.safeload import load_state_dict
 from pipeline.networks.strict import load_strictly
+from pipeline.recognition.layers import SeparateBNNecks
 
 N = TypeVar("N", bound="GaitNetwork")
 
@@ -23,7 +25,10 @@ class Architecture(Protocol):
 
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default."""
+        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default.
+
+        Of a training head that is not read only the names are true: its tensors are empty.
+        """
         ...
 
 
@@ -33,28 +38,47 @@ class GaitNetwork(nn.Module):
     The constructor takes the architecture and `head`: with the memory for the training head, or without (then it
     exists in shape only, on torch's meta device). Attribute names are the keys of the published checkpoints.
     All walks of a batch have the same s: sequences put one after another would leak through convolutions over time.
-    HEAD: how the keys of the training head begin: attributes of the network, a dot behind each.
+    HEAD: how the keys of the training head begin.
     """
 
-    HEAD: ClassVar[tuple[str, ...]] = ("BNNecks.",)
-    BNNecks: nn.Module
+    HEAD: ClassVar[tuple[str, ...]] = ("BNNecks.fc_bin",)
+    BNNecks: SeparateBNNecks
 
     def __init__(self, architecture: Any, head: bool = True) -> None:
         super().__init__()
+
+    def neck(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [n, c, p] → the same batch-normalised by the training head, unit length a part."""
+        return self.BNNecks.normalised(embeddings)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
 
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a checkpoint under the names of this network, where others are in use for it too."""
+        return dict(weights)
+
     def drop_head(self) -> None:
         """Forget the training head, for good: `logits` can no longer be asked for."""
         for prefix in self.HEAD:
-            delattr(self, prefix.rstrip("."))
+            owner, _, name = prefix.rstrip(".").rpartition(".")
+            with contextlib.suppress(AttributeError):  # of several heads an architecture has one
+                delattr(self.get_submodule(owner), name)
 
 
 def memory(head: bool) -> torch.device:
-    """`with memory(head): self.BNNecks = …` gives the training head memory only where it is wanted."""
+    """`with memory(head): self.Head = …` gives the training head memory only where it is wanted."""
     return torch.device("cpu" if head else "meta")
+
+
+def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNecks:
+    """BNNecks whose classes have memory only with `head`; their batch normalisation is small, and of use without."""
+    with memory(head):
+        built = SeparateBNNecks(parts, channels, classes)
+    built.bn1d = nn.BatchNorm1d(channels * parts)
+    return built
 
 
 def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Any:
@@ -64,11 +88,17 @@ def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[s
 
 
 def load_network(
-    network: type[N], architecture: type[Any], path: Path, card: Mapping[str, Any] | None = None, head: bool = False
+    network: type[N],
+    architecture: type[Any],
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+    head: bool = False,
+    objects: bool = False,
 ) -> N:
     """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
 
     head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
+    objects: the file holds other things than tensors too, which are left alone (see `load_state_dict`).
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
     passed_by: list[str] = []
@@ -79,11 +109,11 @@ def load_network(
         passed_by.append(name)
         return False
 
-    weights = dict(load_state_dict(path, only=wanted))
-    built = network(architecture_of(architecture, card or {}, weights), head)
+    weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
+    named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
+    built = network(architecture_of(architecture, card or {}, {**weights, **named}), head)
     shapes = built.state_dict()
-    nothing = torch.empty(0, device="meta")
-    if not head:
-        weights.update({name: shapes[name] for name in shapes if name.startswith(network.HEAD)})
-    load_strictly(built, {**weights, **{name: shapes.get(name, nothing) for name in passed_by}}, path)
+    left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
+    passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
+    load_strictly(built, {**network.renamed(weights), **left_out, **passed}, path)
     return built.eval()

@@ -20,20 +20,21 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 class TorchEngine:
-    """Batches of inputs to embeddings [n, c, p], or to the training head's scores [n, classes, p]."""
+    """Batches of inputs to `features`: embeddings [n, c, p], as they are or of the neck, or logits [n, classes, p]."""
 
-    def __init__(self, network: GaitNetwork, runtime: RuntimeConfig, logits: bool = False) -> None:
-        """The network is not to be used elsewhere afterwards. Raises ConfigError for logits where it has no head."""
-        if logits and not network.HEAD:
-            raise ConfigError("recognition.features=logits: this encoder has no training head. Use embeddings.")
+    def __init__(self, network: GaitNetwork, runtime: RuntimeConfig, features: str = "embeddings") -> None:
+        """The network is not to be used elsewhere afterwards. Raises ConfigError for features that it cannot give."""
+        can = {"embeddings": True, "neck": hasattr(network, "BNNecks"), "logits": bool(network.HEAD)}
+        if not can[features]:
+            raise ConfigError(f"recognition.features={features}: this encoder has no training head of that kind.")
         self.device = device(runtime)
         if self.device == "cpu":
             torch.set_num_threads(threads(runtime))
-        if not logits:
+        if features != "logits":
             network.drop_head()
         self._network = network.to(self.device)
         self._dtype = DTYPES[runtime.precision]
-        self._logits = logits
+        self._features = features
 
     def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
         """Inputs with the batch's axis in front; uint8 means 0–1 in 255 steps."""
@@ -42,8 +43,8 @@ class TorchEngine:
             if len(tensors) == 1:
                 note("recognise", self._network, tensors[0])
             parts: Tensor = self._network(*tensors)
-            if self._logits:
-                parts = self._network.logits(parts)
+            if self._features != "embeddings":
+                parts = self._network.neck(parts) if self._features == "neck" else self._network.logits(parts)
         return cast(NDArray[np.float32], parts.float().cpu().numpy())
 
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:

@@ -18,7 +18,7 @@ LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not l
 
 @pytest.fixture(scope="session")
 def golden_weights(golden, weight_rule):
-    """golden_weights("gaitset") is that folder's state dict; a head larger than LARGEST is left out."""
+    """golden_weights("gaitset") is that folder's state dict; a tensor of more than LARGEST values is empty."""
 
     def make(name):
         folder = golden(name)
@@ -26,15 +26,15 @@ def golden_weights(golden, weight_rule):
         if (folder / "structural.npz").exists():
             with np.load(folder / "structural.npz") as file:
                 structural = {key: file[key] for key in file.files}
-        return {
-            key: torch.from_numpy(
-                np.asarray(
-                    structural[key] if key in structural else weight_rule.make(key, shape, dtype == "int64")
-                ).reshape(shape)
-            )
-            for key, (shape, dtype) in json.loads((folder / "state_dict_keys.json").read_text()).items()
-            if math.prod(shape) <= LARGEST
-        }
+
+        def tensor(key, shape, dtype):
+            if math.prod(shape) > LARGEST:
+                return torch.empty(0, device="meta")
+            values = structural[key] if key in structural else weight_rule.make(key, shape, dtype == "int64")
+            return torch.from_numpy(np.asarray(values).reshape(shape))
+
+        keys = json.loads((folder / "state_dict_keys.json").read_text())
+        return {key: tensor(key, shape, dtype) for key, (shape, dtype) in keys.items()}
 
     return make
 
@@ -49,16 +49,13 @@ def golden_network(golden_weights):
     def make(folder, encoder, card=None):
         model = load_backend(ENCODERS, encoder, "recognition.encoder")
         weights = golden_weights(folder)
-        architecture = architecture_of(model.architecture, card or {}, weights)
-        with torch.device("meta"):
-            network = model.network(architecture)
-        complete = set(weights) == set(network.state_dict())
-        network = model.network(architecture, head=complete)
-        if complete:
-            network.load_state_dict(weights, strict=True)
-        else:
+        head = not any(tensor.is_meta for tensor in weights.values())
+        network = model.network(architecture_of(model.architecture, card or {}, weights), head)
+        assert sorted(network.state_dict()) == sorted(weights)
+        if not head:
             network.drop_head()
-            network.load_state_dict({k: v for k, v in weights.items() if not k.startswith(model.network.HEAD)})
-        return model, network.eval(), complete
+            weights = {key: tensor for key, tensor in weights.items() if not key.startswith(model.network.HEAD)}
+        network.load_state_dict(weights, strict=True)
+        return model, network.eval(), head
 
     return make

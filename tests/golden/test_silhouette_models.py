@@ -11,6 +11,16 @@ FOLDERS = {
     "deepgaitv2_3d": "deepgaitv2",
     "deepgaitv2_p3d_casiab": "deepgaitv2",
     "deepgaitv2_p3d_gait3d": "deepgaitv2",
+    "gaitgl_casiab": "gaitgl",
+    "gaitgl_grew": "gaitgl",
+    "gaitgl_grew_bnneck": "gaitgl",
+    "gaitpart": "gaitpart",
+    "gaitset": "gaitset",
+    "gaitssb_finetune": "gaitssb",
+    "gaitssb_pretrain": "gaitssb",
+    "gln_phase1": "gln",
+    "gln_phase2": "gln",
+    "swingait": "swingait",
 }
 
 
@@ -32,4 +42,14 @@ def test_embeddings_and_logits_equal_the_reference(name, golden, golden_network,
             embeddings = network(torch.from_numpy(given).float().div(255)[None])
             assert_close_to_rms(embeddings.numpy(), output[f"emb_{walk}"])
             if head and f"softmax_logits_{walk}" in output:
-                assert_close_to_rms(network.logits(embeddings).numpy(), output[f"softmax_logits_{walk}"])
+                logits, reference = network.logits(embeddings).numpy(), output[f"softmax_logits_{walk}"]
+                assert_close_to_rms(logits.squeeze(), reference.squeeze())  # GLN's are [n, 1, classes] there
+
+
+def test_scores_of_scoliosis_equal_the_reference(golden, golden_network, assert_close_to_rms):
+    model, network, _ = golden_network("sconet", "sconet")
+    with np.load(golden("sconet") / "output.npz") as output, torch.inference_mode():
+        for walk, masks in silhouettes(golden("sconet")):
+            embeddings = network(torch.from_numpy(model.inputs((masks,))[0]).float().div(255)[None])
+            assert_close_to_rms(embeddings.numpy(), output[f"triplet_embeddings_{walk}"])
+            assert_close_to_rms(network.logits(embeddings).numpy(), output[f"emb_{walk}"])

@@ -14,10 +14,10 @@ from typing import Any, cast
 from torch import Tensor
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateBNNecks, SeparateFCs, temporal_max
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
 from pipeline.recognition.layers_temporal import Mode, stage, stem
 from pipeline.recognition.model import Model
-from pipeline.recognition.network import GaitNetwork, memory
+from pipeline.recognition.network import GaitNetwork, necks
 
 _STEM = "layer0.forward_block.0.weight"
 _BLOCK = r"layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
@@ -62,8 +62,7 @@ class DeepGaitV2(GaitNetwork):
         self.layer4 = stage(a.mode, c[2], c[3], a.layers[3], 1)
         self.HPP = HorizontalPooling((a.parts,))
         self.FCs = SeparateFCs(a.parts, c[3], a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(a.parts, a.out_channels, a.classes)
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
 
     def forward(self, silhouettes: Tensor) -> Tensor:
         maps = self.layer1(self.layer0(silhouettes))

@@ -27,18 +27,15 @@ from pipeline.recognition.layers import (
     BasicBlock,
     HorizontalPooling,
     ResNet9,
-    SeparateBNNecks,
     SeparateFCs,
     SetBlock,
     temporal_max,
 )
 from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import checked, needs_of
-from pipeline.recognition.network import GaitNetwork, load_network, memory
+from pipeline.recognition.model_encoder import checked, features_of, needs_of
+from pipeline.recognition.network import GaitNetwork, load_network, necks
 from pipeline.recognition.pooled_backbone import pooled_backbone
 from pipeline.types import Embedding, Modality
-
-FEATURES = ("embeddings", "neck", "logits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +63,13 @@ class GaitBase(GaitNetwork):
     Set-up for inference: `fused()` folds batch normalisation into the convolutions.
     """
 
-    HEAD = ("BNNecks.fc_bin",)
-    BNNecks: SeparateBNNecks
-
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
         a = architecture
         self.Backbone = SetBlock(ResNet9(a.channels, a.layers, a.strides, a.maxpool, a.in_channels))
         self.HPP = HorizontalPooling((a.parts,))
         self.FCs = SeparateFCs(a.parts, a.channels[3], a.out_channels)
-        with memory(head):
-            self.BNNecks = SeparateBNNecks(a.parts, a.out_channels, a.classes)
-        self.BNNecks.bn1d = nn.BatchNorm1d(a.out_channels * a.parts)  # small, and of use without the classes
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
 
     def forward(self, silhouettes: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """[n, 1, s, h, w] in 0–1 → embeddings [n, out_channels, parts]; `lengths` as in `temporal_max`."""
@@ -86,13 +78,6 @@ class GaitBase(GaitNetwork):
     def embed(self, pooled: Tensor) -> Tensor:
         """Feature maps pooled over time [n, c, h, w] → embeddings [n, out_channels, parts]."""
         return cast(Tensor, self.FCs(self.HPP(pooled)))
-
-    def neck(self, embeddings: Tensor) -> Tensor:
-        """Embeddings [n, out_channels, parts] → the same batch-normalised by the training head, unit length a part."""
-        return self.BNNecks.normalised(embeddings)
-
-    def drop_head(self) -> None:
-        del self.BNNecks.fc_bin
 
     def fused(self) -> GaitBase:
         """Fold every batch normalisation of the backbone into its convolution, for good. Returns itself."""
@@ -131,7 +116,7 @@ class GaitBaseEncoder:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
             )
-        head = config.features == "logits"
+        head = features_of(config, checkpoint) == "logits"
         self._set_up(load_gaitbase(checkpoint.path, checkpoint.card.architecture, head), config, runtime, checkpoint)
 
     def _set_up(
@@ -140,12 +125,7 @@ class GaitBaseEncoder:
         """Take a network in eval mode, for good, and put it where it runs."""
         inputs = checkpoint.card.inputs if checkpoint else {}
         self._config = config
-        self._features = str(inputs.get("features", "embeddings")) if config.features == "auto" else config.features
-        if self._features not in FEATURES:
-            known = ", ".join(FEATURES)
-            raise CheckpointError(
-                f"the card of {network}: features {self._features!r} are none of {known}. Correct it."
-            )
+        self._features = features_of(config, checkpoint)
         self._set_size = config.set_size or inputs.get("set_size")
         self._device = device(runtime)
         if self._device == "cpu":
@@ -204,7 +184,10 @@ GAITBASE = Model(
     paper="Fan et al., CVPR 2023",
     network=GaitBase,
     architecture=Architecture,
-    published="Gait3D 64.6, GREW 60.1, OUMVLP 90.8, CASIA-B 97.6 / 94.0 / 77.4",
+    published=(
+        "Gait3D 64.6, GREW 60.1, OUMVLP 90.8, CASIA-B 97.6 / 94.0 / 77.4, "
+        "CASIA-E 91.6 / 86.7 / 74.7, Gait3D-Parsing 71.2"
+    ),
     golden=("gaitbase_casiab", "gaitbase_gait3d", "gaitbase_grew", "gaitbase_oumvlp"),
     opens=_encoder,
 )

@@ -13,9 +13,9 @@ import numpy as np
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.recognition.encoder import embedding_of, refuse_weights, sampled
+from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
 from pipeline.recognition.models.gei import gait_energy_image
-from pipeline.types import Embedding, FloatArray, SilhouetteSequence
+from pipeline.types import Embedding, FloatArray, Modality
 
 CELL, BINS = 8, 9
 BLOCK = 2 * CELL
@@ -25,6 +25,7 @@ class HogGaitEnergyImageEncoder:
     """HOG of the mean silhouette, one part a row of blocks: 64×44 gives 7 parts of 180 values, each of unit length."""
 
     checkpoint_sha256 = ""
+    needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
 
     def __init__(
         self, config: RecognitionConfig, runtime: RuntimeConfig | None = None, checkpoint: Checkpoint | None = None
@@ -33,14 +34,14 @@ class HogGaitEnergyImageEncoder:
         self._config = config
         self.model = "hog"
 
-    def encode(self, sequences: Sequence[SilhouetteSequence]) -> list[Embedding]:
-        """One embedding for each sequence of masks T×H×W: C×P, P = H/8 − 1 rows of blocks."""
-        return [self._encode(sequence) for sequence in sequences]
+    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+        """One embedding for each walk of masks T×H×W: C×P, P = H/8 − 1 rows of blocks."""
+        return [self._encode(walk) for walk in walks]
 
-    def _encode(self, sequence: SilhouetteSequence) -> Embedding:
-        masks = sampled(sequence, self._config.max_frames, self._config.window)
+    def _encode(self, walk: Walk) -> Embedding:
+        masks = sampled(walk, self._config.max_frames, self._config.window)
         parts = oriented_gradients(gait_energy_image(masks))
-        return embedding_of(sequence, parts, self.model, self.checkpoint_sha256, len(masks))
+        return embedding_of(walk, parts, self.model, self.checkpoint_sha256, len(masks))
 
 
 def oriented_gradients(image: FloatArray) -> FloatArray:
