@@ -26,9 +26,12 @@ def train(
         typer.Option("--output", help="Where trainings are kept (default: output/training).", metavar="DIR"),
     ] = None,
     device: Device = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that share each batch: one a GPU.", metavar="N")
+    ] = 1,
     verbose: Verbose = False,
 ) -> None:
     """Train a gait network on a dataset in OpenGait's layout."""
     from pipeline.commands.train import train_command
 
-    train_command(config, set_ or [], resume, output, device)
+    train_command(config, set_ or [], resume, output, device, processes)

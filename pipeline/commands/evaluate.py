@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.evaluation.manifest import POOLED
-from pipeline.files import write_json
+from pipeline.files import write_bytes, write_json
+from pipeline.views.charts import as_png, curves
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def evaluate_clips_command(
             tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, Lines())
     except KeyboardInterrupt:
         raise Interrupted("interrupted; videos that are done are kept. Give the same command again.") from None
+    lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}
+    write_bytes(folder / "cmc.png", as_png(curves("Probe clips whose person is among the first k people (CMC)", lines)))
     if json_file is not None:
         write_json(json_file, tree)
     show(tree)

@@ -11,7 +11,9 @@ from pipeline.networks.runtime import device as usable_device
 from pipeline.networks.runtime import threads
 
 
-def train_command(config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None) -> None:
+def train_command(
+    config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None, processes: int = 1
+) -> None:
     """Train as `config` says (see pipeline/training/fit.py). Raises ConfigError when the extra `train` is missing."""
     try:
         import lightning  # noqa: F401
@@ -29,8 +31,10 @@ def train_command(config: str, overrides: Sequence[str], resume: bool, output: P
     runtime = RuntimeConfig(device=device or "auto")
     chosen = usable_device(runtime)
     if chosen == "cpu":
-        torch.set_num_threads(threads(runtime))
-    print(f"metrics: {train(settings, output or Path('output/training'), resume, chosen, _say)}")
+        torch.set_num_threads(max(1, threads(runtime) // processes))
+    metrics = train(settings, output or Path("output/training"), resume, chosen, _say, processes)
+    if metrics.is_file():
+        _say(f"metrics: {metrics}")
 
 
 def _say(line: str) -> None:

@@ -33,6 +33,7 @@ from pipeline.matching.distance import distance_matrix
 from pipeline.networks import runtime
 from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
 from pipeline.recognition import Encoder, open_encoder
+from pipeline.recognition.encoder import refuse_missing
 from pipeline.run import Work, follow_all
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, Modality
@@ -184,7 +185,9 @@ def clip_distances(labelled: Labelled, kept: ClipFolder, encoder: Encoder, confi
 
 def _open(config: Config, checkpoints: Path | None) -> Encoder:
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    return open_encoder(config.recognition, config.runtime, found["encoder"])
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
+    refuse_missing(config.recognition.encoder, encoder.needs, [Modality.SILHOUETTES])  # all that is kept of a clip
+    return encoder
 
 
 def _rank(

@@ -21,7 +21,7 @@ def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
 
     Raises ValueError where the number of joints is no skeleton's.
     """
-    joints = keypoints.shape[2]
+    joints = int(keypoints.shape[2])
     if joints == len(skeleton.joints):
         return keypoints
     if joints not in BY_JOINTS:
@@ -60,7 +60,7 @@ def missing_to_middle(keypoints: Tensor) -> Tensor:
     As the references: one after another, the middle being that of all joints, found ones, filled ones and zeros.
     """
     missing = keypoints[..., :1] == 0
-    earlier = missing.cumsum(dim=2) - 1
+    earlier = missing.int().cumsum(dim=2) - 1
     middle = keypoints.mean(dim=2, keepdim=True) * (1 + 1 / keypoints.shape[2]) ** earlier
     return torch.where(missing, middle * keypoints.new_tensor([1, 1, 0]), keypoints)
 

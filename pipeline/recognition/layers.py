@@ -1,7 +1,8 @@
 """The building blocks that silhouette gait models share, named as in the field and shaped as in OpenGait's checkpoints.
 
 Shapes: n sequences, s frames in all, c channels, h × w pixels of a feature map, p horizontal parts. Attribute names
-(`fc_bin`, `bn1d`, `forward_block`, `downsample`) are those of OpenGait's state dicts, so that its weights load.
+(`fc_bin`, `bn1d`, `forward_block`, `downsample`) are those of OpenGait's state dicts, so that its weights load. So is
+the order of operations: training with a high rate turns a difference of the last digit into one of the first.
 """
 
 from __future__ import annotations
@@ -142,10 +143,10 @@ def temporal_max(maps: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
     With `lengths`, n must be 1 and the s frames are several sequences one after another: [1, c, s, …] → [len, c, …].
     """
     if lengths is None:
-        return maps.amax(dim=2)
+        return maps.max(dim=2)[0]
     if maps.shape[0] != 1 or sum(lengths) != maps.shape[2]:
         raise ValueError(f"lengths {list(lengths)} do not divide maps {tuple(maps.shape)} along time")
-    return torch.cat([part.amax(dim=2) for part in torch.split(maps, list(lengths), dim=2)])
+    return torch.cat([part.max(dim=2)[0] for part in torch.split(maps, list(lengths), dim=2)])
 
 
 class HorizontalPooling(nn.Module):
@@ -161,7 +162,7 @@ class HorizontalPooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, c = x.shape[:2]
         levels = [x.reshape(n, c, strips, -1) for strips in self.bins]
-        return torch.cat([strips.mean(-1) + strips.amax(-1) for strips in levels], dim=-1)
+        return torch.cat([strips.mean(-1) + strips.max(-1)[0] for strips in levels], dim=-1)
 
 
 class GeMPooling(nn.Module):
@@ -187,7 +188,8 @@ class SeparateFCs(nn.Module):
         self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, out_channels)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.einsum("ncp,pcd->ndp", x, F.normalize(self.fc_bin, dim=1) if self.unit else self.fc_bin)
+        weights = F.normalize(self.fc_bin, dim=1) if self.unit else self.fc_bin
+        return (x.permute(2, 0, 1).contiguous() @ weights).permute(1, 2, 0).contiguous()
 
 
 class SeparateBN(nn.Module):
@@ -214,13 +216,19 @@ class SeparateBNNecks(nn.Module):
         self.fc_bin = nn.Parameter(nn.init.xavier_uniform_(torch.empty(parts, in_channels, classes)))
 
     def forward(self, x: Tensor, parts_drawn: int = 0) -> tuple[Tensor, Tensor]:
-        features = self.normalised(x)
-        if not parts_drawn or parts_drawn >= x.shape[2]:
-            return features, torch.einsum("ncp,pck->nkp", features, F.normalize(self.fc_bin, dim=1))
-        drawn = torch.randperm(x.shape[2], device="cpu")[:parts_drawn].to(x.device)
-        logits = torch.einsum("ncp,pck->nkp", features[:, :, drawn], F.normalize(self.fc_bin[drawn], dim=1))
-        return features, logits
+        features = seen = self._by_part(x)
+        classes = cast(Tensor, self.fc_bin)
+        if 0 < parts_drawn < len(features):
+            drawn = torch.randperm(len(features), device="cpu")[:parts_drawn].to(x.device)
+            seen, classes = features[drawn], classes[drawn]
+        logits = seen @ F.normalize(classes, dim=1)
+        return features.permute(1, 2, 0).contiguous(), logits.permute(1, 2, 0).contiguous()
 
     def normalised(self, x: Tensor) -> Tensor:
         """The features alone, which need no classes."""
-        return F.normalize(self.bn1d(x.flatten(1)).view_as(x), dim=1)
+        return self._by_part(x).permute(1, 2, 0).contiguous()
+
+    def _by_part(self, x: Tensor) -> Tensor:
+        """Features [p, n, c]."""
+        normal = self.bn1d(x.flatten(1)).view_as(x)
+        return F.normalize(normal.permute(2, 0, 1).contiguous(), dim=2)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,9 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.exported_engine import ExportedEngine
+from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
+from pipeline.recognition.model import EXPORTED, Arrays, Model
 from pipeline.recognition.network import load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
@@ -28,8 +29,8 @@ class Engine(Protocol):
 
     device: str
 
-    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
-        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p]."""
+    def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
+        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p], in order."""
         ...
 
 
@@ -45,6 +46,7 @@ class ModelEncoder:
         self._most = config.max_frames
         self._window = config.window or (config.max_frames if model.motion else 1)
         self._set_size = config.set_size or checkpoint.card.inputs.get("set_size")
+        self._size, self._least = size_of(model, checkpoint), int(checkpoint.card.inputs.get("least_frames", 1))
         self.needs = needs_of(model, checkpoint)
         features = features_of(config, checkpoint)
         self.model = model.name + ("" if features == "embeddings" else f"-{features}")
@@ -61,12 +63,13 @@ class ModelEncoder:
             frames = self._frames(walk)
             lengths.append(len(frames[0]))
             for piece in pieces(len(frames[0]), self._set_size, self._about.motion):
-                sets.append(self._about.inputs(tuple(data[piece] for data in frames)))
+                sets.append(self._inputs(walk, tuple(data[piece] for data in frames)))
                 owners.append(owner)
         of_walk: list[list[NDArray[np.float32]]] = [[] for _ in walks]
-        for batch in batches(sets, VALUES_AT_ONCE[self._engine.device]):
-            stacked = tuple(np.stack(arrays) for arrays in zip(*(sets[i] for i in batch), strict=True))
-            for index, answer in zip(batch, self._engine(stacked), strict=True):
+        together = list(batches(sets, VALUES_AT_ONCE[self._engine.device]))
+        stacked = (tuple(map(np.stack, zip(*(sets[i] for i in batch), strict=True))) for batch in together)
+        for batch, answers in zip(together, self._engine.each(stacked), strict=True):
+            for index, answer in zip(batch, answers, strict=True):
                 of_walk[owners[index]].append(answer)
         return [
             embedding_of(walk, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
@@ -76,7 +79,19 @@ class ModelEncoder:
     def _frames(self, walk: Walk) -> Arrays:
         """The frames of this walk that are looked at, one array T×… for each modality."""
         frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
-        return tuple(fitting(self._about, need, data) for need, data in zip(self.needs, frames, strict=True))
+        return tuple(
+            fitting(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
+        )
+
+    def _inputs(self, walk: Walk, frames: Arrays) -> Arrays:
+        """What the network is fed for these frames of a walk."""
+        frames = lengthened(frames, self._about.least_frames)
+        if len(frames[0]) < self._least:
+            raise ConfigError(
+                f"{walk.video} track {walk.track_id}: {len(frames[0])} frames, and these weights take no fewer than "
+                f"{self._least}. Set recognition.min_frames={self._least}."
+            )
+        return self._about.inputs(frames)
 
 
 def open_model_encoder(
@@ -86,6 +101,8 @@ def open_model_encoder(
     found = checked(model, checkpoint)
     needs_of(model, found)
     features = features_of(config, found)
+    if found.path.suffix in EXPORTED:
+        return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
     network = load_network(
         model.network,
         model.architecture,
@@ -126,6 +143,14 @@ def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
     )
 
 
+def size_of(model: Model, checkpoint: Checkpoint) -> tuple[int, int]:
+    """Height and width of the pictures that the weights were made for: the card's, or the model's."""
+    size = checkpoint.card.inputs.get("size", model.size)
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise CheckpointError(f"card {checkpoint.card.name}: inputs.size must be [height, width], not {size!r}.")
+    return size[0], size[1]
+
+
 def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
     """What is compared: as the configuration says, or the card, or the embeddings. Raises CheckpointError."""
     if config.features != "auto":
@@ -136,38 +161,3 @@ def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str
         name = checkpoint.card.name if checkpoint else ""
         raise CheckpointError(f"card {name}: features {said!r} are none of {known}. Correct it.")
     return str(said)
-
-
-def fitting(model: Model, need: Modality, data: NDArray[Any]) -> NDArray[Any]:
-    """Pictures of a size that the network can take; parsing maps as numbers, for their labels are no grey values.
-
-    Raises ConfigError naming the size.
-    """
-    if model.step is not None and need in (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING):
-        height, width = data.shape[-2:]
-        if height % model.step[0] or width % model.step[1]:
-            raise ConfigError(
-                f"{need} of {height}×{width}: {model.name} takes multiples of {model.step[0]}×{model.step[1]}. "
-                f"Use {model.size[0]}×{model.size[1]}."
-            )
-    return data.astype(np.float32) if need is Modality.PARSING else data
-
-
-def pieces(count: int, size: int | None, motion: bool) -> list[slice]:
-    """`count` frames as count // size sets: runs of consecutive ones for motion, else each spanning the whole walk."""
-    sets = max(1, count // size) if size else 1
-    if not motion:
-        return [slice(start, None, sets) for start in range(sets)]
-    edges = [round(i * count / sets) for i in range(sets + 1)]
-    return [slice(start, end) for start, end in pairwise(edges)]
-
-
-def batches(inputs: Sequence[Arrays], values_at_once: int) -> Iterator[list[int]]:
-    """Indices of inputs of the very same shapes, together as long as they are not larger than `values_at_once`."""
-    alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for index, arrays in enumerate(inputs):
-        alike.setdefault(tuple(array.shape for array in arrays), []).append(index)
-    for shapes, indices in alike.items():
-        size = sum(int(np.prod(shape)) for shape in shapes)
-        some = max(1, values_at_once // max(1, size))
-        yield from (indices[start : start + some] for start in range(0, len(indices), some))

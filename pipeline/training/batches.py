@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.training.config import SamplerConfig
 from pipeline.training.dataset import Modality, Walk, read_walk
 from pipeline.training.draws import Draws
-from pipeline.training.sampling import FrameChoice, common_batch, triplet_batch
+from pipeline.training.sampling import (
+    FrameChoice,
+    bilateral_batches,
+    bilateral_batches_of_an_epoch,
+    common_batch,
+    triplet_batch,
+)
 from pipeline.training.transforms import Transform
 
 
@@ -88,16 +95,21 @@ class Batches(Dataset[Batch]):
             raise ConfigError(f"trainer_cfg.sampler.batch_size: {size} walks cannot be shared by {world} processes.")
 
     def __getitem__(self, iteration: int) -> Batch:
-        """The batch of one iteration (from 0)."""
-        picked = self._pick(Draws.of_batch(self._seed, iteration))[self._rank :: self._world]
-        return self.collate(picked, Draws.of_batch(self._seed, iteration, self._rank))
+        """The batch of one iteration (from 0), or this process's share of it."""
+        slots = range(self._rank, self._size() * (2 if self._sampler.type == "BilateralSampler" else 1), self._world)
+        picked = self._pick(iteration)
+        return self.collate({slot: picked[slot] for slot in slots}, iteration)
 
     def _size(self) -> int:
         size = self._sampler.batch_size
         return size if isinstance(size, int) else size[0] * size[1]
 
-    def _pick(self, draws: Draws) -> list[int]:
-        size = self._sampler.batch_size
+    def _pick(self, iteration: int) -> list[int]:
+        size, draws = self._sampler.batch_size, Draws.of_batch(self._seed, iteration)
+        if self._sampler.type == "BilateralSampler":
+            epoch, number = divmod(iteration, bilateral_batches_of_an_epoch(len(self._walks), self._size()))
+            batches = bilateral_batches(len(self._walks), self._size(), Draws.of_batch(self._seed, epoch, 0))
+            return next(islice(batches, number, None))
         if self._sampler.type == "CommonSampler":
             return common_batch(len(self._walks), self._size(), draws)
         if self._sampler.type == "TripletSampler" and not isinstance(size, int):
@@ -109,31 +121,36 @@ class Batches(Dataset[Batch]):
             return triplet_batch(self._walks_of, *size, draws, self._sampler.batch_shuffle)
         raise ConfigError(f"trainer_cfg.sampler: {self._sampler.type} with batch_size {size} cannot train.")
 
-    def collate(self, picked: Sequence[int], draws: Draws) -> Batch:
-        """These walks as a batch; frames and augmentations come from `draws`."""
-        chosen: list[list[NDArray[Any]]] = []
-        for index in picked:
-            modalities = self._walks[index]
-            frames = self._choose(len(modalities[0]), draws)
-            chosen.append([_frames(modality, frames) for modality in modalities])
-        if len(self._transforms) != len(chosen[0]):
+    def collate(self, picked: Mapping[int, int], iteration: int) -> Batch:
+        """Walks, by their places in the whole batch, as a batch.
+
+        Frames and augmentations are drawn for each place anew, whichever process has it.
+        """
+        seen = [self._seen(index, Draws.of_batch(self._seed, iteration, 1 + slot)) for slot, index in picked.items()]
+        lengths = [len(walk[0]) for walk in seen] if self._choose.concatenated else None
+        join = np.stack if lengths is None else _one_after_another
+        inputs = [torch.from_numpy(join(modality)).float() for modality in zip(*seen, strict=True)]
+        walks = [self._walks.walks[index] for index in picked.values()]
+        labels = torch.tensor([self._labels[index] for index in picked.values()])
+        return Batch(inputs, labels, [walk.type for walk in walks], [walk.view for walk in walks], lengths)
+
+    def _seen(self, index: int, draws: Draws) -> list[NDArray[Any]]:
+        """What of a walk the network is shown, modality by modality."""
+        modalities = self._walks[index]
+        if len(self._transforms) != len(modalities):
             raise ConfigError(
-                f"{len(self._transforms)} transforms for walks of {len(chosen[0])} files; "
+                f"{len(self._transforms)} transforms for walks of {len(modalities)} files; "
                 "give one for each, or choose files with data_cfg.data_in_use."
             )
-        lengths = [len(walk[0]) for walk in chosen] if self._choose.concatenated else None
-        inputs = []
-        for number, transform in enumerate(self._transforms):
-            walks = [walk[number] for walk in chosen]
-            walks = [np.concatenate(walks)] if lengths is not None else walks
-            inputs.append(torch.from_numpy(np.stack([transform(walk, draws) for walk in walks])).float())
-        return Batch(
-            inputs,
-            torch.tensor([self._labels[index] for index in picked]),
-            [self._walks.walks[index].type for index in picked],
-            [self._walks.walks[index].view for index in picked],
-            lengths,
-        )
+        frames = self._choose(len(modalities[0]), draws)
+        return [
+            transform(frames_of(modality, frames, self._points(number), draws), draws)
+            for number, (modality, transform) in enumerate(zip(modalities, self._transforms, strict=True))
+        ]
+
+    def _points(self, modality: int) -> int | None:
+        points = self._sampler.points_in_use
+        return points.points_num if points is not None and points.pointcloud_index == modality else None
 
 
 def frame_choice(sampler: SamplerConfig) -> FrameChoice:
@@ -148,7 +165,23 @@ def frame_choice(sampler: SamplerConfig) -> FrameChoice:
     )
 
 
-def _frames(modality: Modality, indices: NDArray[np.int64]) -> NDArray[Any]:
-    if isinstance(modality, list):
-        raise ConfigError("walks whose frames are arrays of their own (point clouds) cannot be put into batches yet.")
-    return modality[indices]
+def frames_of(
+    modality: Modality, indices: NDArray[np.int64], points: int | None = None, draws: Draws | None = None
+) -> NDArray[Any]:
+    """Those frames of a modality; of a cloud, `points` drawn from every frame (some twice where it has fewer).
+
+    Raises ConfigError for a cloud without a number of points: its frames are not of one shape.
+    """
+    if points is None:
+        if isinstance(modality, list):
+            raise ConfigError(
+                "frames of different shapes (clouds of points): say how many points with sampler.points_in_use."
+            )
+        return modality[indices]
+    numpy = (draws or Draws.seeded(0)).numpy
+    clouds = [modality[index] for index in indices]
+    return np.stack([cloud[numpy.choice(len(cloud), points, replace=len(cloud) < points)] for cloud in clouds])
+
+
+def _one_after_another(walks: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(walks)[None]

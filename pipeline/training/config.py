@@ -1,7 +1,7 @@
 """The settings of a training: OpenGait's own YAML format, and a few keys more.
 
-Every key is known here by name and type; what is not known is refused with the nearest name, and what is known but
-cannot be honoured is named in a warning. So an OpenGait file is accepted as it is and never half understood.
+Every key is known here by name and type. An OpenGait file is accepted as it is: what it holds besides is named when the
+training starts. An unknown key that is given by hand is refused with the nearest name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.config import apply_override, configs_dir, nearest, read_yaml
 from pipeline.errors import ConfigError
@@ -35,6 +35,13 @@ class DataConfig(Section):
     remove_no_gallery: bool = False
 
 
+class PointsInUse(Section):
+    """Of a modality that is a cloud of points: how many are drawn from every frame."""
+
+    pointcloud_index: int = Field(0, ge=0)
+    points_num: int = Field(1024, ge=1)
+
+
 class SamplerConfig(Section):
     """How a batch is put together; see pipeline/training/sampling.py."""
 
@@ -47,6 +54,7 @@ class SamplerConfig(Section):
     frames_num_max: int = Field(40, ge=1)
     frames_skip_num: int = Field(0, ge=0)
     frames_all_limit: int | None = Field(None, ge=1)
+    points_in_use: PointsInUse | None = None
 
 
 class TrainerConfig(Section):
@@ -95,18 +103,27 @@ class TrainingConfig(Section):
     trainer_cfg: TrainerConfig = TrainerConfig()
     evaluator_cfg: dict[str, Any] = Field(default_factory=dict, description="OpenGait's evaluation; not read here")
     validation_cfg: ValidationConfig = ValidationConfig()
+    unsupported: tuple[str, ...] = Field((), description="keys of the file that nothing here reads")
+
+    @field_validator("loss_cfg", mode="before")
+    @classmethod
+    def _one_or_several(cls, losses: Any) -> Any:
+        return [losses] if isinstance(losses, dict) else losses
 
 
 def load_training_config(config: str, overrides: Sequence[str] = ()) -> TrainingConfig:
     """Read a training's YAML (a file, or the name of one in configs/train) and apply `a.b=c` overrides.
 
-    Raises ConfigError for a file that is none, an unknown key (with the nearest name) or a value out of range.
+    Keys of the file that are unknown here are collected in `unsupported`: OpenGait's files have some.
+    Raises ConfigError for a file that is none, an unknown key among the overrides (with the nearest name) or a value
+    out of range.
     """
     path = _path(config)
     tree = read_yaml(path)
+    unsupported = _take_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
-    return training_config(tree, path.name)
+    return training_config({**tree, "unsupported": unsupported}, path.name)
 
 
 def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
@@ -115,6 +132,18 @@ def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
         return TrainingConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Remove what `section` does not know from `tree`, and name it."""
+    unknown = []
+    for key in list(tree):
+        if key not in section.model_fields:
+            del tree[key]
+            unknown.append(f"{prefix}{key}")
+        elif key in _SECTIONS and isinstance(tree[key], dict):
+            unknown += _take_unknown(tree[key], _SECTIONS[key], f"{prefix}{key}.")
+    return unknown
 
 
 def shipped() -> list[str]:

@@ -42,10 +42,14 @@ def triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> tuple[Te
 
 
 def _distances(embeddings: Tensor) -> Tensor:
-    """Euclidean distances of [p, n, c] → [p, n, n]."""
-    squares = embeddings.square().sum(dim=-1)
+    """Euclidean distances of [p, n, c] → [p, n, n].
+
+    The squares are computed twice: the gradient of a walk's distance to itself is rounding alone, and so is the
+    reference's.
+    """
+    one, other = embeddings.square().sum(dim=-1), embeddings.square().sum(dim=-1)
     products = embeddings @ embeddings.transpose(1, 2)
-    return F.relu(squares[:, :, None] + squares[:, None, :] - 2 * products).sqrt()
+    return F.relu(one[:, :, None] + other[:, None, :] - 2 * products).sqrt()
 
 
 def cross_entropy(

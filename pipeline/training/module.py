@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from pipeline.training.batches import Batch, Batches, Walks
 from pipeline.training.config import TrainingConfig
+from pipeline.training.distributed import gathered
 from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, total_loss
 from pipeline.training.transforms import transforms_of
@@ -21,7 +22,7 @@ class GaitTraining(lightning.LightningModule):
     """Trains a network on batches of walks.
 
     iteration: batches that have been trained on, in this process and in those that it goes on from. logged: the last
-    batch's loss and what its terms had to say.
+    batch's loss and what its terms had to say. unsupported: settings that were passed over.
     """
 
     def __init__(self, trainable: Trainable, config: TrainingConfig, walks: Walks, labels: list[str]) -> None:
@@ -29,11 +30,13 @@ class GaitTraining(lightning.LightningModule):
         self.network = trainable.network
         self.iteration = 0
         self.logged: dict[str, Tensor] = {}
+        self.unsupported: list[str] = []
         self._outputs = trainable.outputs
         self._config, self._walks, self._labels = config, walks, labels
-        self._terms = losses_of(config.loss_cfg)
-        self._transforms = transforms_of(config.trainer_cfg.transform)
+        self._terms = losses_of(config.loss_cfg, self.unsupported)
+        self._transforms = transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", self.unsupported)
         self._resumed: dict[str, Any] = {}
+        self._optimisation(self.unsupported)  # so that wrong settings show before anything starts
 
     def train_dataloader(self) -> DataLoader[Batch]:
         trainer, data = self._config.trainer_cfg, self._config.data_cfg
@@ -58,24 +61,30 @@ class GaitTraining(lightning.LightningModule):
                     module.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        outputs = self._outputs(self.network, batch)
-        loss, logged = total_loss(self._terms, outputs.losses)
+        outputs = self._outputs(self.network, batch).losses
+        processes = self.trainer.world_size
+        loss, logged = total_loss(self._terms, gathered(outputs) if processes > 1 else outputs)
         self.logged = {"loss": loss.detach(), **logged}
-        return loss
+        return loss * processes  # their gradients are averaged
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         self.iteration += 1
 
     def configure_optimizers(self) -> Any:
-        config = self._config
-        optimizer = optimizer_of(config.optimizer_cfg, self.network)
-        scheduler = scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter)
-        if (state := self._resumed.get("optimizer")) is not None and not config.trainer_cfg.optimizer_reset:
+        optimizer, scheduler = self._optimisation()
+        if (state := self._resumed.get("optimizer")) is not None:
             optimizer.load_state_dict(state)
-        if (state := self._resumed.get("scheduler")) is not None and not config.trainer_cfg.scheduler_reset:
+        if (state := self._resumed.get("scheduler")) is not None:
             scheduler.load_state_dict(state)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _optimisation(
+        self, unsupported: list[str] | None = None
+    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        config = self._config
+        optimizer = optimizer_of(config.optimizer_cfg, self.network, unsupported)
+        return optimizer, scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter, unsupported)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds, in OpenGait's format."""
@@ -88,7 +97,16 @@ class GaitTraining(lightning.LightningModule):
             "iteration": self.iteration,
         }
 
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's state, its model's weights being loaded already."""
-        self._resumed = dict(state)
+    def resume(self, state: Mapping[str, Any], resets: bool = False) -> None:
+        """Go on from a checkpoint's state, its model's weights being loaded already.
+
+        resets: start optimiser and schedule afresh where optimizer_reset and scheduler_reset say so.
+        """
+        chosen = self._config.trainer_cfg
+        fresh = [
+            name
+            for name, reset in (("optimizer", chosen.optimizer_reset), ("scheduler", chosen.scheduler_reset))
+            if reset and resets
+        ]
+        self._resumed = {name: value for name, value in state.items() if name not in fresh}
         self.iteration = int(state.get("iteration", 0))

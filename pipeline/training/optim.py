@@ -41,8 +41,11 @@ class WeighedLoss:
     unlogged: tuple[str, ...] = ()
 
 
-def losses_of(entries: Sequence[Mapping[str, Any]]) -> list[WeighedLoss]:
-    """The terms of loss_cfg. Raises ConfigError for an unknown loss or setting."""
+def losses_of(entries: Sequence[Mapping[str, Any]], unsupported: list[str] | None = None) -> list[WeighedLoss]:
+    """The terms of loss_cfg. Raises ConfigError for an unknown loss or setting.
+
+    unsupported: collects unknown settings instead, which are passed over as in OpenGait.
+    """
     terms = []
     for index, entry in enumerate(entries):
         where, kind = f"loss_cfg[{index}]", str(entry.get("type"))
@@ -51,9 +54,11 @@ def losses_of(entries: Sequence[Mapping[str, Any]]) -> list[WeighedLoss]:
         function, renamed = LOSSES[kind]
         settings = {renamed.get(key, key): value for key, value in entry.items() if key not in NO_SETTINGS}
         known = [name for name in inspect.signature(function).parameters if name not in ("embeddings", "labels")]
-        for name in settings:
-            if name not in known:
+        for name in [name for name in settings if name not in known]:
+            if unsupported is None:
                 raise ConfigError(f"{where}: {kind} has no setting {name!r}{nearest(name, known)}")
+            unsupported.append(f"{where}.{name}")
+            del settings[name]
         name = str(entry.get("log_prefix", kind))
         unlogged = () if entry.get("log_accuracy", False) else ("accuracy",)
         weight = float(entry.get("loss_term_weight", 1.0))
@@ -82,10 +87,13 @@ def total_loss(
     return total, logged
 
 
-def optimizer_of(settings: Mapping[str, Any], network: nn.Module) -> torch.optim.Optimizer:
+def optimizer_of(
+    settings: Mapping[str, Any], network: nn.Module, unsupported: list[str] | None = None
+) -> torch.optim.Optimizer:
     """torch's optimiser `solver` over the parameters that are trained; settings that it has not are passed over.
 
-    That is OpenGait's rule: its default file gives a momentum to Adam too. Raises ConfigError for an unknown solver.
+    That is OpenGait's rule: its default file gives a momentum to Adam too. unsupported: collects them.
+    Raises ConfigError for an unknown solver.
     """
     solver = str(settings.get("solver", "SGD"))
     kind = getattr(torch.optim, solver, None)
@@ -93,12 +101,12 @@ def optimizer_of(settings: Mapping[str, Any], network: nn.Module) -> torch.optim
         known = [name for name, value in vars(torch.optim).items() if inspect.isclass(value)]
         raise ConfigError(f"optimizer_cfg.solver: torch has no {solver!r}{nearest(solver, known)}")
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    made: torch.optim.Optimizer = _made(kind, trained, settings, ("solver",), "optimizer_cfg")
+    made: torch.optim.Optimizer = _made(kind, trained, settings, "solver", "optimizer_cfg", unsupported)
     return made
 
 
 def scheduler_of(
-    settings: Mapping[str, Any], optimizer: torch.optim.Optimizer, total: int
+    settings: Mapping[str, Any], optimizer: torch.optim.Optimizer, total: int, unsupported: list[str] | None = None
 ) -> torch.optim.lr_scheduler.LRScheduler:
     """torch's schedule `scheduler`, stepped once a batch; or ours: WarmupCosine with `warmup` batches and `last`.
 
@@ -114,7 +122,9 @@ def scheduler_of(
         raise ConfigError(
             f"scheduler_cfg.scheduler: torch has no {name!r}{nearest(name, ['WarmupCosine', *_schedules()])}"
         )
-    made: torch.optim.lr_scheduler.LRScheduler = _made(kind, optimizer, settings, ("scheduler",), "scheduler_cfg")
+    made: torch.optim.lr_scheduler.LRScheduler = _made(
+        kind, optimizer, settings, "scheduler", "scheduler_cfg", unsupported
+    )
     return made
 
 
@@ -135,9 +145,13 @@ def _schedules() -> list[str]:
     return [name for name in vars(torch.optim.lr_scheduler) if name.endswith("LR")]
 
 
-def _made(kind: Any, first: Any, settings: Mapping[str, Any], ours: Sequence[str], where: str) -> Any:
+def _made(
+    kind: Any, first: Any, settings: Mapping[str, Any], name: str, where: str, unsupported: list[str] | None
+) -> Any:
     accepted = inspect.signature(kind.__init__).parameters
-    wanted = {key: value for key, value in settings.items() if key in accepted and key not in ours}
+    wanted = {key: value for key, value in settings.items() if key in accepted and key != name}
+    if unsupported is not None:
+        unsupported += [f"{where}.{key}" for key in settings if key not in wanted and key != name]
     try:
         return kind(first, **wanted)
     except (TypeError, ValueError) as error:

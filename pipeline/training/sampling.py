@@ -6,7 +6,7 @@ Reference: golden/transforms_sampling (OpenGait data/sampler.py, data/collate_fn
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pipeline.training.draws import Draws
 
 
-def drawn(pool: Sequence[int], count: int, draws: Draws, common: bool = False) -> list[int]:
-    """`count` members of `pool`, each once where there are enough; common: always with repetition allowed."""
-    if common or len(pool) < count:
+def drawn(pool: Sequence[int], count: int, draws: Draws) -> list[int]:
+    """`count` members of `pool`, each once where there are enough."""
+    if len(pool) < count:
         return [pool[index] for index in draws.python.choices(range(len(pool)), k=count)]
     return [pool[int(index)] for index in torch.randperm(len(pool), generator=draws.torch)[:count]]
 
@@ -36,13 +36,25 @@ def triplet_batch(
 
 def common_batch(walks: int, size: int, draws: Draws) -> list[int]:
     """`size` of all walks, whoever's they are."""
-    return drawn(range(walks), size, draws, common=True)
+    return drawn(range(walks), size, draws)
 
 
-def bilateral_batch(walks_of: Mapping[int, Sequence[int]], identities: int, each: int, draws: Draws) -> list[int]:
-    """P × K walks, and the same ones once more: two views of each for contrastive pre-training."""
-    once = triplet_batch(walks_of, identities, each, draws)
-    return once + once
+def bilateral_batches(walks: int, size: int, draws: Draws) -> Iterator[list[int]]:
+    """All walks in any order, epoch after epoch: `size` of them and the same ones again, for two views of each.
+
+    What is left of an epoch after the last whole batch is not used, nor is that batch when nothing is left.
+    """
+    order = list(range(walks))
+    while True:
+        draws.python.shuffle(order)
+        for start in range(0, bilateral_batches_of_an_epoch(walks, size) * size, size):
+            batch = order[start : start + size]
+            yield 2 * drawn(batch, len(batch), draws)
+
+
+def bilateral_batches_of_an_epoch(walks: int, size: int) -> int:
+    """How many batches come before the order is shuffled anew; there is always one."""
+    return max(1, (walks - 1) // size)
 
 
 def inference_batches(walks: int, size: int) -> list[list[int]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import ConfigError
-from pipeline.training.batches import Batch, Walks
+from pipeline.training.batches import Batch, Walks, frames_of
 from pipeline.training.config import ValidationConfig
 from pipeline.training.draws import Draws
 from pipeline.training.networks import Trainable
@@ -22,7 +22,7 @@ AT_ONCE = 1024  # silhouettes that pass through the network together
 
 
 def validate(
-    trainable: Trainable, walks: Walks, transform: Transform, config: ValidationConfig, frames: int
+    trainable: Trainable, walks: Walks, transforms: Sequence[Transform], config: ValidationConfig, frames: int
 ) -> dict[str, Any]:
     """Rank-1 by type of the probes, and over all of them, for the embeddings and for the head's normalised ones.
 
@@ -36,7 +36,7 @@ def validate(
     network.eval()
     try:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu"):
-            found = _embedded(trainable, walks, transform, config, frames, device)
+            found = _embedded(trainable, walks, transforms, config, frames, device)
     finally:
         network.train(was_training)
     identities = np.array([walk.identity for walk in walks.walks])
@@ -70,19 +70,20 @@ def _first_right(vectors: Tensor, identities: NDArray[Any], gallery: NDArray[np.
 def _embedded(
     trainable: Trainable,
     walks: Walks,
-    transform: Transform,
+    transforms: Sequence[Transform],
     config: ValidationConfig,
     frames: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
     """name → [walks, c, p], every part of every walk at unit length."""
     draws = Draws.seeded(0)
-    pending: list[Tensor] = []
+    pending: list[list[Tensor]] = []
     owners: list[int] = []
     sums: dict[str, list[Tensor | None]] = {}
 
     def flush() -> None:
-        batch = Batch([torch.stack(pending).to(device)], torch.zeros(len(pending), dtype=torch.long), [], [])
+        inputs = [torch.stack(list(modality)).to(device) for modality in zip(*pending, strict=True)]
+        batch = Batch(inputs, torch.zeros(len(pending), dtype=torch.long, device=device), [], [])
         outputs = trainable.outputs(trainable.network, batch)
         for name, vectors in (("embeddings", outputs.embeddings), ("neck", outputs.neck)):
             if vectors is None:
@@ -95,10 +96,13 @@ def _embedded(
         owners.clear()
 
     for index in range(len(walks)):
-        silhouettes = walks[index][0]
-        for window in windows(len(silhouettes), frames, config.windows):
-            chosen = np.asarray(silhouettes)[window]
-            pending.append(torch.from_numpy(np.ascontiguousarray(transform(chosen, draws))).float())
+        modalities = walks[index]
+        for window in windows(len(modalities[0]), frames, config.windows):
+            seen = [
+                transform(frames_of(modality, window), draws)
+                for transform, modality in zip(transforms, modalities, strict=False)
+            ]
+            pending.append([torch.from_numpy(np.ascontiguousarray(values)).float() for values in seen])
             owners.append(index)
             if len(pending) * frames >= AT_ONCE:
                 flush()

@@ -136,10 +136,11 @@ def test_the_training_head_takes_no_memory_unless_asked_for(file):
     ("change", "named"),
     [
         (lambda weights: weights.pop("FCs.fc_bin"), r"1 missing \(FCs\.fc_bin\)"),
+        (lambda weights: weights.pop("BNNecks.bn1d.bias"), r"1 missing \(BNNecks\.bn1d\.bias\)"),
         (lambda weights: weights.update({"BNNecks.odd": torch.zeros(2)}), r"1 unexpected \(BNNecks\.odd\)"),
         (lambda weights: weights.update({"Head.weight": torch.zeros(2)}), r"1 unexpected \(Head\.weight\)"),
     ],
-    ids=["part missing", "head too many", "too many"],
+    ids=["part missing", "neck missing", "head too many", "too many"],
 )
 def test_keys_that_differ_are_named(file, head, change, named):
     content = torch.load(file, weights_only=True)
@@ -149,13 +150,40 @@ def test_keys_that_differ_are_named(file, head, change, named):
         load_gaitbase(file, head=head)
 
 
-def test_the_training_head_may_be_missing_unless_asked_for(file):
+def test_the_training_classes_may_be_missing_where_nobody_needs_them(file):
     content = torch.load(file, weights_only=True)
-    del content["model"]["BNNecks.fc_bin"]
+    content["model"].pop("BNNecks.fc_bin")
     torch.save(content, file)
-    load_gaitbase(file)
+    assert load_gaitbase(file).neck(torch.rand(1, 5, 16)).shape == (1, 5, 16)
     with pytest.raises(CheckpointError, match=r"1 missing \(BNNecks\.fc_bin\)"):
         load_gaitbase(file, head=True)
+
+
+def test_the_neck_is_what_the_training_head_normalises(file, assert_close_to_rms):
+    sequence = walk(7)
+    (embedding,) = encoder(file, features="neck").encode([sequence])
+    network = small_network()
+    with torch.no_grad():
+        expected, _ = network.BNNecks(network(torch.from_numpy(sequence.masks).float().div(255)[None, None]))
+    assert_close_to_rms(embedding.parts, expected[0].numpy())
+    assert embedding.model == "gaitbase-16-neck"
+
+
+def test_with_a_set_size_a_walk_is_the_mean_of_interleaved_sets(file, assert_close_to_rms):
+    sequence = walk(11)
+    (embedding,) = encoder(file, set_size=5).encode([sequence])
+    halves = [
+        SilhouetteSequence("probe", 1, sequence.masks[start::2], sequence.frame_indices[start::2]) for start in (0, 1)
+    ]
+    one, other = encoder(file).encode(halves)
+    assert_close_to_rms(embedding.parts, (one.parts + other.parts) / 2, 1e-5)
+    assert (embedding.model, embedding.frames_used) == ("gaitbase-16-sets5", 11)
+
+
+def test_the_card_may_name_features_and_set_size(file):
+    described = Checkpoint(card(inputs={"features": "neck", "set_size": 4}), file, "ab" * 32)
+    config = RecognitionConfig(encoder="gaitbase", checkpoint=str(file))
+    assert open_encoder(config, RuntimeConfig(device="cpu"), described).model == "gaitbase-16-neck-sets4"
 
 
 def test_a_card_that_contradicts_the_file_is_refused_with_both_shapes(file):

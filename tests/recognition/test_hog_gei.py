@@ -9,7 +9,7 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
 from pipeline.recognition.models.hog_gei import oriented_gradients
-from pipeline.types import SilhouetteSequence
+from pipeline.types import Modality, SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu")
 
@@ -70,3 +70,7 @@ def test_an_embedding_says_what_it_is():
 def test_logits_are_refused():
     with pytest.raises(ConfigError, match="the encoder hog has no training head"):
         open_encoder(RecognitionConfig(encoder="hog", features="logits"), CPU, None)
+
+
+def test_it_needs_silhouettes_only():
+    assert open_encoder(RecognitionConfig(encoder="hog"), CPU, None).needs == (Modality.SILHOUETTES,)

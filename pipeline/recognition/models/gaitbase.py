@@ -184,7 +184,10 @@ GAITBASE = Model(
     paper="Fan et al., CVPR 2023",
     network=GaitBase,
     architecture=Architecture,
-    published="Gait3D 64.6, GREW 60.1, OUMVLP 90.8, CASIA-B 97.6 / 94.0 / 77.4",
+    published=(
+        "Gait3D 64.6, GREW 60.1, OUMVLP 90.8, CASIA-B 97.6 / 94.0 / 77.4, "
+        "CASIA-E 91.6 / 86.7 / 74.7, Gait3D-Parsing 71.2"
+    ),
     golden=("gaitbase_casiab", "gaitbase_gait3d", "gaitbase_grew", "gaitbase_oumvlp"),
     opens=_encoder,
 )

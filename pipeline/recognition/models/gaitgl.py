@@ -19,7 +19,6 @@ from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory, necks
 
 _PARTS = 64
-_LEAST = 3  # frames: what the aggregation over time needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class GLConv(nn.Module):
 
 
 class GaitGL(GaitNetwork):
-    """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, c, 64]. One or two frames are repeated."""
+    """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, c, 64]; s ≥ 3."""
 
     HEAD = ("Head1.", "BNNecks.fc_bin")
 
@@ -116,9 +115,6 @@ class GaitGL(GaitNetwork):
                 self.Head1 = SeparateFCs(_PARTS, c[-1], a.classes)
 
     def forward(self, silhouettes: Tensor) -> Tensor:
-        s = silhouettes.shape[2]
-        if s < _LEAST:
-            silhouettes = silhouettes.repeat(1, 1, -(-_LEAST // s), 1, 1)
         maps = self.MaxPool0(self.GLConvA0(self.LTA(self.conv3d(silhouettes))))
         maps = self.GLConvB2(self.GLConvA1(maps))
         return cast(Tensor, self.Bn(self.Head0(self.HPP(temporal_max(maps)))))
@@ -135,7 +131,8 @@ GAITGL = Model(
     paper="Lin et al., ICCV 2021",
     network=GaitGL,
     architecture=Architecture,
-    published="CASIA-B 97.4 / 94.5 / 83.8, OUMVLP 89.9, GREW 41.5 (BNNeck 51.7), Gait3D 29.7",
+    published="CASIA-B 97.4 / 94.5 / 83.8, OUMVLP 89.9, GREW 41.5 (BNNeck 51.7), Gait3D 29.7, Gait3D-Parsing 47.7",
     golden=("gaitgl_casiab", "gaitgl_grew", "gaitgl_grew_bnneck"),
     motion=True,
+    least_frames=3,
 )

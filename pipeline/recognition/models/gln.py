@@ -113,7 +113,7 @@ GLN_MODEL = Model(
     paper="Hou et al., ECCV 2020",
     network=GLN,
     architecture=Architecture,
-    published="CASIA-B 96.4 / 93.1 / 81.0",
+    published="CASIA-B 96.4 / 93.1 / 81.0, Gait3D-Parsing 45.7",
     golden=("gln_phase1", "gln_phase2"),
     size=(128, 88),
 )
