@@ -16,7 +16,7 @@ from pipeline.errors import CheckpointError
 Stage = Literal["detector", "segmenter", "encoder", "pose"]
 
 _LARGEST_CARD = 64 * 1024  # bytes; a longer YAML file in a checkpoint folder is something else
-_NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".tflite", ".pdmodel")
+_NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".tflite", ".pdmodel", ".xml")
 
 
 class Card(BaseModel):
