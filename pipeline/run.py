@@ -74,7 +74,7 @@ def run(
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        for problem in unreadable.values():
+        for problem in (*unreadable.values(), *cautions(networks)):
             record.warn(problem)
         follow_all(sources, work)
         needs = networks.encoder.needs
@@ -86,6 +86,12 @@ def run(
         if config.output.videos:
             draw_all(job, sources, walks, matches, unusable, work)
     return folder.path
+
+
+def cautions(networks: Networks) -> list[str]:
+    """What the cards of the run's checkpoints warn of."""
+    found = [checkpoint.card for checkpoint in networks.checkpoints.values() if checkpoint is not None]
+    return [f"checkpoint {card.name}: {card.warning}" for card in found if card.warning]
 
 
 def follow_all(sources: Sequence[Source], work: Work) -> None:
