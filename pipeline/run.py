@@ -28,7 +28,7 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.prepare import Networks, Source, facts, keyed, open_networks, readable
+from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable
 from pipeline.recognition.features import read_features, write_features
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
@@ -74,7 +74,7 @@ def run(
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        for problem in (*unreadable.values(), *cautions(networks)):
+        for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
         follow_all(sources, work)
         needs = networks.encoder.needs
@@ -86,12 +86,6 @@ def run(
         if config.output.videos:
             draw_all(job, sources, walks, matches, unusable, work)
     return folder.path
-
-
-def cautions(networks: Networks) -> list[str]:
-    """What the cards of the run's checkpoints warn of."""
-    found = [checkpoint.card for checkpoint in networks.checkpoints.values() if checkpoint is not None]
-    return [f"checkpoint {card.name}: {card.warning}" for card in found if card.warning]
 
 
 def follow_all(sources: Sequence[Source], work: Work) -> None:
