@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.background import Background
 from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
@@ -53,18 +54,21 @@ def follow(
     bars: Progress,
 ) -> Followed:
     """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks."""
+    background = _background(video, config, meter) if "foreground" in (detector.looks_at, segmenter.looks_at) else None
     with open_video(video.source, video.name) as source:
         fps = source.info.fps
         tracks = TrackletBuilder(video.name, fps, config.tracking)
         sequences = SequenceBuilder(video.name, config.segmentation)
         seen: set[int] = set()
 
-        frames = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+        decoded = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+        frames = ahead(_subtracted(decoded, background, meter), FRAMES_AHEAD, "subtract") if background else decoded
         found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
-        crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter.crop_size, config, meter)
+        crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter, config, meter)
         waiting = ahead(crops, 2 * config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, segmenter, config, meter, bars), BATCHES_AHEAD, "segment")
-        with closing(frames), closing(found), closing(waiting), closing(maps):  # closed from the last to the first
+        # Closed from the last to the first.
+        with closing(decoded), closing(frames), closing(found), closing(waiting), closing(maps):
             for silhouette in _finished(maps, config, meter):
                 sequences.add(silhouette)
                 seen.add(silhouette.track_id)
@@ -79,10 +83,17 @@ def follow(
     for sequence in sequences.finish(kept):
         write_sequence(folder.sequence(video.name, sequence.track_id), sequence)
     write_mot(folder.tracks(video.name), tracklets)
-    if not tracklets:
-        nobody = f"{video.name}: nobody was found in {frames_read} frames"
-        warning = f"{warning}; {nobody}" if warning else nobody
-    return Followed(frames_read, len(tracklets), warning)
+    nobody = None if tracklets else f"{video.name}: nobody was found in {frames_read} frames"
+    remarks = [remark for remark in (warning, background.warning if background else None, nobody) if remark]
+    return Followed(frames_read, len(tracklets), "; ".join(remarks) or None)
+
+
+def _background(video: Video, config: Config, meter: Meter) -> Background:
+    """The empty scene, from a look at the whole video in advance."""
+    with open_video(video.source, video.name) as source, meter.time("background"):
+        background = Background(source, video.name, source.info.fps, config.background)
+        meter.add("background", frames=source.frames_read)
+    return background
 
 
 def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:
@@ -94,6 +105,13 @@ def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:
             return
         meter.add("decode", frames=1)
         yield frame
+
+
+def _subtracted(frames: Iterator[Frame], background: Background, meter: Meter) -> Iterator[Frame]:
+    for frame in frames:
+        with meter.time("subtract", frames=1):
+            subtracted = background.subtract(frame)
+        yield subtracted
 
 
 def _detected(
@@ -111,7 +129,7 @@ def _tracked(
     found: Iterator[tuple[Frame, Detections]],
     tracker: Tracker,
     tracks: TrackletBuilder,
-    crop_size: int,
+    segmenter: Segmenter,
     config: Config,
     meter: Meter,
 ) -> Iterator[PersonCrop]:
@@ -119,7 +137,7 @@ def _tracked(
         with meter.time("track", frames=1):
             tracked = tracks.add(tracker.update(detections))
         with meter.time("crop", boxes=len(tracked)):
-            crops = cut_people(frame, tracked, config.segmentation, crop_size)
+            crops = cut_people(frame, tracked, config.segmentation, segmenter.crop_size, segmenter.looks_at)
         yield from crops
 
 
