@@ -36,6 +36,7 @@ class ByteTrackConfig(Section):
     match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
     buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
     fuse_score: bool = Field(True, description="weigh IoU by the detection score (off for MOT20)")
+    filtered_boxes: bool = Field(True, description="boxes as the Kalman filter smooths them (off: as detected)")
     empty_frames_advance: bool = Field(
         True, description="frames without any detection count as time (off: as in All-in-One-Gait's demo)"
     )

@@ -15,9 +15,10 @@ from pipeline.types import FloatArray, Image
 WINDOW = 5  # px: differences are judged over so many pixels a side
 SLOPE = 0.6  # standard deviations beyond the threshold at which the odds are e to 1
 SHADOW = (0.40, 0.55, 1.06, 1.25)  # of the background's brightness: shadows and glare lie between the inner two
-MISALIGNED = 0.35  # px: what is left of a shake after compensation, seen at edges
+MISALIGNED = 0.2, 0.35  # px: what edges seem to move by compression, and after a shake was compensated
 GAIN_STEP = 8  # every so many pixels a side tell how the exposure has changed
 LARGEST_GAIN = 1.3
+LIMIT = 2.0  # of the squared threshold: half a window of persons is as good as half a window of background
 
 _CHANNELS = np.ones((1, 3), np.float32)
 
@@ -41,7 +42,7 @@ class Subtractor:
         grey = cv2.cvtColor(np.clip(scene.mean, 0, 255).astype(np.uint8), cv2.COLOR_BGR2GRAY)
         self._aligner = None if steady else Aligner(np.asarray(grey, np.uint8))
         self._motion = still()
-        self._mean, self._weight = scene.mean, 1 / _variance(scene, 0 if steady else MISALIGNED)
+        self._mean, self._weight = scene.mean, 1 / _variance(scene, MISALIGNED[0] if steady else MISALIGNED[1])
         self._outside: NDArray[np.bool_] = np.zeros(scene.mean.shape[:2], np.bool_)
 
     def compare(self, picture: Image) -> Foreground:
@@ -70,20 +71,20 @@ class Subtractor:
     def _likely(self, picture: FloatArray, mean: FloatArray, weight: FloatArray) -> NDArray[np.uint8]:
         """255 × the probability of foreground, H×W.
 
-        Over a small window, with picture I, background B and weights 1/variance: how far is I from B, and how far from
-        any darker or lighter copy αB of it? Within the range of α of shadows only the second distance counts.
+        With picture I, background B and weights 1/variance: how far is a pixel from B, and how far from αB, that darker
+        or lighter copy of B which fits best around it? Within the range of α of shadows the smaller distance counts.
+        Distances are limited before they are averaged, so that strong ones do not reach beyond the person's outline.
         """
         mean = np.asarray(cv2.multiply(mean, (*_gain(picture, mean), 0.0)), np.float32)
-        own = _judged(mean, mean, weight)  # BB
-        both = _judged(picture, mean, weight)  # IB
-        theirs = _judged(picture, picture, weight)  # II
-        changed = theirs - 2 * both + own
+        changed = _distance(picture, mean, weight)
         if self._shadows:
+            own, both = _around(mean, mean, weight), _around(picture, mean, weight)
             alpha = both / np.maximum(own, np.float32(1e-6))
-            beyond = theirs - alpha * both
-            changed += _shadowness(alpha) * (beyond - changed)
-        distance = cv2.sqrt(np.maximum(changed, 0))
-        odds = cv2.exp((self._threshold - distance) * np.float32(1 / SLOPE))
+            shaded = _distance(picture, cv2.multiply(mean, cv2.merge([alpha, alpha, alpha])), weight)
+            changed += _shadowness(alpha) * (np.minimum(shaded, changed) - changed)
+        limit = float(LIMIT * self._threshold**2)
+        changed = cv2.blur(cv2.min(changed, limit), (WINDOW, WINDOW))
+        odds = cv2.exp((self._threshold - cv2.sqrt(changed)) * np.float32(1 / SLOPE))
         return np.asarray(np.round(255 / (1 + odds)), np.uint8)
 
 
@@ -94,7 +95,13 @@ def _variance(scene: Scene, misaligned: float) -> FloatArray:
     return np.asarray((scene.noise**2 + shifted).mean(axis=2), np.float32)
 
 
-def _judged(first: FloatArray, second: FloatArray, weight: FloatArray) -> FloatArray:
+def _distance(first: FloatArray, second: FloatArray, weight: FloatArray) -> FloatArray:
+    """Squared difference of two pictures in noise, summed over the channels, H×W."""
+    off = cv2.subtract(first, second)
+    return np.asarray(cv2.multiply(cv2.transform(cv2.multiply(off, off), _CHANNELS), weight), np.float32)
+
+
+def _around(first: FloatArray, second: FloatArray, weight: FloatArray) -> FloatArray:
     """Products summed over the channels, weighted, and averaged over the window."""
     product = cv2.transform(cv2.multiply(first, second), _CHANNELS)
     return np.asarray(cv2.blur(cv2.multiply(product, weight), (WINDOW, WINDOW)), np.float32)

@@ -15,7 +15,7 @@ from pipeline.networks.checkpoints import Checkpoint
 from pipeline.tracking.blobs import TALLEST, Mask, blobs
 from pipeline.tracking.crowd import Crowd
 from pipeline.tracking.stature import Stature
-from pipeline.types import Detections, Frame
+from pipeline.types import Detections, Frame, Image
 
 LARGEST_SIDE = 640  # px: people are looked for in pictures no larger
 GUESS = 0.3  # of the picture's height: a person, while nothing is known
@@ -52,28 +52,29 @@ class MotionDetector:
     def _detect(self, frame: Frame) -> Detections:
         if frame.foreground is None:
             raise ValueError(f"frame {frame.index} comes without its foreground")
-        mask, scale = _mask(frame)
+        mask, image, scale = _at_work(frame)
         if frame.index <= self._last_index or self._last_index < 0 or mask.shape != self._size:
             self._stature = Stature(GUESS * mask.shape[0])
             self._crowd = Crowd(mask.shape[0], mask.shape[1], self._stature)
             self._size = mask.shape
         self._last_index = frame.index
         tallest = TALLEST * self._stature.tallest if self._stature.known else math.inf
-        found = self._crowd.explain(blobs(mask, self._stature.typical, tallest))
+        found = self._crowd.explain(blobs(mask, self._stature.typical, tallest), image)
         boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4) / np.float32(scale)
         scores = np.array([score for _, score in found], np.float32)
         order = np.argsort(-scores, kind="stable")[: np.count_nonzero(scores >= self._threshold)]
         return Detections(frame.index, boxes[order], scores[order])
 
 
-def _mask(frame: Frame) -> tuple[Mask, float]:
-    """What is rather person than background, 0 or 1, in a picture of bearable size, and its scale."""
+def _at_work(frame: Frame) -> tuple[Mask, Image, float]:
+    """What is rather person than background, 0 or 1, and the picture, both of bearable size, and their scale."""
     assert frame.foreground is not None
     height, width = frame.foreground.shape
     scale = min(1.0, LARGEST_SIDE / max(height, width))
-    likely = frame.foreground
+    likely, image = frame.foreground, frame.image
     if scale < 1:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         likely = np.asarray(cv2.resize(likely, size, interpolation=cv2.INTER_AREA), np.uint8)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     mask = (likely >= 128).astype(np.uint8)
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8), scale
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8), image, scale
