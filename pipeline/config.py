@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import ConfigError
 
 DEFAULT_PROFILE = "light"
+
+
+def _off(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads a bare off as false
 
 
 Side = Annotated[int, Field(ge=32, le=8192)]  # pixels
@@ -100,17 +104,43 @@ class SegmentationConfig(Section):
     batch: int = Field(16, ge=1, description="crops in one call of the network")
 
 
+class PoseConfig(Section):
+    """Beside stage 2: where everybody's joints are. Only for encoders that look at them, unless `always` is set."""
+
+    estimator: str = Field("movenet", description="name in pipeline.pose.ESTIMATORS")
+    checkpoint: str | None = Field("movenet_singlepose_lightning_int8", description="card name, or a file")
+    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
+    always: bool = Field(False, description="write poses even where the encoder does not look at them")
+    every: int = Field(1, ge=1, description="look at every n-th frame")
+    min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
+    use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
+    batch: int = Field(16, ge=1, description="crops in one call of the network")
+
+
 class RecognitionConfig(Section):
     """Stage 3: turn a walk into an embedding."""
 
     encoder: str = Field("gei", description="name in pipeline.recognition.ENCODERS")
-    checkpoint: str | None = Field(None, description="card name, or a file (then set `card` too); gei needs none")
+    checkpoint: str | None = Field(
+        None, description="card name, or a file (then set `card` too); gei and hog need none"
+    )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
-    features: Literal["embeddings", "logits"] = Field("embeddings", description="logits: the training head's output")
+    mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
+        "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
+    )
+    features: Literal["auto", "embeddings", "neck", "logits"] = Field(
+        "auto", description="neck: batch-normalised by the training head; logits: its output; auto: as the card says"
+    )
+    set_size: int | None = Field(
+        None, ge=1, description="silhouettes pooled together; longer walks are the mean of interleaved sets (card; all)"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="untrained only: of the random weights")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
-    window: int = Field(1, ge=1, description="they are taken in runs of so many consecutive ones, evenly spaced")
+    window: int | None = Field(
+        None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
+    )
 
 
 class MatchingConfig(Section):
@@ -153,6 +183,7 @@ class Config(Section):
     background: BackgroundConfig = BackgroundConfig()
     tracking: TrackingConfig = TrackingConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
+    pose: PoseConfig = PoseConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     matching: MatchingConfig = MatchingConfig()
     output: OutputConfig = OutputConfig()
@@ -185,11 +216,11 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     """
     if isinstance(profile, str):
         path = _profile_path(profile)
-        origin, tree = path.name, {"profile": path.stem, **_read_yaml(path)}
+        origin, tree = path.name, {"profile": path.stem, **read_yaml(path)}
     else:
         origin, tree = "run.json", copy.deepcopy(dict(profile))
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -204,11 +235,11 @@ def _profile_path(profile: str) -> Path:
         return path
     path = configs_dir() / f"{profile}.yaml"
     if not path.is_file() or "/" in profile:
-        raise ConfigError(f"no profile {profile!r}{_nearest(profile, profiles())} Give one of them or a .yaml file.")
+        raise ConfigError(f"no profile {profile!r}{nearest(profile, profiles())} Give one of them or a .yaml file.")
     return path
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -219,7 +250,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
@@ -247,7 +278,7 @@ def _explain(error: ValidationError) -> str:
         siblings = [name for name in known if name.rpartition(".")[0] == parent]
         if elsewhere:  # the right name in the wrong section
             return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
-        return f"unknown key {key!r}{_nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
+        return f"unknown key {key!r}{nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
     return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
 
 
@@ -261,7 +292,7 @@ def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[
                 yield from known_keys(kind, f"{prefix}{name}.")
 
 
-def _nearest(word: str, pool: Sequence[str]) -> str:
+def nearest(word: str, pool: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, pool, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f". Known: {', '.join(pool)}."
 

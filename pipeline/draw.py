@@ -67,5 +67,6 @@ def draw(
         meter.add("draw", frames=frames)
         done(drawing)
 
-    side_by_side(one, drawings, cores)
+    longest_first = sorted(drawings, key=lambda drawing: -drawing.frames)  # else a core waits for the last one
+    side_by_side(one, longest_first, cores)
     bars.finish("drawing")

@@ -2,12 +2,14 @@
 
 The steps run side by side, each in a thread of its own with a short queue before the next, in order. A frame lives
 until its people are cut out; what goes on from there are small crops, segmented in batches across people and frames.
+Where poses are wanted too, other crops of the same people go to the pose estimator, in a thread beside these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import cv2
@@ -18,15 +20,20 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
-from pipeline.engine.stream import ahead, batches
+from pipeline.engine.stream import ahead, aside, batches
 from pipeline.files import write_bytes
+from pipeline.pose import PoseEstimator
+from pipeline.pose.crop import PoseCrop, stacked
+from pipeline.pose.poses import PoseBuilder, cut_poses
+from pipeline.pose.storage import write_poses
 from pipeline.segmentation import Segmenter
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Detector, Tracker, open_tracker
+from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
-from pipeline.types import Detections, FloatArray, Frame
+from pipeline.types import Detections, FloatArray, Frame, TrackedBoxes
 from pipeline.video import VideoSource, open_video
 from pipeline.views.progress import Progress
 
@@ -48,15 +55,21 @@ def follow(
     video: Video,
     detector: Detector,
     segmenter: Segmenter,
+    estimator: PoseEstimator | None,
     config: Config,
     folder: RunFolder,
     meter: Meter,
     bars: Progress,
 ) -> Followed:
-    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks."""
+    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks.
+
+    estimator: of poses, which are then written too.
+    """
     background = _background(video, config, meter) if "foreground" in (detector.looks_at, segmenter.looks_at) else None
-    with open_video(video.source, video.name) as source:
+    with open_video(video.source, video.name) as source, ExitStack() as beside:
         fps = source.info.fps
+        poses = PoseBuilder(video.name, (source.info.height, source.info.width))
+        cut = _cut_poses_for(estimator, poses, config, meter, beside) if estimator else None
         tracks = TrackletBuilder(video.name, fps, config.tracking)
         sequences = SequenceBuilder(video.name, config.segmentation)
         seen: set[int] = set()
@@ -64,7 +77,8 @@ def follow(
         decoded = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
         frames = ahead(_subtracted(decoded, background, meter), FRAMES_AHEAD, "subtract") if background else decoded
         found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
-        crops = _tracked(found, open_tracker(config.tracking, fps), tracks, segmenter, config, meter)
+        tracker = open_tracker(config.tracking, fps)
+        crops = _tracked(found, tracker, tracks, segmenter, config, meter, cut)
         waiting = ahead(crops, 2 * config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, segmenter, config, meter, bars), BATCHES_AHEAD, "segment")
         # Closed from the last to the first.
@@ -77,11 +91,15 @@ def follow(
         frames_read, warning = source.frames_read, source.warning
 
     tracklets = tracks.finish()
-    kept = [tracklet.track_id for tracklet in tracklets]
-    for track_id in seen.difference(kept):  # turned out too short to be a track
+    headings = {tracklet.track_id: heading(tracklet) for tracklet in tracklets}
+    for track_id in seen.difference(headings):  # turned out too short to be a track
         folder.remove(folder.silhouettes(video.name, track_id).parent)
-    for sequence in sequences.finish(kept):
-        write_sequence(folder.sequence(video.name, sequence.track_id), sequence)
+    for sequence in sequences.finish(headings):
+        quality = {**sequence.quality, "heading": headings[sequence.track_id]}
+        path = folder.sequence(video.name, sequence.track_id)
+        write_sequence(path, dataclasses.replace(sequence, quality=quality))
+    for pose in poses.finish(headings if estimator else ()):
+        write_poses(folder.poses(video.name, pose.track_id), pose)
     write_mot(folder.tracks(video.name), tracklets)
     nobody = None if tracklets else f"{video.name}: nobody was found in {frames_read} frames"
     remarks = [remark for remark in (warning, background.warning if background else None, nobody) if remark]
@@ -132,13 +150,38 @@ def _tracked(
     segmenter: Segmenter,
     config: Config,
     meter: Meter,
+    cut_poses_too: Callable[[Frame, TrackedBoxes], None] | None,
 ) -> Iterator[PersonCrop]:
     for frame, detections in found:
         with meter.time("track", frames=1):
             tracked = tracks.add(tracker.update(detections))
         with meter.time("crop", boxes=len(tracked)):
             crops = cut_people(frame, tracked, config.segmentation, segmenter.crop_size, segmenter.looks_at)
+        if cut_poses_too is not None:
+            cut_poses_too(frame, tracked)
         yield from crops
+
+
+def _cut_poses_for(
+    estimator: PoseEstimator, poses: PoseBuilder, config: Config, meter: Meter, beside: ExitStack
+) -> Callable[[Frame, TrackedBoxes], None]:
+    """What to call for every frame so that its people's joints end up in `poses`, when `beside` is closed at last."""
+
+    def estimate(crops: Iterator[PoseCrop]) -> None:
+        for batch in batches(crops, config.pose.batch):
+            with meter.time("pose", crops=len(batch)):
+                joints = estimator.estimate(stacked(batch))
+            poses.add(batch, joints)
+
+    hand_over = beside.enter_context(aside(estimate, 2 * config.pose.batch, "pose"))
+
+    def cut(frame: Frame, tracked: TrackedBoxes) -> None:
+        with meter.time("crop"):
+            crops = cut_poses(frame, tracked, config.pose, estimator.view)
+        for crop in crops:
+            hand_over(crop)
+
+    return cut
 
 
 def _segmented(

@@ -19,11 +19,16 @@ from pipeline.errors import InputError
 from pipeline.networks import runtime
 from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
+from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.recognition import Encoder, open_encoder
+from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
+from pipeline.types import FROM_POSES, Modality, from_poses
 from pipeline.video import VideoInfo, open_video
 
+PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
+WALKS_FORMAT = 2  # of stored tracks and silhouettes; 2: sequences know their heading
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
 
@@ -34,6 +39,7 @@ class Networks:
     detector: Detector
     segmenter: Segmenter
     encoder: Encoder
+    estimator: PoseEstimator | None  # of poses, where the encoder looks at them or they are asked for
     checkpoints: Mapping[str, Checkpoint | None]
 
 
@@ -76,23 +82,33 @@ def inspect(video: Video) -> VideoInfo:
         return opened.info
 
 
+def find_checkpoints(
+    config: Config, checkpoints: Path | None, stages: Iterable[Stage] = ("detector", "segmenter", "encoder")
+) -> dict[str, Checkpoint | None]:
+    """The verified checkpoints that the configuration names, by stage; None where a stage needs no weights."""
+    folders = search_folders(checkpoints)
+    tracking, segmentation, recognition = config.tracking, config.segmentation, config.recognition
+    named: Mapping[Stage, tuple[str | None, str | None]] = {
+        "detector": (tracking.checkpoint, tracking.card),
+        "segmenter": (segmentation.checkpoint, segmentation.card),
+        "encoder": (recognition.checkpoint, recognition.card),
+        "pose": (config.pose.checkpoint, config.pose.card),
+    }
+    found: dict[str, Checkpoint | None] = {}
+    for stage in stages:
+        name, card = named[stage]
+        found[stage] = resolve(name, card, folders, stage=stage) if name else None
+    return found
+
+
 def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[VideoInfo] = ()) -> Networks:
     """Find, verify and load every network that the configuration names, ready for pictures of the videos' sizes.
 
     The three stages are loaded side by side.
     """
-    folders = search_folders(checkpoints)
-
-    def find(stage: Stage, name: str | None, card: str | None) -> Checkpoint | None:
-        return resolve(name, card, folders, stage=stage) if name else None
-
     tracking, segmentation, recognition = config.tracking, config.segmentation, config.recognition
     open_tracker(tracking, 25.0)  # each video gets its own; a wrong name is refused now
-    found = {
-        "detector": find("detector", tracking.checkpoint, tracking.card),
-        "segmenter": find("segmenter", segmentation.checkpoint, segmentation.card),
-        "encoder": find("encoder", recognition.checkpoint, recognition.card),
-    }
+    found = find_checkpoints(config, checkpoints)
 
     def warm_detector() -> Detector:
         detector = open_detector(tracking, config.runtime, found["detector"])
@@ -100,23 +116,45 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
             detector.warm(height, width)
         return detector
 
+    def fitting_encoder() -> Encoder:
+        encoder = open_encoder(recognition, config.runtime, found["encoder"])
+        refuse_missing(f"recognition.encoder={recognition.encoder}", encoder.needs, PRODUCED)
+        return encoder
+
     with ThreadPoolExecutor() as pool:
         detector = pool.submit(warm_detector)
         segmenter = pool.submit(open_segmenter, segmentation, config.runtime, found["segmenter"])
-        encoder = pool.submit(open_encoder, recognition, config.runtime, found["encoder"])
-        return Networks(detector.result(), segmenter.result(), encoder.result(), found)
+        encoder = pool.submit(fitting_encoder)
+        opened = encoder.result()
+        estimator = None
+        if config.pose.always or from_poses(opened.needs):
+            found |= find_checkpoints(config, checkpoints, ("pose",))
+            estimator = open_estimator(config.pose, config.runtime, found["pose"])
+        return Networks(detector.result(), segmenter.result(), opened, estimator, found)
 
 
-def keyed(infos: Mapping[Video, VideoInfo], config: Config, networks: Networks) -> list[Source]:
+def keyed(
+    infos: Mapping[Video, VideoInfo], config: Config, checkpoints: Mapping[str, Checkpoint | None]
+) -> list[Source]:
     """The videos with the keys of what their results depend on."""
     settings = as_record(config)
-    weights = {stage: found.sha256 if found else "" for stage, found in networks.checkpoints.items()}
+    weights = {stage: found.sha256 if found else "" for stage, found in checkpoints.items()}
     how = {name: value for name, value in settings["runtime"].items() if name not in ("threads", "workers")}
     sources = []
     for video, info in infos.items():
         sha256 = fingerprint(video)
-        walks = [__version__, sha256, config.output.silhouettes, settings["tracking"], settings["segmentation"], how]
+        walks = [
+            __version__,
+            WALKS_FORMAT,
+            sha256,
+            config.output.silhouettes,
+            settings["tracking"],
+            settings["segmentation"],
+            how,
+        ]
         walks += [weights["detector"], weights["segmenter"]]
+        if "pose" in weights:
+            walks += [settings["pose"], weights["pose"]]
         features = [*walks, settings["recognition"], weights["encoder"]]
         sources.append(Source(video, info, sha256, key_of(walks), key_of(features)))
     return sources
@@ -126,14 +164,11 @@ def facts(
     job: Job, config: Config, networks: Networks, sources: Sequence[Source], unreadable: Mapping[Video, str]
 ) -> dict[str, Any]:
     """What run.json says of the settings, the weights and the inputs."""
-    inputs = {source.name: _input(source) for source in sources}
+    inputs = {source.name: described(source) for source in sources}
     return {
         "config": as_record(config),
         "device": runtime.device(config.runtime),
-        "checkpoints": {
-            stage: {"name": found.card.name, "file": found.path.name, "sha256": found.sha256} if found else None
-            for stage, found in networks.checkpoints.items()
-        },
+        "checkpoints": {stage: shown(found) for stage, found in networks.checkpoints.items()},
         "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
         "unreadable": [
             {"name": video.name, "path": video.absolute, "problem": problem} for video, problem in unreadable.items()
@@ -141,7 +176,22 @@ def facts(
     }
 
 
-def _input(source: Source) -> dict[str, Any]:
+def unlike_their_cards(checkpoints: Mapping[str, Checkpoint | None]) -> list[str]:
+    """A line for each file that is not the one its card describes: weights of the user's own, under its conventions."""
+    return [
+        f"{found.path.name}: not the published {found.card.name} (its sha256 differs): results say nothing of that one"
+        for found in checkpoints.values()
+        if found is not None and found.card.sha256 is not None and found.sha256 != found.card.sha256
+    ]
+
+
+def shown(found: Checkpoint | None) -> dict[str, str] | None:
+    """A checkpoint as run.json names it."""
+    return {"name": found.card.name, "file": found.path.name, "sha256": found.sha256} if found else None
+
+
+def described(source: Source) -> dict[str, Any]:
+    """A video as run.json describes it."""
     info = source.info
     return {
         "name": source.name,

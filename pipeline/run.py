@@ -28,18 +28,14 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.prepare import Networks, Source, facts, keyed, open_networks, readable
+from pipeline.prepare import Networks, Source, facts, keyed, open_networks, readable, unlike_their_cards
 from pipeline.recognition.features import read_features, write_features
-from pipeline.segmentation.storage import read_sequence, read_summary
-from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
+from pipeline.walks import Unusable, find_unusable, in_portions, read_walk, read_walks
 from pipeline.workers import Task, follow_in_processes
 
-SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
-
 Walks = Mapping[str, Sequence[Walk]]  # by video
-Unusable = Mapping[tuple[str, int], str]  # (video, track) → why it has no embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ def run(
     return_freed_pictures()
     job, infos, unreadable = readable(job)
     networks = open_networks(config, checkpoints, infos.values())
-    sources = keyed(infos, config, networks)
+    sources = keyed(infos, config, networks.checkpoints)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
@@ -78,11 +74,12 @@ def run(
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        for problem in unreadable.values():
+        for problem in (*unreadable.values(), *unlike_their_cards(networks.checkpoints)):
             record.warn(problem)
         follow_all(sources, work)
-        walks = {source.name: read_walks(source, folder) for source in sources}
-        unusable = find_unusable(walks, config)
+        needs = networks.encoder.needs
+        walks = {source.name: read_walks(source, folder, needs, config) for source in sources}
+        unusable = find_unusable(walks, needs, config)
         embed_all(sources, walks, unusable, work)
         matches = match_all(job, walks, unusable, work)
         write_json(folder.results, results_tree(job.gallery.name, walks, matches, unusable))
@@ -137,9 +134,20 @@ def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Fo
     workers = min(config.runtime.workers, len(videos))
     if workers <= 1:
         for video in videos:
-            yield video, follow(video, networks.detector, networks.segmenter, config, work.folder, meter, work.bars)
+            found = follow(
+                video,
+                networks.detector,
+                networks.segmenter,
+                networks.estimator,
+                config,
+                work.folder,
+                meter,
+                work.bars,
+            )
+            yield video, found
         return
-    task = Task(config, networks.checkpoints["detector"], networks.checkpoints["segmenter"], work.folder.path)
+    weights = networks.checkpoints
+    task = Task(config, weights["detector"], weights["segmenter"], weights.get("pose"), work.folder.path)
     for video, found, stages in follow_in_processes(videos, task, workers):
         for stage, amounts in stages.items():
             meter.add(stage, **amounts)
@@ -152,26 +160,6 @@ def followed(source: Source, folder: RunFolder) -> Followed | None:
     """What an earlier pass over this very video, under these very settings, has noted."""
     noted = folder.done("walks", source.name, source.walks_key)
     return Followed(**noted) if noted is not None else None
-
-
-def read_walks(source: Source, folder: RunFolder) -> list[Walk]:
-    """The stored tracks of a video with what is known of their silhouettes; the masks stay on disk."""
-    walks = []
-    for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
-        walks.append(Walk(tracklet, *read_summary(folder.sequence(source.name, tracklet.track_id))))
-    return walks
-
-
-def find_unusable(walks: Walks, config: Config) -> Unusable:
-    """The tracks with too few usable silhouettes, each with the reason that was the most frequent."""
-    needed = config.recognition.min_frames
-    reasons = {}
-    for walk in (walk for video in walks.values() for walk in video):
-        if walk.silhouettes < needed:
-            mostly = f", mostly {max(walk.rejected, key=lambda r: walk.rejected[r])}" if walk.rejected else ""
-            tracked = len(walk.tracklet)
-            reasons[walk.track] = f"{walk.silhouettes} usable silhouettes in {tracked} frames, {needed} needed{mostly}"
-    return reasons
 
 
 def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work: Work) -> None:
@@ -187,13 +175,15 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
                 todo.append(source)
     if not todo:
         return
+    encoder = work.networks.encoder
     usable = {s.name: [w for w in walks[s.name] if w.track not in unusable] for s in todo}
     work.bars.start("recognition", sum(map(len, usable.values())), "tracks")
     for source in todo:
         for some in in_portions(usable[source.name]):
-            sequences = [read_sequence(work.folder.sequence(*track), *track) for track in some]
-            with work.record.meter.time("recognise", tracks=len(some), silhouettes=sum(map(len, sequences))):
-                embeddings = work.networks.encoder.encode(sequences)
+            found = [read_walk(track, work.folder, encoder.needs, work.config) for track in some]
+            frames = sum(len(walk.modalities[encoder.needs[0]]) for walk in found)
+            with work.record.meter.time("recognise", tracks=len(some), silhouettes=frames):
+                embeddings = encoder.encode(found)
             for embedding in embeddings:
                 write_features(work.folder.features(source.name, embedding.track_id), embedding)
             work.bars.advance("recognition", len(some))
@@ -201,20 +191,6 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
         if source.sha256:
             work.cache.store("features", source.features_key, {"features": work.folder.path / "features" / source.name})
     work.bars.finish("recognition")
-
-
-def in_portions(walks: Sequence[Walk]) -> Iterator[list[tuple[str, int]]]:
-    """Tracks to be embedded together: as many as fit into memory, whatever their length."""
-    portion: list[tuple[str, int]] = []
-    size = 0
-    for walk in walks:
-        if portion and size + walk.silhouettes > SILHOUETTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(walk.track)
-        size += walk.silhouettes
-    if portion:
-        yield portion
 
 
 def match_all(job: Job, walks: Walks, unusable: Unusable, work: Work) -> dict[str, list[Match]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,91 @@ class Tracklet:
         return len(self.frame_indices)
 
 
+class Modality(StrEnum):
+    """What a gait network can look at: one array a frame, T of them for a walk."""
+
+    SILHOUETTES = "silhouettes"  # T×H×W uint8, 0–255
+    SKELETON_MAPS = "skeleton maps"  # T×2×H×W uint8, 0–255: limbs, joints
+    KEYPOINTS = "keypoints"  # T×J×3 float32: x, y in pixels, confidence; COCO's 17 joints
+    PARSING = "human parsing"  # T×H×W uint8: the body part of every pixel, 0 is background
+    SMPL = "SMPL"  # T×85 float32: camera 3, pose 72, shape 10
+    POINTS = "point clouds"  # T×N×3 float32, metres, z up
+
+
+FROM_POSES = (Modality.KEYPOINTS, Modality.SKELETON_MAPS)
+
+
+def from_poses(needs: Iterable[Modality]) -> bool:
+    """Whether any of these modalities is made of poses."""
+    return any(need in FROM_POSES for need in needs)
+
+
+class Frames(Protocol):
+    """T frames of something, indexed like the first axis of an array."""
+
+    def __len__(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, frames: slice | IntArray, /) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityFrames:
+    """One modality of one track: data T×… as `Modality` says, frame_indices T int64, rising.
+
+    data: an array, or what makes the frames when they are asked for.
+    """
+
+    data: Frames
+    frame_indices: IntArray
+
+    def __post_init__(self) -> None:
+        _same_length(data=self.data, frame_indices=self.frame_indices)
+        _rising(self.frame_indices)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class PoseSequence:
+    """The joints of one track: keypoints T×17×3 float32 (COCO's order; x, y in pixels of the frame, score in [0, 1]).
+
+    frame_indices: T int64, rising; frame_size: height, width of the frames. Every frame that was looked at is here,
+    whatever its scores: `usable` says which are good enough.
+    """
+
+    video: str
+    track_id: int
+    keypoints: FloatArray
+    frame_indices: IntArray
+    frame_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.keypoints.ndim != 3 or self.keypoints.shape[1:] != (17, 3):
+            raise ValueError(f"keypoints must be T×17×3, got {self.keypoints.shape}")
+        _same_length(keypoints=self.keypoints, frame_indices=self.frame_indices)
+        _rising(self.frame_indices)
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def usable(self, min_score: float) -> PoseSequence:
+        """The frames whose joints have that score in the mean."""
+        good = self.keypoints[..., 2].mean(axis=1) >= min_score
+        return PoseSequence(self.video, self.track_id, self.keypoints[good], self.frame_indices[good], self.frame_size)
+
+
+@dataclass(frozen=True, slots=True)
+class GaitSequence:
+    """One track in several modalities, each with frame indices of its own (a frame may be usable in one only)."""
+
+    video: str
+    track_id: int
+    modalities: Mapping[Modality, ModalityFrames]
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class SilhouetteSequence:
     """The usable silhouettes of one track: masks T×H×W uint8 (0–255, grey edges), aligned, usually 64×44.
@@ -119,6 +205,11 @@ class SilhouetteSequence:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    @property
+    def modalities(self) -> Mapping[Modality, ModalityFrames]:
+        """The silhouettes as the one modality of this walk: what an encoder asks for."""
+        return {Modality.SILHOUETTES: ModalityFrames(self.masks, self.frame_indices)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +266,7 @@ def _want_boxes(boxes: NDArray[Any]) -> None:
         raise ValueError(f"boxes must be N×4 (x1, y1, x2, y2), got {boxes.shape}")
 
 
-def _same_length(**arrays: NDArray[Any]) -> None:
+def _same_length(**arrays: Frames) -> None:
     (first_name, first), *others = arrays.items()
     for name, array in others:
         if len(array) != len(first):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config import Config
@@ -21,6 +21,7 @@ from pipeline.errors import GaitError
 from pipeline.follow import Followed, follow
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.runtime import threads
+from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector
 from pipeline.views.progress import Silent
@@ -33,10 +34,11 @@ class Task:
     config: Config
     detector: Checkpoint | None
     segmenter: Checkpoint | None
+    pose: Checkpoint | None  # None: no poses are wanted
     folder: Path
 
 
-_loaded: tuple[Task, Detector, Segmenter] | None = None  # of a worker process
+_loaded: tuple[Task, Detector, Segmenter, PoseEstimator | None] | None = None  # of a worker process
 
 
 def follow_in_processes(
@@ -49,7 +51,7 @@ def follow_in_processes(
     """
     each = max(1, threads(task.config.runtime) // workers)
     runtime = task.config.runtime.model_copy(update={"threads": each})
-    task = Task(task.config.model_copy(update={"runtime": runtime}), task.detector, task.segmenter, task.folder)
+    task = replace(task, config=task.config.model_copy(update={"runtime": runtime}))
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_load, initargs=(task,))
     try:
         futures = {pool.submit(_follow, video): video for video in videos}
@@ -80,6 +82,7 @@ def _load(task: Task) -> None:
         task,
         open_detector(config.tracking, config.runtime, task.detector),
         open_segmenter(config.segmentation, config.runtime, task.segmenter),
+        open_estimator(config.pose, config.runtime, task.pose) if task.pose else None,
     )
 
 
@@ -93,7 +96,7 @@ def _end_with_parent() -> None:
 
 def _follow(video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
     assert _loaded is not None  # set by the initializer
-    task, detector, segmenter = _loaded
+    task, detector, segmenter, estimator = _loaded
     meter = Meter()
-    found = follow(video, detector, segmenter, task.config, RunFolder(task.folder), meter, Silent())
+    found = follow(video, detector, segmenter, estimator, task.config, RunFolder(task.folder), meter, Silent())
     return found, meter.as_record()

@@ -15,7 +15,7 @@ from pipeline.cli.options import settings_of
 from pipeline.config import load_config
 
 GAIT = [sys.executable, "-m", "pipeline"]
-COMMANDS = ["run", "demo", "doctor", "checkpoints", "cache"]
+COMMANDS = ["run", "demo", "doctor", "evaluate", "checkpoints", "cache"]
 
 
 def gait(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

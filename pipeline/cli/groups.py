@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 checkpoints_app = typer.Typer(help="List, fetch and verify network weights.")
 app.add_typer(checkpoints_app, name="checkpoints")
+synth_app = typer.Typer(help="Walkers who do not exist: silhouettes to train with, videos to test and to show.")
+app.add_typer(synth_app, name="synth")
 cache_app = typer.Typer(help="Results of earlier runs that later runs reuse.")
 app.add_typer(cache_app, name="cache")
 
@@ -33,6 +35,7 @@ def _options(
 
 @cache_app.callback(invoke_without_command=True)
 @checkpoints_app.callback(invoke_without_command=True)
+@synth_app.callback(invoke_without_command=True)
 def _help_without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())

@@ -18,6 +18,7 @@ from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import plan
+from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json, write_json
 from pipeline.networks.runtime import OpenVinoNetwork, device
 from pipeline.networks.tally import Calls, tallied
@@ -33,6 +34,7 @@ ITEMS = {  # stage of run.json → what it counts
     "track": "frames",
     "crop": "boxes",
     "segment": "crops",
+    "pose": "crops",
     "silhouette": "crops",
     "write": "silhouettes",
     "recognise": "silhouettes",
@@ -91,12 +93,12 @@ def bench_command(
 
 def _synthetic_videos(folder: Path) -> tuple[str, list[str]]:
     """A gallery and a probe of the same four made-up walkers, four seconds each."""
-    from pipeline.synth.figures import figures, write_street
+    from pipeline.synth.videos import Show, write_video
 
-    people = figures(PEOPLE, seed=1)
+    show = Show(people=PEOPLE, seconds=SECONDS, seed=1, fps=30)
     videos = [folder / "gallery.mp4", folder / "probe.mp4"]
-    for seed, video in enumerate(videos):
-        write_street(video, people, SECONDS, seed)
+    for number, video in zip((1, 6), videos, strict=True):  # both from the side, in lanes, all in view
+        write_video(video, show, number)
     return str(videos[0]), [str(videos[1])]
 
 
@@ -149,7 +151,7 @@ def effect_of_precision(
     """
     from pipeline.prepare import open_networks
     from pipeline.recognition.features import read_features
-    from pipeline.segmentation.storage import read_sequence
+    from pipeline.walks import read_walk
 
     exact = config.model_copy(update={"runtime": config.runtime.model_copy(update={"precision": "f32"})})
     found = {}
@@ -170,7 +172,7 @@ def effect_of_precision(
     for file in sorted((path / "features").glob("*/*.npz")):
         track = file.parent.name, int(file.stem)
         here = read_features(file, *track).parts
-        (exactly,) = encoder.encode([read_sequence(path / "sequences" / file.parent.name / file.name, *track)])
+        (exactly,) = encoder.encode([read_walk(track, RunFolder(path), encoder.needs, config)])
         differences.append(np.square(here - exactly.parts).mean())
         values.append(np.square(exactly.parts).mean())
     if values:

@@ -15,6 +15,8 @@ from pipeline.networks.checkpoints import download_folder, how_to_get, locate, r
 from pipeline.networks.download import Progress
 from pipeline.networks.fetch import Fetched, fetch
 from pipeline.networks.hashing import recorded_sha256
+from pipeline.recognition import needs_of
+from pipeline.types import from_poses
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
@@ -99,7 +101,13 @@ def verify_checkpoints(names: Sequence[str] = (), folder: Path | None = None) ->
 
 def checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a configuration names, in the order of the stages."""
-    named = (config.tracking.checkpoint, config.segmentation.checkpoint, config.recognition.checkpoint)
+    poses = config.pose.always or from_poses(needs_of(config.recognition))
+    named = (
+        config.tracking.checkpoint,
+        config.segmentation.checkpoint,
+        config.pose.checkpoint if poses else None,
+        config.recognition.checkpoint,
+    )
     return [name for name in named if name]
 
 

@@ -78,8 +78,8 @@ class Record:
 
     def counted(self, video: str, **counts: int) -> None:
         """Add what is only known after a video was read to its entry under `inputs`."""
-        inputs = self._tree["inputs"]
-        for entry in [inputs["gallery"], *inputs["probes"]]:
+        roles = self._tree["inputs"].values()  # one video each (gallery), or several (probes)
+        for entry in (entry for role in roles for entry in (role if isinstance(role, list) else [role])):
             if entry["name"] == video:
                 entry.update(counts)
 

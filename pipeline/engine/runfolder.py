@@ -79,6 +79,9 @@ class RunFolder:
     def sequence(self, video: str, track_id: int) -> Path:
         return self.path / "sequences" / video / f"{track_id:03d}.npz"
 
+    def poses(self, video: str, track_id: int) -> Path:
+        return self.path / "poses" / video / f"{track_id:03d}.npz"
+
     def features(self, video: str, track_id: int) -> Path:
         return self.path / "features" / video / f"{track_id:03d}.npz"
 
@@ -108,6 +111,7 @@ class RunFolder:
             "tracks": self.tracks(video),
             "silhouettes": self.path / "silhouettes" / video,
             "sequences": self.path / "sequences" / video,
+            "poses": self.path / "poses" / video,
         }
 
     def mark_done(self, stage: str, video: str, key: str, **facts: Any) -> None:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -68,6 +69,60 @@ def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Generator[T, N
     finally:
         unwanted.set()
         producer.join()
+
+
+@contextmanager
+def aside(consume: Callable[[Iterator[T]], None], depth: int, name: str = "aside") -> Iterator[Callable[[T], None]]:
+    """Hand items to `consume`, which takes them in order from an iterator in a thread of its own.
+
+    Yields the function to hand them over with; it waits while `depth` of them have not been taken. An error in
+    `consume` is raised by that function, or at the end of the block, as itself. When the block fails, the iterator
+    just ends. The thread has ended before this returns.
+    """
+    waiting: queue.Queue[T | type[_End]] = queue.Queue(maxsize=max(1, depth))
+    unwanted, ended = threading.Event(), threading.Event()
+    failure: list[BaseException] = []
+
+    def taken() -> Iterator[T]:
+        while not unwanted.is_set():
+            try:
+                item = waiting.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is _End:
+                return
+            yield item  # type: ignore[misc]  # the other member of the union is handled above
+
+    def run() -> None:
+        try:
+            consume(taken())
+        except BaseException as error:  # whatever it is, the one who hands over is to raise it
+            failure.append(error)
+        finally:
+            ended.set()
+
+    def put(item: T | type[_End]) -> None:
+        while not ended.is_set():
+            try:
+                waiting.put(item, timeout=_POLL_S)
+                return
+            except queue.Full:
+                continue
+        if failure:
+            raise failure[0]
+
+    consumer = threading.Thread(target=run, name=f"gait-{name}", daemon=True)
+    consumer.start()
+    try:
+        yield put
+        put(_End)
+    except BaseException:
+        unwanted.set()
+        raise
+    finally:
+        consumer.join()
+    if failure:
+        raise failure[0]
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

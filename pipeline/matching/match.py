@@ -55,8 +55,14 @@ def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
     """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
     if config.threshold is not None:
         return config.threshold
-    encoders = {embedding.model.partition("-")[0] for embedding in probes}
+    encoders = {_encoder_of(embedding.model) for embedding in probes}
     return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
+
+
+def _encoder_of(model: str) -> str:
+    """Of "gei-16", "gei"; of "gei-16+both", "gei+both": mirroring makes for distances of another size."""
+    model, plus, mirroring = model.partition("+")
+    return model.partition("-")[0] + plus + mirroring
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,17 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One track, with how many usable silhouettes it gave, their quality, and why the others were left out."""
+    """One track, with how many usable silhouettes it gave, their quality, and why the others were left out.
+
+    poses: the frames with a usable pose; None where nobody looked. usable: the frames that the encoder can look at.
+    """
 
     tracklet: Tracklet
     silhouettes: int
     quality: Mapping[str, float]
     rejected: Mapping[str, int]
+    poses: int | None = None
+    usable: int = 0
 
     @property
     def track(self) -> tuple[str, int]:
@@ -81,6 +86,7 @@ def _facts(walk: Walk) -> dict[str, Any]:
         "first_frame": int(frames[0]),
         "last_frame": int(frames[-1]),
         "silhouettes": walk.silhouettes,
+        **({} if walk.poses is None else {"poses": walk.poses}),
         "quality": {name: _rounded(value) for name, value in walk.quality.items()},
         "rejected": dict(walk.rejected),
     }

@@ -27,6 +27,7 @@ class Card(BaseModel):
     name: str
     stage: Stage
     loader: str = Field(description="yolox-onnx, yolox-torch, paddle, onnx, opengait, …: read by the stage's backend")
+    model: str = Field("", description="encoders: the name in pipeline.recognition.ENCODERS of the one that reads it")
     file: str = Field(
         description="file, or folder that a zip unpacks to, below a checkpoint folder; may lie one folder deeper"
     )

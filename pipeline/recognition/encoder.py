@@ -1,61 +1,144 @@
-"""What every encoder is, and what they share: which silhouettes of a long walk are looked at."""
+"""What every encoder is, and what they share: which frames of a long walk are looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import Embedding, SilhouetteSequence
+from pipeline.config import RecognitionConfig
+from pipeline.errors import ConfigError
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
+
+MADE_BY = {  # what to do to have a modality in a run
+    Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",
+    Modality.KEYPOINTS: "The pose stage finds them: set pose.always=true, or choose an encoder for silhouettes.",
+}
+NOT_MADE = (
+    "No stage makes them from video yet: choose an encoder for silhouettes, or call it from Python with your own."
+)
+
+
+class Walk(Protocol):
+    """One track, whatever is known of it: a SilhouetteSequence, or a GaitSequence of several modalities."""
+
+    @property
+    def video(self) -> str: ...
+    @property
+    def track_id(self) -> int: ...
+    @property
+    def quality(self) -> Mapping[str, float]: ...
+    @property
+    def modalities(self) -> Mapping[Modality, ModalityFrames]: ...
 
 
 class Encoder(Protocol):
     """Turns walks into embeddings.
 
     model: name and architecture, "gei-16" say; checkpoint_sha256: of the weights, "" where there are none. Embeddings
-    can be compared when both are the same.
+    can be compared when both are the same. needs: the modalities that every walk must have.
     """
 
     model: str
     checkpoint_sha256: str
+    needs: tuple[Modality, ...]
 
-    def encode(self, sequences: Sequence[SilhouetteSequence]) -> list[Embedding]:
-        """One embedding for each sequence, in the same order. Every sequence must hold at least one silhouette."""
+    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+        """One embedding for each walk, in the same order. Every walk must hold at least one frame."""
         ...
 
 
-def sampled(sequence: SilhouetteSequence, most: int, window: int = 1) -> NDArray[np.uint8]:
-    """At most `most` masks (T×H×W) of a walk: all of them when there are no more than that.
+def refuse_missing(encoder: str, needs: Iterable[Modality], there: Iterable[Modality]) -> None:
+    """Raise ConfigError when what the encoder needs is not among what is there, saying what to do."""
+    missing = [need for need in needs if need not in there]
+    if missing:
+        advice = MADE_BY.get(missing[0], NOT_MADE)
+        raise ConfigError(f"{encoder} needs {' and '.join(missing)}, which this run has not produced. {advice}")
+
+
+def aligned(
+    walk: Walk,
+    needs: Sequence[Modality],
+    encoder: str,
+    choose: Callable[[int], IntArray | slice] = lambda count: slice(None),
+) -> tuple[NDArray[Any], ...]:
+    """The data T×… of every modality in `needs`, in that order, of the frames that all of them have.
+
+    choose: of so many frames, those that are wanted; the others are not made, where they are made when asked for.
+    Raises ConfigError when the walk lacks one, ValueError when no frame has them all: the caller decides what an
+    unusable track is.
+    """
+    refuse_missing(encoder, needs, walk.modalities)
+    wanted = [walk.modalities[need] for need in needs]
+    common = reduce(np.intersect1d, [frames.frame_indices for frames in wanted])
+    if len(common) == 0:
+        raise ValueError(f"{walk.video} track {walk.track_id} has no {' with '.join(needs)} to encode")
+    chosen = choose(len(common))
+    return tuple(
+        frames.data[chosen if len(common) == len(frames) else np.searchsorted(frames.frame_indices, common)[chosen]]
+        for frames in wanted
+    )
+
+
+def spread(count: int, most: int, window: int = 1) -> IntArray | slice:
+    """Which of `count` frames are looked at: at most `most`, all of them when there are no more than that.
 
     They are taken in windows of `window` consecutive ones, evenly spaced over the walk: single silhouettes show the
     most different poses, longer windows keep the motion for encoders that look at it.
-    Raises ValueError for an empty sequence: the caller decides what an unusable track is.
     """
-    count = len(sequence)
-    if count == 0:
-        raise ValueError(f"{sequence.video} track {sequence.track_id} has no silhouettes to encode")
     if count <= most:
-        return sequence.masks
+        return slice(None)
     window = min(window, most)
     windows = most // window
     middles = (np.arange(windows) + 0.5) * (count / windows)
     starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
-    masks: NDArray[np.uint8] = sequence.masks[(starts[:, None] + np.arange(window)).ravel()]
+    chosen: IntArray = (starts[:, None] + np.arange(window)).ravel()
+    return chosen
+
+
+def sampled(walk: Walk, most: int, window: int | None = None) -> NDArray[np.uint8]:
+    """At most `most` masks (T×H×W) of a walk, taken as `spread` says; window: default 1.
+
+    Raises ValueError for a walk without silhouettes.
+    """
+    (masks,) = aligned(walk, (Modality.SILHOUETTES,), "this encoder", lambda count: spread(count, most, window or 1))
     return masks
 
 
-def embedding_of(
-    sequence: SilhouetteSequence, parts: NDArray[Any], model: str, checkpoint_sha256: str, frames_used: int
-) -> Embedding:
+def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
+    """A walk's masks (T×H×W) as T // size sets that each span the whole walk; one set where T < 2 × size, or no size.
+
+    Set pooling takes the maximum over a set, which grows with the set: sets as long as those of the training suit it.
+    """
+    count = max(1, len(masks) // size) if size else 1
+    return [masks[start::count] for start in range(count)]
+
+
+def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoint | None) -> None:
+    """Raise ConfigError when an encoder without weights was given some, or is asked for a training head's answer."""
+    if checkpoint is not None:
+        raise ConfigError(
+            f"recognition.checkpoint: the encoder {encoder} has no weights, {checkpoint.path.name} is of no use to it. "
+            f"Leave it out, or choose another recognition.encoder."
+        )
+    if config.features not in ("auto", "embeddings"):
+        raise ConfigError(
+            f"recognition.features={config.features}: the encoder {encoder} has no training head. Use embeddings."
+        )
+
+
+def embedding_of(walk: Walk, parts: NDArray[Any], model: str, checkpoint_sha256: str, frames_used: int) -> Embedding:
     """`parts` (C×P) as the embedding of this walk."""
     return Embedding(
-        video=sequence.video,
-        track_id=sequence.track_id,
+        video=walk.video,
+        track_id=walk.track_id,
         parts=np.ascontiguousarray(parts, np.float32),
         model=model,
         checkpoint_sha256=checkpoint_sha256,
         frames_used=frames_used,
-        quality=dict(sequence.quality),
+        quality=dict(walk.quality),
     )

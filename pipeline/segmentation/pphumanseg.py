@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
+from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, Pictures, open_network
 from pipeline.networks.tally import note
 from pipeline.types import FloatArray
 
 Output = Literal["probabilities", "logits", "labels"]
+Three = tuple[float, float, float]
 PEOPLE_CHANNELS = 2  # background, person
 
 
@@ -31,10 +32,16 @@ class Conventions:
     """What the network wants to see. size: height, width; mean and std of values in [0, 1], in the channel order."""
 
     size: tuple[int, int] = (192, 192)
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    mean: Three = (0.5, 0.5, 0.5)
+    std: Three = (0.5, 0.5, 0.5)
     channels: str = "rgb"
     person_channel: int = 1
+
+    @property
+    def pictures(self) -> Pictures:
+        """The same on values from 0 to 255."""
+        mean, std = _three(255 * np.array(self.mean)), _three(255 * np.array(self.std))
+        return Pictures(self.channels == "rgb", mean, std)
 
 
 class PPHumanSeg:
@@ -49,7 +56,9 @@ class PPHumanSeg:
         file, self.conventions = _read_checkpoint(checkpoint)
         self._source = checkpoint.path
         self.crop_size = max(self.conventions.size)
-        self._network: Network = open_network(file, runtime, shape=(1, 3, *self.conventions.size))
+        self._network: Network = open_network(
+            file, runtime, shape=(1, 3, *self.conventions.size), pictures=self.conventions.pictures
+        )
         # On a CPU one crop at a time is the fastest (a batch of 16 leaves the cache: 25 % slower a crop), and it lets
         # OpenVINO compile for a fixed shape. Only a GPU gains by batches.
         self._batch = 1 if isinstance(self._network, OpenVinoNetwork) else None
@@ -63,25 +72,22 @@ class PPHumanSeg:
         people = np.empty((len(crops), side, side), np.float32)
         step = self._batch or max(len(crops), 1)
         starts = range(0, len(crops), step)
-        blobs = (self._noted(self._blob(crops[start : start + step])) for start in starts)
-        for start, outputs in zip(starts, self._network.each(blobs), strict=True):
+        pictures = (self._noted(self._pictures(crops[start : start + step])) for start in starts)
+        for start, outputs in zip(starts, self._network.each(pictures), strict=True):
             some = people[start : start + step]
-            some[:] = self._person(self._pick(outputs, len(some)))
+            self._person(self._pick(outputs, len(some)), some)
         return people
 
-    def _noted(self, blob: FloatArray) -> FloatArray:
-        note("segment", self._network, blob)
-        return blob
+    def _noted(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        note("segment", self._network, pictures)
+        return pictures
 
-    def _blob(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """N×S×S×3 BGR → N×3×H×W float32, as the network was trained to see it."""
+    def _pictures(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """N×S×S×3 → N×H×W×3, the size that the network takes."""
         height, width = self.conventions.size
-        mean = [255 * value for value in self.conventions.mean]
-        blob = cv2.dnn.blobFromImages(
-            list(crops), 1.0, (width, height), mean, swapRB=self.conventions.channels == "rgb", crop=False
-        )
-        blob *= 1 / (255 * np.array(self.conventions.std, np.float32).reshape(1, 3, 1, 1))
-        return np.asarray(blob, np.float32)
+        if crops.shape[1:3] == (height, width):
+            return crops
+        return np.stack([cv2.resize(crop, (width, height), interpolation=cv2.INTER_LINEAR) for crop in crops])
 
     def _pick(self, outputs: Arrays, count: int) -> NDArray[Any]:
         """The output that is a map over the crop: N×2×H×W, N×1×H×W or N×H×W."""
@@ -96,20 +102,21 @@ class PPHumanSeg:
             f"not two maps of that size). Give segmentation.checkpoint a PP-HumanSeg."
         )
 
-    def _person(self, maps: NDArray[Any]) -> FloatArray:
-        """Probability of person at the size of the crops."""
+    def _person(self, maps: NDArray[Any], people: FloatArray) -> None:
+        """Put the probability of person into `people` (N×S×S), at the size of the crops."""
         channel = self.conventions.person_channel
         if self._output == "labels":
-            people = (np.rint(maps[:, 0]) == channel).astype(np.float32)
+            found = (np.rint(maps[:, 0]) == channel).astype(np.float32)
         elif self._output == "probabilities":
-            people = maps[:, channel].astype(np.float32)
+            found = maps[:, channel]
         else:
             against = maps[:, 1 - channel] - maps[:, channel]
-            people = (1 / (1 + np.exp(np.minimum(against, 80)))).astype(np.float32)
-        side = self.crop_size
-        if people.shape[1:] != (side, side):
-            people = np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in people])
-        return np.asarray(people, np.float32)
+            found = 1 / (1 + np.exp(np.minimum(against, 80)))
+        for one, person in zip(found, people, strict=True):
+            if one.shape == person.shape:
+                person[:] = one
+            else:
+                cv2.resize(one.astype(np.float32), person.shape[::-1], dst=person, interpolation=cv2.INTER_LINEAR)
 
     def _inspect(self) -> Output:
         """Show the network a white crop and noise: is it a segmenter, and which of the exports is it?"""
@@ -118,7 +125,7 @@ class PPHumanSeg:
         seen = []
         for crop in (np.full_like(noise, 255), noise):
             try:
-                outputs = self._network(self._blob(crop[None]))
+                outputs = self._network(self._pictures(crop[None]))
             except GaitError:
                 raise
             except Exception as error:  # each engine raises exceptions of its own, without a common base
@@ -209,8 +216,9 @@ def _checked(conventions: Conventions, source: str) -> Conventions:
     return conventions
 
 
-def _three(value: object) -> tuple[float, ...]:
+def _three(value: object) -> Three:
     values = np.broadcast_to(np.asarray(value, np.float64), 3)
     if not np.isfinite(values).all():
         raise ValueError(f"{value} is not a number")
-    return tuple(float(one) for one in values)
+    first, second, third = (float(one) for one in values)
+    return first, second, third

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.files import atomic
-from pipeline.types import SilhouetteSequence
+from pipeline.types import IntArray, SilhouetteSequence
 
 
 def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
@@ -45,6 +45,13 @@ def read_summary(path: Path) -> tuple[int, dict[str, float], dict[str, int]]:
     """
     with _opened(path) as arrays:
         return len(arrays["frame_indices"]), _quality(arrays), _rejected(arrays)
+
+
+def read_frame_indices(path: Path) -> IntArray:
+    """Which frames gave a silhouette, T int64, without reading the masks. Raises InputError as `read_sequence`."""
+    with _opened(path) as arrays:
+        indices: IntArray = arrays["frame_indices"]
+        return indices
 
 
 @contextmanager

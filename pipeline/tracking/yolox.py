@@ -49,7 +49,7 @@ class YoloxDetector:
         if checkpoint.path.suffix == ".onnx":
             self._network = OnnxYolox(checkpoint.path, self._inputs, runtime)
         else:
-            self._network = TorchYolox(checkpoint, runtime)
+            self._network = TorchYolox(checkpoint, self._inputs, runtime)
         if not self._network.flexible and self._size != self._inputs.size:
             raise ConfigError(
                 f"tracking.input_size: {checkpoint.path.name} was exported for {self._inputs.size[0]}×"
@@ -141,10 +141,8 @@ class YoloxDetector:
         offset = np.array([*corner, *corner], np.float32)
         found = []
         for rows in self._network.each(letterbox.each(images, ratio), size):
-            refuse_unless_yolox(rows, len(where), self._inputs.person_class, self._path)
-            boxes, scores = people(
-                rows, where, self._inputs.person_class, self._config.score_threshold, self._inputs.decoded
-            )
+            refuse_unless_yolox(rows, len(where), self._path)
+            boxes, scores = people(rows, where, self._config.score_threshold, self._inputs.decoded)
             best = strongest(boxes, scores, self._config.nms_threshold)
             found.append((boxes[best] / np.float32(ratio) + offset, scores[best]))
         return found
@@ -159,7 +157,7 @@ class YoloxDetector:
         if size not in self._prepared:
             if len(self._prepared) >= SHAPES_KEPT:
                 self._prepared.pop(next(iter(self._prepared)))
-            self._prepared[size] = Letterbox(self._inputs, size), cells(size)
+            self._prepared[size] = Letterbox(self._inputs.pad, size), cells(size)
         return self._prepared[size]
 
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError
+from pipeline.networks.runtime import Pictures
 from pipeline.types import FloatArray, Image
 
 STRIDES = (8, 16, 32)
 COARSEST = STRIDES[-1]  # px of the input for one cell of the coarsest stride: sides are multiples of it
 Size = tuple[int, int]  # height, width
+Images = NDArray[np.uint8]  # N×H×W×3, BGR
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class YoloxInputs:
                 key: tuple(value) if isinstance(value, list) else value for key, value in inputs.items()
             }
             read = cls(**values)
-            read.tables()
+            read.pictures  # noqa: B018 - refuses what is not three numbers
             sane = read.channels in ("bgr", "rgb") and len(read.size) == 2 and all(s % 32 == 0 < s for s in read.size)
         except (TypeError, ValueError) as error:
             raise CheckpointError(
@@ -56,60 +59,44 @@ class YoloxInputs:
             )
         return read
 
-    def tables(self) -> FloatArray:
-        """3×256: what each value of each channel becomes. Exact, and one look-up instead of three passes."""
-        values = np.arange(256, dtype=np.float64) * self.scale
-        mean = np.array(self.mean or (0, 0, 0), np.float64).reshape(3, 1)
-        std = np.array(self.std or (1, 1, 1), np.float64).reshape(3, 1)
-        table: FloatArray = ((values - mean) / std).astype(np.float32)
-        return table
+    @property
+    def pictures(self) -> Pictures:
+        """The same as what a network is fed pictures by: (value − mean) / std on the 0–255 values."""
+        mean = np.array(self.mean or (0, 0, 0), np.float64).reshape(3) / self.scale
+        std = np.array(self.std or (1, 1, 1), np.float64).reshape(3) / self.scale
+        return Pictures(self.channels == "rgb", tuple(mean.tolist()), tuple(std.tolist()))
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """What is wanted of each row of the network's answer: box, objectness, and the probability of a person."""
+        return (*range(5), 5 + self.person_class)
 
 
 class Letterbox:
     """Scales pictures into the top left of one input size. Keeps its buffer: an output is valid until the next call."""
 
-    def __init__(self, inputs: YoloxInputs, size: Size) -> None:
-        self._order = slice(None, None, -1 if inputs.channels == "rgb" else 1)  # pictures are BGR
-        self._tables = inputs.tables()
-        self._raw = inputs.scale == 1.0 and inputs.mean is None and inputs.std is None
-        self._pad = inputs.pad
-        self._canvas = np.full((*size, 3), inputs.pad, np.uint8)
-        self._filled = size
-        self._batch = np.empty((0, 3, *size), np.float32)
+    def __init__(self, pad: int, size: Size) -> None:
+        self._pad, self._size = pad, size
+        self._canvases = np.empty((0, *size, 3), np.uint8)
+        self._filled: Size = (0, 0)
 
-    def __call__(self, images: list[Image], ratio: float) -> FloatArray:
-        """N×3×H×W float32 from pictures of one size, each scaled by `ratio` (sides rounded down, as the reference)."""
-        for _ in self.each(images, ratio):
-            pass
-        return self._batch[: len(images)]
+    def each(self, images: list[Image], ratio: float) -> Iterator[Images]:
+        """Pictures of one size, each scaled by `ratio` (sides rounded down, as the reference) when it is asked for.
 
-    def each(self, images: list[Image], ratio: float) -> Iterator[FloatArray]:
-        """The same pictures one by one, 1×3×H×W, each prepared when it is asked for."""
-        if len(images) > len(self._batch):
-            self._batch = np.empty((len(images), *self._batch.shape[1:]), np.float32)
-        for row, image in enumerate(images):
-            self._place(image, ratio)
-            self._convert(self._batch[row])
-            yield self._batch[row : row + 1]
-
-    def _place(self, image: Image, ratio: float) -> None:
-        height, width = scaled(image.shape[0], ratio), scaled(image.shape[1], ratio)
-        if (height, width) != self._filled:
-            self._canvas[:] = self._pad
+        They come one by one, 1×H×W×3 uint8.
+        """
+        height, width = scaled(images[0].shape[0], ratio), scaled(images[0].shape[1], ratio)
+        if len(images) > len(self._canvases) or (height, width) != self._filled:
+            count = max(len(images), len(self._canvases))
+            self._canvases = np.full((count, *self._size, 3), self._pad, np.uint8)
             self._filled = (height, width)
-        corner = self._canvas[:height, :width]
-        if image.shape[:2] == (height, width):
-            corner[:] = image
-        else:
-            cv2.resize(image, (width, height), dst=corner, interpolation=cv2.INTER_LINEAR)
-
-    def _convert(self, planes: FloatArray) -> None:
-        channels = self._canvas[..., self._order].transpose(2, 0, 1)
-        if self._raw:
-            np.copyto(planes, channels)
-            return
-        for plane, values, table in zip(planes, channels, self._tables, strict=True):
-            np.take(table, values, out=plane)
+        for row, image in enumerate(images):
+            corner = self._canvases[row, :height, :width]
+            if image.shape[:2] == (height, width):
+                corner[:] = image
+            else:
+                cv2.resize(image, (width, height), dst=corner, interpolation=cv2.INTER_LINEAR)
+            yield self._canvases[row : row + 1]
 
 
 def scaled(side: int, ratio: float) -> int:
@@ -136,14 +123,14 @@ def to_pixels(rows: FloatArray, where: FloatArray) -> FloatArray:
 
 
 def people(
-    rows: FloatArray, where: FloatArray, person_class: int, score_threshold: float, decoded: bool = False
+    rows: FloatArray, where: FloatArray, score_threshold: float, decoded: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Boxes N×4 (xyxy, input pixels) and scores N of one picture, before non-maximum suppression.
 
-    rows: A×(5 + classes) of a network, `where` their cells. The score is objectness × probability of a person; only
-    rows that reach score_threshold are decoded.
+    rows: A×6, the YoloxInputs.columns of the network's answer, `where` their cells. The score is objectness ×
+    probability of a person; only rows that reach score_threshold are decoded.
     """
-    scores = rows[:, 4] * rows[:, 5 + person_class]
+    scores = rows[:, 4] * rows[:, 5]
     chosen = np.flatnonzero(scores >= score_threshold)
     picked = rows[chosen]
     box = picked[:, :4] if decoded else to_pixels(picked, where[chosen])

@@ -9,8 +9,7 @@ from typing import Any, cast
 import av
 import cv2
 import numpy as np
-
-from pipeline.types import Image
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,12 @@ class Orientation:
             return 90 if self.flip_x else 270
         return 180 if self.flip_y else 0
 
-    def apply(self, image: Image) -> Image:
-        """The upright picture, contiguous and free to be drawn on. image: H×W×3, may be a view with padded rows."""
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The upright picture, contiguous and free to be drawn on. image: H×W or H×W×3, may have padded rows."""
         if self.transpose:
-            image = cv2.transpose(image)
+            image = np.asarray(cv2.transpose(image), np.uint8)
         if self.flip_x or self.flip_y:
-            image = cv2.flip(image, -1 if self.flip_x and self.flip_y else int(self.flip_x))
+            image = np.asarray(cv2.flip(image, -1 if self.flip_x and self.flip_y else int(self.flip_x)), np.uint8)
         return np.ascontiguousarray(image)
 
 

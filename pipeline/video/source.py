@@ -23,6 +23,7 @@ from pipeline.files import file_sha256
 from pipeline.types import Frame, Image
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
 from pipeline.video.orientation import orientation_of
+from pipeline.video.planar import Colours, Planar
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
@@ -76,6 +77,15 @@ class VideoSource(ABC):
         for time_s, image in self._pictures():
             self.frames_read += 1
             yield Frame(self.frames_read - 1, time_s, image)
+
+    @property
+    def colours(self) -> Colours | None:
+        """How the pictures are coded, where `planar` can give them as they are; None: iterate over BGR frames."""
+        return None
+
+    def planar(self) -> Iterator[Planar]:
+        """The same frames as the file holds them, in place of the BGR ones: see `colours`."""
+        raise ValueError(f"{self.info.path}: its pictures are not coded in 4:2:0")
 
     @property
     def warning(self) -> str | None:
@@ -156,7 +166,7 @@ class _StreamSource(VideoSource):
         except BaseException:
             container.close()
             raise
-        self._orientation = orientation_of(self._first)
+        self._orientation, self._colours = orientation_of(self._first), Colours.of(self._first)
         self._coded_size = self._first.width, self._first.height
         self._origin = self._clock_origin(self._first.pts)
         self.info = self._describe(shown, name)
@@ -218,7 +228,22 @@ class _StreamSource(VideoSource):
             self.skipped += 1
             return []
 
+    @property
+    def colours(self) -> Colours | None:
+        return self._colours
+
+    def planar(self) -> Iterator[Planar]:
+        for time_s, frame in self._timed():
+            self.frames_read += 1
+            same = (frame.width, frame.height) == self._coded_size and frame.format.name == "yuv420p"
+            plain = frame if same else self._reformatter.reformat(frame, *self._coded_size, format="yuv420p", threads=1)
+            yield Planar.of(self.frames_read - 1, time_s, plain, self._orientation)
+
     def _pictures(self) -> Iterator[_Picture]:
+        for time_s, frame in self._timed():
+            yield time_s, self._upright(frame)
+
+    def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         time_s, step = 0.0, 1 / self.info.fps
         while frame := self._first or next(self._decoded, None):
             first, self._first = self._first is not None, None
@@ -227,14 +252,14 @@ class _StreamSource(VideoSource):
             else:
                 tick = self.info.time_base
                 time_s = (frame.pts - self._origin) * tick.numerator / tick.denominator
-            yield time_s, self._upright(frame)
+            if (frame.width, frame.height) != self._coded_size:
+                self._rescaled += 1
+            yield time_s, frame
         claimed = self.info.frame_count
         if self._read_failed or (claimed and self._packets < claimed):
             self.truncated_after = self.frames_read
 
     def _upright(self, frame: av.VideoFrame) -> Image:
-        if (frame.width, frame.height) != self._coded_size:
-            self._rescaled += 1
         # One thread: the other cores are the decoder's.
         bgr = self._reformatter.reformat(frame, *self._coded_size, format="bgr24", threads=1)
         return self._orientation.apply(np.asarray(bgr.to_ndarray(), np.uint8))

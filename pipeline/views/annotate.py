@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
-from pipeline.video import VideoSink, open_video
+from pipeline.video import VideoSink, VideoSource, open_video
+from pipeline.views.canvas import BgrCanvas, Canvas, PlanarCanvas, even
 from pipeline.views.colours import GREY, Colour, text_colour
 
 MAX_GAP_S = 0.3  # boxes are drawn across shorter gaps of a tracklet, so that they do not flicker
@@ -54,28 +55,24 @@ class Annotator:
         self._text = max(7, round(10 * scale**0.75))
         self._last_slot: dict[Label, int] = {}
 
-    def draw(self, image: Image, boxes: FloatArray, labels: Sequence[Label]) -> Image:
-        """Draw N labelled boxes in place and return the picture.
-
-        image: H×W×3 uint8 BGR, contiguous; boxes: N×4 xyxy px, may reach outside; labels: N.
-        """
+    def draw(self, canvas: Canvas, boxes: FloatArray, labels: Sequence[Label]) -> None:
+        """Draw N labelled boxes. boxes: N×4 xyxy px, may reach outside; labels: N."""
         if len(boxes) != len(labels):
             raise ValueError(f"boxes {boxes.shape} and labels ({len(labels)},) must have the same length")
         corners = [self._corners(box) for box in boxes]
         for corner, label in zip(corners, labels, strict=True):
-            self._draw_box(image, corner, label)
+            self._draw_box(canvas, corner, label)
         if min(self._width, self._height) < 4 * self._text:
-            return image  # no room for a word
-        plates = [_plate(label, self._text, self._width) for label in labels]
+            return  # no room for a word
+        plates = [LabelPlate(label, self._text, self._width) for label in labels]
         places: list[_Rect] = []
-        for position, (corner, label) in enumerate(zip(corners, labels, strict=True)):
+        for position, (corner, plate) in enumerate(zip(corners, plates, strict=True)):
             others = corners[:position] + corners[position + 1 :]
-            places.append(self._place(plates[position], corner, label, places, others))
+            places.append(self._place(plate, corner, places, others))
         for corner, label, place in zip(corners, labels, places, strict=True):
-            self._draw_stem(image, corner, place, label.colour)
-        for plate, (x1, y1, x2, y2) in zip(plates, places, strict=True):
-            image[y1:y2, x1:x2] = plate[: y2 - y1, : x2 - x1]
-        return image
+            self._draw_stem(canvas, corner, place, label.colour)
+        for plate, place in zip(plates, places, strict=True):
+            canvas.paste(place[0], place[1], plate)
 
     def _corners(self, box: FloatArray) -> _Rect:
         """Whole pixels inside the picture."""
@@ -84,27 +81,22 @@ class Annotator:
         left, top = min(max(round(x1), 0), right), min(max(round(y1), 0), bottom)
         return left, top, min(max(round(x2), left), right), min(max(round(y2), top), bottom)
 
-    def _draw_box(self, image: Image, corner: _Rect, label: Label) -> None:
+    def _draw_box(self, canvas: Canvas, corner: _Rect, label: Label) -> None:
         x1, y1, x2, y2 = corner
         line = self._line if label.status != "unusable" else max(1, self._line // 2)
-        edges = [
-            (x1, y1, x2, min(y1 + line - 1, y2)),
-            (x1, max(y2 - line + 1, y1), x2, y2),
-            (x1, y1, min(x1 + line - 1, x2), y2),
-            (max(x2 - line + 1, x1), y1, x2, y2),
-        ]
+        edges = _sides(corner, line)
         if label.status == "known":  # a dark rim keeps a bright box visible on a bright ground
-            cv2.rectangle(image, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), _darker(label.colour), 1)
+            rim = (max(x1 - 1, 0), max(y1 - 1, 0), min(x2 + 1, self._width - 1), min(y2 + 1, self._height - 1))
+            _fill(canvas, _sides(rim, 1), _darker(label.colour))
         elif label.status == "unknown":  # light dashes on dark, for the same reason
-            for left, top, right, bottom in edges:
-                image[top : bottom + 1, left : right + 1] = _darker(label.colour)
+            _fill(canvas, edges, _darker(label.colour))
             edges = [piece for edge in edges for piece in _dashes(edge, 4 * self._line)]
-        for left, top, right, bottom in edges:
-            image[top : bottom + 1, left : right + 1] = label.colour
+        _fill(canvas, edges, label.colour)
 
-    def _place(self, plate: Image, corner: _Rect, label: Label, taken: list[_Rect], others: list[_Rect]) -> _Rect:
+    def _place(self, plate: LabelPlate, corner: _Rect, taken: list[_Rect], others: list[_Rect]) -> _Rect:
         """Where the plate hides least of the other plates and boxes, if need be away from its own box."""
-        slots = self._slots(corner, plate.shape[1], plate.shape[0])
+        label, (height, width) = plate.label, plate.image.shape[:2]
+        slots = self._slots(corner, width, height)
         cost = 0.1 * np.arange(len(slots)) + 10 * _covered(slots, taken) + _covered(slots, others)
         if label in self._last_slot:
             cost[self._last_slot[label]] -= 0.25  # stay, unless moving gains something
@@ -112,12 +104,12 @@ class Annotator:
         x1, y1, x2, y2 = (int(value) for value in slots[best])
         return x1, y1, x2, y2
 
-    def _draw_stem(self, image: Image, corner: _Rect, place: _Rect, colour: Colour) -> None:
+    def _draw_stem(self, canvas: Canvas, corner: _Rect, place: _Rect, colour: Colour) -> None:
         """Join a plate that stands away from its box to it."""
         left = min(max(corner[0], place[0]), place[2] - self._line)
         for start, end in ((place[3], corner[1]), (corner[3], place[1])):  # the plate is above, or below
             if start < end:
-                image[start:end, left : left + self._line] = colour
+                canvas.fill(left, start, left + self._line, end, colour)
 
     def _slots(self, corner: _Rect, width: int, height: int) -> IntArray:
         """Places for a plate, best first, S×4: above the box (at four levels), below it, inside it."""
@@ -126,13 +118,14 @@ class Annotator:
         tops = [y1 - height, y1 - height - step, y1 - height - 2 * step, y2 + 1, y1 - height - 3 * step, y1]
         lefts = [x1, x2 + 1 - width]
         spots = np.array([(left, top) for top in tops for left in lefts], np.int64)
-        spots = np.clip(spots, 0, (max(self._width - width, 0), max(self._height - height, 0)))
+        spots = np.clip(spots, 0, (max(self._width - width, 0), max(self._height - height, 0))) // 2 * 2
         return np.hstack([spots, np.minimum(spots + np.array((width, height)), (self._width, self._height))])
 
 
 def draw(image: Image, boxes: FloatArray, labels: Sequence[Label]) -> Image:
     """Draw N labelled boxes (N×4 xyxy px) on one picture, in place. For videos keep one Annotator."""
-    return Annotator(image.shape[1], image.shape[0]).draw(image, boxes, labels)
+    Annotator(image.shape[1], image.shape[0]).draw(BgrCanvas(image), boxes, labels)
+    return image
 
 
 def write_annotated(
@@ -152,17 +145,35 @@ def write_annotated(
     """
     drawn = boxes_by_frame(tracklets)
     with open_video(source) as video:
-        info = video.info
+        info, colours = video.info, video.colours
         annotator = Annotator(info.width, info.height)
-        with VideoSink(sink_path, info.width, info.height, info.fps, info.time_base, crf, threads=threads) as sink:
-            for frame in video:
-                if frame.index in drawn:
-                    track_ids, boxes = drawn[frame.index]
-                    annotator.draw(frame.image, boxes, [labels.get(track_id, UNUSABLE) for track_id in track_ids])
-                sink.write(frame.image, frame.time_s)
+        with VideoSink(
+            sink_path, info.width, info.height, info.fps, info.time_base, crf, colours=colours, threads=threads
+        ) as sink:
+
+            def annotate(canvas: Canvas, frame_index: int) -> None:
+                if frame_index in drawn:
+                    track_ids, boxes = drawn[frame_index]
+                    annotator.draw(canvas, boxes, [labels.get(track_id, UNUSABLE) for track_id in track_ids])
+
+            for written in _annotated(video, annotate, sink):
                 if progress is not None:
-                    progress(sink.frames_written)
+                    progress(written)
         return sink.frames_written
+
+
+def _annotated(video: VideoSource, annotate: Callable[[Canvas, int], None], sink: VideoSink) -> Iterator[int]:
+    """Copy a video frame by frame into the sink, annotated; yields the number of frames so far."""
+    if video.colours is None:
+        for frame in video:
+            annotate(BgrCanvas(frame.image), frame.index)
+            sink.write(frame.image, frame.time_s)
+            yield sink.frames_written
+    else:
+        for picture in video.planar():
+            annotate(PlanarCanvas(picture, video.colours), picture.index)
+            sink.write_planar(picture)
+            yield sink.frames_written
 
 
 def boxes_by_frame(
@@ -195,6 +206,22 @@ def _covered(slots: IntArray, rects: Sequence[_Rect]) -> FloatArray:
     return np.asarray(np.clip(shared, 0, None).prod(axis=2).sum(axis=1) / area, np.float32)
 
 
+def _sides(rect: _Rect, line: int) -> list[_Rect]:
+    """The four sides of a rectangle, `line` px thick, inside of it."""
+    x1, y1, x2, y2 = rect
+    return [
+        (x1, y1, x2, min(y1 + line - 1, y2)),
+        (x1, max(y2 - line + 1, y1), x2, y2),
+        (x1, y1, min(x1 + line - 1, x2), y2),
+        (max(x2 - line + 1, x1), y1, x2, y2),
+    ]
+
+
+def _fill(canvas: Canvas, rects: Iterable[_Rect], colour: Colour) -> None:
+    for left, top, right, bottom in rects:
+        canvas.fill(left, top, right + 1, bottom + 1, colour)
+
+
 def _dashes(edge: _Rect, dash: int) -> list[_Rect]:
     x1, y1, x2, y2 = edge
     if x2 - x1 >= y2 - y1:
@@ -205,6 +232,20 @@ def _dashes(edge: _Rect, dash: int) -> list[_Rect]:
 def _darker(colour: Colour) -> Colour:
     blue, green, red = colour
     return blue // 3, green // 3, red // 3
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlate:
+    """The plate of a label: text `text` px tall, at most `widest` px wide."""
+
+    label: Label
+    text: int
+    widest: int
+
+    @property
+    def image(self) -> Image:
+        """h×w×3 uint8 BGR with even sides."""
+        return _plate(self.label, self.text, self.widest)
 
 
 @lru_cache(maxsize=512)
@@ -226,7 +267,7 @@ def _plate(label: Label, text: int, widest: int) -> Image:
     wanted = min(width, widest), height
     alpha = cv2.resize(ink, wanted, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255
     ground, letters = np.array(label.colour, np.float32), np.array(text_colour(label.colour), np.float32)
-    return np.asarray((ground + (letters - ground) * alpha).round(), np.uint8)
+    return even(np.asarray((ground + (letters - ground) * alpha).round(), np.uint8))
 
 
 def _drawable(text: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from pipeline.engine.stream import ahead, batches
+from pipeline.engine.stream import ahead, aside, batches
 
 
 class Counter:
@@ -167,3 +167,64 @@ def test_batches_read_no_further_than_asked():
     found = batches(source.items(), 4)
     next(found)
     assert source.made == 4
+
+
+def test_what_is_handed_aside_comes_in_order_and_whole():
+    taken = []
+    with aside(taken.extend, 3) as hand_over:
+        for item in range(50):
+            hand_over(item)
+    assert taken == list(range(50))
+
+
+def test_handing_aside_waits_for_what_has_not_been_taken():
+    may_go_on, handed = threading.Event(), []
+
+    def consume(items):
+        may_go_on.wait()
+        assert list(items) == list(range(10))
+
+    def produce():
+        with aside(consume, 2) as hand_over:
+            for item in range(10):
+                hand_over(item)
+                handed.append(item)
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    wait_until(lambda: len(handed) == 2)
+    may_go_on.set()
+    producer.join()
+    assert len(handed) == 10
+
+
+def test_an_error_aside_is_raised_where_items_are_handed_over():
+    def consume(items):
+        next(items)
+        raise ValueError("aside")
+
+    with pytest.raises(ValueError, match="aside"), aside(consume, 1) as hand_over:
+        for item in range(10):
+            hand_over(item)
+
+
+def test_an_error_aside_after_the_last_item_is_raised_too():
+    def consume(items):
+        list(items)
+        raise ValueError("at the end")
+
+    with pytest.raises(ValueError, match="at the end"), aside(consume, 5) as hand_over:
+        hand_over(1)
+
+
+def test_an_error_beside_it_ends_what_is_aside():
+    ended = []
+
+    def consume(items):
+        list(items)
+        ended.append(True)
+
+    with pytest.raises(KeyError), aside(consume, 5) as hand_over:
+        hand_over(1)
+        raise KeyError
+    assert ended == [True]

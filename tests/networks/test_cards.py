@@ -30,10 +30,18 @@ def test_the_cards_that_the_design_names_are_shipped() -> None:
 def test_addresses_sizes_and_hashes_are_the_published_ones(shared: Path) -> None:
     with (shared / "checkpoint-urls.csv").open(encoding="utf-8") as file:
         published = {row["url"]: row for row in csv.DictReader(file)}
-    for card in cards().values():
-        if card.url is not None:
-            row = published[card.url]
+    by_url = {card.url: card for card in cards().values()}
+    for url, row in published.items():
+        if url in by_url:
+            card = by_url[url]
             assert (card.size or "", card.sha256 or "") == (int(row["bytes"] or 0) or "", row["sha256"]), card.name
+
+
+def test_every_checkpoint_of_opengait_has_a_card(shared: Path) -> None:
+    with (shared / "checkpoint-urls.csv").open(encoding="utf-8") as file:
+        published = {row["url"] for row in csv.DictReader(file) if row["family"] == "opengait"}
+    assert len(published) == 48
+    assert published <= {card.url for card in cards().values() if card.stage == "encoder" and card.model}
 
 
 @pytest.mark.parametrize("data", ["grew", "gait3d", "casiab", "oumvlp"])

@@ -42,9 +42,10 @@ def file(tmp_path):
     return save(tmp_path / "GaitBase-1.pt", small_network())
 
 
-def encoder(path, architecture=None, **settings):
+def encoder(path, architecture=None, backend="auto", **settings):
     config = RecognitionConfig(encoder="gaitbase", checkpoint=str(path), **settings)
-    return open_encoder(config, RuntimeConfig(device="cpu"), Checkpoint(card(architecture), path, "ab" * 32))
+    runtime = RuntimeConfig(device="cpu", backend=backend)
+    return open_encoder(config, runtime, Checkpoint(card(architecture), path, "ab" * 32))
 
 
 def walk(count, track_id=1, height=64, width=44, seed=0):
@@ -52,9 +53,11 @@ def walk(count, track_id=1, height=64, width=44, seed=0):
     return SilhouetteSequence("probe", track_id, masks, np.arange(count), {"usable": 0.5})
 
 
-def test_the_encoder_gives_what_the_network_gives(file, assert_close_to_rms):
-    sequence = walk(40)  # more than the backbone sees at once
-    (embedding,) = encoder(file).encode([sequence])
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+@pytest.mark.parametrize("count", [1, 4, 5, 40])  # fewer, as many and more than the backbone sees at once
+def test_the_encoder_gives_what_the_network_gives(file, assert_close_to_rms, backend, count):
+    sequence = walk(count)
+    (embedding,) = encoder(file, backend=backend).encode([sequence])
     with torch.no_grad():
         expected = small_network()(torch.from_numpy(sequence.masks).float().div(255)[None, None])
     assert_close_to_rms(embedding.parts[None], expected.numpy())
@@ -92,8 +95,8 @@ def test_long_walks_are_sampled(file):
 
 
 def test_raw_square_masks_are_accepted(file):
-    (embedding,) = encoder(file).encode([walk(3, height=192, width=192)])
-    assert embedding.parts.shape == (5, 16)
+    square, usual = encoder(file).encode([walk(3, height=192, width=192), walk(3)])
+    assert square.parts.shape == usual.parts.shape == (5, 16)
 
 
 def test_silhouettes_that_cannot_be_cut_into_parts_are_refused(file):
@@ -133,11 +136,11 @@ def test_the_training_head_takes_no_memory_unless_asked_for(file):
     ("change", "named"),
     [
         (lambda weights: weights.pop("FCs.fc_bin"), r"1 missing \(FCs\.fc_bin\)"),
-        (lambda weights: weights.pop("BNNecks.fc_bin"), r"1 missing \(BNNecks\.fc_bin\)"),
+        (lambda weights: weights.pop("BNNecks.bn1d.bias"), r"1 missing \(BNNecks\.bn1d\.bias\)"),
         (lambda weights: weights.update({"BNNecks.odd": torch.zeros(2)}), r"1 unexpected \(BNNecks\.odd\)"),
         (lambda weights: weights.update({"Head.weight": torch.zeros(2)}), r"1 unexpected \(Head\.weight\)"),
     ],
-    ids=["part missing", "head missing", "head too many", "too many"],
+    ids=["part missing", "head too many", "too many"],
 )
 def test_keys_that_differ_are_named(file, head, change, named):
     content = torch.load(file, weights_only=True)
@@ -145,6 +148,42 @@ def test_keys_that_differ_are_named(file, head, change, named):
     torch.save(content, file)
     with pytest.raises(CheckpointError, match=rf"GaitBase-1\.pt: not a checkpoint for this network.*{named}"):
         load_gaitbase(file, head=head)
+
+
+def test_the_training_classes_may_be_missing_where_nobody_needs_them(file):
+    content = torch.load(file, weights_only=True)
+    content["model"].pop("BNNecks.fc_bin")
+    torch.save(content, file)
+    assert load_gaitbase(file).neck(torch.rand(1, 5, 16)).shape == (1, 5, 16)
+    with pytest.raises(CheckpointError, match=r"1 missing \(BNNecks\.fc_bin\)"):
+        load_gaitbase(file, head=True)
+
+
+def test_the_neck_is_what_the_training_head_normalises(file, assert_close_to_rms):
+    sequence = walk(7)
+    (embedding,) = encoder(file, features="neck").encode([sequence])
+    network = small_network()
+    with torch.no_grad():
+        expected, _ = network.BNNecks(network(torch.from_numpy(sequence.masks).float().div(255)[None, None]))
+    assert_close_to_rms(embedding.parts, expected[0].numpy())
+    assert embedding.model == "gaitbase-16-neck"
+
+
+def test_with_a_set_size_a_walk_is_the_mean_of_interleaved_sets(file, assert_close_to_rms):
+    sequence = walk(11)
+    (embedding,) = encoder(file, set_size=5).encode([sequence])
+    halves = [
+        SilhouetteSequence("probe", 1, sequence.masks[start::2], sequence.frame_indices[start::2]) for start in (0, 1)
+    ]
+    one, other = encoder(file).encode(halves)
+    assert_close_to_rms(embedding.parts, (one.parts + other.parts) / 2, 1e-5)
+    assert (embedding.model, embedding.frames_used) == ("gaitbase-16-sets5", 11)
+
+
+def test_the_card_may_name_features_and_set_size(file):
+    described = Checkpoint(card(inputs={"features": "neck", "set_size": 4}), file, "ab" * 32)
+    config = RecognitionConfig(encoder="gaitbase", checkpoint=str(file))
+    assert open_encoder(config, RuntimeConfig(device="cpu"), described).model == "gaitbase-16-neck-sets4"
 
 
 def test_a_card_that_contradicts_the_file_is_refused_with_both_shapes(file):

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.types import Match, Tracklet
 from pipeline.video import open_video
-from pipeline.views.annotate import UNUSABLE, Annotator, Label, boxes_by_frame, draw, write_annotated
+from pipeline.views.annotate import UNUSABLE, Label, boxes_by_frame, draw, write_annotated
 from pipeline.views.colours import GREY, identity_colour
 
 KNOWN = Label("gallery-001", "93 %", identity_colour(0))
@@ -60,9 +60,8 @@ def test_plate_stays_whole_inside_the_picture(box):
 def test_labels_of_neighbours_do_not_cover_each_other():
     labels = [Label(f"gallery-{k:03d}", "90 %", identity_colour(k)) for k in range(4)]
     boxes = np.array([[100 + 45 * k, 200, 140 + 45 * k, 320] for k in range(4)], np.float32)
-    annotator = Annotator(480, 360)
     alone = [(draw(canvas(), boxes[k : k + 1], labels[k : k + 1])[:200] != 0).any(-1).sum() for k in range(4)]
-    image = annotator.draw(canvas(), boxes, labels)
+    image = draw(canvas(), boxes, labels)
     for k, label in enumerate(labels):
         assert painted(image, label.colour).sum() > 0.6 * alone[k]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.recognition.encoder import embedding_of, sampled
-from pipeline.types import Embedding, FloatArray, SilhouetteSequence
+from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
+from pipeline.types import Embedding, FloatArray, Modality
 
 
 class GaitEnergyImageEncoder:
@@ -21,28 +21,23 @@ class GaitEnergyImageEncoder:
     """
 
     checkpoint_sha256 = ""
+    needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
 
     def __init__(
         self, config: RecognitionConfig, runtime: RuntimeConfig | None = None, checkpoint: Checkpoint | None = None
     ) -> None:
-        if checkpoint is not None:
-            raise ConfigError(
-                f"recognition.checkpoint: the encoder gei has no weights, {checkpoint.path.name} is of no use to it. "
-                f"Leave it out, or choose another recognition.encoder."
-            )
-        if config.features != "embeddings":
-            raise ConfigError("recognition.features=logits: the encoder gei has no training head. Use embeddings.")
+        refuse_weights("gei", config, checkpoint)
         self._config = config
         self.model = f"gei-{config.parts}"
 
-    def encode(self, sequences: Sequence[SilhouetteSequence]) -> list[Embedding]:
-        """One embedding for each sequence of masks T×H×W: (H/P · W)×P. Raises ConfigError when P does not divide H."""
-        return [self._encode(sequence) for sequence in sequences]
+    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+        """One embedding for each walk of masks T×H×W: (H/P · W)×P. Raises ConfigError when P does not divide H."""
+        return [self._encode(walk) for walk in walks]
 
-    def _encode(self, sequence: SilhouetteSequence) -> Embedding:
-        masks = sampled(sequence, self._config.max_frames, self._config.window)
+    def _encode(self, walk: Walk) -> Embedding:
+        masks = sampled(walk, self._config.max_frames, self._config.window)
         parts = horizontal_parts(gait_energy_image(masks), self._config.parts)
-        return embedding_of(sequence, parts, self.model, self.checkpoint_sha256, len(masks))
+        return embedding_of(walk, parts, self.model, self.checkpoint_sha256, len(masks))
 
 
 def gait_energy_image(masks: NDArray[np.uint8]) -> FloatArray:

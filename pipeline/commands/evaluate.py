@@ -1,0 +1,164 @@
+"""`gait evaluate clips`: settle what is compared, show progress, print the figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from loguru import logger
+
+from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.errors import ConfigError, Interrupted
+from pipeline.evaluation.manifest import POOLED
+from pipeline.files import write_bytes, write_json
+from pipeline.views.charts import as_png, curves
+from pipeline.views.progress import Bars, Lines, on_a_terminal
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.clips import Contestant
+
+MANY_FRAMES = 720  # of the baselines that look at a silhouette for microseconds, as in the light profile
+NETWORK_FRAMES = 60  # of untrained networks, at most: the default of trained ones
+
+
+def evaluate_clips_command(
+    manifest: Path,
+    profiles: Sequence[str],
+    overrides: Sequence[str],
+    baselines: bool,
+    seeds: int,
+    sequences: Path | None,
+    checkpoints: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Evaluate every profile on the manifest's clips; print a table, and write the report to `json_file`."""
+    from pipeline.evaluation.clips import Contestant, evaluate_clips
+
+    configs = {profile: load_config(profile, overrides) for profile in profiles or [DEFAULT_PROFILE]}
+    contestants = [Contestant(name, [config]) for name, config in configs.items()]
+    _tell_whose_silhouettes(configs)
+    if baselines:
+        contestants += baselines_beside(contestants[0].configs[0], seeds, taken=list(configs))
+
+    logger.remove()
+    try:
+        if on_a_terminal():
+            with Bars() as bars:
+                logger.add(
+                    lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
+                )
+                tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, bars)
+        else:
+            logger.add(sys.stderr, level="INFO", format="{message}")
+            tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, Lines())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; videos that are done are kept. Give the same command again.") from None
+    lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}
+    write_bytes(folder / "cmc.png", as_png(curves("Probe clips whose person is among the first k people (CMC)", lines)))
+    if json_file is not None:
+        write_json(json_file, tree)
+    show(tree)
+    print(folder)
+
+
+def baselines_beside(config: Config, seeds: int, taken: Sequence[str]) -> list[Contestant]:
+    """What a trained encoder has to beat, on the silhouettes and with the mirroring of `config`.
+
+    gei: part-wise Gait Energy Image, Euclidean; hog: HOG of it, cosine; untrained: a network with random weights,
+    cosine, the mean over `seeds` of them.
+    """
+    from pipeline.evaluation.clips import Contestant
+
+    def with_encoder(encoder: str, metric: str, **settings: Any) -> Config:
+        own = {"encoder": encoder, "checkpoint": None, "card": None, "features": "embeddings", "parts": 16, **settings}
+        return config.model_copy(
+            update={
+                "recognition": config.recognition.model_copy(update=own),
+                "matching": config.matching.model_copy(update={"metric": metric}),
+            }
+        )
+
+    few = min(config.recognition.max_frames, NETWORK_FRAMES)
+    found = [
+        Contestant("gei", [with_encoder("gei", "euclidean", max_frames=MANY_FRAMES)]),
+        Contestant("hog", [with_encoder("hog", "cosine", max_frames=MANY_FRAMES)]),
+        Contestant(
+            "untrained", [with_encoder("untrained", "cosine", max_frames=few, seed=seed) for seed in range(seeds)]
+        ),
+    ]
+    for one in found:
+        if one.name in taken:
+            raise ConfigError(f"--baselines: {one.name!r} is the name of a --config already. Rename the file.")
+    return found
+
+
+def _tell_whose_silhouettes(configs: dict[str, Config]) -> None:
+    """One line where the profiles disagree about finding people and cutting them out: the first one decides."""
+    (name, first), *others = configs.items()
+    differ = [
+        other
+        for other, config in others
+        if (config.tracking, config.segmentation) != (first.tracking, first.segmentation)
+    ]
+    if differ:
+        print(
+            f"gait: all are compared on the silhouettes of {name}; "
+            f"tracking and segmentation of {', '.join(differ)} are left out of it.",
+            file=sys.stderr,
+        )
+
+
+def show(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Rank-1 by encoder and condition with intervals, then the pooled differences to the first, on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(tree)
+    conditions = list(tree[names[0]])
+    table = Table(title="rank-1 in %, with 95 % intervals over people")
+    table.add_column("")
+    for condition in conditions:
+        n = tree[names[0]][condition]["n"]
+        table.add_column(f"{condition} ({n})", justify="right")
+    for column in ("rank-5", "mAP"):
+        table.add_column(f"{POOLED} {column}", justify="right")
+    for name in names:
+        entries = tree[name]
+        cells = [_percent(entries[condition]["rank1"], entries[condition]["ci95"]) for condition in conditions]
+        pooled = entries[POOLED]
+        table.add_row(_short(name, names), *cells, f"{pooled['rank5']:.1%}", f"{pooled['map']:.1%}")
+    console = Console()
+    console.print(table)
+    for name in names:
+        pooled = tree[name][POOLED]
+        if pooled["unusable"] or pooled["gallery_unusable"]:
+            console.print(
+                f"{name}: too few silhouettes in {pooled['unusable']} of {pooled['n']} probe clips (counted as wrong) "
+                f"and in {pooled['gallery_unusable']} of {pooled['gallery']} gallery clips",
+                highlight=False,
+            )
+    for name in names:
+        if (ways := tree[name][POOLED]["directions"]) is not None:
+            same, opposite = (_percent(ways[way]["rank1"], ways[way]["ci95"]) for way in ("same", "opposite"))
+            console.print(
+                f"{name}: {ways['n']} probe clips against gallery clips in their own walking direction {same}, "
+                f"in the opposite one {opposite}",
+                highlight=False,
+            )
+    for other, difference in tree[names[0]][POOLED]["against"].items():
+        interval = difference["ci95"]
+        within = f" (95 %: {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})" if interval else ""
+        console.print(f"{names[0]} − {other}: {100 * difference['rank1']:+.1f} points{within}", highlight=False)
+
+
+def _short(name: str, names: Sequence[str]) -> str:
+    """A file's name without its folder and suffix, where that is clear."""
+    stem = Path(name).stem
+    return stem if [Path(other).stem for other in names].count(stem) == 1 else name
+
+
+def _percent(rate: float, interval: Sequence[float] | None) -> str:
+    return f"{100 * rate:.1f}" + (f" [{100 * interval[0]:.0f}–{100 * interval[1]:.0f}]" if interval else "")

@@ -1,0 +1,252 @@
+"""`gait evaluate dataset`: settle what is evaluated and how, embed it, print the tables and draw them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from loguru import logger
+
+from pipeline.config import DEFAULT_PROFILE, Config, as_record, load_config
+from pipeline.engine.record import Record
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import ConfigError, Interrupted
+from pipeline.evaluation.dataset import Answered, Asked, as_tree, embed_dataset, evaluate, walks_of_test
+from pipeline.evaluation.distances import Metric
+from pipeline.evaluation.features import DatasetFeatures, read_dataset_features, write_dataset_features
+from pipeline.evaluation.protocols import PROTOCOLS, protocol_of
+from pipeline.evaluation.tables import RANKS, Condition
+from pipeline.evaluation.trained import Trained, trained
+from pipeline.files import file_sha256, write_bytes, write_json
+from pipeline.networks import runtime
+from pipeline.networks.checkpoints import resolve, search_folders
+from pipeline.prepare import find_checkpoints, shown
+from pipeline.recognition import Encoder, open_encoder
+from pipeline.training.dataset import Walk, read_partition
+from pipeline.views.charts import as_png, curves, heat_map
+from pipeline.views.progress import Bars, Lines, Progress, on_a_terminal
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FRAMES = 720  # of a walk, unless a profile says otherwise: as OpenGait tests
+ENCODER = "gaitbase"  # of a checkpoint whose card does not say
+REPORT, FEATURES, SUBMISSION = "evaluation.json", "features.npz", "submission.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says; None or False where it says nothing."""
+
+    protocol: str | None
+    root: Path | None
+    partition: Path | None
+    training: Path | None
+    features: Path | None
+    profile: str | None
+    overrides: Sequence[str]
+    encoder: str | None
+    checkpoint: str | None
+    card: str | None
+    metric: str | None
+    cross_view: bool
+    rerank: bool | None
+    files: str | None
+    as_opengait: bool
+    checkpoints: Path | None
+    json_file: Path | None
+
+
+def evaluate_dataset_command(wanted: Wanted) -> None:
+    """Evaluate what was asked for; tables on standard output, everything in a run folder, its name last."""
+    logger.remove()
+    try:
+        if on_a_terminal():
+            with Bars() as bars:
+                answered, tree, folder = _evaluate(wanted, bars)
+        else:
+            logger.add(sys.stderr, level="INFO", format="{message}")
+            answered, tree, folder = _evaluate(wanted, Lines())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; nothing was evaluated.") from None
+    if wanted.json_file is not None:
+        write_json(wanted.json_file, tree)
+    show(answered)
+    print(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is evaluated: features that are there, or walks and the encoder for them; and what run.json says of it."""
+
+    features: DatasetFeatures | None
+    walks: Sequence[Walk]
+    encoder: Encoder | None
+    listed: Sequence[str]
+    facts: Mapping[str, Any]
+
+
+def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any], Path]:
+    learnt = trained(wanted.training) if wanted.training else None
+    config = load_config(wanted.profile or DEFAULT_PROFILE, _settings(wanted, learnt))
+    protocol = wanted.protocol or (protocol_of(learnt.data.dataset_name) if learnt else None)
+    if protocol is None or protocol not in PROTOCOLS:
+        problem = "is missing" if protocol is None else f"{protocol} is unknown"
+        raise ConfigError(f"--protocol {problem}. Give one of {', '.join(PROTOCOLS)}.")
+    subject = _subject(wanted, protocol, config, learnt)
+    device = runtime.device(config.runtime)
+    metric = _metric(wanted.metric or config.matching.metric)
+    asked = Asked(protocol, metric, device, wanted.cross_view, wanted.rerank, wanted.as_opengait, subject.listed)
+
+    folder = RunFolder.create(Path(config.output.folder), datetime.now())
+    facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
+    record = Record(folder, facts)
+    with folder.logging(), record.following():
+        logger.info(f"run folder: {folder.path}")
+        features = subject.features
+        if features is None:
+            assert subject.encoder is not None
+            with record.meter.time("recognise", walks=len(subject.walks)):
+                features = embed_dataset(subject.walks, subject.encoder, bars)
+            write_dataset_features(folder.path / FEATURES, features)
+        with record.meter.time("rank", walks=len(features)):
+            answered = evaluate(asked, features)
+        tree = as_tree(asked, features, answered)
+        write_json(folder.path / REPORT, tree)
+        _draw(folder.path, answered)
+    return answered, tree, folder.path
+
+
+def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | None) -> _Subject:
+    root, partition = wanted.root, wanted.partition
+    if learnt and root is None:
+        root, partition = learnt.data.dataset_root, partition or learnt.data.dataset_partition
+    facts = {
+        "dataset": str(root.resolve()) if root else None,
+        "partition": _file(partition),
+        "features": _file(wanted.features),
+        "training": str(wanted.training.resolve()) if wanted.training else None,
+    }
+    if wanted.features is not None:
+        listed = read_partition(partition).probes if partition is not None else ()
+        return _Subject(read_dataset_features(wanted.features), (), None, listed, {"evaluated": facts})
+    if root is None:
+        raise ConfigError(
+            "--root is missing: the dataset's folder, ROOT/identity/type/view/*.pkl (or --features FILE)."
+        )
+    if config.recognition.mirroring == "heading":
+        raise ConfigError(
+            "recognition.mirroring=heading: a dataset has no boxes that tell the direction. Use off or both."
+        )
+    files = _files(wanted.files) if wanted.files or learnt is None else learnt.data.data_in_use
+    walks, listed = walks_of_test(root, partition, protocol, files)
+    found = learnt.checkpoint if learnt else find_checkpoints(config, wanted.checkpoints, ["encoder"])["encoder"]
+    encoder = open_encoder(config.recognition, config.runtime, found)
+    return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": {"encoder": shown(found)}})
+
+
+def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
+    """The options that are settings, as --set would give them, after what holds without a profile, before --set."""
+    chosen = [] if wanted.profile else [f"recognition.max_frames={FRAMES}"]
+    encoder = learnt.encoder if learnt else wanted.encoder
+    if encoder is None and wanted.checkpoint is not None and wanted.profile is None:
+        encoder = resolve(wanted.checkpoint, wanted.card, search_folders(wanted.checkpoints)).card.model or ENCODER
+    named = {
+        "encoder": encoder,
+        "checkpoint": wanted.checkpoint,
+        "card": wanted.card,
+    }
+    chosen += [f"recognition.{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
+    return [*chosen, *wanted.overrides]
+
+
+def _metric(name: str) -> Metric:
+    if name not in ("euclidean", "cosine"):
+        raise ConfigError(f"--metric {name}: datasets are evaluated by euclidean or cosine distances.")
+    return cast(Metric, name)
+
+
+def _files(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise ConfigError(f"--files {text}: expected places such as 1,0; a folder's files count from 0, by name.")
+    return [int(number) for number in numbers]
+
+
+def _file(path: Path | None) -> dict[str, str] | None:
+    return {"path": str(path.resolve()), "sha256": file_sha256(path)} if path else None
+
+
+def _draw(folder: Path, answered: Answered) -> None:
+    """cmc.png, views-CONDITION.png where there are tables by view, or the file for the server."""
+    if answered.submission is not None:
+        write_bytes(folder / SUBMISSION, answered.submission.encode())
+    if answered.conditions:
+        lines = {name: one.cmc for name, one in answered.conditions.items()}
+        write_bytes(folder / "cmc.png", as_png(curves("Probes whose person is among the first k walks (CMC)", lines)))
+    for name, one in answered.conditions.items():
+        if one.tables is not None:
+            views, rank1 = one.tables.views, one.tables.ranks[1]
+            picture = heat_map(
+                f"{name}: rank-1 in %, views of the probe down, of the gallery across", views, views, rank1
+            )
+            write_bytes(folder / f"views-{name}.png", as_png(picture))
+
+
+def show(answered: Answered) -> None:
+    """The figures as tables on standard output, in percent with the decimals of the papers."""
+    from rich.console import Console
+
+    console = Console()
+    for table in _tables(answered):
+        console.print(table)
+    if answered.submission is not None:
+        console.print(f"{SUBMISSION}: {len(answered.submission.splitlines()) - 1} answers")
+    for name, one in answered.conditions.items():
+        if one.unanswerable:
+            console.print(f"{name}: {one.unanswerable} of {one.n} probes have nobody to find in the gallery")
+
+
+def _tables(answered: Answered) -> Iterator[Table]:
+    from rich.table import Table
+
+    conditions = answered.conditions
+    by_view = {name: one.tables for name, one in conditions.items() if one.tables is not None}
+    if by_view:
+        table = Table(title="rank-1 in % by view of the probe, identical views left out")
+        for column in ("", *next(iter(by_view.values())).views, "mean"):
+            table.add_column(column, justify="right" if column else "left")
+        for name, tables in by_view.items():
+            row = [*tables.by_view(tables.ranks[1]).tolist(), conditions[name].ranks[1]]
+            table.add_row(name, *(f"{value:.2f}" for value in row))
+        yield table
+    if conditions:
+        yield _figures("in %", conditions)
+    reid = {name: one.reid for name, one in conditions.items() if one.reid is not None}
+    if reid:
+        yield _figures("as person re-identification, in %", reid)
+    if answered.scores:
+        table = Table(title="in %")
+        for name in answered.scores:
+            table.add_column(name, justify="right")
+        table.add_row(*(f"{value:.2f}" for value in answered.scores.values()))
+        yield table
+
+
+def _figures(title: str, conditions: Mapping[str, Condition]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in ("", "probes", *(f"rank-{k}" for k in RANKS), "mAP", "mINP"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, one in conditions.items():
+        figures = [*one.ranks.values(), one.precision, one.penalty]
+        table.add_row(name, str(one.n), *(f"{value:.2f}" for value in figures))
+    return table

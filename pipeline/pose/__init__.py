@@ -1,0 +1,43 @@
+"""Beside stage 2: where everybody's joints are. Estimators are listed here by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backends import load_backend
+from pipeline.config import PoseConfig, RuntimeConfig
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.pose.crop import View
+from pipeline.types import FloatArray
+
+
+class PoseEstimator(Protocol):
+    """Finds the joints of the one person in a picture. view: what the pictures that it wants show."""
+
+    view: View
+
+    def estimate(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Crops N×H×W×3 uint8 BGR of view.size → N×17×3 float32: COCO's joints, x, y in pixels of the crop, score.
+
+        A pixel's middle is at half a pixel: x runs from 0 to W.
+        """
+        ...
+
+
+ESTIMATORS: Mapping[str, str] = {
+    "movenet": "pipeline.pose.movenet:MoveNet",
+    "rtmpose": "pipeline.pose.rtmpose:RTMPose",
+}
+
+
+def open_estimator(config: PoseConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> PoseEstimator:
+    """Load the configured estimator, once a run.
+
+    Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no pose estimator.
+    """
+    estimator: PoseEstimator = load_backend(ESTIMATORS, config.estimator, "pose.estimator")(runtime, checkpoint)
+    return estimator

@@ -1,0 +1,54 @@
+"""From tracked frames to pose sequences: cut people out, estimate their joints, gather them by track."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.config import PoseConfig
+from pipeline.pose.crop import PoseCrop, View, cut_pose
+from pipeline.types import FloatArray, Frame, PoseSequence, TrackedBoxes
+
+
+def cut_poses(frame: Frame, tracked: TrackedBoxes, config: PoseConfig, view: View) -> list[PoseCrop]:
+    """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out."""
+    if frame.index % config.every:
+        return []
+    people = zip(tracked.track_ids, tracked.boxes, strict=True)
+    crops = (cut_pose(frame.image, box, view, int(track_id), frame.index) for track_id, box in people)
+    return [crop for crop in crops if crop is not None]
+
+
+@dataclass(slots=True)
+class _Track:
+    frame_indices: array[int] = field(default_factory=lambda: array("q"))
+    joints: list[FloatArray] = field(default_factory=list)
+
+
+class PoseBuilder:
+    """Gathers the joints of one video by track. Feed it in the order of the frames."""
+
+    def __init__(self, video: str, frame_size: tuple[int, int]) -> None:
+        """frame_size: height, width."""
+        self._video, self._frame_size = video, frame_size
+        self._tracks: dict[int, _Track] = {}
+
+    def add(self, crops: Sequence[PoseCrop], joints: FloatArray) -> None:
+        """Keep the estimator's answer (N×17×3, pixels of the crops) for some crops."""
+        if len(crops) != len(joints):
+            raise ValueError(f"crops ({len(crops)}) and joints {joints.shape} must have the same length")
+        for crop, found in zip(crops, joints, strict=True):
+            track = self._tracks.setdefault(crop.track_id, _Track())
+            track.frame_indices.append(crop.frame_index)
+            track.joints.append(crop.to_frame(found))
+
+    def finish(self, track_ids: Iterable[int]) -> Iterator[PoseSequence]:
+        """The poses of every track asked for, those without any (T = 0) included; each once."""
+        for track_id in track_ids:
+            track = self._tracks.pop(track_id, _Track())
+            joints = np.stack(track.joints) if track.joints else np.empty((0, 17, 3), np.float32)
+            indices = np.array(track.frame_indices, np.int64)
+            yield PoseSequence(self._video, track_id, joints, indices, self._frame_size)

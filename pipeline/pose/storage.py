@@ -1,0 +1,42 @@
+"""Poses on disk: poses/<video>/<track>.npz, plain arrays only, and OpenGait's .pkl. Whose they are, the name says."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import atomic
+from pipeline.types import PoseSequence
+
+
+def write_poses(path: Path, poses: PoseSequence) -> None:
+    """Write keypoints (T,17,3 float32: x, y in pixels, score), frame_indices (T) and frame_size (height, width)."""
+    with atomic(path) as stream:
+        np.savez_compressed(
+            stream,
+            keypoints=poses.keypoints,
+            frame_indices=poses.frame_indices,
+            frame_size=np.array(poses.frame_size, np.int64),
+        )
+
+
+def read_poses(path: Path, video: str, track_id: int) -> PoseSequence:
+    """Read what `write_poses` wrote for this track of this video. Raises InputError when the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            height, width = (int(side) for side in arrays["frame_size"])
+            keypoints = arrays["keypoints"].astype(np.float32, copy=False)
+            return PoseSequence(video, track_id, keypoints, arrays["frame_indices"], (height, width))
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a pose sequence ({' '.join(str(error).split())}). Run again.") from None
+
+
+def write_opengait(path: Path, poses: PoseSequence) -> None:
+    """Write the keypoints as OpenGait's data sets hold them: a pickled array T×17×3 float32."""
+    with atomic(path) as stream:
+        pickle.dump(poses.keypoints, stream, protocol=4)

@@ -1,0 +1,113 @@
+"""What graph networks see of keypoints, made inside of the network: joints, velocities, bones, and their mirror images.
+
+Keypoints here are tensors [n, t, v, 3]: n walks of t frames, v joints, each x, y and a score.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.skeletons import BY_JOINTS, Skeleton, sources
+
+SHORTEST_BONE = 1e-4  # added to a bone's length, so that none is divided by zero
+
+
+def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
+    """Keypoints of any known skeleton as those of `skeleton`: see `pipeline.skeletons.as_skeleton`.
+
+    Raises ValueError where the number of joints is no skeleton's.
+    """
+    joints = keypoints.shape[2]
+    if joints == len(skeleton.joints):
+        return keypoints
+    if joints not in BY_JOINTS:
+        raise ValueError(f"keypoints of {joints} joints: known are {', '.join(map(str, BY_JOINTS))}")
+    one, other = torch.tensor(sources(skeleton, BY_JOINTS[joints]), device=keypoints.device).T
+    first, second = keypoints[:, :, one], keypoints[:, :, other]
+    middle = torch.cat([(first + second)[..., :2] / 2, torch.minimum(first, second)[..., 2:]], dim=-1)
+    missing = (first[..., :2] == 0).all(-1) | (second[..., :2] == 0).all(-1)
+    return middle.masked_fill((missing & (one != other)).unsqueeze(-1), 0)
+
+
+def missing_to_middle(keypoints: Tensor) -> Tensor:
+    """Joints that were not found (x is 0) near the middle of their frame's joints, with a score of 0.
+
+    As the references: one after another, the middle being that of all joints, found ones, filled ones and zeros.
+    """
+    missing = keypoints[..., :1] == 0
+    earlier = missing.cumsum(dim=2) - 1
+    middle = keypoints.mean(dim=2, keepdim=True) * (1 + 1 / keypoints.shape[2]) ** earlier
+    return torch.where(missing, middle * keypoints.new_tensor([1, 1, 0]), keypoints)
+
+
+def middle_frames(keypoints: Tensor, frames: int) -> Tensor:
+    """As many frames as that, from the middle of the walk; short walks are first lengthened (see `to_and_fro`)."""
+    chosen = to_and_fro(keypoints.shape[1], frames)
+    start = int(len(chosen) / 2 - frames / 2)
+    return keypoints[:, chosen[start : start + frames]]
+
+
+def to_and_fro(count: int, frames: int) -> list[int]:
+    """Which of `count` frames to show so that there are `frames` at least: at both ends the walk turns round.
+
+    GaitGraph2's PadSequence. Walks that are long enough stay as they are.
+    """
+    chosen = list(range(count))
+    if count >= frames:
+        return chosen
+    before, after = -(-(frames + 1 - count) // 2), (frames + 1 - count) // 2 + 1
+    while max(before, after) > len(chosen):
+        chosen = [*chosen[::-1], *chosen, *chosen[::-1]]
+    return [*chosen[1:before][::-1], *chosen, *chosen[-1 - after : -1][::-1]][:frames]
+
+
+def velocities(points: Tensor, frames: int) -> Tensor:
+    """How far every joint has moved `frames` later, [n, t, v, 2]; 0 in the last two frames, as the references do."""
+    steps = max(points.shape[1] - 2, 0)
+    moved = points[:, frames : frames + steps] - points[:, :steps]
+    return F.pad(moved, (0, 0, 0, 0, 0, points.shape[1] - steps))
+
+
+def bones(points: Tensor, parents: tuple[int, ...]) -> Tensor:
+    """The way from every joint's parent to the joint, [n, t, v, 2]."""
+    return points - points[:, :, list(parents)]
+
+
+def three_branches(keypoints: Tensor, parents: tuple[int, ...], centre: int) -> Tensor:
+    """GaitGraph2's input (Teepe et al., CVPRW 2022): [n, t, v, 3] → [n, 3, 5, t, v].
+
+    Joints: x, y, score, and x, y seen from the joint `centre`. Velocities: over one frame, nothing, the score (it has
+    taken the place of x over two frames), y over two frames. Bones: x, y, nothing, the score (in the place of the
+    angle to the x axis), the angle to the y axis. The published networks were trained so.
+    """
+    points, score = keypoints[..., :2], keypoints[..., 2:]
+    nothing = torch.zeros_like(score)
+    joint = torch.cat([keypoints, points - points[:, :, centre : centre + 1]], dim=-1)
+    velocity = torch.cat([velocities(points, 1), nothing, score, velocities(points, 2)[..., 1:]], dim=-1)
+    bone = bones(points, parents)
+    length = bone.square().sum(-1, keepdim=True).sqrt() + SHORTEST_BONE
+    angle = torch.acos(bone[..., 1:] / length)
+    branches = [joint, velocity, torch.cat([bone, nothing, score, angle], dim=-1)]
+    return torch.stack(branches, dim=1).permute(0, 1, 4, 2, 3)
+
+
+def ten_channels(keypoints: Tensor, parents: tuple[int, ...]) -> Tensor:
+    """GaitTR's input (Zhang et al., Expert Systems 2023): [n, t, v, 3] → [n, 10, t, v].
+
+    x, y, then both seen from the nose, moved over one frame, over two, and along the bone; no scores.
+    """
+    points = keypoints[..., :2]
+    parts = [points, points - points[:, :, :1], velocities(points, 1), velocities(points, 2), bones(points, parents)]
+    return torch.cat(parts, dim=-1).permute(0, 3, 1, 2)
+
+
+def backwards(keypoints: Tensor) -> Tensor:
+    """The walk from its end to its beginning."""
+    return keypoints.flip(1)
+
+
+def sides_swapped(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
+    """Left joints as right ones. The places stay, as in the references: it is not the mirror image."""
+    return keypoints[:, :, list(skeleton.mirrored)]

@@ -1,0 +1,150 @@
+"""The encoder of every registered network: walks are aligned, sampled, put into batches and run by an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
+from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
+from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.network import load_network
+from pipeline.recognition.torch_engine import TorchEngine
+from pipeline.types import Embedding, Modality
+
+FEATURES = ("embeddings", "neck", "logits")
+TENSORS_ONLY = "tensors-only"  # loader of cards whose file holds other objects than tensors, which are not built
+VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
+
+
+class Engine(Protocol):
+    """Runs a network on batches of walks that are of one length. device: "cpu" or "cuda"."""
+
+    device: str
+
+    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
+        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p]."""
+        ...
+
+
+class ModelEncoder:
+    """A registered network as an encoder.
+
+    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with. Walks
+    share a batch only where they are of one length, so that one alone and one among others give the same.
+    """
+
+    def __init__(self, model: Model, config: RecognitionConfig, engine: Engine, checkpoint: Checkpoint) -> None:
+        self._about, self._engine = model, engine
+        self._most = config.max_frames
+        self._window = config.window or (config.max_frames if model.motion else 1)
+        self._set_size = config.set_size or checkpoint.card.inputs.get("set_size")
+        self._size = size_of(model, checkpoint)
+        self.needs = needs_of(model, checkpoint)
+        features = features_of(config, checkpoint)
+        self.model = model.name + ("" if features == "embeddings" else f"-{features}")
+        self.model += f"-sets{self._set_size}" if self._set_size else ""
+        self.checkpoint_sha256 = checkpoint.sha256
+
+    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+        """One embedding for each walk, in order: the mean of its sets' where it is cut into several.
+
+        Raises ConfigError when a walk lacks a modality or its pictures' size does not fit the network.
+        """
+        sets, owners, lengths = list[Arrays](), list[int](), list[int]()
+        for owner, walk in enumerate(walks):
+            frames = self._frames(walk)
+            lengths.append(len(frames[0]))
+            for piece in pieces(len(frames[0]), self._set_size, self._about.motion):
+                some = lengthened(tuple(data[piece] for data in frames), self._about.least_frames)
+                sets.append(self._about.inputs(some))
+                owners.append(owner)
+        of_walk: list[list[NDArray[np.float32]]] = [[] for _ in walks]
+        for batch in batches(sets, VALUES_AT_ONCE[self._engine.device]):
+            stacked = tuple(np.stack(arrays) for arrays in zip(*(sets[i] for i in batch), strict=True))
+            for index, answer in zip(batch, self._engine(stacked), strict=True):
+                of_walk[owners[index]].append(answer)
+        return [
+            embedding_of(walk, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
+            for walk, parts, length in zip(walks, of_walk, lengths, strict=True)
+        ]
+
+    def _frames(self, walk: Walk) -> Arrays:
+        """The frames of this walk that are looked at, one array T×… for each modality."""
+        frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
+        return tuple(
+            fitting(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
+        )
+
+
+def open_model_encoder(
+    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
+) -> ModelEncoder:
+    """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
+    found = checked(model, checkpoint)
+    needs_of(model, found)
+    features = features_of(config, found)
+    network = load_network(
+        model.network,
+        model.architecture,
+        found.path,
+        found.card.architecture,
+        head=features == "logits",
+        objects=found.card.loader == TENSORS_ONLY,
+    )
+    return ModelEncoder(model, config, TorchEngine(network, runtime, features), found)
+
+
+def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
+    """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
+    if checkpoint is None:
+        raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
+    made_for = checkpoint.card.model
+    if made_for and made_for != model.name:
+        from pipeline.recognition import ENCODERS
+
+        advice = f"Set recognition.encoder={made_for}."
+        if made_for not in ENCODERS:
+            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
+        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
+    return checkpoint
+
+
+def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
+    """The modalities that these weights were made for: the model's, or parsing maps in the silhouettes' place."""
+    said = checkpoint.card.inputs.get("modality", list(model.needs))
+    names = {said} if isinstance(said, str) else set(said)
+    parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
+    for needs in (model.needs, parsed):
+        if names == set(needs):
+            return needs
+    raise CheckpointError(
+        f"{checkpoint.path}: made for {' and '.join(sorted(names))}, not {' and '.join(model.needs)}. "
+        f"Choose another card."
+    )
+
+
+def size_of(model: Model, checkpoint: Checkpoint) -> tuple[int, int]:
+    """Height and width of the pictures that the weights were made for: the card's, or the model's."""
+    size = checkpoint.card.inputs.get("size", model.size)
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise CheckpointError(f"card {checkpoint.card.name}: inputs.size must be [height, width], not {size!r}.")
+    return size[0], size[1]
+
+
+def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
+    """What is compared: as the configuration says, or the card, or the embeddings. Raises CheckpointError."""
+    if config.features != "auto":
+        return config.features
+    said = checkpoint.card.inputs.get("features", FEATURES[0]) if checkpoint else FEATURES[0]
+    if said not in FEATURES:
+        known = ", ".join(FEATURES)
+        name = checkpoint.card.name if checkpoint else ""
+        raise CheckpointError(f"card {name}: features {said!r} are none of {known}. Correct it.")
+    return str(said)

@@ -1,0 +1,82 @@
+"""DeepGaitV2 (Fan et al., "Exploring Deep Models for Practical Gait Recognition", 2023): a deeper GaitBase.
+
+Its last three stages look at frames one by one (2d), or along time too, by convolutions that are split (p3d) or whole
+(3d). With two input channels it is SkeletonGait.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from torch import Tensor
+
+from pipeline.recognition import told
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers_temporal import Mode, stage, stem
+from pipeline.recognition.model import Model
+from pipeline.recognition.network import GaitNetwork, necks
+
+_STEM = "layer0.forward_block.0.weight"
+_BLOCK = r"layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The defaults are those for Gait3D and GREW; for smaller data sets layers is 1, 1, 1, 1."""
+
+    in_channels: int = 1
+    mode: Mode = "p3d"
+    channels: Sequence[int] = (64, 128, 256, 512)
+    layers: Sequence[int] = (1, 4, 4, 1)
+    parts: int = 16
+    out_channels: int = 256
+    classes: int = 3000
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Everything."""
+        found = {**told.known(in_channels=told.side(weights, _STEM, 4, 1)), **told.heads(weights)}
+        stages = told.blocks(weights, _BLOCK)
+        if sorted(stages) == [1, 2, 3, 4]:
+            found["layers"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
+        modes = {r"layer2\.forward_block\.": "2d", r"layer2\.0\.conv1\.forward_block\.": "p3d", r"layer2\.0\.bn1": "3d"}
+        for pattern, mode in modes.items():
+            if any(re.match(pattern, key) for key in weights):
+                found["mode"] = mode
+        return found
+
+
+class DeepGaitV2(GaitNetwork):
+    """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, out_channels, parts]."""
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a, c = architecture, architecture.channels
+        self.layer0 = stem(a.in_channels, c[0])
+        self.layer1 = stage("2d", c[0], c[0], a.layers[0], 1)
+        self.layer2 = stage(a.mode, c[0], c[1], a.layers[1], 2)
+        self.layer3 = stage(a.mode, c[1], c[2], a.layers[2], 2)
+        self.layer4 = stage(a.mode, c[2], c[3], a.layers[3], 1)
+        self.HPP = HorizontalPooling((a.parts,))
+        self.FCs = SeparateFCs(a.parts, c[3], a.out_channels)
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
+
+    def forward(self, silhouettes: Tensor) -> Tensor:
+        maps = self.layer1(self.layer0(silhouettes))
+        maps = self.layer4(self.layer3(self.layer2(maps)))
+        return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
+
+
+DEEPGAITV2 = Model(
+    name="deepgaitv2",
+    title="DeepGaitV2 (2d, p3d, 3d)",
+    paper="Fan et al., arXiv 2303.03301, 2023",
+    network=DeepGaitV2,
+    architecture=Architecture,
+    published="p3d: Gait3D 74.4, SUSTech1K 82.4; 3d: OUMVLP 92.0, GREW 79.4",
+    golden=("deepgaitv2_2d", "deepgaitv2_3d", "deepgaitv2_p3d_casiab", "deepgaitv2_p3d_gait3d"),
+    motion=True,
+)

@@ -1,0 +1,169 @@
+"""Disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, after TransMoMo, CVPR 2020).
+
+An autoencoder takes a walk apart into motion (a code for every frame), body and view (one code each) and puts it
+together again, so that one walker's body can be shown with another's motion. A small image network recognises people by
+the walk with its motion and body codes. Reads the authors' autoencoder_N.pt, with fc_N.pt beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.networks.hashing import sha256_of
+from pipeline.networks.safeload import load_state_dict
+from pipeline.networks.strict import load_strictly
+from pipeline.recognition import told
+from pipeline.recognition.encoder import Encoder
+from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.network import GaitNetwork, architecture_of, memory
+from pipeline.recognition.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
+from pipeline.types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """layout: how a walk of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
+
+    joints: a row for each coordinate of each joint. reference: the numbers in their order, cut into rows of 64, as the
+    authors' networks were trained (rows are then no joints).
+    """
+
+    layout: Layout = "joints"
+    features: int = 512
+    classes: int = 74
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Everything: the authors' own files have the reference's layout."""
+        authors = any(key.startswith("motion_encoder.") for key in weights)
+        return told.known(
+            layout="reference" if authors else None,
+            features=told.side(weights, "fc.fc.weight", 2, 0),
+            classes=told.side(weights, "fc.fc_cls.weight", 2, 0),
+        )
+
+
+class Centres(nn.Module):
+    """The centre of every training identity's features (center loss, Wen et al., ECCV 2016)."""
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.centers = nn.Parameter(torch.randn(classes, features))
+
+
+class Recognition(nn.Module):
+    """An image [n, rows, 64] to features [n, features]. conv5 to conv7 are in the authors' files, but not in use."""
+
+    def __init__(self, rows: int, features: int, classes: int, head: bool) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.conv3, self.conv4 = (_block(*sizes) for sizes in pairwise((1, 32, 64, 64, 64)))
+        self.conv5, self.conv6, self.conv7 = (_block(*sizes) for sizes in pairwise((64, 128, 128, 128)))
+        self.pool = nn.MaxPool2d(2, padding=1)
+        self.drop = nn.Dropout(0.5)
+        self.fc = nn.Linear(64 * (rows // 2 + 1) * (FRAMES // 2 + 1), features)
+        with memory(head):
+            self.fc_cls = nn.Linear(features, classes)
+            self.center_loss = Centres(classes, features)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.pool(self.conv2(self.conv1(image.unsqueeze(1))))
+        x = x + self.conv4(self.conv3(x))
+        return cast(Tensor, self.fc(self.drop(x.flatten(1))))
+
+
+def _block(inner: int, outer: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inner, outer, 3, padding=1), nn.BatchNorm2d(outer), nn.ReLU())
+
+
+class Disentanglement(GaitNetwork):
+    """Keypoints [n, s, joints, 3] to embeddings [n, features, 1]."""
+
+    HEAD: ClassVar[tuple[str, ...]] = ("fc.fc_cls.", "fc.center_loss.")
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        self.autoencoder = Autoencoder(architecture.layout)
+        self.fc = Recognition(2 * JOINTS + 2 * CODE, architecture.features, architecture.classes, head)
+
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        parts = ("motion_encoder.", "body_encoder.", "view_encoder.", "decoder.")
+        return {f"autoencoder.{key}" if key.startswith(parts) else key: value for key, value in weights.items()}
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        return self.recognise(self.autoencoder.rows(in_body_units(keypoints))).unsqueeze(-1)
+
+    def recognise(self, walks: Tensor) -> Tensor:
+        """Walks [n, 30, 64] → features [n, features]."""
+        codes = self.autoencoder.encode(walks)
+        return cast(Tensor, self.fc(torch.cat([walks, codes.motion, codes.body_frames], dim=1)))
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        return cast(Tensor, self.fc.fc_cls(embeddings.squeeze(-1))).unsqueeze(-1)
+
+    def drop_head(self) -> None:
+        del self.fc.fc_cls, self.fc.center_loss
+
+
+def load_disentanglement(path: Path, card: Mapping[str, Any] | None = None) -> Disentanglement:
+    """`load_network` with the head, for the authors' two files as well: autoencoder_N.pt, and fc_N.pt beside it.
+
+    Raises CheckpointError for files that are unreadable or not of this network.
+    """
+    weights = load_state_dict(path)
+    if (second := second_file(path)) is not None:
+        weights |= {f"fc.{key}": value for key, value in load_state_dict(second).items()}
+    network = Disentanglement(architecture_of(Architecture, card or {}, weights))
+    load_strictly(network, network.renamed(weights), path)
+    return network.eval()
+
+
+def load_autoencoder(path: Path, card: Mapping[str, Any] | None = None) -> Autoencoder:
+    """The autoencoder alone, of a file that may hold both networks. Raises CheckpointError."""
+    weights = load_state_dict(path, only=lambda name: not name.startswith("fc."))
+    autoencoder = Autoencoder(architecture_of(Architecture, card or {}, weights).layout)
+    load_strictly(autoencoder, {key.removeprefix("autoencoder."): value for key, value in weights.items()}, path)
+    return autoencoder.eval()
+
+
+def second_file(path: Path) -> Path | None:
+    """Where the recognition network of the authors' autoencoder lies."""
+    beside = path.with_name(path.name.replace("autoencoder_", "fc_", 1))
+    return beside if path.name.startswith("autoencoder_") and beside.is_file() else None
+
+
+def _encoder(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
+    from pipeline.recognition.model_encoder import ModelEncoder, checked, features_of
+    from pipeline.recognition.torch_engine import TorchEngine
+
+    found = checked(model, checkpoint)
+    network = load_disentanglement(found.path, found.card.architecture)
+    if (second := second_file(found.path)) is not None:  # embeddings depend on both files
+        both = hashlib.sha256(f"{found.sha256} {sha256_of(second)}".encode()).hexdigest()
+        found = replace(found, sha256=both)
+    return ModelEncoder(model, config, TorchEngine(network, runtime, features_of(config, found)), found)
+
+
+DISENTANGLEMENT = Model(
+    name="disentanglement",
+    title="Disentangled skeletons",
+    paper="zq1335030905/Gait-recognition-with-disentanglement-features, 2021; TransMoMo, Yang et al., CVPR 2020",
+    network=Disentanglement,
+    architecture=Architecture,
+    golden=("disentanglement",),
+    needs=(Modality.KEYPOINTS,),
+    inputs=as_they_are,
+    motion=True,
+    step=None,
+    opens=_encoder,
+)

@@ -1,0 +1,78 @@
+"""GaitGraph (Teepe et al., "GaitGraph: Graph Convolutional Network for Skeleton-Based Gait Recognition", ICIP 2021).
+
+A ResGCN looks at x, y and score of every joint; embeddings have unit length. Reads OpenGait's checkpoints, and the
+authors' own (tteepe/GaitGraph).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.recognition import resgcn
+from pipeline.recognition.graph_inputs import as_joints, backwards
+from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.network import GaitNetwork
+from pipeline.recognition.resgcn import ResGCN, ResGCNArchitecture
+from pipeline.skeletons import BY_JOINTS
+from pipeline.types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture(ResGCNArchitecture):
+    """The defaults are resgcn-n39-r8, the only one published. tta: the mean with the walk shown backwards."""
+
+    branches: int = 1
+    branch: Sequence[int] = (3, 64, 64, 32)
+    stream: Sequence[int] = (32, 128, 128, 256, 256)
+    tta: bool = True
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """All but tta."""
+        return resgcn.told_by(resgcn.renamed(weights))
+
+
+class GaitGraph1(GaitNetwork):
+    """Keypoints [n, s, joints, 3] (pixels, score) to embeddings [n, out_channels, 1]."""
+
+    HEAD: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        self.ResGCN = ResGCN(architecture)
+        self._skeleton = BY_JOINTS[architecture.joints]
+        self._tta = architecture.tta
+
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return resgcn.renamed(weights)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        keypoints = as_joints(keypoints, self._skeleton)
+        embeddings = self._embed(keypoints)
+        if self._tta and not self.training:
+            embeddings = (embeddings + self._embed(backwards(keypoints))) / 2
+        return embeddings.unsqueeze(-1)
+
+    def _embed(self, keypoints: Tensor) -> Tensor:
+        return F.normalize(self.ResGCN(keypoints.permute(0, 3, 1, 2).unsqueeze(1)), dim=1)
+
+
+GAITGRAPH1 = Model(
+    name="gaitgraph1",
+    title="GaitGraph",
+    paper="Teepe et al., ICIP 2021",
+    network=GaitGraph1,
+    architecture=Architecture,
+    published="CASIA-B 87.7 / 74.8 / 66.3 (paper); OUMVLP 4.25, GREW 9.82, Gait3D 9.00 (OpenGait)",
+    golden=("gaitgraph1",),
+    needs=(Modality.KEYPOINTS,),
+    inputs=as_they_are,
+    motion=True,
+    step=None,
+)

@@ -1,0 +1,74 @@
+"""GaitSSB (Fan et al., "Learning Gait Representation from Massive Unlabelled Walking Videos: A Benchmark", TPAMI 2023).
+
+GaitBase's backbone and a projector, trained without labels against its own predictor, whose unit vectors are the
+embeddings. Fine-tuned, a part's embedding is the cosines between the projector's vector and 512 learnt directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.recognition import told
+from pipeline.recognition.layers import HorizontalPooling, ResNet9, SeparateBN, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.model import Model
+from pipeline.recognition.network import GaitNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """finetuned: with learnt directions behind the projector in the predictor's place."""
+
+    in_channels: int = 1
+    channels: Sequence[int] = (64, 128, 256, 512)
+    layers: Sequence[int] = (1, 1, 1, 1)
+    strides: Sequence[int] = (1, 2, 2, 1)
+    maxpool: bool = False
+    bins: Sequence[int] = (16, 8, 4, 2, 1)
+    finetuned: bool = False
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """All but strides, maxpool and bins."""
+        return {**told.resnet9(weights), "finetuned": "head0.fc_bin" in weights}
+
+
+class GaitSSB(GaitNetwork):
+    """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, channels[3], sum of bins]. No identities."""
+
+    HEAD = ()
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a, parts, c = architecture, sum(architecture.bins), architecture.channels[3]
+        self.Backbone = SetBlock(ResNet9(a.channels, a.layers, a.strides, a.maxpool, a.in_channels))
+        self.HPP = HorizontalPooling(a.bins)
+
+        def hidden() -> list[nn.Module]:
+            return [SeparateFCs(parts, c, c), SeparateBN(parts, c), nn.ReLU(), SeparateFCs(parts, c, c)]
+
+        self.projector = nn.Sequential(*hidden(), SeparateBN(parts, c))
+        if a.finetuned:
+            self.head0 = SeparateFCs(parts, c, c, unit=True)
+        else:
+            self.predictor = nn.Sequential(*hidden())
+
+    def forward(self, silhouettes: Tensor) -> Tensor:
+        parts = self.projector(self.HPP(temporal_max(self.Backbone(silhouettes))))
+        if hasattr(self, "head0"):
+            return cast(Tensor, self.head0(F.normalize(parts, dim=1)))
+        return F.normalize(self.predictor(parts), dim=1)
+
+
+GAITSSB = Model(
+    name="gaitssb",
+    title="GaitSSB (pretrained, fine-tuned)",
+    paper="Fan et al., TPAMI 2023",
+    network=GaitSSB,
+    architecture=Architecture,
+    golden=("gaitssb_pretrain", "gaitssb_finetune"),
+)

@@ -1,0 +1,152 @@
+"""GaitTR (Zhang et al., "Spatial Transformer Network on Skeleton-Based Gait Recognition", Expert Systems 2023).
+
+In every block a convolution over time is followed by self-attention among the joints of each frame.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline.recognition import told
+from pipeline.recognition.graph_inputs import as_joints, ten_channels
+from pipeline.recognition.graph_layers import TEMPORAL_KERNEL, over_frames
+from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.network import GaitNetwork
+from pipeline.skeletons import BY_JOINTS
+from pipeline.types import Modality
+
+HEADS = 8
+KEYS = 0.25  # channels of queries and keys as a share of those of values
+TEN = 10  # input channels, see ten_channels
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """channels: before and after every block. joints: 17 (COCO) or 18 (OpenPose)."""
+
+    channels: Sequence[int] = (TEN, 64, 64, 128, 256)
+    joints: int = 17
+    out_channels: int = 128
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Everything."""
+        widths = {
+            int(match[1]): tensor.shape[0]
+            for key, tensor in weights.items()
+            if (match := re.fullmatch(r"backbone\.(\d+)\.st\.bn\.weight", key)) and tensor.ndim
+        }
+        norm = told.side(weights, "data_bn.weight", 1, 0)
+        return told.known(
+            channels=(TEN, *(widths[place] for place in sorted(widths))) if widths else None,
+            joints=norm // TEN if norm and norm // TEN in BY_JOINTS else None,
+            out_channels=told.side(weights, "fcn.weight", 3, 0),
+        )
+
+
+class UnitConv(nn.Module):
+    """Dropout, a convolution over time, Mish, batch normalisation: [n, c, s, v] → [n, c', s, v]."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.conv = over_frames(in_channels, out_channels, 1, kernel)
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.bn(F.mish(self.conv(self.dropout(x)))))
+
+
+class JointAttention(nn.Module):
+    """Multi-head self-attention among the joints of each frame: [n, c, s, v] → [n, c', s, v]."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self._keys, self._values = int(KEYS * out_channels), out_channels
+        self.qkv_conv = nn.Conv2d(in_channels, 2 * self._keys + self._values, 1)
+        self.attn_out = nn.Conv2d(out_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (
+            part.unflatten(1, (HEADS, -1)).permute(0, 3, 1, 4, 2)  # [n, s, heads, v, c / heads]
+            for part in self.qkv_conv(x).split([self._keys, self._keys, self._values], dim=1)
+        )
+        seen = F.scaled_dot_product_attention(query, key, value)
+        return cast(Tensor, self.attn_out(seen.permute(0, 2, 4, 1, 3).flatten(1, 2)))
+
+
+class SpatialTransformer(nn.Module):
+    """Every joint's channels normalised over time, attention, Mish, batch normalisation."""
+
+    def __init__(self, in_channels: int, out_channels: int, joints: int) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.data_bn = nn.BatchNorm1d(in_channels * joints)
+        self.attention_conv = JointAttention(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, s, v = x.shape
+        x = self.data_bn(x.transpose(2, 3).reshape(n, c * v, s)).reshape(n, c, v, s).transpose(2, 3)
+        return cast(Tensor, self.bn(F.mish(self.attention_conv(x))))
+
+
+class Block(nn.Module):
+    """Over time, then among joints, with a shortcut around each and one around both."""
+
+    def __init__(self, in_channels: int, out_channels: int, joints: int) -> None:
+        super().__init__()
+        self.tcn = UnitConv(in_channels, in_channels, TEMPORAL_KERNEL, dropout=0.1)
+        self.st = SpatialTransformer(in_channels, out_channels, joints)
+        self.residual_s: nn.Module = nn.Identity()
+        self.down: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.residual_s = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
+            self.down = UnitConv(in_channels, out_channels, 1, dropout=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.tcn(x) + x
+        return cast(Tensor, self.st(y) + self.residual_s(y) + self.down(x))
+
+
+class GaitTR(GaitNetwork):
+    """Keypoints [n, s, joints, 3] to embeddings [n, out_channels, 1]; the scores are not looked at."""
+
+    HEAD: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a = architecture
+        self._skeleton = BY_JOINTS[a.joints]
+        self.data_bn = nn.BatchNorm1d(a.channels[0] * a.joints)
+        self.backbone = nn.ModuleList(Block(inner, outer, a.joints) for inner, outer in pairwise(a.channels))
+        self.fcn = nn.Conv1d(a.channels[-1], a.out_channels, 1)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        x = ten_channels(as_joints(keypoints, self._skeleton), self._skeleton.parents)
+        n, c, s, v = x.shape
+        x = self.data_bn(x.permute(0, 3, 1, 2).reshape(n, v * c, s)).reshape(n, v, c, s).permute(0, 2, 3, 1)
+        for block in self.backbone:
+            x = block(x)
+        return cast(Tensor, self.fcn(x.mean(dim=(2, 3)).unsqueeze(-1)))
+
+
+GAITTR = Model(
+    name="gaittr",
+    title="GaitTR",
+    paper="Zhang et al., Expert Systems 2023",
+    network=GaitTR,
+    architecture=Architecture,
+    published="CASIA-B 96.0 / 91.3 / 90.0 (paper); OUMVLP 39.78, GREW 48.60, Gait3D 7.20 (OpenGait)",
+    golden=("gaittr",),
+    needs=(Modality.KEYPOINTS,),
+    inputs=as_they_are,
+    motion=True,
+    step=None,
+)

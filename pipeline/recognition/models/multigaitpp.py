@@ -1,0 +1,140 @@
+"""MultiGait++ (Jin et al., "Exploring More from Multiple Gait Modalities for Human Identification", AAAI 2025).
+
+Two modalities, each with a branch of its own, and a third branch for what they have in common: channel by channel, the
+modality that a small network trusts less says how much is common, the rest stays with the one that is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.recognition import told
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers_temporal import stage, stem
+from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.types import Modality
+
+_PARTS = 16
+_SQUEEZE = 16  # the small networks have a sixteenth of the channels inside
+_GREY_PER_LABEL = 20  # a label map as a grey picture
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """part1_channel, part2_channel: of the two modalities; blocks: of a stage; the defaults are Gait3D's."""
+
+    part1_channel: int = 1
+    part2_channel: int = 1
+    blocks: Sequence[int] = (1, 2, 2, 1)
+    channels: Sequence[int] = (64, 128, 256, 512)
+    out_channels: int = 256
+    classes: int = 3000
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Everything."""
+        key = r"(part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
+        stages, found = told.blocks(weights, key), told.heads(weights)
+        found.pop("parts", None)
+        if sorted(stages) == [1, 2, 3, 4]:
+            found["blocks"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
+        return found | told.known(
+            part1_channel=told.side(weights, "part1_layer0.forward_block.0.weight", 4, 1),
+            part2_channel=told.side(weights, "part2_layer0.forward_block.0.weight", 4, 1),
+        )
+
+
+def _trust(channels: int) -> SetBlock:
+    inside = channels // _SQUEEZE
+    hidden = [nn.Conv2d(channels, inside, 1, bias=False), nn.BatchNorm2d(inside), nn.ReLU()]
+    hidden += [nn.Conv2d(inside, inside, 1, bias=False), nn.BatchNorm2d(inside), nn.ReLU()]
+    return SetBlock(nn.Sequential(*hidden, nn.Conv2d(inside, channels, 1, bias=False)))
+
+
+class Commonality(nn.Module):
+    """Two maps [n, c, s, h, w] → what they share, and what each keeps to itself."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = _trust(channels), _trust(channels)
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # conv2 belongs to the first modality: so the published weights are named
+        trust = torch.stack([self.conv2(first), self.conv1(second)]).softmax(0)
+        least = trust.amin(0)
+        low, high = least.amin(1, keepdim=True), least.amax(1, keepdim=True)
+        common = ((least - low) / (high - low + 1e-6)).clamp(0, 1)
+        own = (1 - common) * trust
+        return (first + second) / 2 * common, first * own[0], second * own[1]
+
+
+class _Joined(nn.Module):
+    """Three maps side by side → one, by a 1×1 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = SetBlock(nn.Sequential(nn.Conv2d(3 * channels, channels, 1, bias=False)))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        return cast(Tensor, self.conv(torch.cat(list(maps), 1)))
+
+
+class MultiGaitPP(GaitNetwork):
+    """Two modalities [n, part_channel, s, h, w] each, in 0–1, to embeddings [n, out_channels, 16]."""
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a, c, b = architecture, architecture.channels, architecture.blocks
+
+        def second() -> nn.Module:
+            return stage("p3d", c[0], c[1], b[1], 2)
+
+        def third() -> nn.Module:
+            return stage("p3d", c[1], c[2], b[2], 2)
+
+        self.part1_layer0, self.part2_layer0 = stem(a.part1_channel, c[0]), stem(a.part2_channel, c[0])
+        self.part1_layer1, self.part2_layer1 = (stage("2d", c[0], c[0], b[0], 1) for _ in range(2))
+        self.csquare = Commonality(c[0])
+        self.part1_layer2, self.part2_layer2, self.layer2 = second(), second(), second()
+        self.part1_layer3, self.part2_layer3, self.layer3 = third(), third(), third()
+        self.fusion = _Joined(c[2])
+        self.layer4 = stage("p3d", c[2], c[3], b[3], 1)
+        self.HPP = HorizontalPooling((_PARTS,))
+        self.FCs = SeparateFCs(_PARTS, c[3], a.out_channels)
+        self.BNNecks = necks(_PARTS, a.out_channels, a.classes, head)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        first = self.part1_layer1(self.part1_layer0(first))
+        second = self.part2_layer1(self.part2_layer0(second))
+        common, first, second = self.csquare(first, second)
+        first = self.part1_layer3(self.part1_layer2(first))
+        second = self.part2_layer3(self.part2_layer2(second))
+        common = self.layer3(self.layer2(common))
+        maps = self.layer4(self.fusion((first, common, second)))
+        return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
+
+
+def _inputs(frames: Arrays) -> Arrays:
+    """Silhouettes and label maps; the labels become a grey picture, as the published network was trained."""
+    masks, labels = frames
+    return masks[None], (labels[None] * np.float32(_GREY_PER_LABEL / 255)).astype(np.float32)
+
+
+MULTIGAITPP = Model(
+    name="multigaitpp",
+    title="MultiGait++",
+    paper="Jin et al., AAAI 2025",
+    network=MultiGaitPP,
+    architecture=Architecture,
+    golden=("multigaitpp",),
+    needs=(Modality.SILHOUETTES, Modality.PARSING),
+    inputs=_inputs,
+    motion=True,
+)

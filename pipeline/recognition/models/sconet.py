@@ -1,0 +1,24 @@
+"""ScoNet (Zhou et al., "Gait Patterns as Biomarkers: A Video-Based Approach for Classifying Scoliosis", MICCAI 2024).
+
+GaitBase with three classes instead of identities: negative, neutral, positive. What OpenGait calls its embeddings are
+the scores (`features: logits` here); the class is the largest of their mean over parts.
+"""
+
+from __future__ import annotations
+
+from pipeline.recognition.model import Model
+from pipeline.recognition.models.gaitbase import Architecture, GaitBase
+
+
+class ScoNet(GaitBase):
+    """Silhouettes [n, 1, s, h, w] in 0–1 to embeddings [n, out_channels, parts]; logits: [n, 3, parts]."""
+
+
+SCONET = Model(
+    name="sconet",
+    title="ScoNet",
+    paper="Zhou et al., MICCAI 2024",
+    network=ScoNet,
+    architecture=Architecture,
+    golden=("sconet",),
+)

@@ -1,0 +1,113 @@
+"""SkeletonGait++ (Fan et al., AAAI 2024): a silhouette and a skeleton map of the same frame, fused by attention.
+
+Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.recognition import told
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers_temporal import conv3x3, stage, stem
+from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.models.skeletongait import cut_maps
+from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.types import Modality
+
+SQUEEZE = 16  # channels before to within the attention
+_BLOCK = r"(?:sil_)?layer(?P<stage>[1-4])\.(?:forward_block\.)?(?P<block>\d+)\.conv2(?:\.forward_block\.0)?\.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The defaults are those for Gait3D and GREW; for CCPG layers is 1, 1, 1, 1."""
+
+    channels: Sequence[int] = (64, 128, 256, 512)
+    layers: Sequence[int] = (1, 4, 4, 1)
+    parts: int = 16
+    out_channels: int = 256
+    classes: int = 3000
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Everything."""
+        found = told.heads(weights)
+        stages = told.blocks(weights, _BLOCK)
+        if sorted(stages) == [1, 2, 3, 4]:
+            found["layers"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
+        return found
+
+
+class AttentionFusion(nn.Module):
+    """Of two maps [n, c, s, h, w] one: at every pixel and channel a softmax says how much of each."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = channels // SQUEEZE
+        self.conv = SetBlock(
+            nn.Sequential(
+                nn.Conv2d(2 * channels, inner, 1, bias=False),
+                nn.BatchNorm2d(inner),
+                nn.ReLU(),
+                conv3x3(inner, inner),
+                nn.BatchNorm2d(inner),
+                nn.ReLU(),
+                nn.Conv2d(inner, 2 * channels, 1, bias=False),
+            )
+        )
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        votes = self.conv(torch.cat([one, other], dim=1))
+        share = torch.stack(votes.chunk(2, dim=1)).softmax(dim=0)
+        return one * share[0] + other * share[1]
+
+
+class SkeletonGaitPP(GaitNetwork):
+    """Limbs, joints and silhouettes [n, 3, s, h, w] in 0–1 to embeddings [n, out_channels, parts]."""
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a, c = architecture, architecture.channels
+        self.sil_layer0, self.map_layer0 = stem(1, c[0]), stem(2, c[0])
+        self.sil_layer1 = stage("2d", c[0], c[0], a.layers[0], 1)
+        self.map_layer1 = stage("2d", c[0], c[0], a.layers[0], 1)
+        self.fusion = AttentionFusion(c[0])
+        self.layer2 = stage("p3d", c[0], c[1], a.layers[1], 2)
+        self.layer3 = stage("p3d", c[1], c[2], a.layers[2], 2)
+        self.layer4 = stage("p3d", c[2], c[3], a.layers[3], 1)
+        self.HPP = HorizontalPooling((a.parts,))
+        self.FCs = SeparateFCs(a.parts, c[3], a.out_channels)
+        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        skeletons = self.map_layer1(self.map_layer0(pictures[:, :2]))
+        silhouettes = self.sil_layer1(self.sil_layer0(pictures[:, 2:]))
+        maps = self.layer4(self.layer3(self.layer2(self.fusion(silhouettes, skeletons))))
+        return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
+
+
+def stacked(frames: Arrays) -> Arrays:
+    """Maps T×2×H×W and silhouettes T×H×44 of the same frames → 3×T×H×44: limbs, joints, silhouettes."""
+    maps, silhouettes = frames
+    return (np.concatenate([*cut_maps((maps,)), silhouettes[None]]),)
+
+
+SKELETONGAITPP = Model(
+    name="skeletongaitpp",
+    title="SkeletonGait++",
+    paper="Fan et al., AAAI 2024",
+    network=SkeletonGaitPP,
+    architecture=Architecture,
+    published="Gait3D 77.6, GREW 85.8, SUSTech1K 85.6",
+    golden=("skeletongaitpp", "skeletongaitpp_ccpg"),
+    needs=(Modality.SKELETON_MAPS, Modality.SILHOUETTES),
+    inputs=stacked,
+    motion=True,
+)

@@ -1,0 +1,100 @@
+"""SwinGait (Fan et al., "Exploring Deep Models for Practical Gait Recognition", 2023).
+
+The first half of DeepGaitV2, then a video transformer in place of its second half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.recognition import told
+from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers_temporal import Mode, stage, stem
+from pipeline.recognition.model import Model
+from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.recognition.swin3d import SwinTransformer3D
+
+_MAP = (30, 20)  # rows and columns of the maps that the transformer gets, whole windows when halved
+_PARTS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The defaults are B1122 (CCPG, SUSTech1K); Gait3D's is B1442. heads: of attention, in the first stage."""
+
+    in_channels: int = 1
+    mode: Mode = "p3d"
+    channels: Sequence[int] = (64, 128, 256)
+    layers: Sequence[int] = (1, 1, 2, 2)
+    heads: int = 16
+    out_channels: int = 256
+    classes: int = 100
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """All but mode."""
+        block = r"layer(?P<stage>[12])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
+        stages = told.blocks(weights, block)
+        depths = told.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
+        found = told.heads(weights)
+        found.pop("parts", None)
+        if sorted(stages) == [1, 2] and sorted(depths) == [0, 1]:
+            found["layers"] = (stages[1][0], stages[2][0], depths[0][0], depths[1][0])
+            found["channels"] = (stages[1][1], stages[2][1], depths[0][1])
+        table = "transformer.layers.0.blocks.0.attn.relative_position_bias_table"
+        return found | told.known(
+            in_channels=told.side(weights, "layer0.forward_block.0.weight", 4, 1), heads=told.side(weights, table, 2, 1)
+        )
+
+
+class SwinGait(GaitNetwork):
+    """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, out_channels, 15]."""
+
+    def __init__(self, architecture: Architecture, head: bool = True) -> None:
+        super().__init__(architecture, head)
+        a, c = architecture, architecture.channels
+        self.layer0 = stem(a.in_channels, c[0])
+        self.layer1 = stage("2d", c[0], c[0], a.layers[0], 1)
+        self.layer2 = stage(a.mode, c[0], c[1], a.layers[1], 2)
+        self.transformer = SwinTransformer3D(c[1], c[2], a.layers[2:], (a.heads, 2 * a.heads))
+        self.HPP = HorizontalPooling((_PARTS,))
+        # The reference has one part more, a copy of the last that it drops again: its weights are in the checkpoints.
+        self.FCs = SeparateFCs(_PARTS + 1, self.transformer.channels, a.out_channels)
+        self.BNNecks = necks(_PARTS + 1, a.out_channels, a.classes, head)
+
+    def forward(self, silhouettes: Tensor) -> Tensor:
+        maps = self.layer2(self.layer1(self.layer0(silhouettes)))
+        n, c, s, h, w = maps.shape
+        frames = maps.transpose(1, 2).reshape(n * s, c, h, w)
+        frames = F.interpolate(frames, _MAP, mode="bilinear", align_corners=True)
+        maps = self.transformer(frames.reshape(n, s, c, *_MAP).transpose(1, 2))
+        parts = self.HPP(temporal_max(maps))
+        return cast(Tensor, self.FCs(_one_more(parts)))[..., :_PARTS]
+
+    def neck(self, embeddings: Tensor) -> Tensor:
+        return super().neck(_one_more(embeddings))[..., :_PARTS]
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        return super().logits(_one_more(embeddings))[..., :_PARTS]
+
+
+def _one_more(parts: Tensor) -> Tensor:
+    return torch.cat([parts, parts[..., -1:]], -1)
+
+
+SWINGAIT = Model(
+    name="swingait",
+    title="SwinGait",
+    paper="Fan et al., arXiv 2303.03301, 2023",
+    network=SwinGait,
+    architecture=Architecture,
+    published="Gait3D 75.0, GREW 79.3, SUSTech1K 79.7",
+    golden=("swingait",),
+    motion=True,
+)

@@ -1,0 +1,119 @@
+"""What every gait network in torch is, and how a checkpoint's weights get into one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.networks.safeload import load_state_dict
+from pipeline.networks.strict import load_strictly
+from pipeline.recognition.layers import SeparateBNNecks
+
+N = TypeVar("N", bound="GaitNetwork")
+
+
+class Architecture(Protocol):
+    """What a network's constructor needs: a frozen dataclass whose defaults are those of the published network."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default.
+
+        Of a training head that is not read only the names are true: its tensors are empty.
+        """
+        ...
+
+
+class GaitNetwork(nn.Module):
+    """A gait network: what is known of n walks of s frames to embeddings [n, c, p] of p parts.
+
+    The constructor takes the architecture and `head`: with the memory for the training head, or without (then it
+    exists in shape only, on torch's meta device). Attribute names are the keys of the published checkpoints.
+    All walks of a batch have the same s: sequences put one after another would leak through convolutions over time.
+    HEAD: how the keys of the training head begin.
+    """
+
+    HEAD: ClassVar[tuple[str, ...]] = ("BNNecks.fc_bin",)
+    BNNecks: SeparateBNNecks
+
+    def __init__(self, architecture: Any, head: bool = True) -> None:
+        super().__init__()
+
+    def neck(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [n, c, p] → the same batch-normalised by the training head, unit length a part."""
+        return self.BNNecks.normalised(embeddings)
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
+        return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
+
+    @classmethod
+    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of a checkpoint under the names of this network, where others are in use for it too."""
+        return dict(weights)
+
+    def drop_head(self) -> None:
+        """Forget the training head, for good: `logits` can no longer be asked for."""
+        for prefix in self.HEAD:
+            owner, _, name = prefix.rstrip(".").rpartition(".")
+            with contextlib.suppress(AttributeError):  # of several heads an architecture has one
+                delattr(self.get_submodule(owner), name)
+
+
+def memory(head: bool) -> torch.device:
+    """`with memory(head): self.Head = …` gives the training head memory only where it is wanted."""
+    return torch.device("cpu" if head else "meta")
+
+
+def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNecks:
+    """BNNecks whose classes have memory only with `head`; their batch normalisation is small, and of use without."""
+    with memory(head):
+        built = SeparateBNNecks(parts, channels, classes)
+    built.bn1d = nn.BatchNorm1d(channels * parts)
+    return built
+
+
+def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Any:
+    """A network's `kind` of architecture: what the card says, then what the tensors tell, then the defaults."""
+    said = {field.name: card[field.name] for field in fields(kind) if field.name in card}
+    return kind(**{**kind.told_by(weights), **said})
+
+
+def load_network(
+    network: type[N],
+    architecture: type[Any],
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+    head: bool = False,
+    objects: bool = False,
+) -> N:
+    """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
+
+    head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
+    objects: the file holds other things than tensors too, which are left alone (see `load_state_dict`).
+    Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
+    """
+    passed_by: list[str] = []
+
+    def wanted(name: str) -> bool:
+        if head or not name.startswith(network.HEAD):
+            return True
+        passed_by.append(name)
+        return False
+
+    weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
+    named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
+    built = network(architecture_of(architecture, card or {}, {**weights, **named}), head)
+    shapes = built.state_dict()
+    left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
+    passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
+    load_strictly(built, {**network.renamed(weights), **left_out, **passed}, path)
+    return built.eval()

@@ -1,0 +1,185 @@
+"""The settings of a training: OpenGait's own YAML format, and a few keys more.
+
+Every key is known here by name and type. An OpenGait file is accepted as it is: what it holds besides is named when the
+training starts. An unknown key that is given by hand is refused with the nearest name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipeline.config import apply_override, configs_dir, nearest, read_yaml
+from pipeline.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """What is trained on."""
+
+    dataset_name: str = "dataset"
+    dataset_root: Path
+    dataset_partition: Path | None = Field(None, description="default: partition.json in the root")
+    data_in_use: list[bool] | list[int] | None = None
+    cache: bool = Field(False, description="keep every walk in memory once it has been read")
+    num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")
+    test_dataset_name: str | None = None
+    remove_no_gallery: bool = False
+
+
+class PointsInUse(Section):
+    """Of a modality that is a cloud of points: how many are drawn from every frame."""
+
+    pointcloud_index: int = Field(0, ge=0)
+    points_num: int = Field(1024, ge=1)
+
+
+class SamplerConfig(Section):
+    """How a batch is put together; see pipeline/training/sampling.py."""
+
+    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "TripletSampler"
+    batch_size: int | tuple[int, int] = (8, 16)
+    batch_shuffle: bool = False
+    sample_type: str = Field("fixed_unordered", pattern="^(fixed|unfixed|all)_(unordered|ordered|allordered)$")
+    frames_num_fixed: int = Field(30, ge=1)
+    frames_num_min: int = Field(20, ge=1)
+    frames_num_max: int = Field(40, ge=1)
+    frames_skip_num: int = Field(0, ge=0)
+    frames_all_limit: int | None = Field(None, ge=1)
+    points_in_use: PointsInUse | None = None
+
+
+class TrainerConfig(Section):
+    """The course of the training."""
+
+    total_iter: int = Field(60000, ge=1)
+    save_iter: int = Field(2000, ge=1)
+    save_name: str = Field("gait", pattern=r"^[\w.+-]+$")
+    log_iter: int = Field(100, ge=1)
+    restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
+    restore_ckpt_strict: bool = True
+    optimizer_reset: bool = False
+    scheduler_reset: bool = False
+    with_test: bool = Field(False, description="validate whenever a checkpoint is saved")
+    enable_float16: bool = Field(False, description="mixed precision; see `precision`")
+    fix_BN: bool = False  # noqa: N815  OpenGait's name
+    sync_BN: bool = False  # noqa: N815  OpenGait's name
+    find_unused_parameters: bool = False
+    sampler: SamplerConfig = SamplerConfig()
+    transform: list[dict[str, Any]] = Field(default_factory=list)
+    # ours
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="auto: fp32, or with enable_float16 fp16 on a GPU and bf16 on a CPU"
+    )
+    gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
+    seed: int = Field(0, ge=0)
+
+
+class ValidationConfig(Section):
+    """Ours: rank-1 on walks that were held out, by a simple retrieval."""
+
+    gallery_type: str = Field("nm-01", description="the type whose walks are the gallery; all others are probes")
+    identities: int = Field(100, ge=2, description="how many of the held-out identities, at most")
+    frames: int = Field(0, ge=0, description="silhouettes in a window; 0: as in training")
+    windows: int = Field(3, ge=1, description="interleaved windows of a walk whose embeddings are averaged, at most")
+
+
+class TrainingConfig(Section):
+    """All settings of a training, in OpenGait's sections."""
+
+    data_cfg: DataConfig
+    model_cfg: dict[str, Any]
+    loss_cfg: list[dict[str, Any]]
+    optimizer_cfg: dict[str, Any]
+    scheduler_cfg: dict[str, Any] = Field(default_factory=dict)
+    trainer_cfg: TrainerConfig = TrainerConfig()
+    evaluator_cfg: dict[str, Any] = Field(default_factory=dict, description="OpenGait's evaluation; not read here")
+    validation_cfg: ValidationConfig = ValidationConfig()
+    unsupported: tuple[str, ...] = Field((), description="keys of the file that nothing here reads")
+
+    @field_validator("loss_cfg", mode="before")
+    @classmethod
+    def _one_or_several(cls, losses: Any) -> Any:
+        return [losses] if isinstance(losses, dict) else losses
+
+
+def load_training_config(config: str, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """Read a training's YAML (a file, or the name of one in configs/train) and apply `a.b=c` overrides.
+
+    Keys of the file that are unknown here are collected in `unsupported`: OpenGait's files have some.
+    Raises ConfigError for a file that is none, an unknown key among the overrides (with the nearest name) or a value
+    out of range.
+    """
+    path = _path(config)
+    tree = read_yaml(path)
+    unsupported = _take_unknown(tree, TrainingConfig)
+    for override in overrides:
+        apply_override(tree, override)
+    return training_config({**tree, "unsupported": unsupported}, path.name)
+
+
+def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
+    """The settings in `tree`. Raises ConfigError, naming `origin`."""
+    try:
+        return TrainingConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Remove what `section` does not know from `tree`, and name it."""
+    unknown = []
+    for key in list(tree):
+        if key not in section.model_fields:
+            del tree[key]
+            unknown.append(f"{prefix}{key}")
+        elif key in _SECTIONS and isinstance(tree[key], dict):
+            unknown += _take_unknown(tree[key], _SECTIONS[key], f"{prefix}{key}.")
+    return unknown
+
+
+def shipped() -> list[str]:
+    """Names of the training configurations that come with the project."""
+    return sorted(path.stem for path in (configs_dir() / "train").glob("*.yaml"))
+
+
+def _path(config: str) -> Path:
+    if config.endswith((".yaml", ".yml")):
+        path = Path(config).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped())}.")
+        return path
+    path = configs_dir() / "train" / f"{config}.yaml"
+    if config not in shipped():
+        raise ConfigError(f"no training configuration {config!r}{nearest(config, shipped())} Or give a .yaml file.")
+    return path
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        section: type[BaseModel] = TrainingConfig
+        for part in where[:-1]:
+            section = _SECTIONS.get(part, section)
+        return f"unknown key {key!r}{nearest(where[-1], list(section.model_fields))}"
+    if first["type"] == "missing":
+        return f"{key} is missing."
+    return f"{key}: {first['msg']} (got {first.get('input')!r})."
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "data_cfg": DataConfig,
+    "trainer_cfg": TrainerConfig,
+    "sampler": SamplerConfig,
+    "validation_cfg": ValidationConfig,
+}

@@ -1,0 +1,129 @@
+"""Gait datasets as OpenGait lays them out: root/identity/type/view/*.pkl and a partition in JSON.
+
+A folder of the last level is one walk; its files are modalities (silhouettes, heat maps, poses …), sorted by name. The
+partition names the identities of training and test: {"TRAIN_SET": […], "TEST_SET": […]}; Gait3D's also has the probes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, InputError
+from pipeline.segmentation.normalise import cut_width
+from pipeline.training.arrays import read_arrays
+
+Modality = NDArray[Any] | list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One recorded walk: whose (identity), how (type: nm-01, bg-02 …), from where (view: 090 …), and its files."""
+
+    identity: str
+    type: str
+    view: str
+    files: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """identity/type/view, as messages show it."""
+        return f"{self.identity}/{self.type}/{self.view}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Identities of training and of test. probes: names of walks (identity-type-view) where a protocol lists them."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    probes: tuple[str, ...] = ()
+
+
+def read_partition(path: Path) -> Partition:
+    """Read {"TRAIN_SET": […], "TEST_SET": […], optionally "PROBE_SET": […]}. Raises InputError for anything else."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a readable partition ({' '.join(str(error).split())[:160]}).") from None
+    sets = {}
+    for name in ("TRAIN_SET", "TEST_SET", "PROBE_SET"):
+        listed = tree.get(name, [] if name == "PROBE_SET" else None) if isinstance(tree, dict) else None
+        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+            raise InputError(
+                f'{path}: no list of names under "{name}". Expected {{"TRAIN_SET": […], "TEST_SET": […]}}.'
+            )
+        sets[name] = tuple(listed)
+    return Partition(sets["TRAIN_SET"], sets["TEST_SET"], sets["PROBE_SET"])
+
+
+def list_walks(
+    root: Path, identities: Sequence[str] | None = None, data_in_use: Sequence[bool] | Sequence[int] | None = None
+) -> list[Walk]:
+    """Every walk of these identities (None: of all folders, sorted), in their order, types and views sorted.
+
+    Identities without a folder are passed over, as OpenGait does (`gait dataset check` names them). data_in_use:
+    which of a folder's files, sorted by name: a list of booleans is a mask, one of integers an order.
+    Raises InputError when there is no dataset or none of the identities is there.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such dataset folder. Expected {root.name or 'ROOT'}/identity/type/view/*.pkl.")
+    here = {path.name for path in _folders(root)}
+    walks = [
+        Walk(identity, kind.name, view.name, _selected(view, data_in_use))
+        for identity in (sorted(here) if identities is None else identities)
+        if identity in here
+        for kind in _folders(root / identity)
+        for view in _folders(kind)
+    ]
+    walks = [walk for walk in walks if walk.files]
+    if not walks:
+        wanted = "identity/type/view/*.pkl" if identities is None else f"any of {len(identities)} identities"
+        raise InputError(f"{root}: no walks of {wanted}. See `gait dataset check`.")
+    return walks
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _selected(folder: Path, data_in_use: Sequence[bool] | Sequence[int] | None) -> tuple[Path, ...]:
+    files = sorted(path for path in folder.iterdir() if path.suffix == ".pkl" and not path.name.startswith("."))
+    if not data_in_use or not files:
+        return tuple(files)
+    if all(isinstance(use, bool) for use in data_in_use):
+        return tuple(path for path, use in zip(files, data_in_use, strict=False) if use)
+    if max(data_in_use) >= len(files):
+        raise ConfigError(f"data_in_use {list(data_in_use)}: {folder} has only {len(files)} files.")
+    return tuple(files[int(index)] for index in data_in_use)
+
+
+def read_walk(walk: Walk) -> list[Modality]:
+    """All modalities of a walk, in the order of its files.
+
+    Raises InputError for a file that is no pickle of arrays, and when the modalities have different lengths.
+    """
+    modalities = [read_arrays(path) for path in walk.files]
+    lengths = [len(modality) if isinstance(modality, list) or modality.ndim else 0 for modality in modalities]
+    if len(set(lengths)) > 1:
+        raise InputError(f"{walk.files[0].parent}: modalities of different lengths {lengths}. Make the folder again.")
+    return modalities
+
+
+def read_silhouettes(walk: Walk, cut: bool = True) -> NDArray[np.uint8]:
+    """The first modality as silhouettes T×H×W uint8; cut: ten columns of every 64 taken off each side (64×64 → 64×44).
+
+    Raises InputError when it is something else.
+    """
+    path = walk.files[0]
+    masks = read_arrays(path)
+    if isinstance(masks, list) or masks.ndim != 3 or masks.dtype != np.uint8:
+        shape = f"{len(masks)} arrays" if isinstance(masks, list) else f"{masks.shape} {masks.dtype}"
+        raise InputError(f"{path}: {shape}; silhouettes are T×H×W uint8.")
+    return cut_width(masks) if cut else masks

@@ -1,0 +1,158 @@
+"""Optimisers, schedules and weighed losses from OpenGait's settings: torch's by name, and what the project adds."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config import nearest
+from pipeline.errors import ConfigError
+from pipeline.training import losses
+
+LossFunction = Callable[..., tuple[Tensor, losses.Logged]]
+
+LOSSES: Mapping[str, tuple[LossFunction, Mapping[str, str]]] = {
+    # OpenGait's names, and its names of their settings where ours are others
+    "TripletLoss": (losses.triplet, {}),
+    "CrossEntropyLoss": (losses.cross_entropy, {"eps": "smoothing"}),
+    "BinaryCrossEntropyLoss": (losses.binary_cross_entropy, {}),
+    "SupConLoss_Re": (losses.supervised_contrastive, {}),
+    "SupConLoss_Lp": (losses.supervised_contrastive_by_distance, {}),
+    "PartSupConLoss": (losses.part_contrastive, {}),
+}
+NO_SETTINGS = ("type", "log_prefix", "loss_term_weight", "log_accuracy", "gather_and_scale", "input")
+
+
+@dataclass(frozen=True)
+class WeighedLoss:
+    """One term: what it is called in the log, which of the network's outputs it reads, its weight and settings."""
+
+    name: str
+    input: str
+    weight: float
+    function: LossFunction
+    settings: Mapping[str, Any]
+    unlogged: tuple[str, ...] = ()
+
+
+def losses_of(entries: Sequence[Mapping[str, Any]], unsupported: list[str] | None = None) -> list[WeighedLoss]:
+    """The terms of loss_cfg. Raises ConfigError for an unknown loss or setting.
+
+    unsupported: collects unknown settings instead, which are passed over as in OpenGait.
+    """
+    terms = []
+    for index, entry in enumerate(entries):
+        where, kind = f"loss_cfg[{index}]", str(entry.get("type"))
+        if kind not in LOSSES:
+            raise ConfigError(f"{where}: no loss {kind!r}{nearest(kind, sorted(LOSSES))}")
+        function, renamed = LOSSES[kind]
+        settings = {renamed.get(key, key): value for key, value in entry.items() if key not in NO_SETTINGS}
+        known = [name for name in inspect.signature(function).parameters if name not in ("embeddings", "labels")]
+        for name in [name for name in settings if name not in known]:
+            if unsupported is None:
+                raise ConfigError(f"{where}: {kind} has no setting {name!r}{nearest(name, known)}")
+            unsupported.append(f"{where}.{name}")
+            del settings[name]
+        name = str(entry.get("log_prefix", kind))
+        unlogged = () if entry.get("log_accuracy", False) else ("accuracy",)
+        weight = float(entry.get("loss_term_weight", 1.0))
+        terms.append(WeighedLoss(name, str(entry.get("input", name)), weight, function, settings, unlogged))
+    return terms
+
+
+def total_loss(
+    terms: Iterable[WeighedLoss], outputs: Mapping[str, Mapping[str, Tensor]]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighed sum of the terms' means, and what to log as name/quantity.
+
+    Raises ConfigError when the network has not the output that a term reads.
+    """
+    total: Tensor | None = None
+    logged: dict[str, Tensor] = {}
+    for term in terms:
+        if term.input not in outputs:
+            raise ConfigError(f"loss_cfg: no output {term.input!r} of the network{nearest(term.input, list(outputs))}")
+        loss, info = term.function(**outputs[term.input], **term.settings)
+        weighed = loss.mean() * term.weight
+        total = weighed if total is None else total + weighed
+        logged.update({f"{term.name}/{key}": value for key, value in info.items() if key not in term.unlogged})
+    if total is None:
+        raise ConfigError("loss_cfg: empty; give at least one loss.")
+    return total, logged
+
+
+def optimizer_of(
+    settings: Mapping[str, Any], network: nn.Module, unsupported: list[str] | None = None
+) -> torch.optim.Optimizer:
+    """torch's optimiser `solver` over the parameters that are trained; settings that it has not are passed over.
+
+    That is OpenGait's rule: its default file gives a momentum to Adam too. unsupported: collects them.
+    Raises ConfigError for an unknown solver.
+    """
+    solver = str(settings.get("solver", "SGD"))
+    kind = getattr(torch.optim, solver, None)
+    if not (inspect.isclass(kind) and issubclass(kind, torch.optim.Optimizer)) or kind is torch.optim.Optimizer:
+        known = [name for name, value in vars(torch.optim).items() if inspect.isclass(value)]
+        raise ConfigError(f"optimizer_cfg.solver: torch has no {solver!r}{nearest(solver, known)}")
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    made: torch.optim.Optimizer = _made(kind, trained, settings, "solver", "optimizer_cfg", unsupported)
+    return made
+
+
+def scheduler_of(
+    settings: Mapping[str, Any], optimizer: torch.optim.Optimizer, total: int, unsupported: list[str] | None = None
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """torch's schedule `scheduler`, stepped once a batch; or ours: WarmupCosine with `warmup` batches and `last`.
+
+    `last` is the share of the learning rate that is left at the end. Raises ConfigError for an unknown schedule.
+    """
+    name = str(settings.get("scheduler", "MultiStepLR"))
+    if name == "WarmupCosine":
+        return torch.optim.lr_scheduler.LambdaLR(
+            optimizer, _WarmupCosine(int(settings.get("warmup", 50)), total, float(settings.get("last", 0.0)))
+        )
+    kind = getattr(torch.optim.lr_scheduler, name, None)
+    if not inspect.isclass(kind) or not issubclass(kind, torch.optim.lr_scheduler.LRScheduler):
+        raise ConfigError(
+            f"scheduler_cfg.scheduler: torch has no {name!r}{nearest(name, ['WarmupCosine', *_schedules()])}"
+        )
+    made: torch.optim.lr_scheduler.LRScheduler = _made(
+        kind, optimizer, settings, "scheduler", "scheduler_cfg", unsupported
+    )
+    return made
+
+
+class _WarmupCosine:
+    """Rises linearly, then falls along half a cosine to `last` at the end."""
+
+    def __init__(self, warmup: int, total: int, last: float) -> None:
+        self._warmup, self._total, self._last = warmup, total, last
+
+    def __call__(self, iteration: int) -> float:
+        if iteration < self._warmup:
+            return (iteration + 1) / self._warmup
+        done = min(1.0, (iteration - self._warmup) / max(1, self._total - self._warmup))
+        return self._last + (1 - self._last) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _schedules() -> list[str]:
+    return [name for name in vars(torch.optim.lr_scheduler) if name.endswith("LR")]
+
+
+def _made(
+    kind: Any, first: Any, settings: Mapping[str, Any], name: str, where: str, unsupported: list[str] | None
+) -> Any:
+    accepted = inspect.signature(kind.__init__).parameters
+    wanted = {key: value for key, value in settings.items() if key in accepted and key != name}
+    if unsupported is not None:
+        unsupported += [f"{where}.{key}" for key in settings if key not in wanted and key != name]
+    try:
+        return kind(first, **wanted)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {kind.__name__}: {error}.") from None

@@ -1,0 +1,134 @@
+"""Charts of an evaluation: curves and tables in colour, as PNG.
+
+Drawn with OpenCV, which is there anyway: matplotlib would be 30 MB and six more packages for two pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import Image
+from pipeline.views.colours import BLACK, WHITE, Colour, identity_colour, text_colour
+
+SCALE = 2  # drawn at twice the size that texts are meant for, so that they are sharp on today's screens
+FONT = cv2.FONT_HERSHEY_DUPLEX
+LETTER, SMALL = 0.5, 0.4  # sizes of letters
+LINE_GREY: Colour = (215, 215, 215)
+LOW: Colour = (250, 243, 235)  # the colour of 0 in tables; 100 has HIGH
+HIGH: Colour = (110, 50, 8)
+
+Values = NDArray[np.float64]
+
+
+def curves(title: str, lines: Mapping[str, Values]) -> Image:
+    """Cumulative match characteristics: percent over rank 1, 2, …, a line each, named beside the picture.
+
+    The axis begins at the ten below the lowest value. NaNs are left out.
+    """
+    width, height, left, top, bottom = 760, 420, 60, 46, 52
+    right = 30 + max((_width(name, SMALL) for name in lines), default=0) + 36
+    canvas = _canvas(width + right - 30, height)
+    plot_right, plot_bottom = width - 30, height - bottom
+    ranks = max((len(values) for values in lines.values()), default=1)
+    finite = [values[np.isfinite(values)] for values in lines.values()]
+    lowest = min((float(values.min()) for values in finite if len(values)), default=0.0)
+    floor = max(0.0, min(90.0, np.floor(lowest / 10) * 10))
+
+    def place(rank: float, percent: float) -> tuple[int, int]:
+        x = left + (rank - 1) / max(1, ranks - 1) * (plot_right - left)
+        return round(x), round(plot_bottom - (percent - floor) / (100 - floor) * (plot_bottom - top))
+
+    _write(canvas, title, (left, 26), LETTER)
+    for percent in np.arange(floor, 101, 10 if floor < 80 else 2):
+        x, y = place(1, float(percent))
+        _line(canvas, [(x, y), (plot_right, y)], LINE_GREY, 1)
+        _write(canvas, f"{percent:.0f} %", (left - 8, y + 5), SMALL, align="right")
+    for rank in {1, *range(5, ranks + 1, 5)}:
+        x, _ = place(rank, floor)
+        _line(canvas, [(x, plot_bottom), (x, plot_bottom + 5)], BLACK, 1)
+        _write(canvas, str(rank), (x, plot_bottom + 22), SMALL, align="centre")
+    _write(canvas, "rank", ((left + plot_right) // 2, height - 10), SMALL, align="centre")
+    order = sorted(lines, key=lambda name: -float(np.nan_to_num(lines[name][-1:]).sum()))
+    for row, name in enumerate(order):
+        colour = identity_colour(list(lines).index(name))
+        points = [place(rank + 1, float(value)) for rank, value in enumerate(lines[name]) if np.isfinite(value)]
+        _line(canvas, points, colour, 2)
+        for point in points:
+            cv2.circle(canvas, _scaled(point), 3 * SCALE, colour, -1, cv2.LINE_AA)
+        y = top + 12 + 22 * row
+        _line(canvas, [(plot_right + 14, y), (plot_right + 36, y)], colour, 3)
+        _write(canvas, name, (plot_right + 44, y + 5), SMALL)
+    return canvas
+
+
+def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], percent: Values) -> Image:
+    """A table of percents with a colour each, rows × columns; NaN is left empty."""
+    cell_width, cell_height, top, bottom = 58, 32, 76, 16
+    left = 24 + max(_width(name, SMALL) for name in [*rows, "probe"])
+    canvas = _canvas(
+        max(left + cell_width * len(columns) + 20, left + _width(title, LETTER)), top + cell_height * len(rows) + bottom
+    )
+    _write(canvas, title, (16, 26), LETTER)
+    _write(canvas, "probe", (left - 8, top - 8), SMALL, align="right")
+    for column, name in enumerate(columns):
+        _write(canvas, name, (left + round(cell_width * (column + 0.5)), top - 8), SMALL, align="centre")
+    for row, name in enumerate(rows):
+        y = top + cell_height * row
+        _write(canvas, name, (left - 8, y + cell_height // 2 + 5), SMALL, align="right")
+        for column, value in enumerate(percent[row]):
+            if not np.isfinite(value):
+                continue
+            x = left + cell_width * column
+            colour = _between(LOW, HIGH, float(value) / 100)
+            corner = (x + cell_width - 1, y + cell_height - 1)
+            cv2.rectangle(canvas, _scaled((x + 1, y + 1)), _scaled(corner), colour, -1)
+            middle = (x + cell_width // 2, y + cell_height // 2 + 5)
+            _write(canvas, f"{value:.1f}", middle, SMALL, text_colour(colour), align="centre")
+    return canvas
+
+
+def as_png(image: Image) -> bytes:
+    """The picture's bytes as a file."""
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _canvas(width: int, height: int) -> Image:
+    canvas: Image = np.full((height * SCALE, width * SCALE, 3), WHITE, np.uint8)
+    return canvas
+
+
+def _scaled(point: tuple[int, int]) -> tuple[int, int]:
+    return point[0] * SCALE, point[1] * SCALE
+
+
+def _width(text: str, size: float) -> int:
+    (width, _), _ = cv2.getTextSize(_plain(text), FONT, size, 1)
+    return int(width)
+
+
+def _write(
+    canvas: Image, text: str, place: tuple[int, int], size: float, colour: Colour = BLACK, align: str = "left"
+) -> None:
+    """place: of the baseline's left end, middle or right end."""
+    shift = {"left": 0, "centre": _width(text, size) // 2, "right": _width(text, size)}[align]
+    corner = _scaled((place[0] - shift, place[1]))
+    cv2.putText(canvas, _plain(text), corner, FONT, size * SCALE, colour, SCALE // 2, cv2.LINE_AA)
+
+
+def _plain(text: str) -> str:
+    return text.encode("ascii", "replace").decode()  # OpenCV's letters
+
+
+def _line(canvas: Image, points: Sequence[tuple[int, int]], colour: Colour, thickness: int) -> None:
+    if len(points) > 1:
+        path = np.array([_scaled(point) for point in points], np.int32)
+        cv2.polylines(canvas, [path], False, colour, thickness * SCALE, cv2.LINE_AA)
+
+
+def _between(low: Colour, high: Colour, share: float) -> Colour:
+    blue, green, red = (round(a + (b - a) * min(1.0, max(0.0, share))) for a, b in zip(low, high, strict=True))
+    return blue, green, red

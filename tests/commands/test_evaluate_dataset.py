@@ -1,0 +1,156 @@
+"""What `gait evaluate dataset` refuses before it makes a folder, and what it takes from where."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_walks import write_dataset
+
+from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
+from pipeline.errors import GaitError
+from pipeline.evaluation.dataset import read_sequence
+from pipeline.training.dataset import list_walks
+from pipeline.types import Modality
+
+PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")
+NAMES = ("protocol", "profile", "encoder", "checkpoint", "card", "metric", "rerank", "files")
+NOTHING = dict.fromkeys([*PATHS, *NAMES])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    types = ("nm-01", "nm-05", "bg-01")
+    return write_dataset(tmp_path_factory.mktemp("data") / "CASIA-B", 4, types, ("000", "090"), held_out=3)
+
+
+@pytest.fixture
+def evaluate(tmp_path, monkeypatch):
+    """evaluate(protocol=…, root=…) is the command in an empty folder; returns the report."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*overrides, cross_view=False, as_opengait=False, **options):
+        json_file = tmp_path / "report.json"
+        given = {**NOTHING, "json_file": json_file, **options}
+        evaluate_dataset_command(
+            Wanted(
+                overrides=[*overrides, "runtime.device=cpu"], cross_view=cross_view, as_opengait=as_opengait, **given
+            )
+        )
+        return json.loads(json_file.read_text())
+
+    return run
+
+
+def test_the_partition_lies_in_the_dataset(evaluate, data):
+    report = evaluate(protocol="casia-b", root=data)
+    assert (report["walks"], report["identities"], report["model"]) == (18, 3, "gei-16")
+    assert report["conditions"]["NM"]["n"] == 6
+
+
+def test_or_is_given(evaluate, data, tmp_path):
+    partition = tmp_path / "two.json"
+    partition.write_text(json.dumps({"TRAIN_SET": [], "TEST_SET": ["001", "002"]}))
+    assert evaluate(protocol="casia-b", root=data, partition=partition)["identities"] == 2
+
+
+def test_or_follows_from_the_numbers(evaluate, tmp_path):
+    root = write_dataset(tmp_path / "OUMVLP", 5, ("00", "01"), ("000", "090"))
+    (root / "partition.json").unlink()
+    report = evaluate(protocol="oumvlp", root=root)
+    assert report["identities"] == 2  # 002 and 004
+    assert report["conditions"]["NM"]["views"] == ["000", "090"]
+
+
+def test_listed_probes_come_with_the_partition(evaluate, data, tmp_path):
+    partition = tmp_path / "gait3d.json"
+    probes = ["002-nm-01-000", "003-nm-05-090"]
+    partition.write_text(json.dumps({"TRAIN_SET": ["001"], "TEST_SET": ["002", "003"], "PROBE_SET": probes}))
+    report = evaluate(protocol="gait3d", root=data, partition=partition, rerank=True)
+    assert report["conditions"]["all"]["n"] == 2 and report["reranked"]
+
+
+def test_walks_are_seen_as_a_whole_unless_a_profile_says_otherwise(evaluate, data, tmp_path):
+    def frames(**options):
+        evaluate(protocol="casia-b", root=data, **options)
+        record = max((tmp_path / "output").glob("2*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+        return json.loads(record.read_text())["config"]["recognition"]["max_frames"]
+
+    (tmp_path / "few.yaml").write_text("recognition: {max_frames: 5}\n")
+    assert frames() == 720
+    assert frames(encoder="hog") == 720
+    assert frames(profile="few.yaml") == 5
+
+
+def test_a_submission_is_a_file(evaluate, tmp_path):
+    root = write_dataset(tmp_path / "HID", 3, ("0",), ("video_1", "video_2"))
+    (root / "003").rename(root / "probe")
+    (root / "partition.json").unlink()
+    evaluate(protocol="hid", root=root)
+    (answers,) = (tmp_path / "output").glob("2*/submission.csv")
+    lines = answers.read_text().splitlines()
+    assert lines[0] == "videoID,label" and [line.split(",")[0] for line in lines[1:]] == ["video_1", "video_2"]
+    assert {line.split(",")[1] for line in lines[1:]} <= {"001", "002"}
+
+
+def test_the_mirror_image_may_join_in(evaluate, data):
+    assert evaluate("recognition.mirroring=both", protocol="casia-b", root=data)["model"] == "gei-16+both"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"root": "DATA", "protocol": "casia"}, "--protocol casia is unknown. Give one of casia-b"),
+        ({"protocol": "casia-b"}, "--root is missing"),
+        ({"protocol": "casia-b", "root": "nowhere"}, "nowhere: no such dataset folder"),
+        ({"protocol": "gait3d", "root": "DATA"}, "the partition must list the probes as PROBE_SET"),
+        ({"protocol": "ccpg", "root": "DATA", "cross_view": True}, "--cross-view: ccpg is not evaluated by view"),
+        ({"protocol": "ccpg", "root": "DATA", "rerank": True}, "--rerank: ccpg is not re-ranked"),
+        ({"protocol": "casia-b", "root": "DATA", "metric": "frobenius"}, "--metric frobenius"),
+        ({"protocol": "casia-b", "root": "DATA", "files": "first"}, "--files first: expected places such as 1,0"),
+        ({"protocol": "casia-b", "root": "DATA", "files": "1"}, "has only 1 files"),
+        ({"training": "DATA"}, "no config.json, so no training"),
+        ({"features": "DATA/partition.json", "protocol": "casia-b"}, "not the features of a dataset"),
+        ({"root": "DATA", "protocol": "casia-b", "checkpoint": "gaitbase_casiab_"}, "did you mean 'gaitbase_casiab'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_before_a_folder_is_made(evaluate, data, tmp_path, options, problem):
+    given = {
+        name: Path(str(value).replace("DATA", str(data))) if name in PATHS else value for name, value in options.items()
+    }
+    with pytest.raises(GaitError) as refused:
+        evaluate(**given)
+    assert problem in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "output").exists()
+
+
+def test_heading_needs_boxes(evaluate, data):
+    with pytest.raises(GaitError, match="a dataset has no boxes that tell the direction"):
+        evaluate("recognition.mirroring=heading", protocol="casia-b", root=data)
+
+
+def test_an_empty_walk_is_named(evaluate, tmp_path):
+    root = write_dataset(tmp_path / "data", 3, ("nm-01",), ("000",))
+    (root / "003/nm-01/000/000.pkl").write_bytes(pickle.dumps(np.zeros((0, 64, 44), np.uint8)))
+    with pytest.raises(GaitError, match=r"000\.pkl: no silhouettes"):
+        evaluate(protocol="casia-b", root=root)
+
+
+def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
+    folder = tmp_path / "001/nm-01/090"
+    folder.mkdir(parents=True)
+    maps = np.random.default_rng(0).integers(0, 256, (5, 2, 64, 64), dtype=np.uint8)
+    points = np.zeros((5, 17, 3), np.float32)
+    for name, array in (("0_points", points), ("1_maps", maps)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(array))
+    needs = (Modality.SKELETON_MAPS, Modality.KEYPOINTS)
+    (walk,) = list_walks(tmp_path, data_in_use=[1, 0])
+    sequence = read_sequence(walk, 1, needs)
+    np.testing.assert_array_equal(sequence.modalities[needs[0]].data, maps[..., 10:54])  # pictures are cut
+    np.testing.assert_array_equal(sequence.modalities[needs[1]].data, points)
+    (walk,) = list_walks(tmp_path, data_in_use=[1])
+    with pytest.raises(GaitError, match=r"1 files, but the encoder needs skeleton maps and keypoints.*--files"):
+        read_sequence(walk, 1, needs)

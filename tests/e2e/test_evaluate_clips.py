@@ -1,0 +1,136 @@
+"""`gait evaluate clips` on real walkers: two of KTH's people, twice outdoors and twice indoors each."""
+
+from __future__ import annotations
+
+import json
+
+import clips
+import pytest
+
+from pipeline.video import open_video
+
+# Two crossings of each video, walking one way and then the other (crossings.txt), and what lies between them.
+CROSSINGS = {
+    "person01_d1": [(1, 75), (152, 225)],
+    "person01_d4": [(1, 115), (155, 260)],
+    "person04_d1": [(1, 85), (108, 196)],
+    "person04_d4": [(1, 100), (112, 205)],
+}
+EMPTY = ("person01_d1", 95, 140)  # nobody is in the picture
+
+
+@pytest.fixture(scope="module")
+def kth(shared, tmp_path_factory):
+    """A folder with the first frames of four videos and their manifest."""
+    folder = tmp_path_factory.mktemp("kth")
+    rows = ["video,first,last,person,condition,role"]
+    for name, crossings in CROSSINGS.items():
+        with open_video(shared / "videos/kth" / f"{name}.mp4") as video:
+            images = [frame.image for frame in video if frame.index < crossings[-1][1]]
+        clips.write(folder / f"{name}.mp4", images, fps=25, options={"preset": "ultrafast", "crf": "4"})
+        person, condition = name.split("_")
+        role = "gallery" if condition == "d1" else "probe"
+        rows += [f"{name}.mp4,{first},{last},{person},{condition},{role}" for first, last in crossings]
+        if role == "gallery":  # the gallery's own walks as probes: they must be found
+            rows += [f"{name}.mp4,{first},{last},{person},same,probe" for first, last in crossings]
+    rows.append(f"{EMPTY[0]}.mp4,{EMPTY[1]},{EMPTY[2]},person01,empty,probe")
+    rows.append("person01_d1.mp4,1,75,somebody else,same,probe")
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(kth, gait_in, tmp_path_factory):
+    """The light profile and its baselines, with the silhouettes kept; and the same again from those."""
+    gait = gait_in(tmp_path_factory.mktemp("evaluated"))
+    (gait.cwd / "mirrored.yaml").write_text(
+        "recognition: {encoder: gei, mirroring: heading, max_frames: 720}\n", encoding="utf-8"
+    )
+    common = ["--manifest", kth / "clips.csv", "--config", "light", "--sequences", "kept"]
+    first = gait("evaluate", "clips", *common, "--baselines", "--untrained-seeds", "2", "--json", "first.json")
+    again = gait("evaluate", "clips", *common, "--config", "mirrored.yaml", "--json", "again.json")
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    return gait.cwd, first, again
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_encoder_has_its_figures_by_condition(evaluated):
+    folder, *_ = evaluated
+    tree = read(folder / "first.json")
+    assert list(tree) == ["light", "gei", "hog", "untrained"]
+    for entry in tree.values():
+        assert list(entry) == ["same", "d4", "empty", "pooled"]
+        assert [figures["n"] for figures in entry.values()] == [4, 4, 1, 9]
+        for figures in entry.values():
+            assert all(0 <= figures[name] <= 1 for name in ("rank1", "rank5", "map"))
+        low, high = entry["d4"]["ci95"]
+        assert 0 <= low <= entry["d4"]["rank1"] <= high <= 1
+    assert tree["untrained"]["d4"]["rank1_of_each"] and len(tree["untrained"]["d4"]["rank1_of_each"]) == 2
+    assert tree["light"]["pooled"]["against"]["gei"]["rank1"] == 0  # light is the GEI
+
+
+@pytest.mark.parametrize("encoder", ["light", "gei", "hog", "untrained"])
+def test_a_walk_is_found_when_it_is_in_the_gallery_itself(evaluated, encoder):
+    folder, *_ = evaluated
+    same = read(folder / "first.json")[encoder]["same"]
+    assert (same["rank1"], same["unusable"]) == (1, 0)
+
+
+def test_a_clip_of_nobody_counts_as_wrong_and_is_counted(evaluated):
+    folder, first, _ = evaluated
+    empty = read(folder / "first.json")["light"]["empty"]
+    assert (empty["rank1"], empty["map"], empty["unusable"], empty["ci95"]) == (0, 0, 1, None)
+    assert "light: too few silhouettes in 1 of 9 probe clips" in " ".join(first.stdout.split())
+
+
+def test_a_stranger_is_left_out_and_said_so(evaluated):
+    folder, *_ = evaluated
+    records = [read(path) for path in sorted((folder / "output").glob("2*/run.json"))]
+    assert all(record["status"] == "done" for record in records) and len(records) == 2
+    assert records[0]["warnings"] == ["line 15: somebody else has no gallery clip; left out"]
+
+
+def test_the_clips_are_the_walks_that_the_manifest_means(evaluated):
+    folder, *_ = evaluated
+    rows = {(row["video"], row["first"]): row for row in read(folder / "kept/index.json")["clips"]}
+    for name, crossings in CROSSINGS.items():
+        there, back = (rows[f"{name}.mp4", first] for first, _ in crossings)
+        assert min(there["silhouettes"], back["silhouettes"]) >= 20
+        assert there["heading"] * back["heading"] < -1  # more than a body height, either way
+    assert rows["person01_d1.mp4", 95]["silhouettes"] == 0
+
+
+def test_kept_silhouettes_are_taken_again_without_a_look_at_the_videos(evaluated):
+    folder, first, again = evaluated
+    assert "tracking:" in first.stderr and "tracking:" not in again.stderr
+    once, twice = read(folder / "first.json"), read(folder / "again.json")
+    assert twice["light"]["pooled"]["rank1"] == once["light"]["pooled"]["rank1"]
+
+
+def test_mirroring_by_heading_makes_opposite_directions_as_good_as_the_same(evaluated):
+    folder, *_ = evaluated
+    plain, mirrored = (read(folder / "again.json")[name]["same"] for name in ("light", "mirrored.yaml"))
+    assert mirrored["map"] > plain["map"]  # the other walk of the same day goes the other way
+    assert mirrored["directions"]["opposite"]["rank1"] >= plain["directions"]["opposite"]["rank1"]
+
+
+def test_other_settings_may_not_use_the_kept_silhouettes(evaluated, kth, gait_in):
+    folder, *_ = evaluated
+    refused = gait_in(folder)(
+        "evaluate", "clips", "--manifest", kth / "clips.csv", "--sequences", "kept", "--set", "tracking.min_frames=6"
+    )
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "gait: kept: its silhouettes are of other clips, videos, networks or settings. Give another folder.\n"
+    )
+
+
+def test_a_clip_beyond_the_video_is_refused(kth, gait):
+    manifest = kth / "beyond.csv"
+    manifest.write_text((kth / "clips.csv").read_text() + "person01_d1.mp4,900,950,person01,d1,probe\n")
+    refused = gait("evaluate", "clips", "--manifest", manifest)
+    assert refused.returncode == 2 and not gait.runs()
+    assert "line 16: person01_d1.mp4 has 225 frames, none at 900." in refused.stderr

@@ -1,0 +1,61 @@
+"""What the parity tests of the gait networks share: weights by rule, inputs as the networks get them, outputs."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.backends import load_backend
+from pipeline.recognition import ENCODERS
+from pipeline.recognition.network import architecture_of
+
+LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
+
+
+@pytest.fixture(scope="session")
+def golden_weights(golden, weight_rule):
+    """golden_weights("gaitset") is that folder's state dict; a tensor of more than LARGEST values is empty."""
+
+    def make(name):
+        folder = golden(name)
+        structural = {}
+        if (folder / "structural.npz").exists():
+            with np.load(folder / "structural.npz") as file:
+                structural = {key: file[key] for key in file.files}
+
+        def tensor(key, shape, dtype):
+            if math.prod(shape) > LARGEST:
+                return torch.empty(0, device="meta")
+            values = structural[key] if key in structural else weight_rule.make(key, shape, dtype == "int64")
+            return torch.from_numpy(np.asarray(values).reshape(shape))
+
+        keys = json.loads((folder / "state_dict_keys.json").read_text())
+        return {key: tensor(key, shape, dtype) for key, (shape, dtype) in keys.items()}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def golden_network(golden_weights):
+    """golden_network("gaitset", "gaitset") is (its Model, the network with these weights, with a head?).
+
+    The architecture is read off the weights, except for what `card` says.
+    """
+
+    def make(folder, encoder, card=None):
+        model = load_backend(ENCODERS, encoder, "recognition.encoder")
+        weights = golden_weights(folder)
+        head = not any(tensor.is_meta for tensor in weights.values())
+        network = model.network(architecture_of(model.architecture, card or {}, weights), head)
+        assert sorted(network.state_dict()) == sorted(weights)
+        if not head:
+            network.drop_head()
+            weights = {key: tensor for key, tensor in weights.items() if not key.startswith(model.network.HEAD)}
+        network.load_state_dict(weights, strict=True)
+        return model, network.eval(), head
+
+    return make

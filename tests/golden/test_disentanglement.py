@@ -1,0 +1,94 @@
+"""The disentanglement's autoencoder and recognition network equal the reference's: golden/disentanglement."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.recognition.models.disentanglement import (
+    Architecture,
+    Disentanglement,
+    load_autoencoder,
+)
+from pipeline.recognition.skeleton_autoencoder import without_depth
+
+
+@pytest.fixture(scope="module")
+def reference(golden):
+    """(the authors' autoencoder, walks, outputs)."""
+    folder = golden("disentanglement")
+    with np.load(folder / "input.npz") as given, np.load(folder / "output.npz") as output:
+        walks = torch.from_numpy(given["x"])
+        yield load_autoencoder(folder / "autoencoder_00050000.pt"), walks, {name: output[name] for name in output.files}
+
+
+def test_codes_equal_the_reference(reference, assert_close_to_rms):
+    autoencoder, walks, output = reference
+    with torch.inference_mode():
+        codes = autoencoder.encode(walks)
+    names = {"motion": "motion", "body": "body", "view": "view", "body_frames": "body_seq", "view_frames": "view_seq"}
+    for ours, theirs in names.items():
+        assert_close_to_rms(getattr(codes, ours).numpy(), output[theirs])
+
+
+def test_walks_put_together_again_equal_the_reference(reference, assert_close_to_rms):
+    autoencoder, walks, output = reference
+    with torch.inference_mode():
+        codes = autoencoder.encode(walks)
+        again = autoencoder.decode(codes.motion, codes.body, codes.view)
+        assert_close_to_rms(again.numpy(), output["decoded_45"])
+        assert_close_to_rms(without_depth(again).numpy(), output["decoded_2d_30"])
+
+
+@pytest.mark.parametrize("swapped", ["motion", "view"])
+def test_a_code_of_another_walk_equals_the_reference(swapped, golden, reference, assert_close_to_rms):
+    autoencoder, walks, output = reference
+    with np.load(golden("disentanglement") / "input.npz") as given, torch.inference_mode():
+        codes, other = (autoencoder.encode(some) for some in (walks, torch.from_numpy(given["x_v"])))
+        parts = {name: getattr(other if name == swapped else codes, name) for name in ("motion", "body", "view")}
+        assert_close_to_rms(autoencoder.decode(**parts).numpy(), output[f"decoded_swap_{swapped}"])
+
+
+def test_the_layout_of_the_reference_is_kept_for_its_files(golden, reference):
+    autoencoder, _, output = reference
+    with np.load(golden("disentanglement") / "input.npz") as given:
+        first = torch.from_numpy(given["raw_data_T96_15_2"][0, :64])[None]  # 64 frames, so none are drawn
+    assert np.array_equal(autoencoder.rows(first)[0].numpy(), output["dataset_x_30_64"][0])
+    assert torch.equal(autoencoder.points(autoencoder.rows(first)), first)
+
+
+def rule_by_rows(key, shape):
+    """The weight rule for a matrix too large for float64: drawn in the same order, a few rows at a time."""
+    generator = np.random.Generator(np.random.Philox(zlib.crc32(key.encode())))
+    matrix = np.empty(shape, np.float32)
+    for start in range(0, shape[0], 32):
+        rows = matrix[start : start + 32]
+        rows[:] = generator.standard_normal(rows.shape) * np.sqrt(2.0 / shape[1])
+    return torch.from_numpy(matrix)
+
+
+def test_the_recognition_network_equals_the_reference(golden, reference, weight_rule, assert_close_to_rms):
+    autoencoder, walks, output = reference
+    keys = json.loads((golden("disentanglement") / "state_dict_keys_fc.json").read_text())
+    with torch.device("meta"):
+        network = Disentanglement(Architecture())
+    assert {key: list(value.shape) for key, value in network.fc.state_dict().items()} == {
+        key: shape for key, (shape, _) in keys.items()
+    }
+    weights = {
+        key: rule_by_rows(key, shape)
+        if key == "fc.weight"
+        else torch.from_numpy(np.asarray(weight_rule.make(key, shape, dtype == "int64")).reshape(shape))
+        for key, (shape, dtype) in keys.items()
+    }
+    network.fc.load_state_dict(weights, assign=True)
+    network.autoencoder = autoencoder
+    network.eval()
+    with torch.inference_mode():
+        features = network.recognise(walks)
+        assert_close_to_rms(features.numpy(), output["fc_feature_combined"])
+        assert_close_to_rms(network.logits(features[..., None])[..., 0].numpy(), output["fc_logits_combined"])

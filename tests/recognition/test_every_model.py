@@ -1,0 +1,141 @@
+"""Every registered network: it builds, loads its keys, takes walks of any length, and sees each as if alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.backends import load_backend
+from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.networks.checkpoints import Card, Checkpoint
+from pipeline.recognition import ENCODERS, open_encoder
+from pipeline.recognition.made_up import made_up_walk
+from pipeline.recognition.model import Model
+from pipeline.types import Modality
+
+CPU = RuntimeConfig(device="cpu", threads=1)
+LENGTHS = (1, 3, 60, 3)
+BACKENDS = {name: load_backend(ENCODERS, name, "recognition.encoder") for name in sorted(ENCODERS)}
+MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
+
+
+def narrow(architecture, by=4):
+    """The same architecture with so many times fewer channels, and few classes."""
+
+    def less(name, value):
+        if name == "classes":
+            return 5
+        if name == "out_channels":
+            return 8
+        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:
+            return tuple(v // by if v >= 16 else v for v in value)
+        if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
+            return tuple(re.sub(r"\d{2,}", lambda found: str(int(found[0]) // by), layer) for layer in value)
+        return value // by if isinstance(value, int) and not isinstance(value, bool) and value >= 256 else value
+
+    fields = {field.name: getattr(architecture, field.name) for field in dataclasses.fields(architecture)}
+    return dataclasses.replace(architecture, **{name: less(name, value) for name, value in fields.items()})
+
+
+def fill(network):
+    """Random weights that neither swell nor shrink what goes through, and batch normalisation that does something."""
+    for name, value in network.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith(("running_mean", "bias")):
+            value.normal_(0, 0.1)
+        elif name.endswith("fc_bin"):
+            value.normal_(0, value.shape[1] ** -0.5)
+        elif name.endswith("weight") and value.ndim > 1:
+            value.normal_(0, (2 / value[0].numel()) ** 0.5)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def saved(request, tmp_path_factory):
+    """(model, a checkpoint with the keys of a narrow network of its kind and random weights)."""
+    model = BACKENDS[request.param]
+    torch.manual_seed(0)
+    architecture = narrow(model.architecture(), by=2 if model.name == "gaittr" else 4)  # its heads need channels
+    network = model.network(architecture)
+    fill(network)
+    path = tmp_path_factory.mktemp(model.name) / f"{model.name}.pt"
+    torch.save({"model": network.state_dict(), "iteration": 1}, path)
+    card = Card(
+        name=model.name, stage="encoder", loader="opengait", model=model.name, file=path.name,
+        architecture=dataclasses.asdict(architecture),
+    )  # fmt: skip
+    return model, Checkpoint(card, path, "ab" * 32)
+
+
+def encoder(saved, runtime=CPU, **settings):
+    model, checkpoint = saved
+    return open_encoder(RecognitionConfig(encoder=model.name, **settings), runtime, checkpoint)
+
+
+def walks(model, lengths=LENGTHS):
+    return [made_up_walk(model.needs, length, seed, track_id=seed + 1) for seed, length in enumerate(lengths)]
+
+
+@pytest.fixture(scope="module")
+def embeddings(saved):
+    """Walks of 1, 3, 60 and 3 frames, encoded together."""
+    return encoder(saved).encode(walks(saved[0]))
+
+
+def test_walks_of_any_length_are_encoded_in_order(embeddings):
+    assert [embedding.track_id for embedding in embeddings] == [1, 2, 3, 4]
+    assert [embedding.frames_used for embedding in embeddings] == list(LENGTHS)
+    assert len({embedding.parts.shape for embedding in embeddings}) == 1
+    assert all(np.abs(embedding.parts).max() > 0 for embedding in embeddings)
+
+
+def test_each_walk_is_seen_as_if_alone(saved, embeddings, assert_close_to_rms):
+    model, _ = saved
+    alone = encoder(saved)
+    for together, walk in zip(embeddings, walks(model), strict=True):
+        assert_close_to_rms(together.parts, alone.encode([walk])[0].parts, 1e-4)
+
+
+def test_different_walks_have_different_embeddings(embeddings):
+    one, other = embeddings[1].parts, embeddings[3].parts
+    assert np.abs(one - other).max() > 1e-3 * np.sqrt(np.mean(one**2))
+
+
+def test_a_missing_key_is_named(saved, tmp_path):
+    model, checkpoint = saved
+    content = torch.load(checkpoint.path, weights_only=True)
+    key = next(key for key in content["model"] if not key.startswith(model.network.HEAD or "\0"))
+    del content["model"][key]
+    torch.save(content, path := tmp_path / checkpoint.path.name)
+    with pytest.raises(CheckpointError, match=re.escape(key)):
+        encoder((model, Checkpoint(checkpoint.card, path, "")))
+
+
+def test_what_a_walk_lacks_is_named(saved):
+    model, _ = saved
+    other = Modality.SILHOUETTES if Modality.SILHOUETTES not in model.needs else Modality.KEYPOINTS
+    with pytest.raises(ConfigError, match=f"needs .*{model.needs[0]}"):
+        encoder(saved).encode([made_up_walk([other], 3, 0)])
+
+
+def test_scores_of_the_training_head_are_given_where_there_is_one(saved):
+    model, _ = saved
+    if not model.network.HEAD:
+        with pytest.raises(ConfigError, match="no training head"):
+            encoder(saved, features="logits")
+        return
+    (scores,) = encoder(saved, features="logits").encode(walks(model, [3]))
+    assert scores.model.endswith("-logits")
+    assert scores.parts.shape[0] == 5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_gives_the_same(saved, embeddings, assert_close_to_rms):
+    on_gpu = encoder(saved, RuntimeConfig(device="cuda")).encode(walks(saved[0]))
+    for one, other in zip(on_gpu, embeddings, strict=True):
+        assert_close_to_rms(one.parts, other.parts, 2e-3)  # TF32

@@ -1,0 +1,52 @@
+"""Which way somebody walked, from boxes alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.tracking.heading import heading
+from pipeline.types import Tracklet
+
+HEIGHT, FPS = 100.0, 25.0
+
+
+def tracklet(middles, heights=HEIGHT, tremble=0.0):
+    rng = np.random.default_rng(0)
+    middles = np.asarray(middles, np.float64)
+    heights = np.broadcast_to(heights, middles.shape)
+    x = middles + rng.normal(0, tremble * HEIGHT, middles.shape)
+    boxes = np.stack([x - 0.2 * heights, 100 - heights, x + 0.2 * heights, np.full_like(x, 100)], axis=1)
+    count = len(middles)
+    return Tracklet("v", 1, np.arange(count), boxes.astype(np.float32), np.ones(count, np.float32), FPS)
+
+
+@pytest.mark.parametrize("direction", [1, -1], ids=["right", "left"])
+def test_the_travel_is_in_body_heights_and_positive_to_the_right(direction):
+    found = heading(tracklet(direction * np.linspace(0, 300, 76)))
+    assert found == pytest.approx(direction * 3, rel=0.1)
+
+
+def test_boxes_that_tremble_do_not_hide_a_direction():
+    assert heading(tracklet(np.linspace(0, 120, 75), tremble=0.1)) > 0.5
+
+
+def test_who_trembles_on_the_spot_has_no_direction():
+    assert heading(tracklet(np.zeros(200), tremble=0.2)) == 0
+
+
+def test_who_turns_round_has_no_direction():
+    there = np.linspace(0, 300, 75)
+    assert heading(tracklet([*there, *there[::-1]])) == 0
+
+
+def test_who_comes_at_the_camera_has_no_direction():
+    assert heading(tracklet(np.linspace(0, 40, 100), heights=np.linspace(60, 240, 100))) == 0
+
+
+def test_who_turns_after_most_of_the_way_keeps_the_direction():
+    assert heading(tracklet([*np.linspace(0, -300, 75), *np.linspace(-300, -270, 10)])) < -2
+
+
+def test_a_few_boxes_tell_nothing():
+    assert heading(tracklet([0, 200])) == 0

@@ -1,0 +1,177 @@
+"""`gait train` on made-up walkers: it learns, writes what it promises, and goes on exactly after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.errors import ConfigError, GaitError
+
+
+def checkpoint(folder, iteration):
+    return torch.load(folder / f"checkpoints/gaitbase_synth-{iteration:0>5}.pt", weights_only=True)
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_checkpoints_are_in_the_format_of_opengait(straight):
+    assert sorted(path.name for path in (straight / "checkpoints").iterdir()) == [
+        f"gaitbase_synth-{iteration:0>5}.pt" for iteration in (2, 4, 6, 8)
+    ]
+    state = checkpoint(straight, 8)
+    assert set(state) == {"model", "optimizer", "scheduler", "iteration"} and state["iteration"] == 8
+    assert "Backbone.forward_block.conv1.conv.weight" in state["model"] and "BNNecks.fc_bin" in state["model"]
+
+
+def test_weights_lack_the_classifier_and_figures_come_with_them(straight):
+    weights = load_file(straight / "gaitbase_synth.safetensors")
+    assert "BNNecks.fc_bin" not in weights and weights["FCs.fc_bin"].shape == (16, 8, 8)
+    assert all(torch.equal(tensor, checkpoint(straight, 8)["model"][name]) for name, tensor in weights.items())
+    metrics = json.loads((straight / "metrics.json").read_text())
+    assert metrics["iterations"] == 8 and metrics["bytes"] < 8e6
+    validation = metrics["validation"]
+    assert validation["identities"] == 3 and validation["probe_walks"] == 12 and validation["gallery_walks"] == 6
+    assert set(validation["embeddings"]["rank1_by_type"]) == {"nm-02", "bg-01"}
+
+
+def test_tensorboard_gets_the_scalars(straight):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(straight / "summary")).Reload()
+    assert {"scalar/loss", "scalar/softmax/accuracy", "scalar/learning_rate"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("scalar/loss")] == [4, 8]
+    (picture, _) = events.Images("image/silhouettes")
+    assert (picture.height, picture.width) == (6 * 66, 4 * 46)  # six walks of four framed silhouettes
+
+
+def test_an_interrupted_training_goes_on_exactly(trained, straight, tmp_path):
+    folder = trained(tmp_path)
+    for iteration in (6, 8):  # as if it had been killed after iteration 5
+        (folder / f"checkpoints/gaitbase_synth-{iteration:0>5}.pt").unlink()
+    again = trained(tmp_path, resume=True)
+    assert again == folder
+    assert same(checkpoint(folder, 8), checkpoint(straight, 8))
+
+
+def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(
+    walkers, small_settings, trained, straight, tmp_path
+):
+    settings = [*small_settings, f"data_cfg.dataset_root={walkers}"]
+    command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
+    command += [part for setting in settings for part in ("--set", setting)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    os.sched_setaffinity(0, cores)
+    checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
+    while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert any(checkpoints.glob("gaitbase_synth-*.pt"))
+    folder = trained(tmp_path, resume=True)
+    assert same(checkpoint(folder, 8), checkpoint(straight, 8))
+
+
+def test_a_folder_with_checkpoints_is_not_overwritten(trained, straight):
+    with pytest.raises(
+        ConfigError, match=r"holds a training already \(gaitbase_synth-00008\.pt\)\. Go on with --resume"
+    ):
+        trained(straight.parents[2])
+
+
+def test_it_learns_to_tell_people_apart(trained, tmp_path):
+    more = ["trainer_cfg.total_iter=60", "trainer_cfg.save_iter=60", "trainer_cfg.log_iter=5"]
+    folder = trained(tmp_path, *more)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    losses = [event.value for event in EventAccumulator(str(folder / "summary")).Reload().Scalars("scalar/loss")]
+    assert sum(losses[-3:]) < sum(losses[:3]) * 0.8
+    validation = json.loads((folder / "metrics.json").read_text())["validation"]
+    assert validation["embeddings"]["rank1"] >= 0.7  # three people: chance is 0.33
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer_cfg.total_itr=3", r"unknown key 'trainer_cfg\.total_itr'; did you mean 'total_iter'"),
+        ("model_cfg.backbone_cfg.colour=red", r"model_cfg\.backbone_cfg: unknown 'colour'"),
+        ("model_cfg.model=GaitBse", r"model_cfg\.model: 'GaitBse' cannot be trained"),
+        ("loss_cfg=[{type: TripletLos}]", r"loss_cfg\[0\]: no loss 'TripletLos'; did you mean 'TripletLoss'"),
+        (
+            "loss_cfg=[{type: TripletLoss, log_prefix: tripel}]",
+            r"no output 'tripel' of the network; did you mean 'triplet'",
+        ),
+        ("trainer_cfg.transform=[{type: Flip}]", r"trainer_cfg\.transform\[0\]: no transform 'Flip'"),
+        ("optimizer_cfg.solver=AdamX", r"torch has no 'AdamX'; did you mean 'Adam"),
+        ("trainer_cfg.sampler.batch_size=[6, 2]", r"6 people a batch, but the dataset has 5"),
+        ("data_cfg.dataset_root=/nowhere", r"/nowhere"),
+    ],
+)
+def test_settings_that_make_no_sense_are_one_line(trained, tmp_path, override, message):
+    with pytest.raises(GaitError, match=message):
+        trained(tmp_path, override)
+
+
+def test_gradients_are_clipped(trained, tmp_path):
+    from pipeline.training.checkpoints import read_checkpoint
+
+    def moved(output, *more):
+        folder = trained(output, "trainer_cfg.total_iter=1", "optimizer_cfg={solver: SGD, lr: 1.0}", *more)
+        return read_checkpoint(folder / "checkpoints/gaitbase_synth-00001.pt")["model"]
+
+    clipped, free = moved(tmp_path / "a", "trainer_cfg.gradient_clip=1.0e-6"), moved(tmp_path / "b")
+    other = moved(tmp_path / "c", "trainer_cfg.gradient_clip=2.0e-6")
+    name = "FCs.fc_bin"
+    assert (clipped[name] - free[name]).abs().max() > 1e-3
+    assert 0 < (clipped[name] - other[name]).abs().max() < 3e-6
+
+
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_mixed_precision_keeps_the_weights_in_full(trained, straight, tmp_path, precision):
+    folder = trained(tmp_path, f"trainer_cfg.precision={precision}", "trainer_cfg.enable_float16=true")
+    mixed, full = checkpoint(folder, 8)["model"], checkpoint(straight, 8)["model"]
+    assert all(tensor.dtype == full[name].dtype for name, tensor in mixed.items())
+    stem = "Backbone.forward_block.conv1.conv.weight"
+    assert 0 < (mixed[stem] - full[stem]).abs().max() < 0.05
+
+
+def test_a_training_starts_from_the_weights_of_another(trained, straight, tmp_path):
+    file = straight / "checkpoints/gaitbase_synth-00008.pt"
+    still = ["trainer_cfg.total_iter=1", "optimizer_cfg.lr=0", "optimizer_cfg.weight_decay=0"]
+    hint = [f"trainer_cfg.restore_hint={file}", "trainer_cfg.optimizer_reset=true", "trainer_cfg.scheduler_reset=true"]
+    started = checkpoint(trained(tmp_path, *still, *hint), 1)
+    assert started["iteration"] == 1
+    assert torch.equal(started["model"]["FCs.fc_bin"], checkpoint(straight, 8)["model"]["FCs.fc_bin"])
+
+
+def test_batch_norms_are_fixed_when_asked(trained, tmp_path):
+    model = checkpoint(trained(tmp_path, "trainer_cfg.fix_BN=true", "trainer_cfg.total_iter=2"), 2)["model"]
+    assert model["Backbone.forward_block.bn1.num_batches_tracked"] == 0
+    assert torch.equal(model["Backbone.forward_block.bn1.running_mean"], torch.zeros(4))
+
+
+def test_a_training_is_tested_on_its_way(trained, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = trained(tmp_path, "trainer_cfg.with_test=true", "trainer_cfg.save_iter=4")
+    events = EventAccumulator(str(folder / "summary")).Reload()
+    assert [event.step for event in events.Scalars("scalar/test/rank1_embeddings")] == [4]
