@@ -40,6 +40,7 @@ class ByteTrackConfig(Section):
     match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
     buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
     fuse_score: bool = Field(True, description="weigh IoU by the detection score (off for MOT20)")
+    filtered_boxes: bool = Field(True, description="boxes as the Kalman filter smooths them (off: as detected)")
     empty_frames_advance: bool = Field(
         True, description="frames without any detection count as time (off: as in All-in-One-Gait's demo)"
     )
@@ -53,11 +54,20 @@ class TilesConfig(Section):
     overlap: float = Field(0.2, ge=0, le=0.5, description="of a tile's side, shared with its neighbour")
 
 
+class BackgroundConfig(Section):
+    """The empty scene before a fixed camera; only the detector and the segmenter `motion` look at it."""
+
+    threshold: float = Field(3.2, gt=0, le=50, description="difference that makes a person, in deviations of the noise")
+    shadows: bool = Field(True, description="what only darkens the background is a shadow, not a person")
+
+
 class TrackingConfig(Section):
     """Stage 1: where is everybody, and who is who from frame to frame."""
 
     detector: str = Field("yolox", description="name in pipeline.tracking.DETECTORS")
-    checkpoint: str = Field("yolox_nano", description="card name, or a file (then set `card` too)")
+    checkpoint: str | None = Field(
+        "yolox_nano", description="card name, or a file (then set `card` too); motion needs none"
+    )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     input_size: tuple[Side, Side] | None = Field(
         None, description="height, width fed to the network; default: the card's"
@@ -80,7 +90,9 @@ class SegmentationConfig(Section):
     """Stage 2: cut everybody out."""
 
     segmenter: str = Field("pphumanseg", description="name in pipeline.segmentation.SEGMENTERS")
-    checkpoint: str | None = Field("human_pp_humansegv1_lite_192x192", description="card name, or a file or folder")
+    checkpoint: str | None = Field(
+        "human_pp_humansegv1_lite_192x192", description="card name, or a file or folder; motion needs none"
+    )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     every: int = Field(1, ge=1, description="segment every n-th frame")
     margin: float = Field(0.1, ge=0, le=1, description="of the box's width and height, added on each side")
@@ -168,6 +180,7 @@ class Config(Section):
     """All settings of a run."""
 
     profile: str = DEFAULT_PROFILE
+    background: BackgroundConfig = BackgroundConfig()
     tracking: TrackingConfig = TrackingConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
     pose: PoseConfig = PoseConfig()

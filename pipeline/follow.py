@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.background import Background
 from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
@@ -64,6 +65,7 @@ def follow(
 
     estimator: of poses, which are then written too.
     """
+    background = _background(video, config, meter) if "foreground" in (detector.looks_at, segmenter.looks_at) else None
     with open_video(video.source, video.name) as source, ExitStack() as beside:
         fps = source.info.fps
         poses = PoseBuilder(video.name, (source.info.height, source.info.width))
@@ -72,13 +74,15 @@ def follow(
         sequences = SequenceBuilder(video.name, config.segmentation)
         seen: set[int] = set()
 
-        frames = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+        decoded = ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+        frames = ahead(_subtracted(decoded, background, meter), FRAMES_AHEAD, "subtract") if background else decoded
         found = ahead(_detected(frames, detector, meter, bars), FRAMES_AHEAD, "detect")
         tracker = open_tracker(config.tracking, fps)
-        crops = _tracked(found, tracker, tracks, segmenter.crop_size, config, meter, cut)
+        crops = _tracked(found, tracker, tracks, segmenter, config, meter, cut)
         waiting = ahead(crops, 2 * config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, segmenter, config, meter, bars), BATCHES_AHEAD, "segment")
-        with closing(frames), closing(found), closing(waiting), closing(maps):  # closed from the last to the first
+        # Closed from the last to the first.
+        with closing(decoded), closing(frames), closing(found), closing(waiting), closing(maps):
             for silhouette in _finished(maps, config, meter):
                 sequences.add(silhouette)
                 seen.add(silhouette.track_id)
@@ -97,10 +101,17 @@ def follow(
     for pose in poses.finish(headings if estimator else ()):
         write_poses(folder.poses(video.name, pose.track_id), pose)
     write_mot(folder.tracks(video.name), tracklets)
-    if not tracklets:
-        nobody = f"{video.name}: nobody was found in {frames_read} frames"
-        warning = f"{warning}; {nobody}" if warning else nobody
-    return Followed(frames_read, len(tracklets), warning)
+    nobody = None if tracklets else f"{video.name}: nobody was found in {frames_read} frames"
+    remarks = [remark for remark in (warning, background.warning if background else None, nobody) if remark]
+    return Followed(frames_read, len(tracklets), "; ".join(remarks) or None)
+
+
+def _background(video: Video, config: Config, meter: Meter) -> Background:
+    """The empty scene, from a look at the whole video in advance."""
+    with open_video(video.source, video.name) as source, meter.time("background"):
+        background = Background(source, video.name, source.info.fps, config.background)
+        meter.add("background", frames=source.frames_read)
+    return background
 
 
 def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:
@@ -112,6 +123,13 @@ def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:
             return
         meter.add("decode", frames=1)
         yield frame
+
+
+def _subtracted(frames: Iterator[Frame], background: Background, meter: Meter) -> Iterator[Frame]:
+    for frame in frames:
+        with meter.time("subtract", frames=1):
+            subtracted = background.subtract(frame)
+        yield subtracted
 
 
 def _detected(
@@ -129,7 +147,7 @@ def _tracked(
     found: Iterator[tuple[Frame, Detections]],
     tracker: Tracker,
     tracks: TrackletBuilder,
-    crop_size: int,
+    segmenter: Segmenter,
     config: Config,
     meter: Meter,
     cut_poses_too: Callable[[Frame, TrackedBoxes], None] | None,
@@ -138,7 +156,7 @@ def _tracked(
         with meter.time("track", frames=1):
             tracked = tracks.add(tracker.update(detections))
         with meter.time("crop", boxes=len(tracked)):
-            crops = cut_people(frame, tracked, config.segmentation, crop_size)
+            crops = cut_people(frame, tracked, config.segmentation, segmenter.crop_size, segmenter.looks_at)
         if cut_poses_too is not None:
             cut_poses_too(frame, tracked)
         yield from crops

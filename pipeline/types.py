@@ -19,15 +19,21 @@ SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH = 64, 44
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One upright picture of a video. `index` counts from 0, `time_s` is its presentation time in seconds."""
+    """One upright picture of a video. `index` counts from 0, `time_s` is its presentation time in seconds.
+
+    foreground: H×W uint8, 255 × the probability that a pixel is not part of the empty scene; only where somebody asked.
+    """
 
     index: int
     time_s: float
     image: Image
+    foreground: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise ValueError(f"image must be H×W×3 uint8, got {self.image.shape} {self.image.dtype}")
+        if self.foreground is not None and self.foreground.shape != self.image.shape[:2]:
+            raise ValueError(f"foreground {self.foreground.shape} and image {self.image.shape} must have the same size")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,21 @@ from pipeline.types import FloatArray
 
 
 class Segmenter(Protocol):
-    """Says of every pixel of a crop how likely it shows a person. crop_size: side of the square crops it wants."""
+    """Says of every pixel of a crop how likely it shows a person.
+
+    crop_size: side of the square crops it wants; looks_at: what of the frame they are cut from.
+    """
 
     crop_size: int
+    looks_at: Literal["image", "foreground"]
 
     def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Crops N×S×S×3 uint8 BGR, S = crop_size → N×S×S float32 in [0, 1]."""
+        """Crops N×S×S×3 uint8 BGR, or N×S×S uint8 of the foreground, S = crop_size → N×S×S float32 in [0, 1]."""
         ...
 
 
 SEGMENTERS: Mapping[str, str] = {
+    "motion": "pipeline.segmentation.motion:MotionSegmenter",
     "pphumanseg": "pipeline.segmentation.pphumanseg:PPHumanSeg",
 }
 

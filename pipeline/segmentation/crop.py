@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import FloatArray, Image
+from pipeline.types import FloatArray
 
-WHITE = 255
+WHITE, BLACK = 255, 0
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
     """A square picture of one person and where it lies in the frame.
 
-    image: S×S×3 uint8 BGR, with a copy of the pixels, never a view of the frame. source: x1, y1, x2, y2 of the pixels
+    image: S×S×3 uint8 BGR or S×S uint8, with a copy of the pixels, never a view of the frame. source: x1, y1, x2, y2 of the pixels
     taken from the frame. offset: x, y of the source within the white square, in frame pixels. scale: crop pixels per
     frame pixel. frame_size: height, width of the frame.
     """
 
-    image: Image
+    image: NDArray[np.uint8]
     source: tuple[int, int, int, int]
     offset: tuple[int, int]
     scale: float
@@ -36,7 +36,7 @@ class Crop:
         return ((boxes + shift) * np.float32(self.scale)).astype(np.float32)
 
     def picture(self) -> FloatArray:
-        """The part of the crop that shows the frame (the rest is white): x1, y1, x2, y2 in crop pixels, float32."""
+        """The part of the crop that shows the frame (the rest is white, or black): x1, y1, x2, y2 in crop pixels, float32."""
         return np.asarray(self.to_crop(np.array([self.source], np.float32))[0], np.float32)
 
     def to_frame(self, mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
@@ -48,11 +48,14 @@ class Crop:
         return square[top : top + y2 - y1, left : left + x2 - x1], (x1, y1)
 
 
-def cut_person(image: Image, box: FloatArray, size: int, margin: float = 0.1) -> Crop | None:
+def cut_person(
+    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.1, around: int = WHITE
+) -> Crop | None:
     """Cut the box (x1, y1, x2, y2, pixels) with `margin` of its sides around it; None where it shows no pixel.
 
     As the reference: the box, and the box with its margin, are rounded to whole pixels towards zero and clamped; the
     rectangle is pasted in the middle of a white square as long as its longer side, scaled bilinearly to size×size.
+    image: H×W×3, or H×W of the foreground, and then `around` is black.
     """
     rectangle = _source(box, image.shape[0], image.shape[1], margin)
     if rectangle is None:
@@ -61,7 +64,7 @@ def cut_person(image: Image, box: FloatArray, size: int, margin: float = 0.1) ->
     width, height = x2 - x1, y2 - y1
     side = max(width, height)
     left, top = (side - width) // 2, (side - height) // 2
-    square = np.full((side, side, 3), WHITE, np.uint8)
+    square = np.full((side, side, *image.shape[2:]), around, np.uint8)
     square[top : top + height, left : left + width] = image[y1:y2, x1:x2]
     scaled = np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     return Crop(scaled, rectangle, (left, top), size / side, (image.shape[0], image.shape[1]))

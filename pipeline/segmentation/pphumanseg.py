@@ -47,6 +47,8 @@ class Conventions:
 class PPHumanSeg:
     """The network, loaded once. OpenVINO by default; runtime.backend names ONNX Runtime or Paddle's own engine."""
 
+    looks_at: Literal["image"] = "image"
+
     def __init__(self, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
         """Raises CheckpointError when the checkpoint is missing, damaged or no two-class segmentation network."""
         if checkpoint is None:

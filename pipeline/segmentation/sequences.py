@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,13 @@ from numpy.typing import NDArray
 from pipeline.config import SegmentationConfig
 from pipeline.segmentation import quality as judge
 from pipeline.segmentation.clean import Cleaned, clean
-from pipeline.segmentation.crop import WHITE, Crop, cut_person
+from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import (
     SILHOUETTE_HEIGHT,
     SILHOUETTE_WIDTH,
     FloatArray,
     Frame,
-    Image,
     SilhouetteSequence,
     TrackedBoxes,
 )
@@ -37,13 +37,13 @@ LOOSE = 2048  # masks of all tracks together that are kept as they are; then tho
 class PersonCrop:
     """One tracked person of one frame, cut out and waiting for the network.
 
-    image: S×S×3 uint8 BGR, what the network sees. crop: where it lies in the frame; None where the box shows nothing
-    (the image is white then). box: 4, neighbours: N×4 float32, the tracked boxes in frame pixels.
+    image: S×S×3 uint8 BGR, or S×S of the foreground, what the segmenter sees. crop: where it lies in the frame; None
+    where the box shows nothing (the image is white, or black, then). box: 4, neighbours: N×4 float32, the tracked boxes in frame pixels.
     """
 
     track_id: int
     frame_index: int
-    image: Image
+    image: NDArray[np.uint8]
     crop: Crop | None
     box: FloatArray
     neighbours: FloatArray
@@ -69,14 +69,26 @@ class Silhouette:
             raise ValueError(f"reason {self.reason!r} contradicts a silhouette that is {self.aligned is not None}")
 
 
-def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, crop_size: int) -> list[PersonCrop]:
-    """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out."""
+def cut_people(
+    frame: Frame,
+    tracked: TrackedBoxes,
+    config: SegmentationConfig,
+    crop_size: int,
+    looks_at: Literal["image", "foreground"] = "image",
+) -> list[PersonCrop]:
+    """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out.
+
+    looks_at: what of the frame is cut. Raises ValueError for a foreground that the frame does not have.
+    """
     if frame.index % config.every:
         return []
+    picture, around = (frame.image, WHITE) if looks_at == "image" else (frame.foreground, BLACK)
+    if picture is None:
+        raise ValueError(f"frame {frame.index} comes without its foreground")
     people = []
     for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
-        crop = cut_person(frame.image, box, crop_size, config.margin)
-        image = crop.image if crop else np.full((crop_size, crop_size, 3), WHITE, np.uint8)
+        crop = cut_person(picture, box, crop_size, config.margin, around)
+        image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
         near = others[_meets(others, crop.source)] if crop else others[:0]
         people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near))

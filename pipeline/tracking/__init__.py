@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipeline.backends import load_backend
 from pipeline.types import Detections, Frame, TrackedBoxes
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """Finds people. Made from (TrackingConfig, RuntimeConfig, Checkpoint | None); used for one video after another."""
+    """Finds people. Made from (TrackingConfig, RuntimeConfig, Checkpoint | None); used for one video after another.
+
+    looks_at: "foreground" where frames have to come with theirs.
+    """
+
+    looks_at: Literal["image", "foreground"]
 
     @property
     def batch(self) -> int:
@@ -34,7 +39,10 @@ class Tracker(Protocol):
         """The people of the next frame with their ids, 1-based. Called for every frame, also where nobody is seen."""
 
 
-DETECTORS = {"yolox": "pipeline.tracking.yolox:YoloxDetector"}
+DETECTORS = {
+    "motion": "pipeline.tracking.motion:MotionDetector",
+    "yolox": "pipeline.tracking.yolox:YoloxDetector",
+}
 TRACKERS = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
 
 

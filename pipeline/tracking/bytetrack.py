@@ -33,6 +33,7 @@ class _Track:
     track_id: int
     state: KalmanState  # one row
     score: float
+    box: Float64  # 4, as detected when it was seen last
     first: int
     last: int
     confirmed: bool
@@ -58,7 +59,7 @@ class ByteTracker:
         Detections that are not finite or have no area are ignored. Only people seen in this frame are returned.
         """
         if not len(detections) and not self._settings.empty_frames_advance:
-            return _tracked_boxes(detections.frame_index, [])
+            return self._answer(detections.frame_index, [])
         self._clock += 1
         strong, weak = self._bands(detections)
         new = [track for track in self._tracked if not track.confirmed]
@@ -87,7 +88,21 @@ class ByteTracker:
         self._tracked = kept + started + found
         self._keep_lost(gone)
         self._drop_duplicates()
-        return _tracked_boxes(detections.frame_index, [track for track in self._tracked if track.confirmed])
+        return self._answer(detections.frame_index, [track for track in self._tracked if track.confirmed])
+
+    def _answer(self, frame_index: int, tracks: Sequence[_Track]) -> TrackedBoxes:
+        if not tracks:
+            boxes = np.zeros((0, 4))
+        elif self._settings.filtered_boxes:
+            boxes = _corners(tracks)
+        else:
+            boxes = np.stack([track.box for track in tracks])
+        return TrackedBoxes(
+            frame_index,
+            np.array([track.track_id for track in tracks], np.int64),
+            boxes.astype(np.float32),
+            np.array([track.score for track in tracks], np.float32),
+        )
 
     def _bands(self, detections: Detections) -> tuple[_Boxes, _Boxes]:
         """Strong and weak detections; a score equal to a threshold belongs to neither band, as in the reference."""
@@ -106,7 +121,7 @@ class ByteTracker:
         state = kalman.update(KalmanState.stack([track.state for track in tracks]), boxes.measured())
         for row, track in enumerate(tracks):
             track.state = state[row : row + 1]
-            track.score = float(boxes.scores[row])
+            track.score, track.box = float(boxes.scores[row]), boxes.corners[row]
             track.last, track.confirmed, track.lost = self._clock, True, False
 
     def _start(self, boxes: _Boxes) -> list[_Track]:
@@ -118,9 +133,8 @@ class ByteTracker:
         tracks = []
         for row, score in enumerate(boxes.scores):
             self._ids += 1
-            tracks.append(
-                _Track(self._ids, state[row : row + 1], float(score), self._clock, self._clock, confirmed=first_frame)
-            )
+            now, box = self._clock, boxes.corners[row]
+            tracks.append(_Track(self._ids, state[row : row + 1], float(score), box, now, now, confirmed=first_frame))
         return tracks
 
     def _keep_lost(self, gone: list[_Track]) -> None:
@@ -201,13 +215,3 @@ def _iou(first: Float64, second: Float64) -> Float64:
     second_area = (second[:, 2:] - second[:, :2] + 1).prod(axis=1)
     overlap: Float64 = shared / (first_area[:, None] + second_area[None] - shared)
     return overlap
-
-
-def _tracked_boxes(frame_index: int, tracks: Sequence[_Track]) -> TrackedBoxes:
-    boxes = _corners(tracks) if tracks else np.zeros((0, 4))
-    return TrackedBoxes(
-        frame_index,
-        np.array([track.track_id for track in tracks], np.int64),
-        boxes.astype(np.float32),
-        np.array([track.score for track in tracks], np.float32),
-    )

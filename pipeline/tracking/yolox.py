@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class YoloxDetector:
     Raises ConfigError without a checkpoint, or for an input_size that the network does not take; CheckpointError for
     a card or a file of something else.
     """
+
+    looks_at: Literal["image"] = "image"
 
     def __init__(self, config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
