@@ -88,7 +88,7 @@ class Aligner:
             weighted = (level.slopes[inside] * weight[:, None]).T / (ALIKE * noise**2)
             pulled = weighted @ off + self._expected * _parameters(motion, self._middle)
             step = np.linalg.solve(weighted @ level.slopes[inside] + np.diag(self._expected), pulled)
-            back = inverse(_motion(step, self._middle))
+            back = inverse(_motion(np.asarray(step, np.float64), self._middle))
             motion = after(motion, back)
             if farthest(back, height, width) < CLOSE_ENOUGH / level.scale:
                 break

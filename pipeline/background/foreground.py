@@ -1,4 +1,4 @@
-"""What of a picture is not background: a difference measured in noise, without shadows and without the camera's shake."""
+"""What of a picture is not background: a difference in terms of noise, without shadows and the camera's shake."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Subtractor:
         grey = cv2.cvtColor(np.clip(scene.mean, 0, 255).astype(np.uint8), cv2.COLOR_BGR2GRAY)
         self._aligner = None if steady else Aligner(np.asarray(grey, np.uint8))
         self._motion = still()
-        self._mean, self._weight = scene.mean, 1 / _variance(scene, MISALIGNED[0] if steady else MISALIGNED[1])
+        variance = _variance(scene, MISALIGNED[0] if steady else MISALIGNED[1])
+        self._mean, self._weight = scene.mean, np.asarray(1 / variance, np.float32)
         self._outside: NDArray[np.bool_] = np.zeros(scene.mean.shape[:2], np.bool_)
 
     def compare(self, picture: Image) -> Foreground:
@@ -79,7 +80,7 @@ class Subtractor:
         changed = _distance(picture, mean, weight)
         if self._shadows:
             own, both = _around(mean, mean, weight), _around(picture, mean, weight)
-            alpha = both / np.maximum(own, np.float32(1e-6))
+            alpha: FloatArray = np.asarray(both / np.maximum(own, np.float32(1e-6)), np.float32)
             shaded = _distance(picture, cv2.multiply(mean, cv2.merge([alpha, alpha, alpha])), weight)
             changed += _shadowness(alpha) * (np.minimum(shaded, changed) - changed)
         limit = float(LIMIT * self._threshold**2)
@@ -111,7 +112,7 @@ def _shadowness(alpha: FloatArray) -> FloatArray:
     """1 where the brightness is a shadow's, 0 where it is too dark or too light for one, in between linear."""
     darkest, dark, light, lightest = (np.float32(value) for value in SHADOW)
     rising, falling = (alpha - darkest) / (dark - darkest), (lightest - alpha) / (lightest - light)
-    return np.clip(np.minimum(rising, falling), 0, 1)
+    return np.asarray(np.clip(np.minimum(rising, falling), 0, 1), np.float32)
 
 
 def _gain(picture: FloatArray, mean: FloatArray) -> tuple[float, float, float]:

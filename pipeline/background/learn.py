@@ -39,7 +39,7 @@ def shrunk(image: Image) -> Image:
 
 
 def spread(frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Image]]]:
-    """Yield every frame, with the samples so far: evenly spread over a video of any length, shrunk, the first included."""
+    """Yield every frame, with the samples so far: evenly spread over a video of any length, shrunk, the first too."""
     kept: list[Image] = []
     step = 1
     for position, frame in enumerate(frames):

@@ -58,7 +58,9 @@ def _shortest(values: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
     is_shortest = lengths == shortest
     rank = np.cumsum(is_shortest, axis=-1)
     begin = np.argmax(rank >= (rank[..., -1:] + 1) // 2, axis=-1)
-    sums = np.concatenate([np.zeros((*values.shape[:-1], 1), np.int32), np.cumsum(ordered, axis=-1, dtype=np.int32)], -1)
+    sums = np.concatenate(
+        [np.zeros((*values.shape[:-1], 1), np.int32), np.cumsum(ordered, axis=-1, dtype=np.int32)], -1
+    )
     total = np.take_along_axis(sums, begin[..., None] + inside, -1) - np.take_along_axis(sums, begin[..., None], -1)
     mean = (total[..., 0] / inside).astype(np.float32)
     noise = ((shortest[..., 0] + 1) / NORMAL).astype(np.float32)  # + 1: whole numbers hide up to one level

@@ -45,19 +45,26 @@ def run(
     run_command(gallery, probe or [], config, settings_of(set_, output, device, workers), resume, checkpoints)
 
 
-@app.command(epilog="Example: gait demo --checkpoints my_weights")
+@app.command(epilog="Example: gait demo --offline")
 def demo(
     config: Profile = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Nothing is fetched: made-up walkers, found without weights.")
+    ] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=4, max=60, help="Of the made-up videos.")] = 10.0,
     set_: Settings = None,
     output: Output = None,
     device: Device = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
-    """Fetch the light weights and the five demo videos, and run the whole job on them."""
+    """Fetch the light weights and the five demo videos, and run the whole job on them.
+
+    Where they cannot be fetched, or with --offline: people who do not exist, with the truth to score against.
+    """
     from pipeline.commands.demo import demo_command
 
-    demo_command(config, settings_of(set_, output, device), checkpoints)
+    demo_command(config, settings_of(set_, output, device), checkpoints, offline, seconds)
 
 
 @app.command(epilog="Example: gait bench --gallery g.mp4 --probe p.mp4 --json figures.json")

@@ -18,9 +18,9 @@ WHITE, BLACK = 255, 0
 class Crop:
     """A square picture of one person and where it lies in the frame.
 
-    image: S×S×3 uint8 BGR or S×S uint8, with a copy of the pixels, never a view of the frame. source: x1, y1, x2, y2 of the pixels
-    taken from the frame. offset: x, y of the source within the white square, in frame pixels. scale: crop pixels per
-    frame pixel. frame_size: height, width of the frame.
+    image: S×S×3 uint8 BGR or S×S uint8, with a copy of the pixels, never a view of the frame. source: x1, y1, x2, y2 of
+    the pixels taken from the frame. offset: x, y of the source within the white square, in frame pixels. scale: crop
+    pixels per frame pixel. frame_size: height, width of the frame.
     """
 
     image: NDArray[np.uint8]
@@ -36,7 +36,7 @@ class Crop:
         return ((boxes + shift) * np.float32(self.scale)).astype(np.float32)
 
     def picture(self) -> FloatArray:
-        """The part of the crop that shows the frame (the rest is white, or black): x1, y1, x2, y2 in crop pixels, float32."""
+        """The part of the crop that shows the frame (the rest is filled up): x1, y1, x2, y2 in crop pixels, float32."""
         return np.asarray(self.to_crop(np.array([self.source], np.float32))[0], np.float32)
 
     def to_frame(self, mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:

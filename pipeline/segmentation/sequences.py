@@ -38,7 +38,8 @@ class PersonCrop:
     """One tracked person of one frame, cut out and waiting for the network.
 
     image: S×S×3 uint8 BGR, or S×S of the foreground, what the segmenter sees. crop: where it lies in the frame; None
-    where the box shows nothing (the image is white, or black, then). box: 4, neighbours: N×4 float32, the tracked boxes in frame pixels.
+    where the box shows nothing (the image is white, or black, then). box: 4, neighbours: N×4 float32, the tracked boxes
+    in frame pixels.
     """
 
     track_id: int

@@ -1,4 +1,4 @@
-"""What somebody looks like from head to foot: a colour, and how much it varies, in each of a few bands of the height."""
+"""What somebody looks like from head to foot: a colour, and how much it varies, in each of a few bands."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ it had and goes on as before, moved by where its colours are; when they part, ev
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -94,18 +95,19 @@ class Crowd:
         for blob, group in zip(blobs, members, strict=True):
             if len(group) >= 2:
                 _place(group, blob, image)
-                group = [p for p in group if p.unsupported <= UNSUPPORTED and self._in_picture(p)]
-                found += [(person.box, _visibility(person, group)) for person in group]
-                kept += group
+                seen = [p for p in group if p.unsupported <= UNSUPPORTED and self._in_picture(p)]
+                found += [(person.box, _visibility(person, seen)) for person in seen]
+                kept += seen
                 continue
+            unmatched = group
             for piece in self._pieces(blob):
                 score = self._score(piece)
                 found.append(((piece.x1, piece.y1, piece.x2, piece.y2), score))
-                known = _of(piece, group)
+                known = _of(piece, unmatched)
                 if known is None and score < LIKELY:
                     continue
                 person = known or _Person(_middle(piece), float(piece.y2), piece.width, piece.height)
-                group = [] if known else group
+                unmatched = [] if known else unmatched
                 person.measured(piece, image)
                 kept.append(person)
         self._people = kept
@@ -156,7 +158,7 @@ class Crowd:
         columns = np.convolve(columns, np.ones(window) / window, mode="same")
         cuts = _valleys(columns, TORSO * stature, APART * stature)
         edges = [0, *cuts, blob.width]
-        pieces = [_columns(blob, left, right) for left, right in zip(edges, edges[1:], strict=False)]
+        pieces = [_columns(blob, left, right) for left, right in itertools.pairwise(edges)]
         return [piece for piece in pieces if piece is not None]
 
 
@@ -196,8 +198,13 @@ def _visibility(person: _Person, group: list[_Person]) -> float:
 
 def _take_back(place: int, blob: Blob, members: list[list[_Person]]) -> None:
     """An outline that nobody was expected in is perhaps somebody who has just left a group."""
-    pairs = [(share, group, person) for group in members if len(group) >= 2 for person in group
-             if (share := _overlap(_box(blob), person.box)) > BESIDE]
+    pairs = [
+        (share, group, person)
+        for group in members
+        if len(group) >= 2
+        for person in group
+        if (share := _overlap(_box(blob), person.box)) > BESIDE
+    ]
     if pairs:
         _, group, person = max(pairs, key=lambda pair: pair[0])
         group.remove(person)
@@ -247,7 +254,7 @@ def _valleys(columns: Floats, body: float, apart: float) -> list[int]:
             if all(low <= VALLEY * columns[column] for low in lowest):
                 peaks.append(column)
     peaks.sort()
-    return [left + int(np.argmin(columns[left:right])) for left, right in zip(peaks, peaks[1:], strict=False)]
+    return [left + int(np.argmin(columns[left:right])) for left, right in itertools.pairwise(peaks)]
 
 
 def _columns(blob: Blob, left: int, right: int) -> Blob | None:

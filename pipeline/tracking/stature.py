@@ -1,4 +1,4 @@
-"""How tall people are in the picture, by where they stand: on level ground the height is linear in the row of the feet."""
+"""How tall people are in the picture, by where they stand: on level ground, linear in the row of the feet."""
 
 from __future__ import annotations
 

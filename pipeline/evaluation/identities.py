@@ -1,0 +1,107 @@
+"""How well people were followed and named where the truth is known: IDF1, and names.
+
+IDF1 (Ristani et al., ECCV Workshops 2016): with the one-to-one assignment of tracks to people that agrees in the most
+boxes, 2 × boxes in agreement / (true boxes + boxes given). Boxes agree from an IoU of 0.5 on, one to one in a frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lap
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.types import Tracklet
+
+ENOUGH = 0.5  # IoU of boxes that agree
+
+Boxes = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """idf1; person_of: the person that each track shows in most frames; frames: how many those are."""
+
+    idf1: float
+    person_of: Mapping[int, int]
+    frames: Mapping[int, int]
+
+
+def read_truth(path: Path) -> dict[int, tuple[list[int], Boxes]]:
+    """frame (from 0) → people and boxes N×4 xyxy, from lines of frame (from 1), person, x, y, w, h, …
+
+    Raises InputError for a file that is no such list.
+    """
+    frames: dict[int, tuple[list[int], list[list[float]]]] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").split():
+            frame, person, x, y, width, height = (float(value) for value in line.split(",")[:6])
+            people, boxes = frames.setdefault(int(frame) - 1, ([], []))
+            people.append(int(person))
+            boxes.append([x, y, x + width, y + height])
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path}: no ground truth of frame,person,x,y,w,h a line ({error}).") from None
+    return {frame: (people, np.array(boxes)) for frame, (people, boxes) in frames.items()}
+
+
+def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Tracklet]) -> Following:
+    """Tracks of a video against the truth about it."""
+    given: dict[int, tuple[list[int], list[Any]]] = {}
+    for track in tracks:
+        for frame, box in zip(track.frame_indices.tolist(), track.boxes, strict=True):
+            ids, boxes = given.setdefault(frame, ([], []))
+            ids.append(track.track_id)
+            boxes.append(box)
+    together: Counter[tuple[int, int]] = Counter()
+    for frame in truth.keys() & given.keys():
+        (people, real), (ids, boxes) = truth[frame], given[frame]
+        overlap = _iou(real, np.array(boxes, np.float64))
+        for row, column in _assigned(overlap):
+            if overlap[row, column] >= ENOUGH:
+                together[people[row], ids[column]] += 1
+    people, ids = sorted({person for person, _ in together}), sorted({track for _, track in together})
+    counts = np.array([[together[person, track] for track in ids] for person in people], np.float64)
+    agreed = sum(counts[row, column] for row, column in _assigned(counts)) if together else 0.0
+    total = sum(len(people) for people, _ in truth.values()) + sum(map(len, tracks))
+    most = {track: max(people, key=lambda person: together[person, track]) for track in ids}
+    frames = {track: together[most[track], track] for track in ids}
+    return Following(2 * float(agreed) / max(total, 1), most, frames)
+
+
+def named_right(
+    results: Mapping[str, Any], gallery: Following, probe: str, following: Following, people: Sequence[int]
+) -> int:
+    """How many of the people in a probe got their own name, by the track that shows them longest.
+
+    results: a run's results.json, whose identities end with the gallery track's number.
+    """
+    right = 0
+    for person in people:
+        mine = [track for track, who in following.person_of.items() if who == person]
+        if not mine:
+            continue
+        longest = max(mine, key=lambda track: following.frames[track])
+        name = results["probes"][probe].get(f"{longest:03d}", {}).get("identity") or ""
+        number = name.rpartition("-")[2]
+        right += number.isdigit() and gallery.person_of.get(int(number)) == person
+    return right
+
+
+def _iou(first: Boxes, second: Boxes) -> Boxes:
+    corner = np.maximum(first[:, None, :2], second[None, :, :2])
+    sides = np.clip(np.minimum(first[:, None, 2:], second[None, :, 2:]) - corner, 0, None)
+    shared = sides.prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
+    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
+
+
+def _assigned(gain: Boxes) -> list[tuple[int, int]]:
+    """Rows and columns of the one-to-one assignment with the largest sum."""
+    _, columns, _ = lap.lapjv(-gain, extend_cost=True)
+    return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
