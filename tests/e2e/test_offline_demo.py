@@ -1,0 +1,47 @@
+"""`gait demo --offline`: no network, no weights; made-up people, and how well they were found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.video import open_video
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory, gait_in):
+    gait = gait_in(tmp_path_factory.mktemp("offline"))
+    gait.checkpoints = None
+    done = gait("demo", "--offline", "--seconds", "5", "--set", "output.silhouettes=false")
+    assert done.returncode == 0, done.stderr
+    return gait, done, gait.runs()[0]
+
+
+@pytest.mark.slow
+def test_people_are_followed_and_the_score_is_written(shown):
+    _, done, folder = shown
+    score = json.loads((folder / "score.json").read_text())
+    assert sorted(score["idf1"]) == ["gallery", "probe1", "probe2", "probe3", "probe4"]
+    assert score["idf1"]["gallery"] > 0.9
+    assert sum(score["idf1"].values()) / 5 > 0.75
+    assert score["people"] == 16 and 0 <= score["named_right"] <= 16
+    assert f"{score['named_right']} of 16 people got their own name" in done.stderr
+
+
+@pytest.mark.slow
+def test_no_weights_are_used_and_the_limits_are_said(shown):
+    gait, done, folder = shown
+    record = json.loads((folder / "run.json").read_text())
+    assert set(record["checkpoints"].values()) == {None}
+    assert "a camera that stands still" in done.stderr
+    assert not (gait.cwd / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_the_annotated_videos_are_whole(shown):
+    gait, _, folder = shown
+    for name in ("gallery", "G-gallery_P-probe1"):
+        source = gait.cwd / "inputs/made-up" / f"{name.rpartition('_P-')[2]}.mp4"
+        with open_video(folder / f"videos/{name}.mp4") as after, open_video(source) as before:
+            assert sum(1 for _ in after) == sum(1 for _ in before) == 125
