@@ -17,7 +17,6 @@ from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, total_loss
 from pipeline.training.transforms import transforms_of
 
-
 _TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
 """Settings by which optimisers are told apart."""
 
