@@ -176,12 +176,14 @@ def facts(
     }
 
 
-def unlike_their_cards(checkpoints: Mapping[str, Checkpoint | None]) -> list[str]:
-    """A line for each file that is not the one its card describes: weights of the user's own, under its conventions."""
-    return [
+def cautions(checkpoints: Mapping[str, Checkpoint | None]) -> list[str]:
+    """A line for each card that warns of its weights, and for each file that is not the one its card describes."""
+    used = [found for found in checkpoints.values() if found is not None]
+    warned = [f"{found.path.name}: {found.card.warning}" for found in used if found.card.warning]
+    return warned + [
         f"{found.path.name}: not the published {found.card.name} (its sha256 differs): results say nothing of that one"
-        for found in checkpoints.values()
-        if found is not None and found.card.sha256 is not None and found.sha256 != found.card.sha256
+        for found in used
+        if found.card.sha256 is not None and found.sha256 != found.card.sha256
     ]
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import CheckpointError
 Stage = Literal["detector", "segmenter", "encoder", "pose"]
 
 _LARGEST_CARD = 64 * 1024  # bytes; a longer YAML file in a checkpoint folder is something else
-_NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".tflite", ".pdmodel")
+_NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".tflite", ".pdmodel", ".xml")
 
 
 class Card(BaseModel):
@@ -39,6 +39,7 @@ class Card(BaseModel):
     )
     archive_sha256: str | None = Field(None, description="of the zip that the file comes in")
     licence: str = "not stated"
+    warning: str = Field("", description="said by every run that uses it")
     source: str = ""
     inputs: Mapping[str, Any] = Field(default_factory=dict, description="size, channel order, mean, std, output layout")
     architecture: Mapping[str, Any] = Field(default_factory=dict, description="what the network's constructor needs")

@@ -57,10 +57,15 @@ def locate(card: Card, folders: Sequence[Path]) -> list[Path]:
 
 
 def weights_file(path: Path) -> Path:
-    """The file that a checkpoint's sha256 is of: itself, or the .pdiparams in a Paddle folder.
+    """The file that a checkpoint's sha256 is of: itself, a Paddle folder's .pdiparams, the .bin of an OpenVINO .xml.
 
-    Raises CheckpointError for a folder without just one .pdiparams.
+    Raises CheckpointError for a folder without just one .pdiparams, and for an .xml without its .bin.
     """
+    if path.suffix == ".xml":
+        weights = path.with_suffix(".bin")
+        if not weights.is_file():
+            raise CheckpointError(f"{path}: its weights, {weights.name}, are missing beside it. Export it again.")
+        return weights
     if not path.is_dir():
         return path
     parameters = sorted(path.glob("*.pdiparams"))

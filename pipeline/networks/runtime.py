@@ -23,6 +23,7 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 
 Arrays = list[NDArray[Any]]
+Batch = NDArray[Any] | tuple[NDArray[Any], ...]  # N×…; for a network with several inputs one array each, in its order
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ class Pictures:
 class Network(Protocol):
     """A loaded network, used by one thread at a time."""
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays:
+    def __call__(self, batch: Batch) -> Arrays:
         """Run one batch (N×…); the outputs are in the file's order."""
         ...
 
-    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         """Run batch after batch, several at a time where that uses the machine better; answers in their order."""
         ...
 
@@ -129,14 +130,22 @@ class _Adapted:
     pictures: Pictures | None
     columns: Sequence[int] | None
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays:
-        outputs = self.network(batch if self.pictures is None else self.pictures.planes(batch))
+    def __call__(self, batch: Batch) -> Arrays:
+        alone = _alone(batch)
+        outputs = self.network(alone if self.pictures is None else self.pictures.planes(alone))
         if self.columns is not None and outputs[0].ndim and outputs[0].shape[-1] > max(self.columns):
             outputs[0] = outputs[0][..., list(self.columns)]
         return outputs
 
-    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         return map(self, batches)
+
+
+def _alone(batch: Batch) -> NDArray[Any]:
+    if not isinstance(batch, tuple):
+        return batch
+    (array,) = batch  # networks with several inputs run in OpenVINO or ONNX Runtime
+    return array
 
 
 def openvino() -> Any:
@@ -230,10 +239,10 @@ class OpenVinoNetwork:
         """The same network with all threads on one inference: for `gait bench`, to compare."""
         return OpenVinoNetwork(*self._origin, streams=1)
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays:
+    def __call__(self, batch: Batch) -> Arrays:
         return next(self.each([batch]))
 
-    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         idle, busy = list(self._requests), deque[Any]()
         try:
             for batch in batches:
@@ -244,7 +253,7 @@ class OpenVinoNetwork:
                     yield self._answer(busy[0])
                     idle.append(busy.popleft())
                 request = idle.pop()
-                request.start_async([batch], share_inputs=True)
+                request.start_async(list(batch) if isinstance(batch, tuple) else [batch], share_inputs=True)
                 busy.append(request)
             while busy:
                 yield self._answer(busy[0])
@@ -308,9 +317,13 @@ class OnnxRuntimeNetwork:
             self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
             raise _unreadable(path, "ONNX Runtime", error) from None
+        self._inputs = [given.name for given in self._session.get_inputs()]
         self._input = self._session.get_inputs()[0]
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays:
+    def __call__(self, batch: Batch) -> Arrays:
+        if isinstance(batch, tuple):
+            fed = dict(zip(self._inputs, batch, strict=True))
+            return [np.asarray(output) for output in self._session.run(None, fed)]
         fixed = self._input.shape[0]
         if isinstance(fixed, int) and fixed != len(batch):  # exported for one fixed batch size
             rows = [
@@ -319,7 +332,7 @@ class OnnxRuntimeNetwork:
             return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
         return [np.asarray(output) for output in self._session.run(None, {self._input.name: batch})]
 
-    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         return map(self, batches)
 
 
@@ -340,7 +353,8 @@ class PaddleNetwork:
         options.set_cpu_math_library_num_threads(threads(runtime))
         self._predictor = inference.create_predictor(options)
 
-    def __call__(self, batch: NDArray[Any]) -> Arrays:
+    def __call__(self, batch: Batch) -> Arrays:
+        batch = _alone(batch)
         source = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
         source.reshape(batch.shape)
         source.copy_from_cpu(np.ascontiguousarray(batch))
@@ -348,5 +362,5 @@ class PaddleNetwork:
         names = self._predictor.get_output_names()
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
 
-    def each(self, batches: Iterable[NDArray[Any]]) -> Iterator[Arrays]:
+    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         return map(self, batches)

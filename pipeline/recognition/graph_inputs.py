@@ -5,6 +5,8 @@ Keypoints here are tensors [n, t, v, 3]: n walks of t frames, v joints, each x, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,7 +21,7 @@ def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
 
     Raises ValueError where the number of joints is no skeleton's.
     """
-    joints = keypoints.shape[2]
+    joints = int(keypoints.shape[2])
     if joints == len(skeleton.joints):
         return keypoints
     if joints not in BY_JOINTS:
@@ -31,13 +33,34 @@ def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
     return middle.masked_fill((missing & (one != other)).unsqueeze(-1), 0)
 
 
+class Place(NamedTuple):
+    """Where the people of a network's training were: mean x, y of all joints (pixels), standard deviation of y."""
+
+    mean: Tensor
+    spread: Tensor
+
+
+def placed(keypoints: Tensor, place: Place) -> Tensor:
+    """Every walk moved and scaled as a whole so that its joints have that mean and spread; missing ones stay at 0.
+
+    Networks that were shown pixels know people of one size, somewhere in the picture of one camera.
+    """
+    points, found = keypoints[..., :2], (keypoints[..., :2] != 0).any(dim=-1, keepdim=True)
+    count = found.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    mean = (points * found).sum(dim=(1, 2), keepdim=True) / count
+    away = (points - mean) * found
+    spread = (away[..., 1:].square().sum(dim=(1, 2), keepdim=True) / count).sqrt().clamp(min=1e-6)
+    moved = (away * (place.spread / spread) + place.mean) * found
+    return torch.cat([moved, keypoints[..., 2:]], dim=-1)
+
+
 def missing_to_middle(keypoints: Tensor) -> Tensor:
     """Joints that were not found (x is 0) near the middle of their frame's joints, with a score of 0.
 
     As the references: one after another, the middle being that of all joints, found ones, filled ones and zeros.
     """
     missing = keypoints[..., :1] == 0
-    earlier = missing.cumsum(dim=2) - 1
+    earlier = missing.int().cumsum(dim=2) - 1
     middle = keypoints.mean(dim=2, keepdim=True) * (1 + 1 / keypoints.shape[2]) ** earlier
     return torch.where(missing, middle * keypoints.new_tensor([1, 1, 0]), keypoints)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork
 
 Arrays = tuple[NDArray[Any], ...]
+EXPORTED = (".onnx", ".xml")  # what `gait export` writes
 
 
 SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
@@ -45,6 +46,7 @@ class Model:
     motion: looks at consecutive frames, so that long walks are cut, not thinned out.
     least_frames: that the network needs; shorter walks are repeated.
     size: height and width that the network was made for; step: they may be any multiple of these (None: no pictures).
+    exports: whether it can be written as a graph for other engines.
     opens: the encoder, where the common one will not do.
     """
 
@@ -61,6 +63,7 @@ class Model:
     least_frames: int = 1
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     step: tuple[int, int] | None = (64, 4)
+    exports: bool = True
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
 
     @property
@@ -72,7 +75,8 @@ class Model:
 
     def __call__(self, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
         """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-        if self.opens is not None:
+        exported = checkpoint is not None and checkpoint.path.suffix in EXPORTED
+        if self.opens is not None and not exported:
             return self.opens(self, config, runtime, checkpoint)
         from pipeline.recognition.model_encoder import open_model_encoder
 

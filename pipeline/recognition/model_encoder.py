@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +12,9 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
+from pipeline.recognition.exported_engine import ExportedEngine
 from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import EXPORTED, Arrays, Model
 from pipeline.recognition.network import load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
@@ -28,8 +29,8 @@ class Engine(Protocol):
 
     device: str
 
-    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
-        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p]."""
+    def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
+        """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p], in order."""
         ...
 
 
@@ -45,7 +46,7 @@ class ModelEncoder:
         self._most = config.max_frames
         self._window = config.window or (config.max_frames if model.motion else 1)
         self._set_size = config.set_size or checkpoint.card.inputs.get("set_size")
-        self._size = size_of(model, checkpoint)
+        self._size, self._least = size_of(model, checkpoint), int(checkpoint.card.inputs.get("least_frames", 1))
         self.needs = needs_of(model, checkpoint)
         features = features_of(config, checkpoint)
         self.model = model.name + ("" if features == "embeddings" else f"-{features}")
@@ -62,13 +63,13 @@ class ModelEncoder:
             frames = self._frames(walk)
             lengths.append(len(frames[0]))
             for piece in pieces(len(frames[0]), self._set_size, self._about.motion):
-                some = lengthened(tuple(data[piece] for data in frames), self._about.least_frames)
-                sets.append(self._about.inputs(some))
+                sets.append(self._inputs(walk, tuple(data[piece] for data in frames)))
                 owners.append(owner)
         of_walk: list[list[NDArray[np.float32]]] = [[] for _ in walks]
-        for batch in batches(sets, VALUES_AT_ONCE[self._engine.device]):
-            stacked = tuple(np.stack(arrays) for arrays in zip(*(sets[i] for i in batch), strict=True))
-            for index, answer in zip(batch, self._engine(stacked), strict=True):
+        together = list(batches(sets, VALUES_AT_ONCE[self._engine.device]))
+        stacked = (tuple(map(np.stack, zip(*(sets[i] for i in batch), strict=True))) for batch in together)
+        for batch, answers in zip(together, self._engine.each(stacked), strict=True):
+            for index, answer in zip(batch, answers, strict=True):
                 of_walk[owners[index]].append(answer)
         return [
             embedding_of(walk, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
@@ -82,6 +83,16 @@ class ModelEncoder:
             fitting(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
         )
 
+    def _inputs(self, walk: Walk, frames: Arrays) -> Arrays:
+        """What the network is fed for these frames of a walk."""
+        frames = lengthened(frames, self._about.least_frames)
+        if len(frames[0]) < self._least:
+            raise ConfigError(
+                f"{walk.video} track {walk.track_id}: {len(frames[0])} frames, and these weights take no fewer than "
+                f"{self._least}. Set recognition.min_frames={self._least}."
+            )
+        return self._about.inputs(frames)
+
 
 def open_model_encoder(
     model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
@@ -90,6 +101,8 @@ def open_model_encoder(
     found = checked(model, checkpoint)
     needs_of(model, found)
     features = features_of(config, found)
+    if found.path.suffix in EXPORTED:
+        return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
     network = load_network(
         model.network,
         model.architecture,

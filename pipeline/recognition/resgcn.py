@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition import told
+from pipeline.recognition.graph_inputs import Place
 from pipeline.recognition.graph_layers import ResGCNBlock, adjacency
 from pipeline.skeletons import BY_JOINTS
 
@@ -20,7 +21,8 @@ from pipeline.skeletons import BY_JOINTS
 class ResGCNArchitecture:
     """branch, stream: channels before and after every block of an input branch and of the main stream.
 
-    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose).
+    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose). placed: every walk is moved and
+    scaled to where the people of the training were.
     """
 
     branches: int = 3
@@ -29,6 +31,7 @@ class ResGCNArchitecture:
     reduction: int = 8
     joints: int = 17
     out_channels: int = 128
+    placed: bool = False
 
 
 class InputBranch(nn.Module):
@@ -64,6 +67,12 @@ class ResGCN(nn.Module):
             for inner, outer in pairwise(channels)
         )
         self.fcn = nn.Linear(a.stream[-1], a.out_channels)
+
+    def place(self) -> Place:
+        """Where the people of the training were, as the normalisation of x and y remembers."""
+        norm = cast(InputBranch, self.head[0]).bn
+        assert norm.running_mean is not None and norm.running_var is not None  # it tracks them
+        return Place(norm.running_mean[:2], norm.running_var[1].sqrt())
 
     def features(self, x: Tensor) -> Tensor:
         """What is averaged over frames and joints: [n, branches, c, t, v] → [n, stream[-1], t / 4, v]."""

@@ -44,12 +44,11 @@ def _together(x: Tensor, window: Size, n: int, size: Size) -> Tensor:
 def _strangers(size: Size, window: Size, shift: Size, device: torch.device) -> Tensor:
     """[windows, 1, tokens, tokens]: −100 where two tokens of a window are neighbours only because of the shift."""
     region = torch.zeros((1, *size, 1), device=device)
-    bands = [
-        (slice(-side), slice(-side, -step or None), slice(-step, None))
-        for side, step in zip(window, shift, strict=True)
-    ]
-    for number, (s, h, w) in enumerate((s, h, w) for s in bands[0] for h in bands[1] for w in bands[2]):
-        region[:, s, h, w] = number
+    for axis, (side, most, step) in enumerate(zip(size, window, shift, strict=True), start=1):
+        if step:  # three stretches: before the last window, its part that stayed, and what came round from the start
+            place = torch.arange(side, device=device)
+            stretch = (place >= side - most).float() + (place >= side - step).float()
+            region = region * 3 + stretch.view([-1 if i == axis else 1 for i in range(5)])
     tokens = _windows(region, window).squeeze(-1)
     return ((tokens[:, None, :] != tokens[:, :, None]).float() * -100)[:, None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import numpy as np
@@ -36,8 +37,11 @@ class TorchEngine:
         self._dtype = DTYPES[runtime.precision]
         self._features = features
 
-    def __call__(self, inputs: Arrays) -> NDArray[np.float32]:
-        """Inputs with the batch's axis in front; uint8 means 0–1 in 255 steps."""
+    def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
+        """Batch after batch of inputs with the batch's axis in front; uint8 means 0–1 in 255 steps."""
+        return map(self._run, batches)
+
+    def _run(self, inputs: Arrays) -> NDArray[np.float32]:
         with torch.inference_mode(), torch.autocast(self.device, self._dtype, enabled=self._dtype != torch.float32):
             tensors = [self._tensor(array) for array in inputs]
             if len(tensors) == 1:

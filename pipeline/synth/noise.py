@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.segmentation.clean import PIECE
 from pipeline.synth.motion import INDEX
 
 Floats = NDArray[np.float64]
@@ -61,8 +62,8 @@ def draw_style(rng: np.random.Generator, height_px: float) -> Style:
     faulty = rng.random() < 0.35 + 0.3 * small
     lost = [(str(part), float(rng.uniform(0.2, 1))) for part in _LOST if faulty and rng.random() < 0.14]
     spilt = [(str(part), float(rng.uniform(0.2, 1))) for part in _SPILT if faulty and rng.random() < 0.17]
-    whole = rng.normal(0, 18)
-    bad = float(np.exp(np.clip(rng.normal(-0.1, 0.5), -1.2, 1.0)))  # a clean picture, or a poor one
+    whole = rng.normal(0, 16)
+    bad = float(np.exp(np.clip(rng.normal(-0.1, 0.5), -1.2, 0.75)))  # a clean picture, or a poor one
     return Style(
         softness=float(rng.uniform(1.2, 3.0)),
         pixels=float(rng.uniform(0.5, 1.3)),
@@ -122,9 +123,17 @@ def _edges(boxes: Floats, style: Style, rng: np.random.Generator) -> NDArray[np.
 
 
 def _cut(mask: Masks, edges: NDArray[np.int64], fringed: NDArray[np.bool_], rng: np.random.Generator) -> None:
+    """Cut off what lies beyond the tracker's box, drop specks as the pipeline does, and light lines near the edges."""
     size = len(mask)
     left, top, right, bottom = (int(value) for value in np.clip(edges, 0, size))
     mask[:top], mask[bottom:], mask[:, :left], mask[:, right:] = 0, 0, 0, 0
+    body = mask[top:bottom, left:right]
+    if body.size:
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=4, ltype=cv2.CV_16U)
+        if count > 2:
+            area = stats[1:, cv2.CC_STAT_AREA]
+            kept = np.concatenate([[False], area >= PIECE * area.max()]).astype(np.uint8) * np.uint8(255)
+            body[:] = kept[labels]
     for lit, column in zip(fringed, (left + 6, right - 9), strict=True):
         if lit and 0 <= column < size - 3:
             for start in rng.integers(top, max(bottom - 10, top + 1), 3):

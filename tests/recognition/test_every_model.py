@@ -2,74 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import numpy as np
 import pytest
 import torch
+from small_networks import BACKENDS, MODELS, save_small
 
-from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint
-from pipeline.recognition import ENCODERS, open_encoder
+from pipeline.networks.checkpoints import Checkpoint
+from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
-from pipeline.recognition.model import Model
 from pipeline.types import Modality
 
 CPU = RuntimeConfig(device="cpu", threads=1)
 LENGTHS = (1, 3, 60, 3)
-BACKENDS = {name: load_backend(ENCODERS, name, "recognition.encoder") for name in sorted(ENCODERS)}
-MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
-
-
-def narrow(architecture, by=4):
-    """The same architecture with so many times fewer channels, and few classes."""
-
-    def less(name, value):
-        if name == "classes":
-            return 5
-        if name == "out_channels":
-            return 8
-        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:
-            return tuple(v // by if v >= 16 else v for v in value)
-        if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
-            return tuple(re.sub(r"\d{2,}", lambda found: str(int(found[0]) // by), layer) for layer in value)
-        return value // by if isinstance(value, int) and not isinstance(value, bool) and value >= 256 else value
-
-    fields = {field.name: getattr(architecture, field.name) for field in dataclasses.fields(architecture)}
-    return dataclasses.replace(architecture, **{name: less(name, value) for name, value in fields.items()})
-
-
-def fill(network):
-    """Random weights that neither swell nor shrink what goes through, and batch normalisation that does something."""
-    for name, value in network.state_dict().items():
-        if name.endswith("running_var"):
-            value.uniform_(0.5, 1.5)
-        elif name.endswith(("running_mean", "bias")):
-            value.normal_(0, 0.1)
-        elif name.endswith("fc_bin"):
-            value.normal_(0, value.shape[1] ** -0.5)
-        elif name.endswith("weight") and value.ndim > 1:
-            value.normal_(0, (2 / value[0].numel()) ** 0.5)
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def saved(request, tmp_path_factory):
-    """(model, a checkpoint with the keys of a narrow network of its kind and random weights)."""
+    """(model, a checkpoint of a small network of its kind with random weights)."""
     model = BACKENDS[request.param]
-    torch.manual_seed(0)
-    architecture = narrow(model.architecture(), by=2 if model.name == "gaittr" else 4)  # its heads need channels
-    network = model.network(architecture)
-    fill(network)
-    path = tmp_path_factory.mktemp(model.name) / f"{model.name}.pt"
-    torch.save({"model": network.state_dict(), "iteration": 1}, path)
-    card = Card(
-        name=model.name, stage="encoder", loader="opengait", model=model.name, file=path.name,
-        architecture=dataclasses.asdict(architecture),
-    )  # fmt: skip
-    return model, Checkpoint(card, path, "ab" * 32)
+    return model, save_small(model, tmp_path_factory.mktemp(model.name) / f"{model.name}.pt")
 
 
 def encoder(saved, runtime=CPU, **settings):

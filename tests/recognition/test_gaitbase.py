@@ -140,7 +140,7 @@ def test_the_training_head_takes_no_memory_unless_asked_for(file):
         (lambda weights: weights.update({"BNNecks.odd": torch.zeros(2)}), r"1 unexpected \(BNNecks\.odd\)"),
         (lambda weights: weights.update({"Head.weight": torch.zeros(2)}), r"1 unexpected \(Head\.weight\)"),
     ],
-    ids=["part missing", "head too many", "too many"],
+    ids=["part missing", "neck missing", "head too many", "too many"],
 )
 def test_keys_that_differ_are_named(file, head, change, named):
     content = torch.load(file, weights_only=True)

@@ -165,5 +165,6 @@ DISENTANGLEMENT = Model(
     inputs=as_they_are,
     motion=True,
     step=None,
+    exports=False,  # ONNX has no median
     opens=_encoder,
 )

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition import resgcn
-from pipeline.recognition.graph_inputs import as_joints, backwards
+from pipeline.recognition.graph_inputs import as_joints, backwards, placed
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
 from pipeline.recognition.resgcn import ResGCN, ResGCNArchitecture
@@ -33,7 +33,7 @@ class Architecture(ResGCNArchitecture):
 
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta."""
+        """All but tta and placed."""
         return resgcn.told_by(resgcn.renamed(weights))
 
 
@@ -46,7 +46,7 @@ class GaitGraph1(GaitNetwork):
         super().__init__(architecture, head)
         self.ResGCN = ResGCN(architecture)
         self._skeleton = BY_JOINTS[architecture.joints]
-        self._tta = architecture.tta
+        self._tta, self._placed = architecture.tta, architecture.placed
 
     @classmethod
     def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -54,6 +54,8 @@ class GaitGraph1(GaitNetwork):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         keypoints = as_joints(keypoints, self._skeleton)
+        if self._placed:
+            keypoints = placed(keypoints, self.ResGCN.place())
         embeddings = self._embed(keypoints)
         if self._tta and not self.training:
             embeddings = (embeddings + self._embed(backwards(keypoints))) / 2

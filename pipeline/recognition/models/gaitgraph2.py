@@ -20,6 +20,7 @@ from pipeline.recognition.graph_inputs import (
     backwards,
     middle_frames,
     missing_to_middle,
+    placed,
     sides_swapped,
     three_branches,
 )
@@ -47,7 +48,7 @@ class Architecture(ResGCNArchitecture):
 
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta; frames and fill are what the authors' configurations say for the number of joints."""
+        """All but tta and placed; frames and fill are what the authors' configurations say for the number of joints."""
         told = resgcn.told_by(resgcn.renamed(weights))
         if resgcn.is_authors(weights):
             joints = told.get("joints", 17)
@@ -64,7 +65,7 @@ class GaitGraph2(GaitNetwork):
         super().__init__(architecture, head)
         a, skeleton = architecture, BY_JOINTS[architecture.joints]
         self.ResGCN = ResGCN(a)
-        self._frames, self._fill, self._tta = a.frames, a.fill, a.tta
+        self._frames, self._fill, self._tta, self._placed = a.frames, a.fill, a.tta, a.placed
         self._branches = a.branches
         self._skeleton, self._parents = skeleton, skeleton.parents
         self._centre = skeleton.centre
@@ -96,6 +97,8 @@ class GaitGraph2(GaitNetwork):
     def prepared(self, keypoints: Tensor) -> Tensor:
         """The joints and frames that are looked at, gaps filled."""
         keypoints = as_joints(keypoints, self._skeleton)
+        if self._placed:
+            keypoints = placed(keypoints, self.ResGCN.place())
         if self._fill:
             keypoints = missing_to_middle(keypoints)
         return keypoints if self._frames is None else middle_frames(keypoints, self._frames)

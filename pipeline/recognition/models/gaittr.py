@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.graph_inputs import as_joints, ten_channels
+from pipeline.recognition.graph_inputs import Place, as_joints, placed, ten_channels
 from pipeline.recognition.graph_layers import TEMPORAL_KERNEL, over_frames
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
@@ -29,15 +29,16 @@ TEN = 10  # input channels, see ten_channels
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """channels: before and after every block. joints: 17 (COCO) or 18 (OpenPose)."""
+    """channels: before and after every block. joints: 17 (COCO) or 18 (OpenPose). placed: as ResGCN's."""
 
     channels: Sequence[int] = (TEN, 64, 64, 128, 256)
     joints: int = 17
     out_channels: int = 128
+    placed: bool = False
 
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
+        """All but placed."""
         widths = {
             int(match[1]): tensor.shape[0]
             for key, tensor in weights.items()
@@ -123,18 +124,28 @@ class GaitTR(GaitNetwork):
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
         a = architecture
-        self._skeleton = BY_JOINTS[a.joints]
+        self._skeleton, self._placed = BY_JOINTS[a.joints], a.placed
         self.data_bn = nn.BatchNorm1d(a.channels[0] * a.joints)
         self.backbone = nn.ModuleList(Block(inner, outer, a.joints) for inner, outer in pairwise(a.channels))
         self.fcn = nn.Conv1d(a.channels[-1], a.out_channels, 1)
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        x = ten_channels(as_joints(keypoints, self._skeleton), self._skeleton.parents)
+        keypoints = as_joints(keypoints, self._skeleton)
+        if self._placed:
+            keypoints = placed(keypoints, self.place())
+        x = ten_channels(keypoints, self._skeleton.parents)
         n, c, s, v = x.shape
         x = self.data_bn(x.permute(0, 3, 1, 2).reshape(n, v * c, s)).reshape(n, v, c, s).permute(0, 2, 3, 1)
         for block in self.backbone:
             x = block(x)
         return cast(Tensor, self.fcn(x.mean(dim=(2, 3)).unsqueeze(-1)))
+
+    def place(self) -> Place:
+        """Where the people of the training were, as the normalisation of every joint's x and y remembers."""
+        assert self.data_bn.running_mean is not None and self.data_bn.running_var is not None  # it tracks them
+        means = self.data_bn.running_mean.reshape(-1, TEN)[:, :2]
+        within, between = self.data_bn.running_var.reshape(-1, TEN)[:, 1].mean(), means[:, 1].var(correction=0)
+        return Place(means.mean(dim=0), (within + between).sqrt())
 
 
 GAITTR = Model(

@@ -97,4 +97,5 @@ STGCN_MODEL = Model(
     inputs=as_they_are,
     motion=True,
     step=None,
+    exports=False,  # walks are cut to a fixed number of frames, which tracing cannot follow
 )

@@ -1,0 +1,129 @@
+"""`gait export`: what is written gives torch's embeddings, and runs in torch's place."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from small_networks import BACKENDS, save_small
+
+from pipeline.commands.export import export
+from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.networks.checkpoints import resolve
+from pipeline.recognition import open_encoder
+from pipeline.recognition.made_up import made_up_walk
+
+CPU = RuntimeConfig(device="cpu", threads=1)
+SOME = ("gaitset", "gaitgl", "gaitpart", "gln", "smplgait", "parsinggait")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """written(NAME) is the folder with NAME.pt and its card, of a small network with random weights."""
+    made = {}
+
+    def make(name):
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(name)
+            card = save_small(BACKENDS[name], made[name] / f"{name}_small.pt").card
+            fields = {"stage": "encoder", "loader": "opengait", "model": name, "licence": "ours"}
+            fields["architecture"] = {
+                key: list(value) if isinstance(value, tuple) else value for key, value in card.architecture.items()
+            }
+            (made[name] / f"{name}_small.yaml").write_text(yaml.safe_dump(fields))
+        return made[name]
+
+    return make
+
+
+def embeddings(name, path, walks, **settings):
+    config = RecognitionConfig(encoder=name, checkpoint=str(path), **settings)
+    return open_encoder(config, CPU, resolve(str(path), None, [], stage="encoder")).encode(walks)
+
+
+def same(ones, others, close):
+    for one, other in zip(ones, others, strict=True):
+        close(one.parts, other.parts)
+        assert one.frames_used == other.frames_used
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, capsys):
+    folder = written(name)
+    target = folder / f"{name}.onnx"
+    assert export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder) == 0
+    assert "of torch's rms" in capsys.readouterr().out
+    walks = [made_up_walk(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 30, 17)]
+    theirs = embeddings(name, folder / f"{name}_small.pt", walks)
+    same(embeddings(name, target, walks), theirs, assert_close_to_rms)
+
+
+def test_openvinos_format_runs_in_torchs_place_too(written, assert_close_to_rms):
+    folder = written("gaitset")
+    target = folder / "set.xml"
+    export("gaitset_small", "openvino", output=target, checkpoints=folder)
+    walks = [made_up_walk(BACKENDS["gaitset"].needs, length, length) for length in (1, 9)]
+    theirs = embeddings("gaitset", folder / "gaitset_small.pt", walks)
+    same(embeddings("gaitset", target, walks), theirs, assert_close_to_rms)
+    weights = target.with_suffix(".bin")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match=r"set\.xml: expected sha256"):
+        resolve("set", None, [folder], stage="encoder")
+
+
+def test_gaitbase_is_exported_although_it_runs_in_its_own_way(written, assert_close_to_rms):
+    folder = written("gaitbase")
+    export("gaitbase", "onnx", checkpoint="gaitbase_small", output=folder / "base.onnx", checkpoints=folder)
+    walks = [made_up_walk(BACKENDS["gaitbase"].needs, 12, 0)]
+    theirs = embeddings("gaitbase", folder / "gaitbase_small.pt", walks)
+    same(embeddings("gaitbase", folder / "base.onnx", walks), theirs, assert_close_to_rms)
+
+
+def test_scores_and_necks_are_exported_when_asked_for(written, assert_close_to_rms):
+    folder = written("sconet")
+    walks = [made_up_walk(BACKENDS["sconet"].needs, 12, 0)]
+    for features in ("logits", "neck"):
+        target = folder / f"{features}.onnx"
+        export("sconet_small", "onnx", output=target, features=features, checkpoints=folder)
+        theirs = embeddings("sconet", folder / "sconet_small.pt", walks, features=features)
+        same(embeddings("sconet", target, walks), theirs, assert_close_to_rms)
+        with pytest.raises(ConfigError, match=f"exported to give {features}, not embeddings"):
+            embeddings("sconet", target, walks, features="embeddings")
+
+
+@pytest.mark.slow
+def test_a_graph_that_takes_no_short_walks_says_so(written, assert_close_to_rms):
+    name, folder = "swingait", written("swingait")
+    target = folder / "swin.onnx"
+    export(f"{name}_small", "onnx", output=target, checkpoints=folder)
+    assert yaml.safe_load(target.with_suffix(".yaml").read_text())["inputs"]["least_frames"] == 4
+    walks = [made_up_walk(BACKENDS[name].needs, length, length) for length in (4, 21)]
+    theirs = embeddings(name, folder / f"{name}_small.pt", walks)
+    same(embeddings(name, target, walks), theirs, assert_close_to_rms)
+    with pytest.raises(ConfigError, match="no fewer than 4"):
+        embeddings(name, target, [made_up_walk(BACKENDS[name].needs, 3, 0)])
+
+
+def test_what_cannot_be_exported_is_refused(written, tmp_path):
+    folder = written("gaitset")
+    with pytest.raises(ConfigError, match="of which weights"):
+        export("gaitset", "onnx")
+    with pytest.raises(ConfigError, match=r"ends in \.xml"):
+        export("gaitset_small", "openvino", output=tmp_path / "x.onnx", checkpoints=folder)
+    with pytest.raises(ConfigError, match="shipped card"):
+        export("gaitset_small", "onnx", output=tmp_path / "gaitset_casiae.onnx", checkpoints=folder)
+    with pytest.raises(ConfigError, match="torch only"):
+        export("lidargaitpp_small", "onnx", checkpoints=written("lidargaitpp"))
+    with pytest.raises(ConfigError, match="no trained network"):
+        export("gei", "onnx", checkpoint="gaitset_small", checkpoints=folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_that_differs_from_torch_is_refused(written, tmp_path, monkeypatch):
+    """A network whose answer depends on something that tracing cannot see."""
+    network = BACKENDS["gaitset"].network
+    forward, calls = network.forward, iter(range(10**6))
+    monkeypatch.setattr(network, "forward", lambda self, x: forward(self, x) * (1 + next(calls) % 3))
+    with pytest.raises(CheckpointError, match=r"does not agree with torch|differs from torch"):
+        export("gaitset_small", "onnx", output=tmp_path / "x.onnx", checkpoints=written("gaitset"))
+    assert not list(tmp_path.iterdir())

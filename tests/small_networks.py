@@ -1,0 +1,61 @@
+"""Small networks of every registered kind, with random weights, as checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import torch
+
+from pipeline.backends import load_backend
+from pipeline.networks.checkpoints import Card, Checkpoint
+from pipeline.recognition import ENCODERS
+from pipeline.recognition.model import Model
+
+BACKENDS = {name: load_backend(ENCODERS, name, "recognition.encoder") for name in sorted(ENCODERS)}
+MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
+
+
+def narrow(architecture, by=4):
+    """The same architecture with so many times fewer channels, and few classes."""
+
+    def less(name, value):
+        if name == "classes":
+            return 5
+        if name == "out_channels":
+            return 8
+        if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:
+            return tuple(v // by if v >= 16 else v for v in value)
+        if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
+            return tuple(re.sub(r"\d{2,}", lambda found: str(int(found[0]) // by), layer) for layer in value)
+        return value // by if isinstance(value, int) and not isinstance(value, bool) and value >= 256 else value
+
+    fields = {field.name: getattr(architecture, field.name) for field in dataclasses.fields(architecture)}
+    return dataclasses.replace(architecture, **{name: less(name, value) for name, value in fields.items()})
+
+
+def fill(network):
+    """Random weights that neither swell nor shrink what goes through, and batch normalisation that does something."""
+    for name, value in network.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith(("running_mean", "bias")):
+            value.normal_(0, 0.1)
+        elif name.endswith("fc_bin"):
+            value.normal_(0, value.shape[1] ** -0.5)
+        elif name.endswith("weight") and value.ndim > 1:
+            value.normal_(0, (2 / value[0].numel()) ** 0.5)
+
+
+def save_small(model, path):
+    """A checkpoint with the keys of a narrow network of the model's kind, written to `path`."""
+    torch.manual_seed(0)
+    architecture = narrow(model.architecture(), by=2 if model.name == "gaittr" else 4)  # its heads need channels
+    network = model.network(architecture)
+    fill(network)
+    torch.save({"model": network.state_dict(), "iteration": 1}, path)
+    card = Card(
+        name=model.name, stage="encoder", loader="opengait", model=model.name, file=path.name,
+        architecture=dataclasses.asdict(architecture),
+    )  # fmt: skip
+    return Checkpoint(card, path, "ab" * 32)
