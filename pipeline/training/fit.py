@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, Interrupted
-from pipeline.files import write_json
+from pipeline.files import PARTIAL, write_json
 from pipeline.networks.strict import load_strictly
 from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
@@ -66,6 +66,8 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         say(f"{len(walks)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
         if start is not None:
             say(f"starts from {start.name} at iteration {module.iteration}")
+        for leftover in folder.rglob(f"{PARTIAL}*"):  # of a training that was killed while it wrote
+            leftover.unlink()
         write_json(folder / "config.json", config.model_dump(mode="json"))
     started = time.monotonic()
     if module.iteration < config.trainer_cfg.total_iter:
@@ -122,7 +124,14 @@ def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: b
             raise CheckpointError(f"{path}: nothing in it fits this network. Choose another file.")
         network.load_state_dict(fitting, strict=False)
     foreign = isinstance(config.trainer_cfg.restore_hint, str) and not resume
-    module.resume({**state, "iteration": 0} if foreign else state, resets=not resume)
+    try:
+        module.resume({**state, "iteration": 0} if foreign else state, resets=not resume)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{path}: its optimiser, schedule or count do not fit this training ({reason}). Take its weights "
+            "alone: trainer_cfg.restore_hint with optimizer_reset and scheduler_reset, instead of --resume."
+        ) from None
 
 
 def _validated(trainable: Trainable, config: TrainingConfig, partition: Partition, say: Say) -> dict[str, Any] | None:
@@ -189,6 +198,9 @@ def fit(
         interrupted = bool(trainer.interrupted)
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
+    except GaitError as error:  # torch wraps those of the processes that prepare batches in their tracebacks
+        said = str(error).strip().splitlines()[-1]
+        raise type(error)(said.partition(": ")[2] if "Original Traceback" in str(error) else str(error)) from error
     if interrupted:
         kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
         remedy = f"go on from {kept.name} with --resume" if kept is not None else "nothing was saved yet"

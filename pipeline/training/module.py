@@ -17,6 +17,9 @@ from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, total_loss
 from pipeline.training.transforms import transforms_of
 
+_TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
+"""Settings by which optimisers are told apart."""
+
 
 class GaitTraining(lightning.LightningModule):
     """Trains a network on batches of walks.
@@ -72,12 +75,19 @@ class GaitTraining(lightning.LightningModule):
         self.iteration += 1
 
     def configure_optimizers(self) -> Any:
+        optimizer, scheduler = self._resumed_optimisation()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _resumed_optimisation(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         optimizer, scheduler = self._optimisation()
         if (state := self._resumed.get("optimizer")) is not None:
+            for ours, theirs in zip(optimizer.param_groups, state["param_groups"], strict=False):
+                if _TELLING & ours.keys() != _TELLING & theirs.keys():  # torch itself does not look
+                    raise ValueError("the state of another kind of optimiser")
             optimizer.load_state_dict(state)
         if (state := self._resumed.get("scheduler")) is not None:
             scheduler.load_state_dict(state)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return optimizer, scheduler
 
     def _optimisation(
         self, unsupported: list[str] | None = None
@@ -101,6 +111,7 @@ class GaitTraining(lightning.LightningModule):
         """Go on from a checkpoint's state, its model's weights being loaded already.
 
         resets: start optimiser and schedule afresh where optimizer_reset and scheduler_reset say so.
+        Raises what torch raises for states of another optimiser or schedule.
         """
         chosen = self._config.trainer_cfg
         fresh = [
@@ -110,3 +121,4 @@ class GaitTraining(lightning.LightningModule):
         ]
         self._resumed = {name: value for name, value in state.items() if name not in fresh}
         self.iteration = int(state.get("iteration", 0))
+        self._resumed_optimisation()  # so that a state that does not fit shows before anything starts

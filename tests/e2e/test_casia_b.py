@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from training_walks import write_dataset
 
 TYPES = tuple(
@@ -42,6 +43,7 @@ def gait(folder, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_two_commands_give_the_table(tmp_path):
     data = write_dataset(
         tmp_path / "CASIA-B-pkl", types=TYPES, views=("000", "090", "180"), frames=6, size=(64, 64), names=PEOPLE

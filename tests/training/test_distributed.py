@@ -17,6 +17,7 @@ from pipeline.training.checkpoints import read_checkpoint
 from pipeline.training.distributed import SyncedBatchNorm, synchronise_batch_norms
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(walkers, small_settings, trained, tmp_path, assert_close_to_rms):
     """By gloo, with synchronised batch normalisation.
 

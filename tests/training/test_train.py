@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_walks import write_dataset
 
-from pipeline.errors import ConfigError, GaitError
+from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 
 
 def checkpoint(folder, iteration):
@@ -195,3 +196,25 @@ def test_walks_of_different_lengths_train_one_after_another(trained, tmp_path):
 def test_batches_that_other_processes_prepare_are_the_same(trained, straight, tmp_path):
     folder = trained(tmp_path, "data_cfg.cache=false", "data_cfg.num_workers=2")
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_walk_is_one_line_whichever_process_reads_it(trained, tmp_path, workers):
+    root = write_dataset(tmp_path / "data", 4, ("nm-01", "nm-02"), ("000",))
+    for path in root.glob("*/nm-02/000/000.pkl"):
+        path.write_bytes(b"damaged")
+    settings = [f"data_cfg.dataset_root={root}", "data_cfg.cache=false", f"data_cfg.num_workers={workers}"]
+    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: damaged or no pickle[^\n]*$"):
+        trained(tmp_path / "out", *settings, "trainer_cfg.sampler.batch_size=[2, 2]")
+
+
+def test_a_checkpoint_of_another_optimiser_is_refused_before_anything_starts(trained, tmp_path):
+    folder = trained(tmp_path, "trainer_cfg.total_iter=2")
+    with pytest.raises(CheckpointError, match=r"gaitbase_synth-00002\.pt: its optimiser, schedule or count do not fit"):
+        trained(tmp_path, "optimizer_cfg={solver: LBFGS}", resume=True)
+    other = "model_cfg.backbone_cfg.channels=[4, 4, 8, 16]"
+    with pytest.raises(CheckpointError, match=r"gaitbase_synth-00002\.pt: not a checkpoint for this network"):
+        trained(tmp_path, other, resume=True)
+    (folder / "checkpoints/gaitbase_synth-00002.pt").write_bytes(b"PK damaged")
+    with pytest.raises(CheckpointError, match=r"gaitbase_synth-00002\.pt: "):
+        trained(tmp_path, resume=True)
