@@ -1,4 +1,4 @@
-"""The losses of the disentanglement (zq1335030905/Gait-recognition-with-disentanglement-features, lib/{loss,trainer}.py).
+"""The losses of the disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, lib/loss.py).
 
 Walks come in threes: one, the same person from another view, and another person from the first one's view. What a
 code must not know, it must not change with. Reference: golden/disentanglement/info.json.
@@ -46,7 +46,7 @@ def autoencoder_losses(
     again = {name: without_depth(autoencoder.decode(c.motion, c.body, c.view)) for name, c in (("a", a), ("v", v))}
     a_like_i = without_depth(autoencoder.decode(a.motion, a.body, i.view))
     i_like_a = without_depth(autoencoder.decode(i.motion, i.body, a.view))
-    motions = [code.motion.amax(dim=2) for code in (a, v, i)]
+    motion_a, motion_v, motion_i = (code.motion.amax(dim=2) for code in (a, v, i))
     return {
         "reconstruction": w.reconstruction * (shifted(again["a"], walk) + shifted(again["v"], other_view)) / 2,
         "exchanged view": w.reconstruction * (shifted(a_like_i, walk) + shifted(i_like_a, other_person)) / 2,
@@ -56,7 +56,7 @@ def autoencoder_losses(
         "time": w.time * unsteadiness(a.body_frames),
         "time of other view": w.time * unsteadiness(v.body_frames),
         "triplet body": w.triplet * F.triplet_margin_loss(a.body, v.body, i.body),
-        "triplet motion": w.triplet * F.triplet_margin_loss(*motions),
+        "triplet motion": w.triplet * F.triplet_margin_loss(motion_a, motion_v, motion_i),
         "triplet view": w.triplet * F.triplet_margin_loss(a.view, i.view, v.view),
     }
 
@@ -73,7 +73,7 @@ def recognition_losses(features: Tensor, logits: Tensor, centres: Tensor, labels
 def shifted(given: Tensor, target: Tensor) -> Tensor:
     """The mean squared difference of two walks [n, rows, frames], one of them shifted by up to a stride to fit best.
 
-    As in the reference, every shift is divided by the number of frames it leaves, and the last frame is never looked at.
+    As in the reference, every shift is divided by the number of frames it leaves; the last frame is never looked at.
     """
     frames = given.shape[-1]
     shifts = range(LONGEST_SHIFT if frames > LONGEST_SHIFT else frames // 2)
