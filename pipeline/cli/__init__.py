@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import checkpoints, evaluate, job, models, pictures, synth, training  # noqa: F401  # they add commands
+from pipeline.cli import checkpoints, evaluate, job, models, pictures, poses, synth, training  # noqa: F401  # they add commands
 from pipeline.cli.groups import app
 from pipeline.errors import GaitError, Interrupted
 
