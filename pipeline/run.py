@@ -28,7 +28,7 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.prepare import Networks, Source, facts, keyed, open_networks, readable, unlike_their_cards
+from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable
 from pipeline.recognition.features import read_features, write_features
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
@@ -74,7 +74,7 @@ def run(
 
     with folder.logging(), record.following():
         logger.info(f"run folder: {folder.path}")
-        for problem in (*unreadable.values(), *unlike_their_cards(networks.checkpoints)):
+        for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
         follow_all(sources, work)
         needs = networks.encoder.needs

@@ -39,9 +39,13 @@ def write_dataset(
     held_out: int = 2,
     frames: int = 12,
     size: tuple[int, int] = (64, 44),
+    names: list[str] | None = None,
 ) -> Path:
-    """root/001/nm-01/000/000.pkl … with root/partition.json whose last `held_out` identities are the test set."""
-    names = [f"{number + 1:03d}" for number in range(identities)]
+    """root/001/nm-01/000/000.pkl … with root/partition.json whose last `held_out` identities are the test set.
+
+    names: of the identities, instead of numbers from 1 on.
+    """
+    names = names or [f"{number + 1:03d}" for number in range(identities)]
     for number, name in enumerate(names):
         for take, (kind, view) in enumerate((kind, view) for kind in types for view in views):
             folder = root / name / kind / view

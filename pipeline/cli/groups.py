@@ -17,8 +17,10 @@ app = typer.Typer(
 )
 checkpoints_app = typer.Typer(help="List, fetch and verify network weights.")
 app.add_typer(checkpoints_app, name="checkpoints")
-synth_app = typer.Typer(help="Make up walkers: data to train on, with the truth about them.")
+synth_app = typer.Typer(help="Walkers who do not exist: silhouettes to train with, videos to test and to show.")
 app.add_typer(synth_app, name="synth")
+dataset_app = typer.Typer(help="Make and check datasets to train and evaluate on.")
+app.add_typer(dataset_app, name="dataset")
 cache_app = typer.Typer(help="Results of earlier runs that later runs reuse.")
 app.add_typer(cache_app, name="cache")
 
@@ -35,6 +37,7 @@ def _options(
 
 @cache_app.callback(invoke_without_command=True)
 @checkpoints_app.callback(invoke_without_command=True)
+@dataset_app.callback(invoke_without_command=True)
 @synth_app.callback(invoke_without_command=True)
 def _help_without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

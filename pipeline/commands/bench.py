@@ -93,12 +93,12 @@ def bench_command(
 
 def _synthetic_videos(folder: Path) -> tuple[str, list[str]]:
     """A gallery and a probe of the same four made-up walkers, four seconds each."""
-    from pipeline.synth.figures import figures, write_street
+    from pipeline.synth.videos import Show, write_video
 
-    people = figures(PEOPLE, seed=1)
+    show = Show(people=PEOPLE, seconds=SECONDS, seed=1, fps=30)
     videos = [folder / "gallery.mp4", folder / "probe.mp4"]
-    for seed, video in enumerate(videos):
-        write_street(video, people, SECONDS, seed)
+    for number, video in zip((1, 6), videos, strict=True):  # both from the side, in lanes, all in view
+        write_video(video, show, number)
     return str(videos[0]), [str(videos[1])]
 
 

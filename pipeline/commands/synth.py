@@ -1,19 +1,43 @@
-"""`gait synth`: datasets of made-up walkers."""
+"""`gait synth`: data sets and videos of walkers who do not exist."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from pipeline.synth.dataset import write_dataset
+from pipeline.errors import ConfigError, OutputError
 
 
-def dataset_command(out: Path, people: int, walks: int, frames: int, seed: int, workers: int) -> None:
-    """Write the dataset and say how much there is of it."""
+def synth_dataset(out: Path, people: int, seed: int, sequences: int, frames: int, workers: int) -> None:
+    """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
+    from rich.progress import track
 
-    def tell(done: int) -> None:
-        if done % 200 == 0 or done == people:
-            print(f"{done} of {people} people", file=sys.stderr)
+    from pipeline.synth.dataset import PARTITION, Plan, write_dataset
 
-    total = write_dataset(out, people, walks, frames, seed, workers, tell)
-    print(f"{out}: {total} silhouettes of {people} people")
+    counts = {"--people": people, "--sequences": sequences, "--frames": frames, "--workers": workers}
+    for option, value in counts.items():
+        if value < 1:
+            raise ConfigError(f"{option} {value}: must be at least 1.")
+    if seed < 0:
+        raise ConfigError(f"--seed {seed}: must not be negative.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out}: is not an empty folder. Choose a new one with --out.")
+    done = write_dataset(Plan(out, people, seed, sequences, frames), workers)
+    for _ in track(done, "Walkers", total=people, transient=True):
+        pass
+    print(f"{people} people, {people * sequences} sequences of {frames} silhouettes, partition: {out / PARTITION}")
+
+
+def synth_videos(out: Path, people: int, probes: int, seed: int, seconds: float, handheld: bool) -> None:
+    """Film a gallery and probes with their truth. Raises ConfigError for what makes no sense, OutputError."""
+    from rich.progress import track
+
+    from pipeline.synth.videos import Show, write_videos
+
+    for option, value, most in (("--people", people, 12), ("--probes", probes, 99), ("--seconds", seconds, 120)):
+        if not 1 <= value <= most:
+            raise ConfigError(f"{option} {value}: must be from 1 to {most}.")
+    if seed < 0:
+        raise ConfigError(f"--seed {seed}: must not be negative.")
+    show = Show(people=people, probes=probes, seed=seed, seconds=seconds, handheld=handheld)
+    for path in track(write_videos(out, show), "Filming", total=probes + 1, transient=True):
+        print(path)

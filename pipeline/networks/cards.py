@@ -39,6 +39,7 @@ class Card(BaseModel):
     )
     archive_sha256: str | None = Field(None, description="of the zip that the file comes in")
     licence: str = "not stated"
+    warning: str = Field("", description="said by every run that uses it")
     source: str = ""
     inputs: Mapping[str, Any] = Field(default_factory=dict, description="size, channel order, mean, std, output layout")
     architecture: Mapping[str, Any] = Field(default_factory=dict, description="what the network's constructor needs")

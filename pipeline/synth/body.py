@@ -1,145 +1,201 @@
-"""Who is walking (lengths and girths of a body) and in what: clothes, bags and hair of one occasion.
+"""Whose body walks, and what it wears: lengths and girths of a person, and an outfit for one sequence.
 
-Shares of stature: Drillis and Contini (1966) in Winter, "Biomechanics and Motor Control of Human Movement" (2009);
-their spread: adults of the CMU database; stature and leg length: 51 adults (H2A, BMClab, CC-BY 4.0); girths and
-breadths: ANSUR II (2012), rounded, as depth and breadth of ellipses.
+Segment lengths are shares of stature (Drillis & Contini 1966, as in Winter, Biomechanics and Motor Control of Human
+Movement, 4th ed. 2009, fig. 4.1) that vary as measured (51 adults of H2A: leg length 0.516 ± 0.016 of stature; breadths
+and girths after the ANSUR II survey of 2012).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from pipeline.synth.motion import Gait, Segments, draw_gait
+# H2A, 51 adults: stature (m), leg length / stature, mass (kg), cadence (steps/min), step length (leg lengths).
+_MEAN = np.array([1.6699, 0.51597, 68.496, 119.898, 0.71749])
+_SD = np.array([0.11021, 0.01599, 12.100, 10.016, 0.05939])
+_CORRELATION = np.array(
+    [
+        [1.000, 0.201, 0.521, -0.317, -0.169],
+        [0.201, 1.000, 0.113, 0.073, 0.060],
+        [0.521, 0.113, 1.000, -0.369, -0.129],
+        [-0.317, 0.073, -0.369, 1.000, 0.202],
+        [-0.169, 0.060, -0.129, 0.202, 1.000],
+    ]
+)
+MEAN_LEG = 0.491  # thigh + shank over stature (Winter); H2A measures to the trochanter and the floor
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """Half breadths (side to side) and half depths (front to back) in metres, bare; `belly` and `seat` stick out."""
+class Body:
+    """One person. Lengths and girths in metres (girths as half widths), angles in radians.
 
-    head: tuple[float, float, float]  # half breadth, half depth, half height
-    neck: float
-    shoulders: float  # roundness above the joints
-    chest: tuple[float, float]
-    waist: tuple[float, float]
-    hips: tuple[float, float]
-    belly: float
-    seat: float
+    step: usual step length in leg lengths; cadence: steps per minute. Breadths are side to side, depths front to back.
+    """
+
+    stature: float
     thigh: float
-    knee: float
-    calf: float
+    shank: float
     ankle: float
+    foot: float
+    hips: float
+    trunk: float
+    neck_head: float
+    head: float
+    shoulders: float
     upper_arm: float
     forearm: float
-    foot: float
+    hand: float
+    cadence: float
+    step: float
+    lean: float
+    nod: float
+    stance: float
+    arms_out: float
+    slope: float
+    rounded: float
+    head_breadth: float
+    head_depth: float
+    neck_girth: float
+    shoulder_breadth: float
+    chest_breadth: float
+    chest_depth: float
+    waist_breadth: float
+    waist_depth: float
+    hip_breadth: float
+    hip_depth: float
+    thigh_girth: float
+    knee_girth: float
+    calf_girth: float
+    ankle_girth: float
+    arm_girth: float
+    wrist_girth: float
+    hair: str
+    hair_volume: float
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What stays the same from walk to walk."""
-
-    gait: Gait
-    segments: Segments
-    shape: Shape
-    hair: str  # short, bun, long, bald
+    @property
+    def leg(self) -> float:
+        """Hip to knee to ankle."""
+        return self.thigh + self.shank
 
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What changes from walk to walk. Widths are factors on the limbs' radii; lengths are shares of the leg."""
+    """What one sequence adds to the body. Lengths in metres, added to the half widths, unless said otherwise."""
 
-    trousers: float = 1.0
-    flare: float = 1.0  # of the trousers at the ankle
-    top: float = 1.0
-    sleeves: float = 1.0
-    coat: float = 0.0  # how far it reaches down the leg; 0: none
-    coat_width: float = 1.0
-    skirt: float = 0.0
-    heel: float = 0.0  # metres
-    hat: float = 0.0
-    hood: float = 0.0
-    backpack: float = 0.0  # depth in metres
-    bag: str = ""  # "", left, right: carried in the hand; shoulder_left, shoulder_right
+    top: float = 0.01
+    sleeves: float = 0.008
+    trousers: float = 0.01
+    flare: float = 0.0
+    hem: float = 0.0  # of a skirt or coat: how far down between hips (0) and ankles (1); 0: none
+    hem_flare: float = 0.0
+    jacket: float = 0.0  # how far the top hangs below the hips
+    shoe: float = 0.02
+    sole: float = 0.02
+    heel: float = 0.0
+    hat: str = ""  # "", cap, beanie, brim, hood
+    backpack: float = 0.0  # depth
+    backpack_length: float = 0.0  # share of the trunk
+    bag: str = ""  # "", hand, shoulder, front
+    bag_side: str = "R"
     bag_size: float = 0.0
-    carried: float = 0.0  # something held in front with both hands: its size in metres
+    held_arms: str = ""  # "", L, R: an arm that holds a strap or a phone and hardly swings
 
 
-def draw_person(rng: np.random.Generator) -> Person:
-    """Somebody."""
-    woman = rng.random() < 0.5
-    stature = float(np.clip(rng.normal(1.64 if woman else 1.76, 0.07), 1.45, 2.0))
+def draw_body(rng: np.random.Generator) -> Body:
+    """A new person."""
+    z = np.clip(np.linalg.cholesky(_CORRELATION) @ rng.standard_normal(5), -2.3, 2.3)
+    stature, leg_share, mass, cadence, step = (float(value) for value in _MEAN + _SD * z)
+    leg = (MEAN_LEG + (leg_share - _MEAN[1])) * stature
 
-    def share(mean: float, spread: float) -> float:
-        return float(stature * mean * np.exp(rng.normal(0, spread)))
+    def about(share: float, spread: float) -> float:
+        return float(share * (1 + spread * np.clip(rng.standard_normal(), -2.2, 2.2)))
 
-    leg = float(np.clip(rng.normal(0.516, 0.016), 0.475, 0.56)) * stature * 0.952  # hip joint to ankle
-    thigh = leg * float(np.clip(rng.normal(0.5, 0.018), 0.45, 0.55))
-    trunk = share(0.29, 0.035)
-    segments = Segments(
+    thigh_share = float(np.clip(rng.normal(0.499, 0.012), 0.47, 0.53))
+    ankle, neck_head = about(0.039, 0.05) * stature, about(0.182, 0.04) * stature
+    trunk = stature - leg - ankle - neck_head
+    bulk = float(np.clip(np.sqrt(mass / (23.5 * stature**2)), 0.8, 1.35))  # girths grow with the root of the mass
+    female = float(np.clip(rng.normal(0.5 - 2.2 * (stature - 1.67), 0.35), 0, 1))
+    size = stature / 1.67
+    shoulder_breadth = (0.232 - 0.018 * female) * size * (0.6 + 0.4 * bulk) * about(1, 0.04)
+    belly = about(1, 0.09)
+    return Body(
         stature=stature,
-        thigh=thigh,
-        shank=leg - thigh,
-        foot=share(0.152, 0.04),
+        thigh=thigh_share * leg,
+        shank=(1 - thigh_share) * leg,
+        ankle=ankle,
+        foot=about(0.152, 0.035) * stature,
+        hips=about(0.104 + 0.006 * female, 0.06) * stature,
         trunk=trunk,
-        neck_head=share(0.115, 0.06),
-        upper_arm=share(0.178, 0.05),
-        forearm=share(0.15, 0.05),
-        hip_width=share(0.104 if woman else 0.1, 0.08),
-        shoulder_width=share(0.2 if woman else 0.215, 0.06),
+        neck_head=neck_head,
+        head=about(0.132, 0.035) * stature,
+        shoulders=2 * shoulder_breadth - 0.10 * size * (0.5 + 0.5 * bulk),
+        upper_arm=about(0.180, 0.035) * stature,
+        forearm=about(0.148, 0.035) * stature,
+        hand=about(0.108, 0.04) * stature,
+        cadence=cadence,
+        step=step,
+        lean=float(np.clip(rng.normal(-0.015, 0.035), -0.1, 0.09)),
+        nod=float(np.clip(rng.normal(-0.05, 0.05), -0.18, 0.12)),
+        stance=float(rng.normal(0.005, 0.012)),
+        arms_out=float(np.clip(rng.normal(-0.06 + 0.10 * (bulk - 1), 0.04), -0.14, 0.12)),
+        slope=about(0.045, 0.2) * stature,
+        rounded=float(rng.normal(-0.005, 0.012)),
+        head_breadth=about(0.077, 0.04) * (0.4 + 0.6 * size),
+        head_depth=about(0.099, 0.035) * (0.4 + 0.6 * size),
+        neck_girth=about(0.060 - 0.008 * female, 0.06) * size * (0.5 + 0.5 * bulk),
+        shoulder_breadth=shoulder_breadth,
+        chest_breadth=about(0.152 - 0.014 * female, 0.04) * size * bulk,
+        chest_depth=about(0.128 + 0.006 * female, 0.06) * size * bulk,
+        waist_breadth=about(0.150 - 0.016 * female, 0.05) * size * bulk * (0.5 + 0.5 * belly),
+        waist_depth=about(0.117 - 0.006 * female, 0.07) * size * bulk**1.2 * belly,
+        hip_breadth=about(0.170 + 0.010 * female, 0.04) * size * (0.4 + 0.6 * bulk),
+        hip_depth=about(0.118 + 0.008 * female, 0.06) * size * bulk,
+        thigh_girth=about(0.083 + 0.005 * female, 0.05) * size * bulk,
+        knee_girth=about(0.058, 0.05) * size * (0.4 + 0.6 * bulk),
+        calf_girth=about(0.054, 0.06) * size * (0.3 + 0.7 * bulk),
+        ankle_girth=about(0.038, 0.05) * size * (0.6 + 0.4 * bulk),
+        arm_girth=about(0.048 - 0.004 * female, 0.07) * size * bulk,
+        wrist_girth=about(0.029, 0.06) * size * (0.5 + 0.5 * bulk),
+        hair=str(rng.choice(["short", "full", "long", "tail", "bun"], p=_hair(female))),
+        hair_volume=float(rng.uniform(0.006, 0.03)),
     )
-    weight = float(np.exp(rng.normal(0, 0.13)))  # of the whole body: √(mass for stature)
-    muscle = float(np.exp(rng.normal(0, 0.06)))
-    limb = weight * stature / 1.7
 
-    def girth(metres: float, spread: float = 0.07) -> float:
-        return float(metres * limb * np.exp(rng.normal(0, spread)))
 
-    shape = Shape(
-        head=(share(0.045, 0.05), share(0.056, 0.05), share(0.066, 0.05)),
-        neck=girth(0.058) * weight**-0.5,
-        shoulders=girth(0.06, 0.1),
-        chest=(girth(0.142 if woman else 0.155), girth(0.115, 0.09)),
-        waist=(girth(0.128 if woman else 0.145), girth(0.098, 0.09) * weight**0.8),
-        hips=(girth(0.172 if woman else 0.16), girth(0.118, 0.09)),
-        belly=float(max(rng.normal(0.0, 0.02) + 0.10 * (weight - 1), -0.02)),
-        seat=float(np.clip(rng.normal(0.025, 0.012), 0, 0.07)),
-        thigh=girth(0.083),
-        knee=girth(0.059) * weight**-0.4,
-        calf=girth(0.056) * muscle,
-        ankle=girth(0.038) * weight**-0.5,
-        upper_arm=girth(0.05, 0.09) * muscle,
-        forearm=girth(0.04) * muscle,
-        foot=share(0.0265, 0.08),
+def draw_outfit(rng: np.random.Generator, kind: str = "nm") -> Outfit:
+    """Clothes for one sequence. kind: nm everyday wear, bg with a bag or backpack, cl a coat, skirt or thick wear."""
+    thick = float(rng.uniform(0.03, 0.065)) if kind == "cl" else float(rng.uniform(0.006, 0.040))
+    long_hem, bag, backpack = 0.0, "", 0.0
+    if kind == "cl":
+        long_hem = float(rng.uniform(0.25, 0.75)) if rng.random() < 0.6 else 0.0
+    elif rng.random() < 0.07:
+        long_hem = float(rng.uniform(0.2, 0.8))  # a skirt or a dress
+    if kind == "bg":
+        if rng.random() < 0.45:
+            backpack = float(rng.uniform(0.10, 0.26))
+        else:
+            bag = str(rng.choice(["hand", "shoulder", "front"], p=[0.45, 0.45, 0.10]))
+    return Outfit(
+        top=thick,
+        sleeves=0.7 * thick,
+        trousers=float(rng.uniform(0.0, 0.020)),
+        flare=float(np.clip(rng.normal(0.004, 0.012), -0.01, 0.05)),
+        hem=long_hem,
+        hem_flare=float(rng.uniform(0.0, 0.09)),
+        jacket=float(rng.uniform(0, 0.22 if kind == "cl" else 0.14)),
+        shoe=float(rng.uniform(0.010, 0.022)),
+        sole=float(rng.uniform(0.005, 0.03)),
+        heel=float(rng.uniform(0, 0.05)) if rng.random() < 0.15 else 0.0,
+        hat=str(rng.choice(["", "cap", "beanie", "brim", "hood"], p=[0.80, 0.06, 0.06, 0.02, 0.06])),
+        backpack=backpack,
+        backpack_length=float(rng.uniform(0.55, 0.95)),
+        bag=bag,
+        bag_side=str(rng.choice(["L", "R"])),
+        bag_size=float(rng.uniform(0.10, 0.24)),
+        held_arms=str(rng.choice(["", "L", "R"], p=[0.92, 0.04, 0.04])),
     )
-    hair = str(rng.choice(("short", "bun", "long", "short") if woman else ("short", "short", "short", "bald")))
-    return Person(draw_gait(rng), segments, shape, hair)
 
 
-def draw_outfit(rng: np.random.Generator, kind: str) -> Outfit:
-    """What somebody wears: kind nm (as usual), bg (with a bag) or cl (other, thicker or longer clothes)."""
-    thick = kind == "cl"
-    outfit = {
-        "trousers": rng.uniform(1.0, 1.5 if thick else 1.35),
-        "flare": rng.uniform(0.9, 1.9),
-        "top": rng.uniform(1.0, 1.3 if thick else 1.15),
-        "sleeves": rng.uniform(1.0, 1.8 if thick else 1.45),
-        "heel": rng.choice((0.0, rng.uniform(0.01, 0.06)), p=(0.7, 0.3)),
-        "hat": rng.choice((0.0, rng.uniform(0.02, 0.06)), p=(0.85, 0.15)),
-        "hood": rng.choice((0.0, rng.uniform(0.02, 0.07)), p=(0.8, 0.2)),
-    }
-    if rng.random() < (0.6 if thick else 0.12):
-        outfit |= {"coat": rng.uniform(0.05, 0.75), "coat_width": rng.uniform(1.0, 1.25)}
-    if rng.random() < 0.08:
-        outfit |= {"skirt": rng.uniform(0.25, 0.8)}
-    numbers: dict[str, Any] = {name: float(value) for name, value in outfit.items()}
-    if kind != "bg" and rng.random() > 0.05:
-        return Outfit(**numbers)
-    choice = rng.random()
-    if choice < 0.4:
-        return Outfit(**numbers, backpack=float(rng.uniform(0.1, 0.24)))
-    if choice < 0.9:
-        bag = str(rng.choice(("left", "right", "shoulder_left", "shoulder_right")))
-        return Outfit(**numbers, bag=bag, bag_size=float(rng.uniform(0.18, 0.42)))
-    return Outfit(**numbers, carried=float(rng.uniform(0.2, 0.4)))
+def _hair(female: float) -> list[float]:
+    short = 0.75 - 0.65 * female
+    return [short, 0.17, (0.83 - short) * 0.5, (0.83 - short) * 0.25, (0.83 - short) * 0.25]

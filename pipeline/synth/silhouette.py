@@ -1,74 +1,145 @@
-"""Silhouettes of a made-up walk: T×64×44 uint8, through the same alignment as real masks."""
+"""Silhouette sequences of walkers who do not exist: drawn at the segmenter's size, spoilt as it would, normalised.
+
+The same seed gives the same bytes, in whatever order and by however many workers.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.segmentation.normalise import cut_width, normalise
-from pipeline.synth.body import Outfit, Person, draw_outfit
-from pipeline.synth.motion import Array, angles_at, draw_walk, joints_at
-from pipeline.synth.noise import Canvas, Segmenter
-from pipeline.synth.outline import outline
-from pipeline.synth.view import View, draw_view
+from pipeline.synth.body import Body, Outfit, draw_body, draw_outfit
+from pipeline.synth.camera import Shot, draw_shot, film
+from pipeline.synth.motion import Gait, draw_gait, population, vary, walk
+from pipeline.synth.noise import draw_style, spoil
+from pipeline.synth.outlines import Outlines, outlines
+from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH
 
-TALL = 96  # rows that a body takes on the canvas, before it is scaled to 64
-MARGIN = 12
-_BITS = 4  # of a pixel's fraction in OpenCV's coordinates
+Floats = NDArray[np.float64]
 
-
-def walk_silhouettes(
-    person: Person, kind: str, frames: int, rng: np.random.Generator, view: View | None = None
-) -> NDArray[np.uint8]:
-    """One walk of somebody: another day, other clothes (nm, bg or cl), another camera. T×64×44, T ≤ frames."""
-    view = view or draw_view(rng)
-    outfit = draw_outfit(rng, kind)
-    joints, travel = walk_joints(person, outfit, frames, view.fps, rng)
-    masks = _canvases(outline(person, outfit, joints, travel, view))
-    noisy = Segmenter(view.height_px, frames, rng)
-    aligned = [normalise(noisy(mask, index)) for index, mask in enumerate(masks)]
-    squares = [square for square in aligned if square is not None]
-    return np.ascontiguousarray(cut_width(np.stack(squares))) if squares else np.zeros((0, 64, 44), np.uint8)
+CROP = 192  # pixels of the segmenter's crop
+MARGIN = 0.1
+BITS = 4
 
 
-def walk_joints(
-    person: Person, outfit: Outfit, frames: int, fps: float, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Joints T×J×3 of one walk, and the metres walked (T, 0 in the middle)."""
-    gait = draw_walk(person.gait, rng)
-    strides = gait.cadence / 120 * np.arange(frames, dtype=np.float64) / fps + rng.random()
-    angles = angles_at(gait, strides)
-    segments = person.segments
-    if outfit.carried:
-        angles |= {f"elbow_flexion_{side}": np.full(frames, np.deg2rad(80)) for side in "LR"}
-        angles |= {f"shoulder_flexion_{side}": np.full(frames, np.deg2rad(12)) for side in "LR"}
-    elif outfit.bag:
-        side = "L" if outfit.bag.endswith("left") else "R"
-        calm = 0.35 if not outfit.bag.startswith("shoulder") else 0.7
-        for name in (f"shoulder_flexion_{side}", f"elbow_flexion_{side}"):
-            angles[name] = calm * angles[name] + (1 - calm) * angles[name].mean() * 0.5
-    if outfit.heel:
-        segments = replace(segments, shank=segments.shank + outfit.heel / 2)
-    speed = 0.83 * (segments.thigh + segments.shank) * gait.cadence / 60
-    travel = speed * np.arange(frames) / fps
-    return joints_at(angles, segments), travel - travel.mean()
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An identity: a body and its usual walk."""
+
+    body: Body
+    gait: Gait
 
 
-def _canvases(parts: list[Array]) -> list[Canvas]:
-    """Each frame's polygons filled, scaled so that the body is TALL rows high."""
-    everything = np.concatenate(parts, axis=1)
-    low, high = everything.min(axis=1), everything.max(axis=1)
-    scale = TALL / np.maximum(high[:, 1] - low[:, 1], 1e-6)
-    width = int(np.ceil(((high[:, 0] - low[:, 0]) * scale).max())) + 2 * MARGIN
-    shift = np.stack([width / 2 - (low[:, 0] + high[:, 0]) / 2 * scale, MARGIN - low[:, 1] * scale], -1)
-    fixed = [np.round((part * scale[:, None, None] + shift[:, None]) * 2**_BITS).astype(np.int32) for part in parts]
-    canvases = []
-    for index in range(len(scale)):  # OpenCV fills one polygon at a time
-        canvas = np.zeros((TALL + 2 * MARGIN, width), np.uint8)
-        for part in fixed:
-            cv2.fillConvexPoly(canvas, part[index], 255, cv2.LINE_8, _BITS)
-        canvases.append(canvas)
-    return canvases
+@dataclass(frozen=True, slots=True)
+class SyntheticSequence:
+    """One walk. masks: T×64×44 uint8 with grey edges; kind: nm, bg or cl; view: degrees 0–359; shot and outfit used."""
+
+    masks: NDArray[np.uint8]
+    kind: str
+    view: int
+    shot: Shot
+    outfit: Outfit
+
+
+def person(seed: Sequence[int]) -> Person:
+    """The person with this seed."""
+    rng = np.random.default_rng([*seed, 0])
+    body = draw_body(rng)
+    return Person(body, draw_gait(body, rng))
+
+
+def sequences(
+    seed: Sequence[int], count: int = 10, frames: int = 30, kinds: Sequence[str] = ("nm", "nm", "bg", "cl")
+) -> Iterator[SyntheticSequence]:
+    """`count` walks of the person with this seed; each has its own camera, clothes, faults, size and frame rate.
+
+    kinds: taken in turn.
+    """
+    who = person(seed)
+    for index in range(count):
+        yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]))
+
+
+def sequence(
+    who: Person, kind: str, frames: int, rng: np.random.Generator, view: str | None = None
+) -> SyntheticSequence:
+    """One walk of a person. view: side, oblique or along; drawn by default."""
+    outfit, shot = draw_outfit(rng, kind), draw_shot(rng, view)
+    masks = silhouettes(who, outfit, shot, frames, rng)
+    degrees = round(float(np.rad2deg(shot.azimuth))) % 360
+    return SyntheticSequence(masks, kind, degrees, shot, outfit)
+
+
+def silhouettes(who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """frames×64×44 uint8 of one walk before one camera, with the faults of a segmenter."""
+    gait = hampered(vary(who.gait, rng), outfit)
+    steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
+    targets = steps.joints[:, 0].copy()
+    targets[:, 2] = who.body.stature / 2
+    view = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
+    shapes = outlines(who.body, outfit, steps, view)
+    style = draw_style(rng, shot.height_px)
+    placed, scale = _crop(shapes, rng)
+    masks = fill(placed, CROP)
+    masks = spoil(masks, placed.joints, placed.box(), scale, style, rng)
+    return _finished(masks)
+
+
+def hampered(gait: Gait, outfit: Outfit) -> Gait:
+    """The walk with what is carried: an arm with a bag swings less, one that holds something is bent and still."""
+    if outfit.bag != "hand" and not outfit.held_arms:
+        return gait
+    coefficients = gait.coefficients.copy()
+    angles = population().angles
+    if outfit.bag == "hand":
+        coefficients[angles.index(f"shoulder_flexion_{outfit.bag_side}"), 1:] *= 0.5
+        coefficients[angles.index(f"elbow_flexion_{outfit.bag_side}")] *= 0.4
+    if outfit.held_arms:
+        coefficients[angles.index(f"shoulder_flexion_{outfit.held_arms}"), 1:] *= 0.3
+        elbow = coefficients[angles.index(f"elbow_flexion_{outfit.held_arms}")]
+        elbow[0] += 65
+        elbow[1:] *= 0.3
+    return replace(gait, coefficients=coefficients)
+
+
+def fill(shapes: Outlines, size: int) -> NDArray[np.uint8]:
+    """T×size×size masks, 0 or 255, of all parts together."""
+    fixed = [np.round(part.points * 2**BITS).astype(np.int32) for part in shapes.parts]
+    masks = np.zeros((len(fixed[0]), size, size), np.uint8)
+    for frame, mask in enumerate(masks):
+        for points in fixed:
+            cv2.fillConvexPoly(mask, points[frame], 255, cv2.LINE_8, BITS)
+    return masks
+
+
+def _crop(shapes: Outlines, rng: np.random.Generator) -> tuple[Outlines, float]:
+    """Move every frame into the crop that the pipeline would cut (the box, a margin, square); also the mean scale."""
+    boxes = shapes.box()
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    jitter = 0.012 * rng.standard_normal((len(boxes), 3)) + 0.015 * rng.standard_normal(3)
+    side = np.maximum(width, height) * (1 + 2 * MARGIN) * (1 + jitter[:, 2])
+    scale = CROP / side
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + jitter[:, :2] * height[:, None]
+
+    def move(points: Floats) -> Floats:
+        return np.asarray((points - centre[:, None]) * scale[:, None, None] + CROP / 2)
+
+    parts = tuple(replace(part, points=move(part.points)) for part in shapes.parts)
+    return Outlines(parts, move(shapes.joints)), float(scale.mean())
+
+
+def _finished(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Normalise as the pipeline does; a frame without anybody repeats the one before."""
+    done = np.zeros((len(masks), SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
+    for frame, mask in enumerate(masks):
+        upright = normalise(mask)
+        if upright is not None:
+            done[frame] = cut_width(upright)
+        elif frame:
+            done[frame] = done[frame - 1]
+    return done

@@ -27,7 +27,9 @@ class DataConfig(Section):
 
     dataset_name: str = "dataset"
     dataset_root: Path
-    dataset_partition: Path | None = Field(None, description="default: partition.json in the root")
+    dataset_partition: Path | None = Field(
+        None, description="default: partition.json in the root, or the authors' rule for CASIA-B and OUMVLP"
+    )
     data_in_use: list[bool] | list[int] | None = None
     cache: bool = Field(False, description="keep every walk in memory once it has been read")
     num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")

@@ -7,7 +7,7 @@ partition names the identities of training and test: {"TRAIN_SET": […], "TEST_
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,22 @@ def read_partition(path: Path) -> Partition:
             )
         sets[name] = tuple(listed)
     return Partition(sets["TRAIN_SET"], sets["TEST_SET"], sets["PROBE_SET"])
+
+
+def partition_of(root: Path, path: Path | None = None, name: str = "") -> Partition:
+    """The partition in `path`, or in root/partition.json, or the one that the authors of dataset `name` gave as a rule.
+
+    CASIA-B: 001 to 074 are trained on; OUMVLP: the odd numbers. Raises InputError when there is none of these.
+    """
+    path = path or root / "partition.json"
+    rule = _RULES.get(name)
+    if path.is_file() or rule is None or not root.is_dir():
+        return read_partition(path)
+    here = sorted(folder.name for folder in _folders(root) if folder.name.isascii() and folder.name.isdigit())
+    return Partition(tuple(who for who in here if rule(int(who))), tuple(who for who in here if not rule(int(who))))
+
+
+_RULES: Mapping[str, Callable[[int], bool]] = {"CASIA-B": lambda who: who <= 74, "OUMVLP": lambda who: who % 2 == 1}
 
 
 def list_walks(

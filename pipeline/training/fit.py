@@ -23,7 +23,7 @@ from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.training.config import TrainingConfig
 from pipeline.training.course import Course, Say
-from pipeline.training.dataset import Partition, list_walks, read_partition
+from pipeline.training.dataset import Partition, list_walks, partition_of
 from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
 from pipeline.training.networks import Trainable, open_trainable
@@ -45,7 +45,8 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     """
     folder = training_folder(config, output)
     start = _start(config, folder, resume)
-    partition, data = _partition(config), config.data_cfg
+    data = config.data_cfg
+    partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
     walks = Walks(list_walks(data.dataset_root, partition.train, data.data_in_use), data.cache)
     labels = sorted({walk.identity for walk in walks.walks})
     torch.manual_seed(config.trainer_cfg.seed)
@@ -124,11 +125,6 @@ def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: b
     module.resume({**state, "iteration": 0} if foreign else state, resets=not resume)
 
 
-def _partition(config: TrainingConfig) -> Partition:
-    data = config.data_cfg
-    return read_partition(data.dataset_partition or data.dataset_root / "partition.json")
-
-
 def _validated(trainable: Trainable, config: TrainingConfig, partition: Partition, say: Say) -> dict[str, Any] | None:
     """Rank-1 on the held-out identities; None where the partition has none or they cannot be used."""
     chosen, data = config.validation_cfg, config.data_cfg
@@ -194,7 +190,9 @@ def fit(
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
     if interrupted:
-        raise Interrupted(f"interrupted at iteration {module.iteration}; go on with --resume.")
+        kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
+        remedy = f"go on from {kept.name} with --resume" if kept is not None else "nothing was saved yet"
+        raise Interrupted(f"interrupted at iteration {module.iteration}; {remedy}.")
 
 
 def _channels_last(network: nn.Module) -> None:

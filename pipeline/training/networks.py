@@ -1,7 +1,8 @@
 """Which networks can be trained, under the names of OpenGait's model_cfg.
 
 A trainable network is a module and a function that runs it on a batch and hands each loss what it needs. Adding one:
-a function in the network's own module that takes model_cfg and the number of identities, and a line in NETWORKS.
+a function that takes model_cfg and the number of identities (those of GaitBase's relatives stand in zoo.py), and a line
+in NETWORKS.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipeline.errors import ConfigError
 from pipeline.recognition.layers import temporal_max
 from pipeline.recognition.models.gaitbase import Architecture, GaitBase
 from pipeline.training.batches import Batch
+from pipeline.training.settings import Settings
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Trainable:
 
 def baseline(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     """OpenGait's Baseline: GaitBase. Raises ConfigError for settings that it has not."""
-    cfg = _Settings(model_cfg, "model_cfg")
+    cfg = Settings(model_cfg, "model_cfg")
     cfg.take("model", "Baseline")
     backbone = cfg.section("backbone_cfg")
     for key, only in (("type", "ResNet9"), ("block", "BasicBlock")):
@@ -106,7 +108,13 @@ def _baseline_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Ou
     )
 
 
-NETWORKS: Mapping[str, str] = {"Baseline": "pipeline.training.networks:baseline"}
+NETWORKS: Mapping[str, str] = {
+    "Baseline": "pipeline.training.networks:baseline",
+    "DeepGaitV2": "pipeline.training.zoo:deepgaitv2",
+    "GaitGL": "pipeline.training.zoo:gaitgl",
+    "GaitPart": "pipeline.training.zoo:gaitpart",
+    "GaitSet": "pipeline.training.zoo:gaitset",
+}
 
 
 def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
@@ -117,23 +125,3 @@ def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     module, _, function = NETWORKS[name].partition(":")
     build = getattr(importlib.import_module(module), function)
     return cast(Trainable, build(model_cfg, identities))
-
-
-class _Settings:
-    """Settings that are taken one by one, so that what nobody took is named."""
-
-    def __init__(self, settings: Mapping[str, Any], name: str) -> None:
-        self._left, self.name = dict(settings), name
-
-    def take(self, key: str, default: Any) -> Any:
-        return self._left.pop(key, default)
-
-    def section(self, key: str) -> _Settings:
-        inside = self._left.pop(key, {})
-        if not isinstance(inside, Mapping):
-            raise ConfigError(f"{self.name}.{key}: expected settings, got {inside!r}.")
-        return _Settings(inside, f"{self.name}.{key}")
-
-    def nothing_left(self) -> None:
-        if self._left:
-            raise ConfigError(f"{self.name}: unknown {', '.join(map(repr, self._left))}. Remove it.")

@@ -10,7 +10,7 @@ import pytest
 from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.training.dataset import list_walks, read_partition, read_silhouettes, read_walk
+from pipeline.training.dataset import list_walks, partition_of, read_partition, read_silhouettes, read_walk
 
 
 @pytest.fixture
@@ -88,3 +88,17 @@ def test_what_is_no_silhouette_is_refused(tmp_path):
     (folder / "pose.pkl").write_bytes(pickle.dumps(np.zeros((3, 17, 3), np.float32)))
     with pytest.raises(InputError, match=r"pose\.pkl: \(3, 17, 3\) float32; silhouettes are T×H×W uint8"):
         read_silhouettes(list_walks(tmp_path)[0])
+
+
+def test_the_authors_rule_divides_casia_b_where_there_is_no_file(tmp_path):
+    for who in ("001", "074", "075", "124", "notes"):
+        (tmp_path / who).mkdir()
+    partition = partition_of(tmp_path, None, "CASIA-B")
+    assert (partition.train, partition.test) == (("001", "074"), ("075", "124"))
+    (tmp_path / "partition.json").write_text('{"TRAIN_SET": ["075"], "TEST_SET": ["001"]}')
+    assert partition_of(tmp_path, None, "CASIA-B").train == ("075",)
+
+
+def test_a_dataset_without_a_partition_or_a_rule_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"partition\.json"):
+        partition_of(tmp_path, None, "Gait3D")

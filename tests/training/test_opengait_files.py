@@ -96,3 +96,19 @@ def test_other_files_are_one_line(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"x\.yaml"):
         load_training_config(str(path))
+
+
+@pytest.mark.parametrize("dataset", ["casiab", "oumvlp", "gait3d", "grew"])
+def test_our_configurations_of_gaitbase_train_as_opengaits(shared, dataset):
+    ours = load_training_config(f"gaitbase_{dataset}")
+    path = shared / f"golden/gaitbase_{dataset}/config_merged.yaml"
+    theirs = load_training_config(str(path), ["data_cfg={dataset_root: somewhere}"])
+    assert not ours.unsupported
+    for section in ("model_cfg", "loss_cfg", "optimizer_cfg", "scheduler_cfg"):
+        assert getattr(ours, section) == getattr(theirs, section)
+    same = ("total_iter", "enable_float16", "fix_BN", "sync_BN", "transform", "restore_hint")
+    assert all(getattr(ours.trainer_cfg, name) == getattr(theirs.trainer_cfg, name) for name in same)
+    our_sampler, their_sampler = ours.trainer_cfg.sampler, theirs.trainer_cfg.sampler
+    kind = ("type", "batch_size", "batch_shuffle", "sample_type")
+    frames = ("frames_num_min", "frames_num_max") if "unfixed" in our_sampler.sample_type else ("frames_num_fixed",)
+    assert all(getattr(our_sampler, name) == getattr(their_sampler, name) for name in (*kind, *frames))

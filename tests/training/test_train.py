@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,8 +71,9 @@ def test_an_interrupted_training_goes_on_exactly(trained, straight, tmp_path):
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
 
 
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(
-    walkers, small_settings, trained, straight, tmp_path
+    walkers, small_settings, trained, straight, tmp_path, ending
 ):
     settings = [*small_settings, f"data_cfg.dataset_root={walkers}"]
     command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
@@ -79,13 +81,16 @@ def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     os.sched_setaffinity(0, cores)
     checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
     while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(ending)
+    _, said = process.communicate()
+    if ending == signal.SIGTERM:
+        assert process.returncode == 130
+        assert re.search(r"interrupted at iteration \d+; go on from gaitbase_synth-\d+\.pt with --resume", said)
     assert any(checkpoints.glob("gaitbase_synth-*.pt"))
     folder = trained(tmp_path, resume=True)
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
@@ -175,3 +180,18 @@ def test_a_training_is_tested_on_its_way(trained, tmp_path):
     folder = trained(tmp_path, "trainer_cfg.with_test=true", "trainer_cfg.save_iter=4")
     events = EventAccumulator(str(folder / "summary")).Reload()
     assert [event.step for event in events.Scalars("scalar/test/rank1_embeddings")] == [4]
+
+
+def test_walks_of_different_lengths_train_one_after_another(trained, tmp_path):
+    """Unfixed numbers of frames, as the configurations for datasets in the wild have it."""
+    unfixed = (
+        "trainer_cfg.sampler={batch_size: [3, 2], sample_type: unfixed_unordered, frames_num_min: 3, frames_num_max: 6}"
+    )
+    folder = trained(tmp_path, unfixed, "trainer_cfg.total_iter=2", "validation_cfg.frames=4")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["iterations"] == 2 and 0 < metrics["last"]["loss"] < 20
+
+
+def test_batches_that_other_processes_prepare_are_the_same(trained, straight, tmp_path):
+    folder = trained(tmp_path, "data_cfg.cache=false", "data_cfg.num_workers=2")
+    assert same(checkpoint(folder, 8), checkpoint(straight, 8))

@@ -1,0 +1,162 @@
+"""`gait dataset`: pictures, poses and runs become datasets in OpenGait's layout, and datasets are checked."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+from pipeline.files import write_json
+from pipeline.training.dataset import list_walks, partition_of, read_partition
+from pipeline.training.from_run import dataset_from_run, read_labels
+from pipeline.training.inspection import Finding, Inspected, inspect, missing, uneven
+from pipeline.training.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
+from pipeline.training.pretreat import FEW, PICTURES, find_pictures, pretreat
+from pipeline.training.writing import walk_file, write_walk
+from pipeline.views.progress import Bars, Progress, Silent, on_a_terminal
+
+OK, FAILED = 0, 2
+SHOWN = 20  # findings that are printed; all of them are in the JSON
+
+
+def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
+    """Make a dataset of pictures (identity/type/view/*.png), GaitGraph's CSV or OUMVLP-Pose's folders.
+
+    The status is 2 when files could not be read; the rest is written nevertheless. Raises GaitError for a source or
+    a target that cannot be used at all.
+    """
+    with _bars() as bars:
+        if source.suffix.lower() == ".csv":
+            return _write_poses(read_casia_b_csv(source), target, bars)
+        if _holds_poses(source):
+            return _write_poses(read_oumvlp_folder(source), target, bars)
+        return _pretreat_pictures(source, target, size, overwrite, workers, bars)
+
+
+def from_run_command(run: Path, target: Path, labels: Path | None, held_out: float) -> int:
+    """Make a dataset of a run's sequences. Raises GaitError for a run, labels or a target that cannot be used."""
+    if target.exists() and any(target.iterdir()):
+        raise ConfigError(f"{target}: is not empty. Name a new folder.")
+    written = list(dataset_from_run(run, target, read_labels(labels) if labels else None, held_out))
+    partition = read_partition(target / "partition.json")
+    print(
+        f"{target}: {len(written)} walks, {sum(frames for _, frames in written)} silhouettes; "
+        f"{len(partition.train)} people to train on, {len(partition.test)} to test with"
+    )
+    return OK
+
+
+def check_command(root: Path, partition: Path | None, name: str, least: int, json: Path | None) -> int:
+    """Read the whole dataset and say what is wrong with it; the status is 2 when something is.
+
+    Raises InputError when there is no dataset or no partition where one was named.
+    """
+    walks = list_walks(root)
+    chosen = None
+    if partition is not None or (root / "partition.json").is_file() or name:
+        chosen = partition_of(root, partition, name)
+    with _bars() as bars:
+        bars.start("check", len(walks), "walks")
+        inspected = []
+        for walk in walks:
+            inspected.append(inspect(walk, least))
+            bars.advance("check")
+        bars.finish("check")
+    findings = [*missing(root, chosen), *(finding for walk in inspected for finding in walk.findings)]
+    findings += uneven(inspected)
+    _report(root, inspected, findings)
+    if json is not None:
+        write_json(
+            json,
+            {
+                "walks": len(walks),
+                "frames": sum(walk.frames for walk in inspected),
+                "findings": [{"kind": one.kind, "where": one.where, "what": one.what} for one in findings],
+            },
+        )
+    return FAILED if findings else OK
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """Bars on a terminal; elsewhere the totals that are printed at the end are enough."""
+    if not on_a_terminal():
+        yield Silent()
+        return
+    with Bars() as bars:
+        yield bars
+
+
+def _holds_poses(source: Path) -> bool:
+    return source.is_dir() and next(source.glob("*/*/*.json"), None) is not None
+
+
+def _write_poses(walks: Iterator[PoseWalk], target: Path, bars: Progress) -> int:
+    bars.start("poses", None, "walks")
+    count = frames = 0
+    for walk in walks:
+        write_walk(walk_file(target, walk.identity, walk.type, walk.view), walk.poses)
+        count, frames = count + 1, frames + len(walk.poses)
+        bars.advance("poses")
+    bars.finish("poses")
+    print(f"{target}: {count} walks, {frames} poses")
+    return OK
+
+
+def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, workers: int, bars: Progress) -> int:
+    walks = find_pictures(source)
+    bars.start("pretreat", len(walks), "walks")
+    written = there = frames = dropped = 0
+    empty, few, unreadable = list[str](), list[str](), list[Path]()
+    for walk in pretreat(walks, target, size, overwrite, workers):
+        bars.advance("pretreat")
+        unreadable += walk.unreadable
+        dropped += walk.dropped
+        if walk.kept < 0:
+            there += 1
+            continue
+        written, frames = written + (walk.kept > 0), frames + walk.kept
+        if walk.kept == 0:
+            empty.append(walk.name)
+        elif walk.kept < FEW:
+            few.append(walk.name)
+    bars.finish("pretreat")
+    print(f"{target}: {written} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
+    if there:
+        print(f"{there} walks were there already (--overwrite makes them anew)")
+    for names, what in ((empty, "without a usable silhouette, left out"), (few, f"with fewer than {FEW} silhouettes")):
+        if names:
+            print(f"{len(names)} walks {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
+    for path in unreadable[:SHOWN]:
+        print(f"✗ {path}: not a picture ({', '.join(sorted(PICTURES))}).", file=sys.stderr)
+    if len(unreadable) > SHOWN:
+        print(f"✗ and {len(unreadable) - SHOWN} more", file=sys.stderr)
+    return FAILED if unreadable else OK
+
+
+def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True)
+    good = [walk for walk in inspected if walk.shapes]
+    lengths = sorted(walk.frames for walk in good) or [0]
+    table = Table(title=str(root), title_justify="left", show_header=False)
+    table.add_row("identities", str(len({walk.walk.identity for walk in inspected})))
+    table.add_row("walks", str(len(inspected)))
+    table.add_row("files a walk", ", ".join(map(str, sorted({len(walk.walk.files) for walk in inspected}))))
+    table.add_row(
+        "frames", f"{sum(lengths)} (shortest {lengths[0]}, middle {lengths[len(lengths) // 2]}, longest {lengths[-1]})"
+    )
+    for kind, count in sorted(Counter(finding.kind for finding in findings).items()):
+        table.add_row(f"[red]{kind}[/red]", str(count))
+    console.print(table)
+    for finding in findings[:SHOWN]:
+        console.print(f"✗ {finding.kind}: {finding.where}: {finding.what}", markup=False, highlight=False)
+    if len(findings) > SHOWN:
+        console.print(f"✗ and {len(findings) - SHOWN} more (--json FILE has them all)")
+    if not findings:
+        console.print("✓ nothing is missing, unreadable or too short")

@@ -1,0 +1,101 @@
+"""The profiles of single networks, each from end to end on the demo, with weights by rule that mean nothing."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+GOLDEN = {  # profile → the reference folder whose keys and shapes the weights have
+    "gaitset": "gaitset",
+    "gaitpart": "gaitpart",
+    "gaitgl": "gaitgl_casiab",
+    "deepgaitv2": "deepgaitv2_p3d_casiab",
+}
+MEANINGLESS = "weights by rule, for tests: its answers mean nothing"
+
+
+@pytest.fixture(scope="session")
+def ruled(golden, weight_rule, tmp_path_factory):
+    """ruled("gaitset") is a checkpoint of that profile's network, with its card beside it."""
+    folder = tmp_path_factory.mktemp("ruled")
+
+    def make(profile):
+        keys = json.loads((golden(GOLDEN[profile]) / "state_dict_keys.json").read_text())
+        weights = {
+            key: torch.from_numpy(np.asarray(weight_rule.make(key, shape, kind == "int64")).reshape(shape))
+            for key, (shape, kind) in keys.items()
+        }
+        if "HPP.p" in weights:
+            weights["HPP.p"].fill_(6.5)  # the rule leaves this one as the reference constructs it
+        path = folder / f"{profile}_ruled.pt"
+        torch.save({"model": weights}, path)
+        card = {"stage": "encoder", "loader": "opengait", "model": profile, "licence": "ours", "warning": MEANINGLESS}
+        path.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+        return path
+
+    return make
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", GOLDEN)
+def test_the_profile_runs_end_to_end(profile, full, gait_in, demo, ruled):
+    weights = ruled(profile)
+    gait = gait_in(full.path.parents[1])  # where the light profile has followed everybody already
+    settings = [f"recognition.checkpoint={weights}", "recognition.max_frames=8", "output.videos=false"]
+    options = ["--config", profile, *(part for setting in settings for part in ("--set", setting))]
+    run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
+    assert run.record["status"] == "done"
+    assert any(MEANINGLESS in warning for warning in run.record["warnings"])
+    answers = run.results["probes"]["probe1"].values()
+    assert {answer["status"] for answer in answers} <= {"known", "unknown", "unusable"}
+    assert sum(answer["status"] == "known" for answer in answers) >= 3
+    features = sorted((run.path / "features").rglob("*.npz"))
+    assert len(features) >= 7
+    for path in features:
+        with np.load(path) as file:
+            assert str(file["model"]) == profile
+            assert int(file["frames_used"]) == 8
+
+
+def test_a_profile_without_weights_says_what_to_do(gait, demo):
+    done = gait("run", "--gallery", demo / "gallery.mp4", "--probe", demo / "probe1.mp4", "--config", "gaitgl")
+    assert done.returncode == 2
+    assert "gaitgl needs weights" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_an_exported_network_gives_the_same_answers(full, gait_in, demo, ruled):
+    weights = ruled("gaitset")
+    gait = gait_in(full.path.parents[1])
+    exported = weights.with_name("gaitset_exported.onnx")
+    done = gait("export", "gaitset", "--checkpoint", weights, "--to", "onnx", "--output", exported)
+    assert done.returncode == 0, done.stderr
+
+    def answers(checkpoint):
+        settings = [f"recognition.checkpoint={checkpoint}", "recognition.max_frames=8", "output.videos=false"]
+        options = ["--config", "gaitset", *(part for setting in settings for part in ("--set", setting))]
+        run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
+        assert run.record["checkpoints"]["encoder"]["file"] == checkpoint.name
+        probe = run.results["probes"]["probe1"]
+        return {track: (answer["identity"], answer["distance"]) for track, answer in probe.items()}
+
+    by_torch, by_graph = answers(weights), answers(exported)
+    assert {track: name for track, (name, _) in by_torch.items()} == {t: name for t, (name, _) in by_graph.items()}
+    for track, (_, distance) in by_torch.items():
+        assert by_graph[track][1] == (None if distance is None else pytest.approx(distance, rel=1e-4))
+
+
+@pytest.mark.slow
+def test_two_encoders_answer_as_one(full, gait_in, demo):
+    gait = gait_in(full.path.parents[1])
+    options = ["--set", "recognition.encoders=[gei, {encoder: hog, weight: 2}]", "--set", "output.videos=false"]
+    run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
+    assert run.record["checkpoints"]["encoder"] is None
+    assert sum(answer["status"] == "known" for answer in run.results["probes"]["probe1"].values()) >= 3
+    with np.load(next((run.path / "features").rglob("*.npz"))) as file:
+        assert str(file["model"]) == "fused-gei-16*1+hog*2"

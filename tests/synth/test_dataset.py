@@ -1,0 +1,65 @@
+"""`gait synth dataset`: OpenGait's layout, the same bytes by any number of workers, readable by training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.commands.synth import synth_dataset
+from pipeline.errors import ConfigError, OutputError
+from pipeline.training.arrays import read_arrays
+from pipeline.training.dataset import list_walks, read_partition
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synth") / "walkers"
+    synth_dataset(folder, people=3, seed=7, sequences=5, frames=6, workers=1)
+    return folder
+
+
+def test_bytes_do_not_depend_on_the_workers(root: Path, tmp_path: Path) -> None:
+    synth_dataset(tmp_path / "again", people=3, seed=7, sequences=5, frames=6, workers=2)
+    assert contents(tmp_path / "again") == contents(root)
+
+
+def test_another_seed_gives_other_bytes(root: Path, tmp_path: Path) -> None:
+    synth_dataset(tmp_path / "other", people=1, seed=8, sequences=1, frames=6, workers=1)
+    theirs = set(contents(root).values())
+    other = [content for name, content in contents(tmp_path / "other").items() if name.endswith(".pkl")]
+    assert len(other) == 1 and other[0] not in theirs
+
+
+def test_training_reads_it(root: Path) -> None:
+    partition = read_partition(root / "partition.json")
+    assert partition.train == ("00001", "00002") and partition.test == ("00003",)
+    walks = list_walks(root, [*partition.train, *partition.test])
+    assert len(walks) == 15
+    assert {walk.type for walk in walks} == {"nm-01", "nm-02", "nm-03", "bg-01", "cl-01"}
+    for walk in walks:
+        (file,) = walk.files
+        masks = np.asarray(read_arrays(file))
+        assert masks.shape == (6, 64, 44) and masks.dtype == np.uint8 and masks.max() == 255
+
+
+def test_it_refuses_a_folder_with_something_in_it(root: Path) -> None:
+    before = contents(root)
+    with pytest.raises(OutputError, match="not an empty folder"):
+        synth_dataset(root, people=3, seed=7, sequences=5, frames=6, workers=1)
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"), [({"people": 0}, "--people"), ({"frames": 0}, "--frames"), ({"seed": -1}, "--seed")]
+)
+def test_counts_that_make_no_sense(tmp_path: Path, changes: dict[str, int], word: str) -> None:
+    counts = {"people": 1, "seed": 0, "sequences": 1, "frames": 2, "workers": 1} | changes
+    with pytest.raises(ConfigError, match=word):
+        synth_dataset(tmp_path / "x", **counts)
+    assert not (tmp_path / "x").exists()
