@@ -85,20 +85,28 @@ def inspect(video: Video) -> VideoInfo:
 def find_checkpoints(
     config: Config, checkpoints: Path | None, stages: Iterable[Stage] = ("detector", "segmenter", "encoder")
 ) -> dict[str, Checkpoint | None]:
-    """The verified checkpoints that the configuration names, by stage; None where a stage needs no weights."""
+    """The verified checkpoints that the configuration names, by stage; None where a stage needs no weights.
+
+    Where encoders are fused, those after the first are "encoder2", "encoder3" and so on.
+    """
     folders = search_folders(checkpoints)
-    tracking, segmentation, recognition = config.tracking, config.segmentation, config.recognition
-    named: Mapping[Stage, tuple[str | None, str | None]] = {
-        "detector": (tracking.checkpoint, tracking.card),
-        "segmenter": (segmentation.checkpoint, segmentation.card),
-        "encoder": (recognition.checkpoint, recognition.card),
-        "pose": (config.pose.checkpoint, config.pose.card),
+    named: Mapping[Stage, Sequence[tuple[str | None, str | None]]] = {
+        "detector": [(config.tracking.checkpoint, config.tracking.card)],
+        "segmenter": [(config.segmentation.checkpoint, config.segmentation.card)],
+        "encoder": [(one.checkpoint, one.card) for one in config.recognition.each()],
+        "pose": [(config.pose.checkpoint, config.pose.card)],
     }
     found: dict[str, Checkpoint | None] = {}
     for stage in stages:
-        name, card = named[stage]
-        found[stage] = resolve(name, card, folders, stage=stage) if name else None
+        for number, (name, card) in enumerate(named[stage], start=1):
+            key = stage if number == 1 else f"{stage}{number}"
+            found[key] = resolve(name, card, folders, stage=stage) if name else None
     return found
+
+
+def of_encoders(checkpoints: Mapping[str, Checkpoint | None]) -> list[Checkpoint | None]:
+    """The checkpoints of the encoders, as `open_encoder` takes them."""
+    return [found for key, found in checkpoints.items() if key.startswith("encoder")]
 
 
 def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[VideoInfo] = ()) -> Networks:
@@ -117,8 +125,9 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
         return detector
 
     def fitting_encoder() -> Encoder:
-        encoder = open_encoder(recognition, config.runtime, found["encoder"])
-        refuse_missing(f"recognition.encoder={recognition.encoder}", encoder.needs, PRODUCED)
+        encoder = open_encoder(recognition, config.runtime, *of_encoders(found))
+        names = " and ".join(one.encoder for one in recognition.each())
+        refuse_missing(f"recognition.encoder={names}", encoder.needs, PRODUCED)
         return encoder
 
     with ThreadPoolExecutor() as pool:
@@ -155,7 +164,8 @@ def keyed(
         walks += [weights["detector"], weights["segmenter"]]
         if "pose" in weights:
             walks += [settings["pose"], weights["pose"]]
-        features = [*walks, settings["recognition"], weights["encoder"]]
+        encoders = [weights[key] for key in weights if key.startswith("encoder")]
+        features = [*walks, settings["recognition"], *encoders]
         sources.append(Source(video, info, sha256, key_of(walks), key_of(features)))
     return sources
 

@@ -12,7 +12,17 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import checkpoints, dataset, evaluate, job, models, synth, training  # noqa: F401  # they add commands
+from pipeline.cli import (  # noqa: F401  # they add their commands
+    checkpoints,
+    dataset,
+    evaluate,
+    job,
+    models,
+    pictures,
+    poses,
+    synth,
+    training,
+)
 from pipeline.cli.groups import app
 from pipeline.errors import GaitError, Interrupted
 

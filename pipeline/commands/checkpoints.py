@@ -106,7 +106,7 @@ def checkpoints_of(config: Config) -> list[str]:
         config.tracking.checkpoint,
         config.segmentation.checkpoint,
         config.pose.checkpoint if poses else None,
-        config.recognition.checkpoint,
+        *(one.checkpoint for one in config.recognition.each()),
     )
     return [name for name in named if name]
 

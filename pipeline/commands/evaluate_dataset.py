@@ -24,8 +24,8 @@ from pipeline.evaluation.tables import RANKS, Condition
 from pipeline.evaluation.trained import Trained, trained
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.networks import runtime
-from pipeline.networks.checkpoints import resolve, search_folders
-from pipeline.prepare import find_checkpoints, shown
+from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
+from pipeline.prepare import find_checkpoints, of_encoders, shown
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.training.dataset import Walk, read_partition
 from pipeline.views.charts import as_png, curves, heat_map
@@ -145,9 +145,11 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
         )
     files = _files(wanted.files) if wanted.files or learnt is None else learnt.data.data_in_use
     walks, listed = walks_of_test(root, partition, protocol, files)
-    found = learnt.checkpoint if learnt else find_checkpoints(config, wanted.checkpoints, ["encoder"])["encoder"]
-    encoder = open_encoder(config.recognition, config.runtime, found)
-    return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": {"encoder": shown(found)}})
+    found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
+    found = found or find_checkpoints(config, wanted.checkpoints, ["encoder"])
+    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    used = {stage: shown(checkpoint) for stage, checkpoint in found.items()}
+    return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
 
 
 def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:

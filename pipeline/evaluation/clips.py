@@ -31,7 +31,7 @@ from pipeline.evaluation.report import Compared, Report, report
 from pipeline.files import file_sha256, write_json
 from pipeline.matching.distance import distance_matrix
 from pipeline.networks import runtime
-from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
+from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, of_encoders, open_networks, shown
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.run import Work, follow_all
@@ -185,7 +185,7 @@ def clip_distances(labelled: Labelled, kept: ClipFolder, encoder: Encoder, confi
 
 def _open(config: Config, checkpoints: Path | None) -> Encoder:
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
+    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
     refuse_missing(config.recognition.encoder, encoder.needs, [Modality.SILHOUETTES])  # all that is kept of a clip
     return encoder
 

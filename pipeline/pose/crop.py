@@ -60,7 +60,7 @@ def cut_pose(image: Image, box: FloatArray, view: View, track_id: int, frame_ind
         return None
     window = np.zeros((rows, columns, 3), np.uint8)
     window[seen[1] - top : seen[3] - top, seen[0] - left : seen[2] - left] = image[seen[1] : seen[3], seen[0] : seen[2]]
-    way = cv2.INTER_AREA if rows > height else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if rows > 2 * height else cv2.INTER_LINEAR  # four times as slow, and better only then
     scaled = np.asarray(cv2.resize(window, (width, height), interpolation=way), np.uint8)
     return PoseCrop(track_id, frame_index, scaled, (left, top), (columns / width, rows / height))
 

@@ -6,8 +6,10 @@ import pickle
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import atomic
@@ -36,7 +38,7 @@ def read_poses(path: Path, video: str, track_id: int) -> PoseSequence:
         raise InputError(f"{path}: not a pose sequence ({' '.join(str(error).split())}). Run again.") from None
 
 
-def write_opengait(path: Path, poses: PoseSequence) -> None:
-    """Write the keypoints as OpenGait's data sets hold them: a pickled array T×17×3 float32."""
+def write_opengait(path: Path, array: NDArray[Any]) -> None:
+    """Write keypoints T×17×3, or skeleton maps T×2×64×64, as OpenGait's data sets hold them: a pickled array."""
     with atomic(path) as stream:
-        pickle.dump(poses.keypoints, stream, protocol=4)
+        pickle.dump(array, stream, protocol=4)

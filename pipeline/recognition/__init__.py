@@ -6,6 +6,7 @@ from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Encoder
+from pipeline.recognition.fusion import FusedEncoder
 from pipeline.recognition.mirroring import MirroredEncoder
 from pipeline.types import Modality
 
@@ -40,17 +41,23 @@ ENCODERS = {
 
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
-    """What the encoder that `config.encoder` names looks at, without its weights. Raises ConfigError as below."""
-    needs: tuple[Modality, ...] = load_backend(ENCODERS, config.encoder, "recognition.encoder").needs
-    return needs
+    """What the encoders that `config` names look at, without their weights. Raises ConfigError as below."""
+    backends = [load_backend(ENCODERS, one.encoder, "recognition.encoder") for one in config.each()]
+    return tuple(dict.fromkeys(need for backend in backends for need in backend.needs))
 
 
-def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
-    """The encoder that `config.encoder` names, with its weights loaded, seeing walks as `config.mirroring` says.
+def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints: Checkpoint | None) -> Encoder:
+    """The encoder that `config` names with its weights loaded, seeing walks as `config.mirroring` says.
 
+    checkpoints: one for each of `config.each()`; where those are several, they become one encoder (see fusion.py).
     Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
     missing, unreadable or made for another network.
     """
-    backend = load_backend(ENCODERS, config.encoder, "recognition.encoder")
-    encoder: Encoder = backend(config, runtime, checkpoint)
+    encoders = []
+    for one, checkpoint in zip(config.each(), checkpoints, strict=True):
+        backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
+        encoders.append(backend(one, runtime, checkpoint))
+    encoder: Encoder = encoders[0]
+    if config.encoders:
+        encoder = FusedEncoder(encoders, [one.weight for one in config.encoders])
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)

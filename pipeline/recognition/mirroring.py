@@ -1,4 +1,4 @@
-"""Silhouettes that look one way: left-going walks mirrored, or every walk together with its mirror image.
+"""Walks that look one way: left-going ones mirrored, or every walk together with its mirror image.
 
 A camera sees one side of people who walk to the right and the other of those who walk to the left, and encoders take
 the two for different people (docs/evaluation.md has figures). This wraps any encoder; none need know of it.
@@ -8,22 +8,70 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 from pipeline.recognition.encoder import Encoder, Walk
-from pipeline.types import Embedding, FloatArray, SilhouetteSequence
+from pipeline.skeletons import BY_JOINTS
+from pipeline.types import (
+    Embedding,
+    FloatArray,
+    Frames,
+    GaitSequence,
+    IntArray,
+    Modality,
+    ModalityFrames,
+    SilhouetteSequence,
+)
 
 HEADING = "heading"  # part of a sequence's quality: tracking/heading.py measures it
 
 
-def mirror(sequence: Walk) -> SilhouetteSequence:
-    """The same walk seen in a mirror. Raises ConfigError for what is not silhouettes alone."""
-    if not isinstance(sequence, SilhouetteSequence):
-        raise ConfigError("recognition.mirroring: only silhouettes can be mirrored. Use recognition.mirroring=off.")
-    return dataclasses.replace(sequence, masks=np.ascontiguousarray(sequence.masks[:, :, ::-1]))
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Pictures T×…×H×W, left and right swapped when they are asked for."""
+
+    pictures: Frames
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.pictures.shape
+
+    def __getitem__(self, frames: slice | IntArray) -> NDArray[Any]:
+        return np.ascontiguousarray(self.pictures[frames][..., ::-1])
+
+
+def mirror(walk: Walk) -> Walk:
+    """The same walk seen in a mirror. Raises ConfigError for modalities that have no mirror image."""
+    if isinstance(walk, SilhouetteSequence):
+        return dataclasses.replace(walk, masks=np.ascontiguousarray(walk.masks[:, :, ::-1]))
+    seen = {need: _mirrored(need, frames) for need, frames in walk.modalities.items()}
+    return GaitSequence(walk.video, walk.track_id, seen, walk.quality)
+
+
+def _mirrored(modality: Modality, frames: ModalityFrames) -> ModalityFrames:
+    if modality in (Modality.SILHOUETTES, Modality.SKELETON_MAPS):
+        return ModalityFrames(Mirrored(frames.data), frames.frame_indices)
+    if modality is Modality.KEYPOINTS:
+        return ModalityFrames(_mirrored_keypoints(frames.data[:]), frames.frame_indices)
+    raise ConfigError(f"recognition.mirroring: {modality} cannot be mirrored. Use recognition.mirroring=off.")
+
+
+def _mirrored_keypoints(keypoints: NDArray[Any]) -> NDArray[Any]:
+    """Left joints become right ones, in the same part of the picture; what was not found (0, 0) stays so."""
+    seen = keypoints[:, list(BY_JOINTS[keypoints.shape[1]].mirrored)]
+    found = (seen[..., :2] != 0).any(axis=-1)
+    if found.any():
+        x = seen[..., 0]
+        x[found] = x[found].min() + x[found].max() - x[found]
+    return seen
 
 
 class MirroredEncoder:

@@ -82,6 +82,13 @@ class ResGCN(nn.Module):
             x = layer(x, graph)
         return x
 
+    def activations(self, x: Tensor) -> Tensor:
+        """What every joint adds to the output, before the mean over frames and joints and without the bias.
+
+        [n, branches, c, t, v] → [n, out_channels, t / 4, v].
+        """
+        return torch.einsum("kc,nctv->nktv", self.fcn.weight, self.features(x))
+
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.fcn(self.features(x).mean(dim=(2, 3))))
 

@@ -15,6 +15,7 @@ from pipeline.recognition.models.disentanglement import (
     load_autoencoder,
 )
 from pipeline.recognition.skeleton_autoencoder import without_depth
+from pipeline.training.disentangling import autoencoder_losses, centre_loss, smooth_cross_entropy
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,60 @@ def test_the_recognition_network_equals_the_reference(golden, reference, weight_
         features = network.recognise(walks)
         assert_close_to_rms(features.numpy(), output["fc_feature_combined"])
         assert_close_to_rms(network.logits(features[..., None])[..., 0].numpy(), output["fc_logits_combined"])
+
+
+THEIR_NAMES = {
+    "reconstruction": "loss_recon",
+    "exchanged view": "loss_recon_view",
+    "body": "loss_inv_b_ls",
+    "motion": "loss_inv_m_ls",
+    "view": "loss_inv_v_ls",
+    "time": "loss_time_inv_body",
+    "time of other view": "loss_time_inv_body_ls",
+    "triplet body": "triplet_body_loss",
+    "triplet motion": "triplet_motion_loss",
+    "triplet view": "triplet_view_loss",
+}
+
+
+@pytest.fixture
+def three(golden):
+    """(their figures, a fresh autoencoder, walks of one person in two views and of another person)."""
+    folder = golden("disentanglement")
+    with np.load(folder / "input.npz") as given:
+        walks = [torch.from_numpy(given[name]) for name in ("x", "x_v", "x_i")]
+    info = json.loads((folder / "info.json").read_text())
+    return info, load_autoencoder(folder / "autoencoder_00050000.pt"), walks
+
+
+def test_the_autoencoder_s_losses_equal_the_reference(three):
+    info, autoencoder, walks = three
+    figures = info["ae_update_eval_mode_no_dropout"]
+    with torch.inference_mode():
+        losses = autoencoder_losses(autoencoder, *walks)
+    assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(
+        {name: figures[theirs] for name, theirs in THEIR_NAMES.items()}, rel=1e-5
+    )
+    assert sum(float(loss) for loss in losses.values()) == pytest.approx(figures["loss_total"], rel=1e-5)
+
+
+def test_gradients_and_a_step_equal_the_reference(three, reference, assert_close_to_rms):
+    info, autoencoder, walks = three
+    optimizer = torch.optim.Adam(autoencoder.parameters(), lr=2e-4, betas=(0.5, 0.999), weight_decay=1e-4)
+    sum(autoencoder_losses(autoencoder, *walks).values()).backward()
+    norms = {name: float(parameter.grad.norm()) for name, parameter in autoencoder.named_parameters()}
+    assert norms == pytest.approx(info["grad_norms_eval_mode"], rel=1e-4)
+    optimizer.step()
+    first = autoencoder.motion_encoder.model[1].weight.detach().numpy()
+    assert_close_to_rms(first, reference[2]["after_one_adam_step_motion_conv0_weight"], 1e-6)
+
+
+def test_the_recognition_s_losses_equal_the_reference(golden, reference, weight_rule):
+    _, _, output = reference
+    info = json.loads((golden("disentanglement") / "info.json").read_text())["losses"]
+    features, logits = (torch.from_numpy(output[f"fc_{name}_combined"]) for name in ("feature", "logits"))
+    with np.load(golden("disentanglement") / "input.npz") as given:
+        labels = torch.from_numpy(given["label"])
+    centres = torch.from_numpy(weight_rule.make("center_loss.centers", (74, 512)))
+    assert float(smooth_cross_entropy(logits, labels, 0.1)) == pytest.approx(info["smooth_ce"], rel=1e-5)
+    assert float(centre_loss(features, centres, labels)) == pytest.approx(info["center"], rel=1e-5)

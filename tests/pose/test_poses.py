@@ -88,6 +88,6 @@ def test_arrays_of_another_shape_are_refused(tmp_path):
 
 def test_opengait_gets_a_pickled_array(tmp_path):
     written = poses([0.9, 0.2])
-    write_opengait(tmp_path / "walk.pkl", written)
+    write_opengait(tmp_path / "walk.pkl", written.keypoints)
     found = pickle.loads((tmp_path / "walk.pkl").read_bytes())
     assert found.dtype == np.float32 and np.array_equal(found, written.keypoints)

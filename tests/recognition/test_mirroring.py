@@ -9,9 +9,10 @@ from pipeline.config import RecognitionConfig, RuntimeConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
+from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.recognition import open_encoder
 from pipeline.recognition.mirroring import mirror
-from pipeline.types import SilhouetteSequence
+from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu")
 
@@ -37,6 +38,57 @@ def test_a_mirror_swaps_left_and_right_and_nothing_else(masks):
     seen = mirror(walk(masks, 1.0))
     np.testing.assert_array_equal(seen.masks[:, :, 0], masks[:, :, -1])
     np.testing.assert_array_equal(mirror(seen).masks, masks)
+
+
+@pytest.fixture
+def poses(masks):
+    """A walk in silhouettes, keypoints and skeleton maps, as a run gives them."""
+    body = np.random.default_rng(1).uniform(20, 200, (12, 17, 3)).astype(np.float32)
+    body[..., 1] = np.linspace(10, 210, 17) + body[..., 1] / 20
+    body[..., 2] /= 250
+    frames = {
+        Modality.SILHOUETTES: masks,
+        Modality.KEYPOINTS: body,
+        Modality.SKELETON_MAPS: SkeletonMaps.of(body),
+    }
+    modalities = {need: ModalityFrames(data, np.arange(12)) for need, data in frames.items()}
+    return GaitSequence("probe", 1, modalities, {"heading": -1.0})
+
+
+def test_every_modality_of_a_run_is_mirrored_and_back(poses):
+    twice = mirror(mirror(poses)).modalities
+    for need, frames in poses.modalities.items():
+        np.testing.assert_allclose(twice[need].data[:], frames.data[:], rtol=1e-5)
+        assert twice[need].data.shape == frames.data.shape and len(twice[need]) == 12
+    assert mirror(poses).quality == poses.quality
+
+
+def test_mirrored_keypoints_are_those_of_a_mirrored_picture(poses):
+    seen = mirror(poses).modalities
+    before, after = (walk[Modality.KEYPOINTS].data[:] for walk in (poses.modalities, seen))
+    np.testing.assert_allclose(after[:, 5, 1:], before[:, 6, 1:])  # left shoulder: the right one's height and score
+    both = before[:, 6, 0] + after[:, 5, 0]
+    np.testing.assert_allclose(both, both[0], rtol=1e-5)
+    drawn = SkeletonMaps.of(after)[:].astype(int)
+    flipped = seen[Modality.SKELETON_MAPS].data[:].astype(int)
+    assert np.abs(drawn - flipped).mean() < 2.5  # a drawing is not symmetric to the pixel
+
+
+def test_some_frames_of_a_mirrored_walk_are_those_frames(poses):
+    maps = mirror(poses).modalities[Modality.SKELETON_MAPS].data
+    np.testing.assert_array_equal(maps[np.array([7, 2])], maps[:][[7, 2]])
+
+
+def test_joints_that_were_not_found_have_no_mirror_image(poses):
+    poses.modalities[Modality.KEYPOINTS].data[3, 6] = 0
+    seen = mirror(poses).modalities[Modality.KEYPOINTS].data[:]
+    assert not seen[3, 5].any() and seen[3, 6].any()
+
+
+def test_what_has_no_mirror_image_is_refused():
+    other = GaitSequence("probe", 1, {Modality.SMPL: ModalityFrames(np.zeros((2, 85)), np.arange(2))})
+    with pytest.raises(ConfigError, match=r"SMPL cannot be mirrored\. Use recognition\.mirroring=off"):
+        mirror(other)
 
 
 @pytest.mark.parametrize("name", ["gei", "hog", "untrained"])

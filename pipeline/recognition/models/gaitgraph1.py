@@ -53,16 +53,30 @@ class GaitGraph1(GaitNetwork):
         return resgcn.renamed(weights)
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        keypoints = as_joints(keypoints, self._skeleton)
-        if self._placed:
-            keypoints = placed(keypoints, self.ResGCN.place())
+        keypoints = self.prepared(keypoints)
         embeddings = self._embed(keypoints)
         if self._tta and not self.training:
             embeddings = (embeddings + self._embed(backwards(keypoints))) / 2
         return embeddings.unsqueeze(-1)
 
+    def activations(self, keypoints: Tensor) -> Tensor:
+        """What every joint adds to the embedding, before it is scaled to unit length.
+
+        [n, s, joints, 3] → [n, out_channels, s / 4, joints].
+        """
+        return self.ResGCN.activations(self._inputs(self.prepared(keypoints)))
+
+    def prepared(self, keypoints: Tensor) -> Tensor:
+        """The joints that are looked at, where the network looks for them."""
+        keypoints = as_joints(keypoints, self._skeleton)
+        return placed(keypoints, self.ResGCN.place()) if self._placed else keypoints
+
     def _embed(self, keypoints: Tensor) -> Tensor:
-        return F.normalize(self.ResGCN(keypoints.permute(0, 3, 1, 2).unsqueeze(1)), dim=1)
+        return F.normalize(self.ResGCN(self._inputs(keypoints)), dim=1)
+
+    @staticmethod
+    def _inputs(keypoints: Tensor) -> Tensor:
+        return keypoints.permute(0, 3, 1, 2).unsqueeze(1)
 
 
 GAITGRAPH1 = Model(

@@ -87,12 +87,11 @@ class GaitGraph2(GaitNetwork):
         return torch.cat(embeddings, dim=1).unsqueeze(-1)
 
     def activations(self, keypoints: Tensor) -> Tensor:
-        """What every joint adds to the embedding, before the mean over frames (those of `prepared`) and joints.
+        """What every joint adds to the embedding of the walk as it is.
 
-        [n, s, joints, 3] → [n, out_channels, s / 4, joints].
+        [n, s, joints, 3] → [n, out_channels, s / 4, joints]; the frames are those of `prepared`.
         """
-        maps = self.ResGCN.features(self.inputs(self.prepared(keypoints), self._centre))
-        return torch.einsum("kc,nctv->nktv", self.ResGCN.fcn.weight, maps)
+        return self.ResGCN.activations(self.inputs(self.prepared(keypoints), self._centre))
 
     def prepared(self, keypoints: Tensor) -> Tensor:
         """The joints and frames that are looked at, gaps filled."""
