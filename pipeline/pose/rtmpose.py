@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import OpenVinoNetwork, Pictures, open_network
+from pipeline.networks.pictures import Pictures
+from pipeline.networks.runtime import OpenVinoNetwork, open_network
 from pipeline.networks.tally import note
 from pipeline.pose.crop import View
 from pipeline.pose.networks import not_an_estimator, run_each, size_of

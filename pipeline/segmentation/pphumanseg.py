@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, Pictures, open_network
+from pipeline.networks.pictures import Pictures
+from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
 from pipeline.networks.tally import note
 from pipeline.types import FloatArray
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.runtime import Pictures
+from pipeline.networks.pictures import Pictures
 from pipeline.types import FloatArray, Image
 
 STRIDES = (8, 16, 32)
