@@ -1,4 +1,4 @@
-"""`gait demo` without a network: one line about it, then it uses what is here."""
+"""`gait demo` without a network: one line about it, then it uses what is here, or makes people up."""
 
 from __future__ import annotations
 
@@ -37,8 +37,17 @@ def test_the_demo_uses_the_videos_that_were_fetched_before(offline, tmp_path, wa
     assert (offline.runs()[0] / "videos/G-gallery_P-probe2.mp4").is_file()
 
 
-def test_the_demo_without_videos_leaves_nothing_behind(offline, tmp_path):
-    done = offline("demo")
+@pytest.mark.slow
+def test_the_demo_with_neither_makes_people_up(offline):
+    offline.checkpoints = None
+    done = offline("demo", "--seconds", "4", "--set", "output.videos=false")
+    assert done.returncode == 0, done.stderr
+    assert "out of reach" in done.stderr and "Going on without: gait demo --offline." in done.stderr
+    assert (offline.runs()[0] / "score.json").is_file()
+
+
+def test_the_demo_of_a_profile_without_videos_leaves_nothing_behind(offline, tmp_path):
+    done = offline("demo", "--config", "light")
     assert done.returncode == 2
     first, last = done.stderr.splitlines()
     assert "out of reach" in first
@@ -46,12 +55,12 @@ def test_the_demo_without_videos_leaves_nothing_behind(offline, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_without_checkpoints_says_how_to_get_them(offline, tmp_path, walkers):
+def test_the_demo_of_a_profile_without_checkpoints_says_how_to_get_them(offline, tmp_path, walkers):
     (tmp_path / "inputs").mkdir()
     for name in ("gallery", "probe1"):
         (tmp_path / f"inputs/{name}.mp4").write_bytes(walkers("gallery", 60, 12).read_bytes())
     offline.checkpoints = None
-    done = offline("demo")
+    done = offline("demo", "--config", "light")
     assert done.returncode == 2
     assert "out of reach" in done.stderr
     assert "gait checkpoints fetch yolox_nano" in done.stderr.splitlines()[-1]
