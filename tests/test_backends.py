@@ -19,9 +19,7 @@ def test_every_listed_backend_is_there(table, name):
 
 
 def test_an_unknown_name_says_the_setting_and_the_nearest():
-    with pytest.raises(
-        ConfigError, match=r"tracking\.detector: no 'yolo'; did you mean 'yolox'\? Known: motion"
-    ):
+    with pytest.raises(ConfigError, match=r"tracking\.detector: no 'yolo'; did you mean 'yolox'\? Known: motion"):
         load_backend(DETECTORS, "yolo", "tracking.detector")
 
 
