@@ -14,7 +14,7 @@ from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
 
 CPU = RuntimeConfig(device="cpu", threads=1)
-SOME = ("gaitset", "gaitgl", "gaitpart", "gln", "smplgait", "parsinggait")
+SOME = ("gaitset", "gaitgl", "gaitpart", "smplgait")
 
 
 @pytest.fixture(scope="module")

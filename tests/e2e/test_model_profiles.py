@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from small_networks import BACKENDS, save_small
 
 GOLDEN = {  # profile → the reference folder whose keys and shapes the weights have
     "gaitset": "gaitset",
@@ -99,3 +100,18 @@ def test_two_encoders_answer_as_one(full, gait_in, demo):
     assert sum(answer["status"] == "known" for answer in run.results["probes"]["probe1"].values()) >= 3
     with np.load(next((run.path / "features").rglob("*.npz"))) as file:
         assert str(file["model"]) == "fused-gei-16*1+hog*2"
+
+
+def test_a_modality_that_no_stage_makes_is_refused_before_anything_is_written(gait, demo):
+    weights = gait.cwd / "smplgait.pt"
+    save_small(BACKENDS["smplgait"], weights)
+    weights.with_suffix(".yaml").write_text(
+        "stage: encoder\nloader: opengait\nmodel: smplgait\narchitecture:\n"
+        "  layers: [BC-16, BC-16, M, BC-32, BC-32, M, BC-64, BC-64]\n"
+    )
+    settings = ["recognition.encoder=smplgait", f"recognition.checkpoint={weights}"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    done = gait("run", "--gallery", demo / "gallery.mp4", "--probe", demo / "probe1.mp4", *options)
+    assert done.returncode == 2
+    assert "smplgait needs SMPL, which this run has not produced" in done.stderr
+    assert not gait.runs()

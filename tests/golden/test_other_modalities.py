@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.recognition.models.lidargaitpp import scale_aware
+
 
 def cut(maps):
     """64 columns as they reach the networks: ten off each side."""
@@ -66,3 +68,10 @@ def test_lidargaitpp_equals_the_reference(golden, golden_network, assert_close_t
         for walk in "AB":
             torch.manual_seed(0)  # as the reference was run: its farthest points start from torch.randint
             assert_parity(folder, network, walk, tensors_of(model, (file[walk],)), output, assert_close_to_rms)
+
+
+def test_points_reach_the_network_as_the_reference_transforms_them(golden):
+    folder = golden("transforms_sampling")
+    with np.load(folder / "input.npz") as given, np.load(folder / "output.npz") as output:
+        found = scale_aware(given["points"][..., :3])
+        np.testing.assert_allclose(found, output["PointClouds_eval_scale_aware"], atol=1e-6)
