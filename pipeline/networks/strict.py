@@ -20,7 +20,12 @@ def load_strictly(module: torch.nn.Module, state_dict: Mapping[str, torch.Tensor
     Raises CheckpointError, before anything is copied, with the keys that are missing, too many or of another
     shape. A floating-point tensor may have another precision: it is converted (half-precision files do exist).
     """
-    wanted = module.state_dict()
+    refuse_differences(module.state_dict(), state_dict, path)
+    module.load_state_dict(dict(state_dict), strict=True)
+
+
+def refuse_differences(wanted: Mapping[str, torch.Tensor], state_dict: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raise CheckpointError where keys or shapes differ from those `wanted`, which may be on torch's meta device."""
     missing = [key for key in wanted if key not in state_dict]
     unexpected = [key for key in state_dict if key not in wanted]
     reshaped = [
@@ -38,7 +43,6 @@ def load_strictly(module: torch.nn.Module, state_dict: Mapping[str, torch.Tensor
             f"{path}: not a checkpoint for this network ({len(wanted)} keys): {'; '.join(differences)}. "
             f"Choose the card that matches the file, or another file."
         )
-    module.load_state_dict(dict(state_dict), strict=True)
 
 
 def _first(keys: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import CheckpointError
 from pipeline.networks.safeload import load_state_dict
-from pipeline.networks.strict import load_strictly
+from pipeline.networks.strict import load_strictly, refuse_differences
 from pipeline.recognition.layers import SeparateBNNecks
 
 N = TypeVar("N", bound="GaitNetwork")
@@ -111,9 +113,35 @@ def load_network(
 
     weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
-    built = network(architecture_of(architecture, card or {}, {**weights, **named}), head)
-    shapes = built.state_dict()
+    told, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
     passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
-    load_strictly(built, {**network.renamed(weights), **left_out, **passed}, path)
+    complete = {**network.renamed(weights), **left_out, **passed}
+    refuse_differences(shapes, complete, path)
+    built = network(told, head)
+    load_strictly(built, complete, path)
     return built.eval()
+
+
+def _shapes_of(
+    network: type[GaitNetwork],
+    architecture: type[Any],
+    path: Path,
+    card: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+) -> tuple[Any, Mapping[str, Tensor]]:
+    """The architecture that card and tensors tell, and the state dict of such a network, of shapes only.
+
+    Hostile tensors may tell of a network that would fill the memory: it gets none before every shape was compared.
+    """
+    try:
+        told = architecture_of(architecture, card, weights)
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about tensors without values
+            return told, network(told, head=False).state_dict()
+    except Exception as error:  # constructors refuse sizes of 0 and worse in many ways
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise CheckpointError(
+            f"{path}: not a checkpoint for this network: its tensors and its card tell of one that cannot be built "
+            f"({reason}). Choose the card that matches the file, or another file."
+        ) from None

@@ -36,3 +36,14 @@ def test_tensors_of_other_shapes_and_ranks_are_refused(name, tmp_path):
     torch.save({"model": weights}, path := tmp_path / "odd.pt")
     with pytest.raises(CheckpointError, match=r"odd\.pt: not a checkpoint for this network"):
         load_network(model.network, model.architecture, path)
+
+
+def test_a_file_that_tells_of_a_network_larger_than_any_memory_is_refused_before_it_gets_any(tmp_path):
+    """A megabyte whose one tensor says that a stage has 300,000 channels: its convolutions would take terabytes."""
+    model = BACKENDS["deepgaitv2"]
+    weights = model.network(narrow(model.architecture())).state_dict()
+    for key in [key for key in weights if "conv2" in key and weights[key].ndim == 4]:
+        weights[key] = torch.zeros(300_000, 1, 1, 1)
+    torch.save({"model": weights}, path := tmp_path / "bomb.pt")
+    with pytest.raises(CheckpointError, match=r"bomb\.pt: not a checkpoint for this network.*of another shape"):
+        load_network(model.network, model.architecture, path)
