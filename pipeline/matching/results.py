@@ -49,7 +49,7 @@ def results_tree(
         f"{walk.tracklet.track_id:03d}": {
             "identity": identity_of(*walk.track),
             "status": "unusable" if walk.track in unusable else "enrolled",
-            "reason": unusable.get(walk.track, "enough usable silhouettes"),
+            "reason": unusable.get(walk.track, f"enough usable {'silhouettes' if walk.poses is None else 'frames'}"),
             **_facts(walk),
         }
         for walk in walks[gallery]

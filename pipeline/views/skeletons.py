@@ -86,7 +86,8 @@ def heat_maps(names: Sequence[str], codes: Sequence[Sequence[FloatArray]], walke
     codes: by walker, then by name, channels × frames. A column's colours mean the same in every row, so that one sees
     what walkers have in common.
     """
-    cell_width, cell_height, left, top, gap = 420, 300, 150, 70, 36
+    cell_width, cell_height, top, gap = 420, 300, 70, 36
+    left = 30 + max(cv2.getTextSize(walker, FONT, 0.6, 1)[0][0] for walker in walkers)
     image = np.full(
         (top + len(walkers) * (cell_height + gap) + 14, left + len(names) * (cell_width + gap), 3), WHITE, np.uint8
     )
