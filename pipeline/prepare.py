@@ -142,6 +142,18 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
         return Networks(detector.result(), segmenter.result(), opened, estimator, found)
 
 
+def refuse_streams(videos: Iterable[Video], networks: Networks) -> None:
+    """Raise InputError for a camera or a stream where a video is seen twice, the first time to its end."""
+    if "foreground" not in (networks.detector.looks_at, networks.segmenter.looks_at):
+        return
+    for video in videos:
+        if not Path(video.source).expanduser().exists() or Path(video.source).is_char_device():
+            raise InputError(
+                f"{video.name}: a background is learnt from a whole video before it is searched, which a camera or a "
+                "stream does not allow. Record it to a file first, or choose a profile with networks, such as light."
+            )
+
+
 def keyed(
     infos: Mapping[Video, VideoInfo], config: Config, checkpoints: Mapping[str, Checkpoint | None]
 ) -> list[Source]:
@@ -157,6 +169,7 @@ def keyed(
             WALKS_FORMAT,
             sha256,
             config.output.silhouettes,
+            settings["background"],
             settings["tracking"],
             settings["segmentation"],
             how,

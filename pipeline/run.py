@@ -28,7 +28,7 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
-from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable
+from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
 from pipeline.recognition.features import read_features, write_features
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
@@ -66,6 +66,7 @@ def run(
     return_freed_pictures()
     job, infos, unreadable = readable(job)
     networks = open_networks(config, checkpoints, infos.values())
+    refuse_streams(infos, networks)
     sources = keyed(infos, config, networks.checkpoints)
     folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)

@@ -120,7 +120,9 @@ def _paths(view: int, people: Sequence[Person], reach: float, seconds: float) ->
     paths: list[Place] = []
     for k in range(count):
         way = 1 if k % 2 == 0 else -1
-        lane = 0.9 - 0.7 * k if count <= 4 else 0.9 - 2.1 * k / (count - 1)
+        # Seen lengthwise, those who walk the same way must not hide one another all the time.
+        rank = count - count % 2 - k if view == 4 and way < 0 else k
+        lane = 0.9 - 0.7 * rank if count <= 4 else 0.9 - 2.1 * rank / (count - 1)
         begin = -way * (min(0.9 * reach, before) + 2.2 * (k // 2))
         tilt = 0.06 * (1 if k % 3 else -1)
         paths.append(((begin, lane), tilt if way > 0 else np.pi + tilt))

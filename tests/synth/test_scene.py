@@ -86,6 +86,16 @@ def test_in_the_gallery_everybody_walks_alone_and_sideways() -> None:
     assert ((visibility > 0) & (visibility < 0.98)).sum() <= 16  # but for entering and leaving
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("people", [3, 4])
+def test_nobody_is_hidden_most_of_the_time(number: int, people: int) -> None:
+    show = Show(people=people, seed=0, seconds=10.0, size=(426, 240), fps=2.5)
+    truths = [truth for _, truth in filmed(number, show)]
+    for person in range(people):
+        seen = [truth.visibility[person] for truth in truths if truth.boxes[person].any()]
+        assert np.median(seen) > 0.8
+
+
 def test_a_hand_moves_the_picture_and_the_truth_with_it() -> None:
     show = Show(people=1, seed=4, seconds=2.0, size=(426, 240), fps=10.0, handheld=True)
     still, shaken = filmed(1, show), filmed(2, show)
