@@ -71,20 +71,12 @@ def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tupl
 
 def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str, check: bool) -> dict[str, Any]:
     from pipeline.recognition.export import TOLERANCE, Graph, differences, least_frames, write_onnx, write_openvino
-    from pipeline.recognition.model_encoder import TENSORS_ONLY, checked, features_of, needs_of, size_of
-    from pipeline.recognition.network import load_network
+    from pipeline.recognition.model_encoder import checked, features_of, needs_of, network_of, size_of
 
     checked(model, found)
     needs, size = needs_of(model, found), size_of(model, found)
     features = features_of(RecognitionConfig.model_validate({"features": asked}), found)
-    network = load_network(
-        model.network,
-        model.architecture,
-        found.path,
-        found.card.architecture,
-        head=features == "logits",
-        objects=found.card.loader == TENSORS_ONLY,
-    )
+    network = network_of(model, found, features)
     if features != "logits":
         network.drop_head()
     graph = Graph(network, features)

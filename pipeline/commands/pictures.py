@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -16,11 +17,10 @@ from pipeline.files import read_json, write_bytes
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose.storage import read_poses
 from pipeline.recognition import ENCODERS
-from pipeline.recognition.model_encoder import TENSORS_ONLY, checked
+from pipeline.recognition.model_encoder import checked, network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
 from pipeline.recognition.models.gaitgraph1 import GaitGraph1
 from pipeline.recognition.models.gaitgraph2 import GaitGraph2
-from pipeline.recognition.network import load_network
 from pipeline.recognition.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
 from pipeline.skeletons import BODY15
 from pipeline.types import FloatArray, PoseSequence
@@ -97,14 +97,7 @@ def film_of(encoder: str, poses: PoseSequence, checkpoint: Checkpoint) -> Film:
 
 def _graph_network(encoder: str, checkpoint: Checkpoint) -> GaitGraph1 | GaitGraph2:
     model = load_backend(ENCODERS, encoder, "MODEL")
-    network: GaitGraph1 | GaitGraph2 = load_network(
-        model.network,
-        model.architecture,
-        checkpoint.path,
-        checkpoint.card.architecture,
-        objects=checkpoint.card.loader == TENSORS_ONLY,
-    )
-    return network
+    return cast("GaitGraph1 | GaitGraph2", network_of(model, checkpoint, "embeddings"))
 
 
 def disentangled(

@@ -42,9 +42,7 @@ class Graph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         parts = self.network(*(x.float() / 255 if x.dtype == torch.uint8 else x for x in inputs))
-        if self.features == "neck":
-            return self.network.neck(parts)
-        return self.network.logits(parts) if self.features == "logits" else cast(Tensor, parts)
+        return self.network.chosen(cast(Tensor, parts), self.features)
 
 
 def made_up_inputs(

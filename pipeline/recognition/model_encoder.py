@@ -15,7 +15,7 @@ from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
 from pipeline.recognition.exported_engine import ExportedEngine
 from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
 from pipeline.recognition.model import EXPORTED, Arrays, Model
-from pipeline.recognition.network import load_network
+from pipeline.recognition.network import GaitNetwork, load_network
 from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
@@ -103,15 +103,19 @@ def open_model_encoder(
     features = features_of(config, found)
     if found.path.suffix in EXPORTED:
         return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
-    network = load_network(
+    return ModelEncoder(model, config, TorchEngine(network_of(model, found, features), runtime, features), found)
+
+
+def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwork:
+    """The checkpoint's weights in the model's network, the training head among them only where `features` want it."""
+    return load_network(
         model.network,
         model.architecture,
-        found.path,
-        found.card.architecture,
+        checkpoint.path,
+        checkpoint.card.architecture,
         head=features == "logits",
-        objects=found.card.loader == TENSORS_ONLY,
+        objects=checkpoint.card.loader == TENSORS_ONLY,
     )
-    return ModelEncoder(model, config, TorchEngine(network, runtime, features), found)
 
 
 def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:

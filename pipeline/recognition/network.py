@@ -62,6 +62,12 @@ class GaitNetwork(nn.Module):
         """The weights of a checkpoint under the names of this network, where others are in use for it too."""
         return dict(weights)
 
+    def chosen(self, embeddings: Tensor, features: str) -> Tensor:
+        """Embeddings [n, c, p] → what is compared: themselves ("embeddings"), or the answer of "neck" or "logits"."""
+        if features == "embeddings":
+            return embeddings
+        return self.neck(embeddings) if features == "neck" else self.logits(embeddings)
+
     def drop_head(self) -> None:
         """Forget the training head, for good: `logits` can no longer be asked for."""
         for prefix in self.HEAD:

@@ -18,11 +18,11 @@ from pipeline.config import RuntimeConfig
 from pipeline.networks.runtime import OpenVinoNetwork, device, openvino
 from pipeline.networks.tally import note
 from pipeline.recognition.layers import BasicBlock, ResNet9
+from pipeline.recognition.torch_engine import DTYPES
 
 PIXELS_AT_ONCE = 512 * 64 * 44  # on a GPU
 FRAMES_AT_ONCE = 4  # on a CPU: 16 at once are no faster, and one at a time returns four times as much
 SHAPES_KEPT = 4
-DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 class PooledBackbone(Protocol):

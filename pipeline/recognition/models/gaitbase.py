@@ -151,18 +151,14 @@ class GaitBaseEncoder:
         sets = [interleaved(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
             pooled = self._pooled([one for walk in sets for one in walk])
-            parts = self._of_features(torch.cat([self._network.embed(maps) for maps in pooled])).cpu().numpy()
+            embeddings = torch.cat([self._network.embed(maps) for maps in pooled])
+            parts = self._network.chosen(embeddings, self._features).cpu().numpy()
         ends = np.cumsum([len(walk) for walk in sets])
         means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [
             embedding_of(walk, values, self.model, self.checkpoint_sha256, len(used))
             for walk, used, values in zip(walks, masks, means, strict=True)
         ]
-
-    def _of_features(self, embeddings: Tensor) -> Tensor:
-        if self._features == "embeddings":
-            return embeddings
-        return self._network.neck(embeddings) if self._features == "neck" else self._network.logits(embeddings)
 
     def _fitting(self, masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Masks T×H×W, refused where the network cannot cut them into its parts."""
