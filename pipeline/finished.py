@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pipeline.config import MatchingConfig
 from pipeline.engine.job import Video
@@ -98,7 +98,7 @@ class FinishedRun:
 
     @property
     def metric(self) -> Metric:
-        return cast("Metric", self.matching.metric)
+        return self.matching.metric
 
     def enrolled(self) -> dict[str, Track]:
         """Identity → the gallery track that it is, in the order that gives them their colours."""

@@ -1,4 +1,4 @@
-"""Pictures of the people for the report: taken while the annotated videos are drawn, or by a look at the video alone."""
+"""Pictures of the people for the report: taken while videos are drawn, or by a look at the video alone."""
 
 from __future__ import annotations
 

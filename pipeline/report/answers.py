@@ -6,14 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from pipeline.finished import FinishedRun, Track
 from pipeline.matching.match import threshold_of
 from pipeline.matching.parts import agreement
 from pipeline.recognition.strips import by_rows, strips_of
 from pipeline.report.people import People, facts_of, rejected_of, tag_of
-from pipeline.types import SILHOUETTE_HEIGHT, Embedding
+from pipeline.types import SILHOUETTE_HEIGHT, Embedding, FloatArray
 from pipeline.views.colours import GREY
 from pipeline.views.report.page import Answer, Bar, Comparison, Person, Probe, Rival, css
 from pipeline.views.report.pictures import png
@@ -21,7 +19,7 @@ from pipeline.views.walks import coloured, compared_colour, in_regions, region_o
 
 MOST_RIVALS = 5
 FULL_BAR = 2.0  # times the usual distance
-NOBODY = {"unknown": "unknown", "unusable": "not enough to go by"}
+NOBODY = {"unknown": "unknown", "unusable": "not usable"}
 
 
 def probes_of(run: FinishedRun, people: People) -> list[Probe]:
@@ -108,20 +106,17 @@ def _comparison(run: FinishedRun, one: Track, other: Track, gallery: Sequence[Em
     strips = strips_of(probe.model, len(ratios))
     rows = by_rows(ratios, strips, SILHOUETTE_HEIGHT) if strips else None
     masks = [stride(sequence.masks) for sequence in sequences if sequence is not None]
-    if rows is not None and any(len(mask) != len(rows) for mask in masks):
+    if any(len(mask) != SILHOUETTE_HEIGHT for mask in masks):
         rows = None  # another size of silhouettes: bars only
     names = [f"{video}, track {track_id}" for video, track_id in (one, other)]
     shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
-    pictures = [png(coloured(mask, rows), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True)]
-    return Comparison(*pictures, _bars(ratios, rows), 100 / FULL_BAR, summary_of(rows), rows is not None)
+    left, right = (png(coloured(mask, rows), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True))
+    return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary_of(rows), rows is not None)
 
 
-def _bars(ratios: np.ndarray, rows: np.ndarray | None) -> list[Bar]:
+def _bars(ratios: FloatArray, rows: FloatArray | None) -> list[Bar]:
     """A bar for each sixteenth of the body; for each part where parts are no strips of it (at most 64 of them)."""
-    if rows is not None:
-        values = rows.reshape(16, -1).mean(axis=1) if len(rows) % 16 == 0 else rows
-    else:
-        values = ratios[:64]
+    values = ratios[:64] if rows is None else rows.reshape(16, -1).mean(axis=1)
     height = 100 / len(values)
     return [
         Bar(
@@ -139,7 +134,7 @@ def _place(number: int, count: int) -> str:
     return region_of(number / count, (number + 1) / count)
 
 
-def summary_of(rows: np.ndarray | None) -> str:
+def summary_of(rows: FloatArray | None) -> str:
     """In words, which regions agree most and least: rows are ratios of the silhouette's rows."""
     if rows is None:
         return "The parts of this network are no strips of the body."

@@ -76,7 +76,7 @@ def _lead(probes: Sequence[Probe]) -> str:
 def _counts(people: People, probes: Sequence[Probe]) -> list[Fact]:
     answers = [answer for probe in probes for answer in probe.answers]
     counts = [Fact("people in the gallery", str(len(people.enrolled)))]
-    for status, words in (("known", "recognised"), ("unknown", "unknown"), ("unusable", "not enough to go by")):
+    for status, words in (("known", "recognised"), ("unknown", "unknown"), ("unusable", "not usable")):
         counts.append(Fact(words, str(sum(answer.status == status for answer in answers))))
     return counts
 

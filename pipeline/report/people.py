@@ -14,9 +14,8 @@ from pipeline.views.report.pictures import Picture, Thrift, energy_picture, port
 
 # name in results.json → words, and how the number is written
 QUALITY: Mapping[str, tuple[str, str]] = {
-    "usable_share": ("frames usable", "share"),
-    "mean_confidence": ("outline sure", "share"),
-    "mean_certainty": ("no doubt", "share"),
+    "mean_confidence": ("mask confidence", "share"),
+    "mean_certainty": ("mask certainty", "share"),
     "mean_coverage": ("box filled", "share"),
     "mean_occluded": ("hidden by others", "share"),
     "median_height_px": ("height", "pixels"),
@@ -68,13 +67,14 @@ def tag_of(name: str, colour: Colour) -> Tag:
 
 def facts_of(entry: Mapping[str, Any]) -> list[Fact]:
     """The quality parts of an entry of results.json in words."""
-    facts = []
+    usable, frames = int(entry.get("silhouettes", 0)), int(entry.get("frames", 0))
+    facts = [Fact("usable frames", f"{usable} of {frames}", round(100 * usable / max(frames, 1), 1))]
     for name, (words, kind) in QUALITY.items():
         value = entry.get("quality", {}).get(name)
         if isinstance(value, int | float):
             shown = f"{100 * value:.0f} %" if kind == "share" else f"{value:.0f} px"
             facts.append(Fact(words, shown, round(min(100.0, max(0.0, 100 * value)), 1) if kind == "share" else None))
-    return [*facts, Fact("silhouettes", f"{entry.get('silhouettes', 0)} of {entry.get('frames', 0)} frames")]
+    return facts
 
 
 def rejected_of(entry: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ HOLD_S = 0.5  # a track's first and last box are kept so long: people are there 
 
 Heads = Mapping[int, FloatArray]  # frame index → N×4 xyxy px to be blurred
 
+
 def heads_by_frame(tracklets: Sequence[Tracklet]) -> Heads:
     """Where to blur. Gaps of a track are bridged, whatever their length."""
     frames = boxes_by_frame([_held(tracklet) for tracklet in tracklets if len(tracklet)], math.inf)

@@ -41,9 +41,11 @@ class Portraits:
 
     def look(self, frame_index: int, image: Callable[[], Image]) -> None:
         """Take from this frame what was wanted of it; `image` makes the picture, and is asked only then."""
-        shots = self._shots.pop(frame_index, [])
-        picture = image() if shots else None
-        for shot in shots if picture is not None else ():
+        shots = self._shots.pop(frame_index, None)
+        if not shots:
+            return
+        picture = image()
+        for shot in shots:
             cut = _cut(picture, shot.box)
             if cut is not None:
                 self._save(shot.track_id, cv2.imencode(".jpg", cut, JPEG)[1].tobytes())

@@ -1,4 +1,4 @@
-"""Walks as pictures: silhouettes in a row, their mean, and one coloured by how its parts compare with another walk's."""
+"""Walks as pictures: silhouettes in a row, their mean, and one coloured by how its parts agree with another walk's."""
 
 from __future__ import annotations
 
@@ -69,12 +69,13 @@ def compared_colour(ratio: float) -> Colour:
     return blue, green, red
 
 
-def coloured(mask: Grey, ratios: FloatArray | None, scale: int = 2) -> Image:
+def coloured(mask: Grey, ratios: FloatArray | None, scale: int = 3) -> Image:
     """A mask H×W on GROUND, `scale` times as large, each row in the colour of its ratio (H); none: all EQUAL."""
     height, width = mask.shape
     colours = np.array([EQUAL if ratios is None else compared_colour(float(ratios[row])) for row in range(height)])
-    large = cv2.resize(mask, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC)
-    alpha = large[..., None].astype(np.float64) / 255
+    large = cv2.resize(mask, (width * scale, height * scale), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.GaussianBlur(large, (0, 0), scale * 0.5).astype(np.float64) / 255
+    alpha = np.clip((soft - 0.5) * scale + 0.5, 0, 1)[..., None]  # a smooth outline, no stairs
     rows = np.repeat(colours, scale, axis=0)[:, None]
     ground = np.array(GROUND)
     return np.asarray((ground + (rows - ground) * alpha).round().clip(0, 255), np.uint8)
