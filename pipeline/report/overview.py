@@ -39,10 +39,10 @@ def matrix_of(run: FinishedRun, people: People, probes: Sequence[Probe]) -> Matr
     names = list(people.enrolled)
     rows = []
     for probe in probes:
-        for answer, (track_id, entry) in zip(probe.answers, run.probes[probe.name].items(), strict=True):
+        for answer, entry in zip(probe.answers, run.probes[probe.name].values(), strict=True):
             found = {candidate["identity"]: float(candidate["distance"]) for candidate in entry["candidates"]}
             if found:
-                rows.append((f"{probe.name}, {track_id}", answer.anchor, entry["identity"], found))
+                rows.append((answer.track, answer.anchor, entry["identity"], found))
     columns = [people.tag(name) for name in names]
     if not rows or not names:
         return Matrix(columns, [], "No track could be compared with anybody.")

@@ -55,10 +55,12 @@ def energy(masks: Grey) -> Grey:
 
 
 def stride(masks: Grey) -> Grey:
-    """One of masks T×H×W in which the legs are wide apart (but no outlier)."""
+    """One of masks T×H×W: of those with the legs wide apart, the one that is most like the mean of all."""
     legs = masks[:, masks.shape[1] * 2 // 3 :] > 127
     spread = legs.any(axis=1).sum(axis=1)
-    return np.asarray(masks[int(np.argsort(spread, kind="stable")[int(0.85 * (len(masks) - 1))])], np.uint8)
+    wide = masks[np.argsort(spread, kind="stable")[int(0.6 * (len(masks) - 1)) :]]
+    away = np.abs(wide.astype(np.float32) - masks.mean(axis=0)).mean(axis=(1, 2))
+    return np.asarray(wide[int(away.argmin())], np.uint8)
 
 
 def compared_colour(ratio: float) -> Colour:
