@@ -233,7 +233,8 @@ def test_a_browser_shows_it_without_complaint(run, tmp_path, width):
     shot = tmp_path / "shot.png"
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--log-level=0",
-         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"--screenshot={shot}", report.as_uri()],
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"--screenshot={shot}",
+         report.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused" in line]
