@@ -14,14 +14,13 @@ import typer
 
 from pipeline.cli import (  # noqa: F401  # they add their commands
     checkpoints,
-    convert,
     dataset,
     evaluate,
-    explain,
     job,
     models,
     pictures,
     poses,
+    results,
     synth,
     training,
 )
