@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from pipeline.config import Config, as_record
 from pipeline.engine.cache import Cache
@@ -26,10 +28,11 @@ from pipeline.errors import InputError
 from pipeline.evaluation.clip_walks import ClipFolder, walk_of_clip
 from pipeline.evaluation.directions import by_direction
 from pipeline.evaluation.manifest import Clip, read_manifest, strangers
+from pipeline.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
 from pipeline.evaluation.ranks import FloatMatrix, Labels, score
 from pipeline.evaluation.report import Compared, Report, report
 from pipeline.files import file_sha256, write_json
-from pipeline.matching.distance import distance_matrix
+from pipeline.matching.scores import scores
 from pipeline.networks import runtime
 from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, of_encoders, open_networks, shown
 from pipeline.recognition import Encoder, open_encoder
@@ -42,6 +45,7 @@ from pipeline.walks import SILHOUETTES_AT_ONCE, read_walks
 
 CLIPS = "clips"  # in the run folder, unless another place was given
 REPORT = "evaluation.json"
+LEAST_ENROLLED = 4  # people, of whom the open set enrols half
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,11 @@ def evaluate_clips(
     checkpoints: Path | None = None,
     sequences: Path | None = None,
     progress: Progress | None = None,
+    splits: int = 0,
 ) -> tuple[Report, Path]:
     """Evaluate on the manifest's clips: the report (see report.py) and the run folder that holds it.
+
+    splits: draws of who is enrolled, for the open set; 0: people are not left out.
 
     The first contestant's settings say how people are found and cut out, for all. sequences: a folder that keeps the
     silhouettes clip by clip; where it already has them, no video is looked at again.
@@ -93,6 +100,9 @@ def evaluate_clips(
     labelled = Labelled.of(clips)
     if not labelled.probes:
         raise InputError(f"{manifest}: none of the probe clips is of a person who has a gallery clip.")
+    if splits and labelled.people < LEAST_ENROLLED:
+        raise InputError(f"{manifest}: the open set wants {LEAST_ENROLLED} people at least, to leave half of them out.")
+    draws = draw_splits(labelled.people, splits) if splits else []
     config = contestants[0].configs[0]
     config = config.model_copy(update={"output": config.output.model_copy(update={"silhouettes": False})})
     found = find_checkpoints(config, checkpoints)
@@ -136,7 +146,7 @@ def evaluate_clips(
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
             with record.meter.time("recognise", encoders=len(members)):
-                compared.append(_rank(contestant, members, labelled, kept, bars))
+                compared.append(_rank(contestant, members, labelled, kept, bars, draws))
         tree = report(compared, [clip.condition for clip in labelled.probes], labelled.probe_people)
         write_json(folder.path / REPORT, tree)
         for left_out in strangers(clips):
@@ -165,22 +175,44 @@ def cut_clips(
             kept.add(clip, walk_of_clip(tracks, clip, (source.info.width, source.info.height)))
 
 
-def clip_distances(labelled: Labelled, kept: ClipFolder, encoder: Encoder, config: Config) -> FloatMatrix:
-    """Distances of every probe clip to every gallery clip, N×M; infinite where either has too few silhouettes."""
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The usable clips of both sides as embeddings; rows, columns: which of the probes and of the gallery they are."""
+
+    labelled: Labelled
+    config: Config
+    rows: NDArray[np.int64]
+    probes: Sequence[Embedding]
+    columns: NDArray[np.int64]
+    gallery: Sequence[Embedding]
+
+    def distances(self, enrolled: NDArray[np.bool_] | None = None) -> FloatMatrix:
+        """Of every probe clip to every gallery clip, N×M; infinite where either has too few silhouettes.
+
+        enrolled: which people are, everybody unless told; clips of the others are infinitely far and teach the back-end
+        nothing.
+        """
+        whose = self.labelled.gallery_people[self.columns]
+        taken = np.ones(len(whose), np.bool_) if enrolled is None else enrolled[whose]
+        gallery = [one for one, wanted in zip(self.gallery, taken, strict=True) if wanted]
+        found = scores(self.probes, gallery, whose[taken].tolist(), self.config.matching)
+        distances = np.full((len(self.labelled.probes), len(self.labelled.gallery)), np.inf)
+        distances[np.ix_(self.rows, self.columns[taken])] = found
+        return distances
+
+
+def encoded_clips(labelled: Labelled, kept: ClipFolder, encoder: Encoder, config: Config) -> Encoded:
+    """Encode every clip that has enough silhouettes."""
     silhouettes = kept.silhouettes()
 
-    def usable(clips: Sequence[Clip]) -> tuple[list[int], list[Embedding]]:
+    def usable(clips: Sequence[Clip]) -> tuple[NDArray[np.int64], list[Embedding]]:
         rows = [row for row, clip in enumerate(clips) if silhouettes[clip.row] >= config.recognition.min_frames]
         found: list[Embedding] = []
         for some in _portions([clips[row] for row in rows], silhouettes):
             found += encoder.encode([kept.read(clip) for clip in some])
-        return rows, found
+        return np.array(rows, np.int64), found
 
-    rows, probes = usable(labelled.probes)
-    columns, gallery = usable(labelled.gallery)
-    distances = np.full((len(labelled.probes), len(labelled.gallery)), np.inf)
-    distances[np.ix_(rows, columns)] = distance_matrix(probes, gallery, config.matching.metric)
-    return distances
+    return Encoded(labelled, config, *usable(labelled.probes), *usable(labelled.gallery))
 
 
 def _open(config: Config, checkpoints: Path | None) -> Encoder:
@@ -191,23 +223,39 @@ def _open(config: Config, checkpoints: Path | None) -> Encoder:
 
 
 def _rank(
-    contestant: Contestant, members: Sequence[Encoder], labelled: Labelled, kept: ClipFolder, bars: Progress
+    contestant: Contestant,
+    members: Sequence[Encoder],
+    labelled: Labelled,
+    kept: ClipFolder,
+    bars: Progress,
+    splits: Sequence[NDArray[np.bool_]],
 ) -> Compared:
     bars.start(contestant.name, len(members), "encoders")
-    scores, directions, lost = [], [], 0
+    found, directions, opened, lost = [], [], [], 0
     headings = kept.headings()
     probe_headings, gallery_headings = (
         np.array([headings[clip.row] for clip in side]) for side in (labelled.probes, labelled.gallery)
     )
     for config, encoder in zip(contestant.configs, members, strict=True):
-        distances = clip_distances(labelled, kept, encoder, config)
+        encoded = encoded_clips(labelled, kept, encoder, config)
+        distances = encoded.distances()
         whose = labelled.probe_people, labelled.gallery_people
-        scores.append(score(distances, *whose, labelled.people))
+        found.append(score(distances, *whose, labelled.people))
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
+        if splits:
+            opened.append(_open_set(encoded, distances, splits))
         bars.advance(contestant.name)
     bars.finish(contestant.name)
-    return Compared(contestant.name, scores, directions, len(labelled.gallery), lost)
+    return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)
+
+
+def _open_set(encoded: Encoded, distances: FloatMatrix, splits: Sequence[NDArray[np.bool_]]) -> dict[str, Any]:
+    labelled = encoded.labelled
+    whose = labelled.probe_people, labelled.gallery_people
+    searches = search(encoded.distances, *whose, splits)
+    figures = open_set_figures(searches, labelled.people, len(splits))
+    return {"eer": round(equal_error_rate(distances, *whose, labelled.people), 6), **figures}
 
 
 def _portions(clips: Sequence[Clip], silhouettes: Mapping[int, int]) -> Iterator[list[Clip]]:
