@@ -30,9 +30,7 @@ def checked_name(name: str) -> str:
         raise GalleryError(f"a person's name has {len(tidy)} characters. Give one of at most {LONGEST}.")
     refused = [c for c in tidy if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or ord(c) in _TURNS_TEXT]
     if refused:
-        raise GalleryError(
-            f"the name {tidy!a} has (U+{ord(refused[0]):04X}). Leave it out."
-        )
+        raise GalleryError(f"the name {tidy!a} has what is no text (U+{ord(refused[0]):04X}) in it. Leave it out.")
     if not looks(tidy):
         raise GalleryError(f"the name {tidy!r} has nothing that can be read. Use letters or digits.")
     return tidy

@@ -38,21 +38,23 @@ def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, by
 
     gone: with what is stored of their walks; text that others share is no mark.
     """
-    others = {text for template in kept for text in _texts(template)}
+    rest = list(kept)
+    others = {text for template in rest for text in _texts(template)}
+    numbers = [template.parts.tobytes() for template in rest]
     marks: dict[str, bytes] = {}
     for template in gone:
         stored = template.stored
         marks[f"identity {template.identity}"] = template.identity.encode()
         marks[f"template {template.template}"] = template.template.encode()
-        marks[f"embedding of {template.template}"] = _middle(template.parts.tobytes())
+        marks[f"embedding of {template.template}"] = _telling(template.parts.tobytes(), numbers)
         if stored is not None:
-            marks[f"silhouettes of {template.template}"] = _middle(stored.sequence)
+            marks[f"silhouettes of {template.template}"] = _telling(stored.sequence)
             if stored.poses:
-                marks[f"poses of {template.template}"] = _middle(stored.poses)
+                marks[f"poses of {template.template}"] = _telling(stored.poses)
         for text in _texts(template):
             if len(text.encode()) >= SHORTEST_TEXT and not any(text in other for other in others):
                 marks[f"text {text!r}"] = text.encode()
-    return marks
+    return {name: mark for name, mark in marks.items() if mark}
 
 
 def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
@@ -145,7 +147,8 @@ def _texts(template: Template) -> set[str]:
     return {template.name, template.consent, template.run} - {""}
 
 
-def _middle(content: bytes) -> bytes:
-    """Bytes from the middle, where compressed data and numbers are unlike any others."""
-    start = max((len(content) - MARK_BYTES) // 2, 0)
-    return content[start : start + MARK_BYTES]
+def _telling(content: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """The most varied bytes that none of the others has: many embeddings have the same zeros in the same places."""
+    starts = range(0, max(len(content) - MARK_BYTES, 0) + 1, MARK_BYTES // 2)
+    windows = sorted({content[at : at + MARK_BYTES] for at in starts}, key=lambda window: (-len(set(window)), window))
+    return next((window for window in windows if not any(window in other for other in others)), b"")

@@ -95,6 +95,17 @@ class Gallery:
 
         return sorted(self._reading(read), key=lambda template: (template.enrolled, template.template))
 
+    def portions(self) -> Iterator[list[Template]]:
+        """Every template with its silhouettes, so many at a time as memory holds. For those who keep writers away."""
+        with _refusals(self.path, "read"):
+            batches = iter(_opened(self.path).search().to_batches(ROWS_AT_ONCE))
+        while True:
+            with _refusals(self.path, "read"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield from_rows(_table_of(batch), str(self.path))
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Keep all other writers away for the block; readers go on. Raises GalleryError where nobody may write."""
@@ -163,6 +174,9 @@ class Writer:
             self.tidy()
         if facts.rows:
             table = _opened(self._path)
+            row = table.search().select(["model", "checkpoint_sha256"]).limit(1).to_arrow().to_pylist()[0]
+            if any(template.origin != (row["model"], row["checkpoint_sha256"]) for template in templates):
+                raise GalleryError(f"{self._path}: its embeddings are of another encoder. See: gait gallery reenrol -h")
             table.add(to_rows(templates, table.schema))
             if facts.data_files + 1 > max(COMPACT_FROM, math.isqrt(facts.rows)):
                 self.tidy()
@@ -244,7 +258,7 @@ def _refuse_addresses(path: Path) -> None:
 
 
 def _connected(path: Path) -> Any:
-    os.environ.setdefault("LANCE_LOG", "error")  # read once, at the import; else it warns of every new table
+    os.environ.setdefault("LANCEDB_LOG", "error")  # read once, at the import; else it warns of every new table
     import lancedb
 
     return lancedb.connect(str(path))

@@ -34,9 +34,23 @@ def match_probes(
     One answer for each tracklet, in their order, then for embeddings and unusable tracks that no tracklet belongs to.
     Raises ConfigError when embeddings of different models or checkpoints meet.
     """
+    identities = [identity_of(embedding.video, embedding.track_id) for embedding in gallery]
+    distances = distance_matrix(probes, gallery, config.metric)
+    return match_distances(probes, identities, distances, tracklets, unusable, config)
+
+
+def match_distances(
+    probes: Sequence[Embedding],
+    identities: Sequence[str],
+    distances: FloatArray,
+    tracklets: Sequence[Tracklet],
+    unusable: Mapping[tuple[str, int], str],
+    config: MatchingConfig,
+) -> list[Match]:
+    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already."""
     table = _Table(
-        identities=[identity_of(embedding.video, embedding.track_id) for embedding in gallery],
-        distances=distance_matrix(probes, gallery, config.metric),
+        identities=identities,
+        distances=distances,
         exclusive=_exclusive(probes, tracklets) if config.one_to_one else _nobody(len(probes)),
         track_ids=[embedding.track_id for embedding in probes],
         threshold=threshold_of(config, probes),

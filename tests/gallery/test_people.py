@@ -125,7 +125,11 @@ def test_expiry_is_a_date_or_a_number_of_days():
 def test_verify_finds_changed_silhouettes_stray_files_and_mixed_encoders(gallery, enrol, made):
     enrol(made("Ada"), made("Ada"))
     assert verify(gallery).problems == [] and "look alike" in verify(gallery).remarks[0]
-    enrol(dataclasses.replace(made("Bo"), model="other"))
+    with pytest.raises(GalleryError, match="another encoder"):
+        enrol(dataclasses.replace(made("Bo"), model="other"))
+    first = gallery.templates()[0]
+    with gallery.writing() as writer:
+        writer.rewrite({first.template: dataclasses.replace(first, model="other")})
     (gallery.path / "templates.lance/data/left.lance").write_bytes(b"a killed enrolment left this")
     problems = "; ".join(verify(gallery, absent="killed").problems)
     assert "2 encoders" in problems and "1 data files of no version" in problems and "'killed' is in" in problems
@@ -139,3 +143,23 @@ def test_verify_finds_changed_silhouettes_stray_files_and_mixed_encoders(gallery
         if place >= 0:
             data.write_bytes(whole[:place] + b"\0\1" + whole[place + 2 :])
     assert "silhouettes have changed" in "; ".join(verify(gallery).problems)
+
+
+def test_embeddings_that_are_mostly_zeros_are_told_apart(gallery, enrol, made):
+    """As those of Gait Energy Images are: the background is 0 in everybody's."""
+
+    def mostly_zero(name):
+        template = made(name)
+        parts = template.parts.copy()
+        parts[4:-4] = 0
+        return dataclasses.replace(template, parts=parts)
+
+    enrol(mostly_zero("Person one"), mostly_zero("Person two"))
+    _, erasure = delete(gallery, "Person one")
+    assert (erasure.before, erasure.after) == (erasure.marks, 0)
+
+
+def test_who_has_nothing_of_their_own_leaves_no_false_mark(gallery, enrol, made):
+    one, twin = made("Person one", seed=1), made("Person two", seed=1)
+    marks = marks_of([one], [dataclasses.replace(twin, stored=None)])
+    assert not any(name.startswith("embedding") for name in marks)
