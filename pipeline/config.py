@@ -190,6 +190,9 @@ class MatchingConfig(Section):
         None, description="best distance above this: unknown; default: the encoder's own, if it was measured"
     )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
+    templates: Literal["nearest", "mean", "weighted"] = Field(
+        "nearest", description="of a person's several enrolled walks: the nearest counts, or their (weighted) mean"
+    )
     temperature: float = Field(
         0.1, gt=0, description="of the confidence, as a share of the threshold (or the median distance)"
     )

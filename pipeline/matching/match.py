@@ -35,9 +35,21 @@ def match_probes(
     Raises ConfigError when embeddings of different models or checkpoints meet.
     """
     identities = [identity_of(embedding.video, embedding.track_id) for embedding in gallery]
+    return match_distances(probes, identities, scores(probes, gallery, identities, config), tracklets, unusable, config)
+
+
+def match_distances(
+    probes: Sequence[Embedding],
+    identities: Sequence[str],
+    distances: NDArray[np.float64],
+    tracklets: Sequence[Tracklet],
+    unusable: Mapping[tuple[str, int], str],
+    config: MatchingConfig,
+) -> list[Match]:
+    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already."""
     table = _Table(
         identities=identities,
-        distances=scores(probes, gallery, identities, config),
+        distances=distances,
         exclusive=_exclusive(probes, tracklets) if config.one_to_one else _nobody(len(probes)),
         track_ids=[embedding.track_id for embedding in probes],
         threshold=threshold_of(config, probes),
