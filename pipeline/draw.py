@@ -14,6 +14,7 @@ from pipeline.networks.runtime import threads
 from pipeline.types import Match, Tracklet
 from pipeline.views.annotate import UNUSABLE, Label, write_annotated
 from pipeline.views.colours import GREY, identity_colour
+from pipeline.views.portraits import Portraits
 from pipeline.views.progress import Progress
 
 
@@ -26,6 +27,7 @@ class Drawing:
     frames: int
     tracklets: Sequence[Tracklet]
     labels: Mapping[int, Label]
+    portraits: Portraits | None = None  # to be taken on the way
 
 
 def gallery_labels(walks: Sequence[Walk], unusable: Mapping[tuple[str, int], str]) -> dict[int, Label]:
@@ -62,7 +64,15 @@ def draw(
         drawing.path.parent.mkdir(exist_ok=True)
         with meter.time("draw"):
             frames = write_annotated(
-                drawing.source, drawing.path, drawing.tracklets, drawing.labels, config.output.crf, advance, each
+                drawing.source,
+                drawing.path,
+                drawing.tracklets,
+                drawing.labels,
+                config.output.crf,
+                advance,
+                each,
+                config.output.blur_faces,
+                drawing.portraits,
             )
         meter.add("draw", frames=frames)
         done(drawing)

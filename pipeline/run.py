@@ -4,6 +4,7 @@
     embed    silhouettes → gait embeddings
     match    probe embeddings against the gallery's → names
     draw     frames + stored tracks + names → annotated videos   (a second pass)
+    report   all of it, to look at → report.html
 
 Each stage reads what the one before wrote into the run folder, and skips what is already there and still valid.
 """
@@ -28,8 +29,10 @@ from pipeline.files import write_json
 from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
+from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
 from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
 from pipeline.recognition.features import read_features, write_features
+from pipeline.report import write_report
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
 from pipeline.walks import Unusable, find_unusable, in_portions, read_walk, read_walks
@@ -86,6 +89,7 @@ def run(
         write_json(folder.results, results_tree(job.gallery.name, walks, matches, unusable))
         if config.output.videos:
             draw_all(job, sources, walks, matches, unusable, work)
+        report_all(sources, walks, work)
     return folder.path
 
 
@@ -232,15 +236,27 @@ def draw_all(
     drawings, keys = [], {}
     for path, (name, shown) in titles.items():
         source = source_of[name]
-        keys[path] = key_of(source.walks_key, work.config.output.crf, sorted((k, astuple(v)) for k, v in shown.items()))
+        how = work.config.output.crf, work.config.output.blur_faces
+        keys[path] = key_of(source.walks_key, *how, sorted((k, astuple(v)) for k, v in shown.items()))
         if not path.is_file() or folder.done("video", path.stem, keys[path]) is None:
             folder.clear("video", path.stem)  # an old mark must not outlive the file that it is about
             frames = known.frames if (known := followed(source, folder)) else 0
-            drawings.append(Drawing(path, source.video.source, frames, [walk.tracklet for walk in walks[name]], shown))
-    draw(
-        drawings,
-        work.config,
-        work.record.meter,
-        work.bars,
-        done=lambda drawing: folder.mark_done("video", drawing.path.stem, keys[drawing.path]),
-    )
+            tracklets = [walk.tracklet for walk in walks[name]]
+            portraits = wanted_portraits(source, walks[name], folder, work.config)
+            drawings.append(Drawing(path, source.video.source, frames, tracklets, shown, portraits))
+
+    def done(drawing: Drawing) -> None:
+        folder.mark_done("video", drawing.path.stem, keys[drawing.path])
+        if drawing.portraits is not None:
+            portraits_taken(source_of[titles[drawing.path][0]], folder, work.config)
+
+    draw(drawings, work.config, work.record.meter, work.bars, done)
+
+
+def report_all(sources: Sequence[Source], walks: Walks, work: Work) -> None:
+    """Write report.html; it is cheap, so it is written anew each time."""
+    with work.record.meter.time("report"):
+        for source in sources:
+            take_missing_portraits(source, walks[source.name], work.folder, work.config)
+        work.record.write()  # the report tells what it says
+        write_report(work.folder)

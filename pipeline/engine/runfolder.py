@@ -85,6 +85,14 @@ class RunFolder:
     def features(self, video: str, track_id: int) -> Path:
         return self.path / "features" / video / f"{track_id:03d}.npz"
 
+    def portrait(self, video: str, track_id: int) -> Path:
+        """One picture of the person, cut from a frame of the video, for the report."""
+        return self.path / "portraits" / video / f"{track_id:03d}.jpg"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
     def gallery_video(self, gallery: str) -> Path:
         return self.path / "videos" / f"{gallery}.mp4"
 

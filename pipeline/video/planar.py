@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from pipeline.types import Image
@@ -37,10 +38,13 @@ class Colours:
             return None
         return cls(matrix, int(frame.color_primaries), int(frame.color_trc))
 
+    def matrix_at(self, height: int) -> int:
+        """The number of the matrix of pictures of that height: what players assume, where the video does not say."""
+        return (1 if height >= HD_HEIGHT else 6) if self.matrix == _UNSAID else self.matrix
+
     def of_bgr(self, colours: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
         """BGR …×3 → luma, blue and red difference …×3, as this video would code them; height: of its pictures."""
-        matrix = (1 if height >= HD_HEIGHT else 6) if self.matrix == _UNSAID else self.matrix
-        red, blue = _WEIGHTS[matrix]
+        red, blue = _WEIGHTS[self.matrix_at(height)]
         bgr = np.asarray(colours, np.float32) / np.float32(255)
         luma = blue * bgr[..., 0] + (1 - red - blue) * bgr[..., 1] + red * bgr[..., 2]
         u, v = (bgr[..., 0] - luma) / (2 - 2 * blue), (bgr[..., 2] - luma) / (2 - 2 * red)
@@ -72,6 +76,13 @@ class Planar:
     def size(self) -> tuple[int, int]:
         """Width, height."""
         return self.frame.width, self.frame.height
+
+    def image(self, colours: Colours) -> Image:
+        """The picture as it is now, H×W×3 uint8 BGR."""
+        bgr = VideoReformatter().reformat(
+            self.frame, format="bgr24", src_colorspace=colours.matrix_at(self.size[1]), threads=1
+        )
+        return np.asarray(bgr.to_ndarray(), np.uint8)
 
 
 def _planes(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,11 @@ import numpy as np
 
 from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
 from pipeline.video import VideoSink, VideoSource, open_video
+from pipeline.views.boxes import boxes_by_frame
 from pipeline.views.canvas import BgrCanvas, Canvas, PlanarCanvas, even
 from pipeline.views.colours import GREY, Colour, text_colour
-
-MAX_GAP_S = 0.3  # boxes are drawn across shorter gaps of a tracklet, so that they do not flicker
+from pipeline.views.faces import blur_heads, heads_by_frame
+from pipeline.views.portraits import Portraits
 
 _Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
 
@@ -136,22 +137,29 @@ def write_annotated(
     crf: int = 23,
     progress: Callable[[int], None] | None = None,
     threads: int = 0,
+    blur: bool = False,
+    portraits: Portraits | None = None,
 ) -> int:
     """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
 
     labels: by track_id; tracks without one are drawn as unusable. progress: called with the frames done so far.
-    threads: of the encoder, beside the drawing; 0: as it likes.
+    threads: of the encoder, beside the drawing; 0: as it likes. blur: whether heads are made unrecognisable.
+    portraits: are taken on the way, before boxes are drawn.
     Raises InputError and OutputError; a file that could not be finished does not appear.
     """
-    drawn = boxes_by_frame(tracklets)
+    drawn, heads = boxes_by_frame(tracklets), heads_by_frame(tracklets) if blur else {}
     with open_video(source) as video:
         info, colours = video.info, video.colours
+        size = info.width, info.height
         annotator = Annotator(info.width, info.height)
         with VideoSink(
             sink_path, info.width, info.height, info.fps, info.time_base, crf, colours=colours, threads=threads
         ) as sink:
 
-            def annotate(canvas: Canvas, frame_index: int) -> None:
+            def annotate(canvas: Canvas, frame_index: int, image: Callable[[], Image]) -> None:
+                blur_heads(canvas, heads.get(frame_index), size)
+                if portraits is not None:
+                    portraits.look(frame_index, image)
                 if frame_index in drawn:
                     track_ids, boxes = drawn[frame_index]
                     annotator.draw(canvas, boxes, [labels.get(track_id, UNUSABLE) for track_id in track_ids])
@@ -162,38 +170,21 @@ def write_annotated(
         return sink.frames_written
 
 
-def _annotated(video: VideoSource, annotate: Callable[[Canvas, int], None], sink: VideoSink) -> Iterator[int]:
+def _annotated(
+    video: VideoSource, annotate: Callable[[Canvas, int, Callable[[], Image]], None], sink: VideoSink
+) -> Iterator[int]:
     """Copy a video frame by frame into the sink, annotated; yields the number of frames so far."""
-    if video.colours is None:
+    colours = video.colours
+    if colours is None:
         for frame in video:
-            annotate(BgrCanvas(frame.image), frame.index)
+            annotate(BgrCanvas(frame.image), frame.index, partial(np.asarray, frame.image))
             sink.write(frame.image, frame.time_s)
             yield sink.frames_written
     else:
         for picture in video.planar():
-            annotate(PlanarCanvas(picture, video.colours), picture.index)
+            annotate(PlanarCanvas(picture, colours), picture.index, partial(picture.image, colours))
             sink.write_planar(picture)
             yield sink.frames_written
-
-
-def boxes_by_frame(
-    tracklets: Sequence[Tracklet], max_gap_s: float = MAX_GAP_S
-) -> dict[int, tuple[list[int], FloatArray]]:
-    """Frame index → track ids and boxes N×4; gaps of at most `max_gap_s` are bridged by straight lines."""
-    frames: dict[int, tuple[list[int], list[FloatArray]]] = {}
-    for tracklet in tracklets:
-        known = tracklet.frame_indices
-        if not len(known):
-            continue
-        every = np.arange(known[0], known[-1] + 1)
-        before, after = np.searchsorted(known, every, "right") - 1, np.searchsorted(known, every)
-        shown = known[after] - known[before] <= max_gap_s * tracklet.fps  # 0 where the box itself is there
-        boxes = np.stack([np.interp(every, known, side) for side in tracklet.boxes.T], axis=1).astype(np.float32)
-        for index, box in zip(every[shown].tolist(), boxes[shown], strict=True):
-            ids, rows = frames.setdefault(index, ([], []))
-            ids.append(tracklet.track_id)
-            rows.append(box)
-    return {index: (ids, np.stack(rows)) for index, (ids, rows) in frames.items()}
 
 
 def _covered(slots: IntArray, rects: Sequence[_Rect]) -> FloatArray:

@@ -35,6 +35,10 @@ class Canvas(Protocol):
         """Put the plate there, as much of it as fits; left and top are even."""
         ...
 
+    def blur(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Make the pixels from (left, top) up to but without (right, bottom) unrecognisable; all are even."""
+        ...
+
 
 class BgrCanvas:
     """An H×W×3 uint8 BGR picture."""
@@ -47,6 +51,9 @@ class BgrCanvas:
 
     def paste(self, left: int, top: int, plate: Plate) -> None:
         _paste(self._image, left, top, plate.image)
+
+    def blur(self, left: int, top: int, right: int, bottom: int) -> None:
+        _blur(self._image[top:bottom, left:right])
 
 
 class PlanarCanvas:
@@ -66,10 +73,23 @@ class PlanarCanvas:
         for plane, part, step in zip(self._planes, _planes(plate, self._colours, self._height), (1, 2, 2), strict=True):
             _paste(plane, left // step, top // step, part)
 
+    def blur(self, left: int, top: int, right: int, bottom: int) -> None:
+        for plane, step in zip(self._planes, (1, 2, 2), strict=True):
+            _blur(plane[top // step : bottom // step, left // step : right // step])
+
 
 def _paste(picture: NDArray[np.uint8], left: int, top: int, part: NDArray[np.uint8]) -> None:
     place = picture[top : top + part.shape[0], left : left + part.shape[1]]
     place[:] = part[: place.shape[0], : place.shape[1]]
+
+
+def _blur(place: NDArray[np.uint8]) -> None:
+    """Two rows of square cells, each its mean, with soft borders: too coarse for a face, and nothing to undo."""
+    height, width = place.shape[:2]
+    if height and width:
+        cells = max(1, round(2 * width / height)), 2
+        coarse = cv2.resize(place, cells, interpolation=cv2.INTER_AREA)
+        place[:] = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 @lru_cache(maxsize=512)

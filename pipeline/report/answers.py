@@ -1,0 +1,147 @@
+"""The answers: who each probe track is, who else it might be, and which parts of the body say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.finished import FinishedRun, Track
+from pipeline.matching.match import threshold_of
+from pipeline.matching.parts import agreement
+from pipeline.recognition.strips import by_rows, strips_of
+from pipeline.report.people import People, facts_of, rejected_of, tag_of
+from pipeline.types import SILHOUETTE_HEIGHT, Embedding, FloatArray
+from pipeline.views.colours import GREY
+from pipeline.views.report.page import Answer, Bar, Comparison, Person, Probe, Rival, css
+from pipeline.views.report.pictures import png
+from pipeline.views.walks import coloured, compared_colour, in_regions, region_of, stride
+
+MOST_RIVALS = 5
+FULL_BAR = 2.0  # times the usual distance
+NOBODY = {"unknown": "unknown", "unusable": "not usable"}
+
+
+def probes_of(run: FinishedRun, people: People) -> list[Probe]:
+    """Every probe video with the answers for its tracks."""
+    gallery = [embedding for video in run.gallery for embedding in run.embeddings(video)]
+    threshold = threshold_of(run.matching, gallery)
+    return [
+        Probe(
+            video,
+            f"probe-{number}",
+            [
+                _answer(run, people, (video, track_id), entry, f"answer-{number}-{track_id}", gallery, threshold)
+                for track_id, entry in tracks.items()
+            ],
+        )
+        for number, (video, tracks) in enumerate(run.probes.items(), start=1)
+    ]
+
+
+def _answer(
+    run: FinishedRun,
+    people: People,
+    track: Track,
+    entry: Mapping[str, Any],
+    anchor: str,
+    gallery: Sequence[Embedding],
+    threshold: float,
+) -> Answer:
+    status, identity, candidates = entry["status"], entry["identity"], entry["candidates"]
+    nearest = identity or (candidates[0]["identity"] if candidates else None)
+    tag = people.tag(identity, NOBODY.get(status, "unknown"))
+    other_track = people.enrolled.get(nearest) if nearest else None
+    other = people.person(other_track, people.tag(nearest)) if other_track else None
+    rivals, limit = _rivals(people, candidates, identity, threshold)
+    return Answer(
+        anchor=anchor,
+        track=f"{track[0]}/{track[1]}",
+        status=status,
+        tag=tag,
+        confidence="" if entry["confidence"] is None else f"{100 * entry['confidence']:.0f} %",
+        distance="" if entry["distance"] is None else _number(entry["distance"]),
+        reason=entry["reason"],
+        person=_probe_person(people, track),
+        other=other,
+        rivals=rivals,
+        limit=limit,
+        comparison=_comparison(run, track, other_track, gallery) if other_track else None,
+        facts=facts_of(entry),
+        rejected=rejected_of(entry),
+    )
+
+
+def _probe_person(people: People, track: Track) -> Person:
+    return people.person(track, tag_of(f"track {track[1]}", GREY))
+
+
+def _rivals(
+    people: People, candidates: Sequence[Mapping[str, Any]], identity: str | None, threshold: float
+) -> tuple[list[Rival], float | None]:
+    """The nearest few, the chosen one always among them, and where the threshold stands."""
+    shown = list(candidates[:MOST_RIVALS])
+    shown += [candidate for candidate in candidates[MOST_RIVALS:] if candidate["identity"] == identity]
+    limit = threshold if math.isfinite(threshold) else None
+    longest = max([*(candidate["distance"] for candidate in shown), limit or 0.0, 1e-12]) * 1.04
+    rivals = [
+        Rival(
+            people.tag(candidate["identity"]),
+            _number(candidate["distance"]),
+            round(100 * candidate["distance"] / longest, 1),
+            candidate["identity"] == identity,
+        )
+        for candidate in shown
+    ]
+    return rivals, None if limit is None else round(100 * limit / longest, 1)
+
+
+def _comparison(run: FinishedRun, one: Track, other: Track, gallery: Sequence[Embedding]) -> Comparison | None:
+    """The two walks part by part, or None where something of them is missing."""
+    walks, sequences = [run.embedding(track) for track in (one, other)], [run.sequence(track) for track in (one, other)]
+    probe, person = walks
+    if probe is None or person is None or any(sequence is None for sequence in sequences):
+        return None
+    ratios = agreement(probe, person, gallery, run.metric).ratios
+    strips = strips_of(probe.model, len(ratios))
+    rows = by_rows(ratios, strips, SILHOUETTE_HEIGHT) if strips else None
+    masks = [stride(sequence.masks) for sequence in sequences if sequence is not None]
+    if any(len(mask) != SILHOUETTE_HEIGHT for mask in masks):
+        rows = None  # another size of silhouettes: bars only
+    names = [f"{video}, track {track_id}" for video, track_id in (one, other)]
+    shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
+    left, right = (png(coloured(mask, rows), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True))
+    return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary_of(rows), rows is not None)
+
+
+def _bars(ratios: FloatArray, rows: FloatArray | None) -> list[Bar]:
+    """A bar for each sixteenth of the body; for each part where parts are no strips of it (at most 64 of them)."""
+    values = ratios[:64] if rows is None else rows.reshape(16, -1).mean(axis=1)
+    height = 100 / len(values)
+    return [
+        Bar(
+            top=round(number * height, 2),
+            height=round(height, 2),
+            width=round(min(100.0, 100 * float(value) / FULL_BAR), 1),
+            colour=css(compared_colour(float(value))),
+            title=f"{_place(number, len(values)) if rows is not None else f'part {number + 1}'}: {value:.2f} × usual",
+        )
+        for number, value in enumerate(values)
+    ]
+
+
+def _place(number: int, count: int) -> str:
+    return region_of(number / count, (number + 1) / count)
+
+
+def summary_of(rows: FloatArray | None) -> str:
+    """In words, which regions agree most and least: rows are ratios of the silhouette's rows."""
+    if rows is None:
+        return "The parts of this network are no strips of the body."
+    regions = sorted(in_regions(rows).items(), key=lambda item: item[1])
+    (best, low), (worst, high) = regions[0], regions[-1]
+    return f"Most alike: {best} ({low:.2f} × usual). Least: {worst} ({high:.2f} × usual)."
+
+
+def _number(distance: float) -> str:
+    return f"{distance:.3g}"
