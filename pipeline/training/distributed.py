@@ -30,6 +30,13 @@ def _gathered(tensor: Tensor) -> Tensor:
     return torch.cat(shares)
 
 
+def of_all(tensor: Tensor) -> tuple[Tensor, int]:
+    """A tensor with those of all processes, one after another and without gradient, and where ours begins."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return tensor.detach(), 0
+    return _gathered(tensor.detach()), dist.get_rank() * len(tensor)
+
+
 class SyncedBatchNorm(_BatchNorm):
     """Batch normalisation over the batches of all processes, on any device: torch's own knows GPUs only."""
 
