@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import read_json
@@ -14,6 +14,9 @@ from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.hashing import sha256_of
 from pipeline.training.checkpoints import latest_checkpoint
 from pipeline.training.config import DataConfig, training_config
+
+if TYPE_CHECKING:
+    from pipeline.training.networks import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ def trained(folder: Path) -> Trained:
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder}: no config.json, so no training. Give output/training/DATASET/MODEL/NAME.")
     config = training_config(read_json(folder / "config.json"), str(folder / "config.json"))
-    encoder, architecture = _encoder(config.model_cfg)
-    if not encoder:
+    learnt = _shape_of(config.model_cfg)
+    if not learnt.encoder:
         raise ConfigError(
             f"--training {folder}: what it trained is no whole encoder. Evaluate the training that went on from it."
         )
@@ -46,21 +49,21 @@ def trained(folder: Path) -> Trained:
         name=name,
         stage="encoder",
         loader="opengait",
-        model=encoder,
+        model=learnt.encoder,
         file=found.name,
         licence="as the data it was trained on",
         source="gait train",
-        architecture=architecture,
+        architecture=learnt.told(),
+        inputs={"features": learnt.features},
     )
-    return Trained(encoder, Checkpoint(card, found, sha256_of(found)), config.data_cfg)
+    return Trained(learnt.encoder, Checkpoint(card, found, sha256_of(found)), config.data_cfg)
 
 
-def _encoder(model_cfg: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The encoder for what model_cfg describes, and its architecture. Weights are none: the network is a shape only."""
+def _shape_of(model_cfg: Mapping[str, Any]) -> Trainable:
+    """What model_cfg describes, without weights."""
     import torch
 
     from pipeline.training.networks import open_trainable
 
     with torch.device("meta"):
-        trainable = open_trainable(model_cfg, identities=1)
-    return trainable.encoder, trainable.told()
+        return open_trainable(model_cfg, identities=1)

@@ -38,7 +38,8 @@ class Trainable:
     """A network with the function that runs it on a batch.
 
     spare: keys not worth shipping, by their prefix. encoder: the one in recognition.ENCODERS that reads the
-    checkpoints, "" where there is none yet; architecture: what it has to be told. joined: makes of several modalities
+    checkpoints, "" where there is none yet; architecture: what it has to be told; features: what it compares unless
+    asked for others (embeddings, neck or logits). joined: makes of several modalities
     T×… those that are altered together, so that one transform does for them. groups: parameters that are optimised in
     another way than the rest. least_rate: what no learning rate falls below.
     """
@@ -48,6 +49,7 @@ class Trainable:
     spare: tuple[str, ...] = field(default=())
     encoder: str = ""
     architecture: Any = None
+    features: str = "embeddings"
     joined: Callable[[list[NDArray[Any]]], list[NDArray[Any]]] | None = None
     groups: tuple[Group, ...] = ()
     least_rate: float = 0.0

@@ -104,7 +104,7 @@ def skeletongaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     """SkeletonGait++: skeleton maps and silhouettes, joined so that both are altered in the same way."""
     cfg = Settings(model_cfg, "model_cfg")
     cfg.take("model", None)
-    cfg.take("use_emb2", False)  # which embeddings OpenGait's evaluation compares: here recognition.features
+    features = "neck" if cfg.take("use_emb2", False) else "embeddings"
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     backbone.fixed(in_channels=3)
     default = skeletongaitpp_model.Architecture()
@@ -124,7 +124,8 @@ def skeletongaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
         return with_head(network, network(_channels(batch, 3)), batch.labels)
 
     network = skeletongaitpp_model.SkeletonGaitPP(architecture)
-    return trainable(network, architecture, "skeletongaitpp", outputs=outputs, joined=_maps_and_silhouettes)
+    more = {"outputs": outputs, "joined": _maps_and_silhouettes, "features": features}
+    return trainable(network, architecture, "skeletongaitpp", **more)
 
 
 def _maps_and_silhouettes(files: Joined) -> Joined:

@@ -92,7 +92,8 @@ def sconet(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
         found.losses["softmax"]["labels"] = torch.tensor(classes, device=batch.labels.device)
         return found
 
-    return trainable(sconet_model.ScoNet(architecture), architecture, "sconet", outputs=outputs)
+    network = sconet_model.ScoNet(architecture)
+    return trainable(network, architecture, "sconet", outputs=outputs, features="logits")
 
 
 def _gaitbase_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Outputs:

@@ -26,7 +26,7 @@ def deepgaitv2(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     """DeepGaitV2, and SkeletonGait with in_channels 2."""
     cfg = Settings(model_cfg, "model_cfg")
     cfg.take("model", None)
-    cfg.take("use_emb2", False)  # which embeddings OpenGait's evaluation compares: here recognition.features
+    features = "neck" if cfg.take("use_emb2", False) else "embeddings"
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     default = deepgaitv2_model.Architecture()
     architecture = deepgaitv2_model.Architecture(
@@ -43,7 +43,7 @@ def deepgaitv2(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     for section in (cfg, backbone, head):
         section.nothing_left()
     encoder = "skeletongait" if architecture.in_channels == 2 else "deepgaitv2"
-    return trainable(deepgaitv2_model.DeepGaitV2(architecture), architecture, encoder)
+    return trainable(deepgaitv2_model.DeepGaitV2(architecture), architecture, encoder, features=features)
 
 
 def gaitset(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
