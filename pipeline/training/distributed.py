@@ -101,6 +101,7 @@ def synchronise_batch_norms(network: nn.Module, device: str) -> nn.Module:
             settings: dict[str, Any] = {"eps": child.eps, "momentum": child.momentum, "affine": child.affine}
             synced = SyncedBatchNorm(child.num_features, **settings, track_running_stats=child.track_running_stats)
             synced.load_state_dict(child.state_dict())
+            synced.weight, synced.bias = child.weight, child.bias  # themselves: some are not trained
             synced.train(child.training)
             setattr(network, name, synced)
         else:

@@ -76,7 +76,10 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # configuration â
     ),
     "deepgaitv2_casiab": (
         ("silhouettes",),
-        ("model_cfg.Backbone={mode: p3d, layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}", "model_cfg.out_channels=8"),
+        (  # wide enough to be laid out channels-last where that can be
+            "model_cfg.Backbone={mode: p3d, layers: [1, 1, 1, 1], channels: [16, 16, 16, 16]}",
+            "model_cfg.out_channels=8",
+        ),
     ),
     "deepgaitv2_gait3d": (
         ("silhouettes",),
@@ -92,7 +95,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # configuration â
     "swingait_ccpg": (
         ("silhouettes",),
         (
-            "model_cfg.Backbone={layers: [1, 1, 1, 1], channels: [4, 4, 8], heads: 2}",
+            "model_cfg.Backbone={layers: [1, 1, 1, 1], channels: [16, 16, 8], heads: 2}",
             "model_cfg.SeparateBNNecks={in_channels: 8}",
             "optimizer_cfg.lr=0.01",
         ),
@@ -306,6 +309,20 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
         seen = trainable.outputs(trainable.network.eval(), batches.collate({0: 0}, 0))
     wanted = seen.losses["softmax"]["logits"] if trainable.features == "logits" else seen.embeddings
     assert_close_to_rms(embedding.parts, wanted[0].numpy())
+
+
+@pytest.mark.parametrize("name", ["gaitssb_finetune_gait3d", "swingait_ccpg"])
+def test_rates_of_their_own_go_on_exactly_after_a_stop(name, runs, tmp_path):
+    run = runs(name)
+    course = run.config.trainer_cfg.model_copy(update={"save_iter": 3})
+    stopped = run.config.model_copy(update={"trainer_cfg": course})
+    folder = train(stopped, tmp_path, False, "cpu", lambda line: None).parent
+    for checkpoint in (folder / "checkpoints").iterdir():
+        if not checkpoint.name.endswith("-00003.pt"):
+            checkpoint.unlink()
+    train(stopped, tmp_path, True, "cpu", lambda line: None)
+    one, other = (read_checkpoint(path)["model"] for path in (run.end, folder / "checkpoints" / run.end.name))
+    assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 @pytest.mark.parametrize("name", shipped())

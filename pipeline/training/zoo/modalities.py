@@ -72,6 +72,7 @@ def multigaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
         out_channels=width * 128,
         classes=head.classes("class_num", identities),
     )
+    head.fixed(in_channels=architecture.out_channels, parts_num=16)
     for section in (cfg, backbone, head):
         section.nothing_left()
 
