@@ -76,6 +76,10 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # configuration â
     ),
     "deepgaitv2_casiab": (
         ("silhouettes",),
+        ("model_cfg.Backbone={mode: 2d, layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}", "model_cfg.out_channels=8"),
+    ),
+    "deepgaitv2_ccpg": (
+        ("silhouettes",),
         (  # wide enough to be laid out channels-last where that can be
             "model_cfg.Backbone={mode: p3d, layers: [1, 1, 1, 1], channels: [16, 16, 16, 16]}",
             "model_cfg.out_channels=8",
@@ -209,7 +213,7 @@ BEFORE = {  # phases that go on from another's checkpoint
     "gaitssb_finetune_gait3d": "gaitssb_pretrain_gaitlu1m",
     "gaitgraph1_phase2_casiab": "gaitgraph1_phase1_casiab",
     "disentanglement_phase2_casiab": "disentanglement_phase1_casiab",
-    "swingait_ccpg": "deepgaitv2_casiab",
+    "swingait_ccpg": "deepgaitv2_ccpg",
 }
 
 
