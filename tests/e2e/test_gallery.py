@@ -82,36 +82,22 @@ def test_somebody_unknown_is_recognised_by_the_label_in_the_next_video(identifie
 
 
 def test_enrolling_the_same_walks_again_changes_nothing(enrolled, gait, walkers):
-    before = said(gait, "list", "--json")
-    again = gait("enrol", walkers("gallery"), "--db", "people", "--name", "1=Ада", "--merge")
+    before = json.loads(said(gait, "list", "--json"))
+    again = gait(
+        "enrol", walkers("gallery"), "--db", "people", "--name", "1=Ада", "--merge", "--set", "output.videos=off"
+    )
     assert again.returncode == 0 and "there already" in again.stdout
-    assert said(gait, "list", "--json") == before
+    assert json.loads(said(gait, "list", "--json")) == before
 
 
-def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers, tmp_path):
+def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers):
     video = walkers("gallery")
     assert "--merge" in refused(gait, "enrol", video, "--db", "people", "--name", "4=ZOE M")
-    assert "no such track" in refused(gait, "enrol", video, "--db", "people", "--name", "9=Dee")
     assert "two people" in refused(gait, "enrol", video, "--db", "new", "--name", "1=Dee", "--name", "2=Dee")
-    assert "TRACK=NAME" in refused(gait, "enrol", video, "--db", "people", "--name", "Dee")
     assert "no gallery there" in refused(gait, "identify", video, "--db", "nowhere")
     assert not (gait.cwd / "nowhere").exists()
     line = refused(gait, "identify", video, "--db", "people", "--set", "recognition.parts=8")
     assert "gei-16" in line and "gei-8" in line and "gait gallery reenrol --db people" in line
-
-
-def test_people_are_managed_and_removed_without_a_trace(identified, gait):
-    assert "Zoë M." in said(gait, "list") and "form 17" in said(gait, "show", "Cy")
-    assert "2 templates" in said(gait, "merge", "Cy", "Ада")
-    said(gait, "export", "people.zip")
-    said(gait, "rename", "Cy", "Cyrus Smith")
-    assert "nothing was removed" in refused(gait, "gallery", "delete", "Cyrus Smith", "--db", "people")
-    told = said(gait, "delete", "Cyrus Smith", "--yes")
-    assert ", 0 are now" in told and "still has silhouettes" in told
-    assert "is in none of" in said(gait, "verify", "--absent", "Cyrus Smith")
-    said(gait, "expire")
-    assert "added" in said(gait, "import", "people.zip")
-    assert "Cy:" in said(gait, "list")
 
 
 def test_reenrolling_makes_the_gallery_fit_another_encoder(identified, gait, walkers):
