@@ -102,7 +102,7 @@ def show(person: Who, db: Db, json_: AsJson = False, verbose: Verbose = False) -
 
 @gallery_app.command(epilog="Example: gait gallery rename lobby-001 Ada --db people")
 def rename(
-    person: Who, name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)], db: Db,
+    person: Who, name: Annotated[str, typer.Argument(help="The new one.", metavar="NAME", show_default=False)], db: Db,
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Give somebody another name."""
