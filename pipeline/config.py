@@ -210,6 +210,7 @@ class OutputConfig(Section):
     folder: str = "output"
     silhouettes: bool = Field(True, description="write the mask of every segmented crop as PNG")
     videos: bool = Field(True, description="draw annotated videos")
+    report: bool = Field(True, description="write report.html, and a picture of each person for it")
     blur_faces: bool = Field(False, description="blur the heads of tracked people in annotated videos and the report")
     cache_gb: float = Field(2.0, ge=0, description="kept in <folder>/.cache to reuse in later runs; 0: nothing")
     crf: int = Field(23, ge=0, le=51, description="H.264 quality, smaller is better and larger files")

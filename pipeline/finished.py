@@ -42,9 +42,14 @@ class FinishedRun:
             raise InputError(f"{path}: a run without answers (no results.json). Go on: gait run --resume {path}")
         record, results = read_json(folder.record), read_json(folder.results)
         try:
-            return cls(folder, record, _tracks(results["gallery"]), _tracks(results["probes"]))
+            run = cls(folder, record, _tracks(results["gallery"]), _tracks(results["probes"]))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError(f"{folder.results}: not the answers of a run. Start a new run.") from None
+        try:
+            _ = run.matching, [run.fps(video) for video in run.videos]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError(f"{folder.record}: not the record of a run. Start a new run.") from None
+        return run
 
     @property
     def videos(self) -> list[str]:
@@ -124,7 +129,10 @@ class FinishedRun:
 
 def _tracks(videos: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[int, Mapping[str, Any]]]:
     """By number. A name that would lead out of the run folder is refused."""
-    return {
+    found = {
         Video(video, "").name: {int(track): entry for track, entry in tracks.items()}
         for video, tracks in videos.items()
     }
+    for entry in (entry for tracks in found.values() for entry in tracks.values()):
+        _ = entry["status"], entry["identity"], entry["reason"], entry.get
+    return found

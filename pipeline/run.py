@@ -89,7 +89,8 @@ def run(
         write_json(folder.results, results_tree(job.gallery.name, walks, matches, unusable))
         if config.output.videos:
             draw_all(job, sources, walks, matches, unusable, work)
-        report_all(sources, walks, work)
+        if config.output.report:
+            report_all(sources, walks, work)
     return folder.path
 
 
@@ -242,7 +243,9 @@ def draw_all(
             folder.clear("video", path.stem)  # an old mark must not outlive the file that it is about
             frames = known.frames if (known := followed(source, folder)) else 0
             tracklets = [walk.tracklet for walk in walks[name]]
-            portraits = wanted_portraits(source, walks[name], folder, work.config)
+            portraits = None
+            if work.config.output.report:
+                portraits = wanted_portraits(source, walks[name], folder, work.config)
             drawings.append(Drawing(path, source.video.source, frames, tracklets, shown, portraits))
 
     def done(drawing: Drawing) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from pipeline.cli import (  # noqa: F401  # they add their commands
     checkpoints,
+    convert,
     dataset,
     evaluate,
     explain,

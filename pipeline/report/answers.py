@@ -66,7 +66,7 @@ def _answer(
         other=other,
         rivals=rivals,
         limit=limit,
-        comparison=_comparison(run, track, other_track, gallery) if other_track else None,
+        comparison=_comparison(people, track, other_track, gallery) if other_track else None,
         facts=facts_of(entry),
         rejected=rejected_of(entry),
     )
@@ -96,8 +96,9 @@ def _rivals(
     return rivals, None if limit is None else round(100 * limit / longest, 1)
 
 
-def _comparison(run: FinishedRun, one: Track, other: Track, gallery: Sequence[Embedding]) -> Comparison | None:
+def _comparison(people: People, one: Track, other: Track, gallery: Sequence[Embedding]) -> Comparison | None:
     """The two walks part by part, or None where something of them is missing."""
+    run, scale = people.run, people.thrift.scale
     walks, sequences = [run.embedding(track) for track in (one, other)], [run.sequence(track) for track in (one, other)]
     probe, person = walks
     if probe is None or person is None or any(sequence is None for sequence in sequences):
@@ -110,7 +111,9 @@ def _comparison(run: FinishedRun, one: Track, other: Track, gallery: Sequence[Em
         rows = None  # another size of silhouettes: bars only
     names = [f"{video}, track {track_id}" for video, track_id in (one, other)]
     shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
-    left, right = (png(coloured(mask, rows), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True))
+    left, right = (
+        png(coloured(mask, rows, scale), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True)
+    )
     return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary_of(rows), rows is not None)
 
 

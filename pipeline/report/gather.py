@@ -70,7 +70,7 @@ def _lead(probes: Sequence[Probe]) -> str:
     known = sum(answer.status == "known" for answer in answers)
     if not answers:
         return "Nobody was found in the probe videos."
-    return f"{known} of {len(answers)} people in the probe videos were recognised by how they walk."
+    return f"{known} of {len(answers)} walks in the probe videos were given a name from the gallery."
 
 
 def _counts(people: People, probes: Sequence[Probe]) -> list[Fact]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ ALIKE: Colour = (233, 180, 86)
 EQUAL: Colour = (190, 190, 190)
 DIFFERENT: Colour = (0, 159, 230)
 GROUND: Colour = (32, 24, 18)  # behind silhouettes, whatever the colours around them
+LOOKED_AT = 80  # silhouettes from which one is chosen, evenly spread
 TWICE = 2.0  # so many times nearer or farther than usual has the full colour
 
 # Where the body's regions end, as shares of the height from the top (Winter, "Biomechanics and Motor Control of Human
@@ -56,6 +59,7 @@ def energy(masks: Grey) -> Grey:
 
 def stride(masks: Grey) -> Grey:
     """One of masks T×H×W: of those with the legs wide apart, the one that is most like the mean of all."""
+    masks = masks[:: 1 + len(masks) // LOOKED_AT]
     legs = masks[:, masks.shape[1] * 2 // 3 :] > 127
     spread = legs.any(axis=1).sum(axis=1)
     wide = masks[np.argsort(spread, kind="stable")[int(0.6 * (len(masks) - 1)) :]]
@@ -63,6 +67,7 @@ def stride(masks: Grey) -> Grey:
     return np.asarray(wide[int(away.argmin())], np.uint8)
 
 
+@lru_cache(maxsize=1024)
 def compared_colour(ratio: float) -> Colour:
     """From ALIKE (half as far apart as usual, or less) over EQUAL to DIFFERENT (twice as far, or more)."""
     share = float(np.clip(np.log(max(ratio, 1e-6)) / np.log(TWICE), -1, 1))

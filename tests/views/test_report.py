@@ -97,7 +97,7 @@ def test_every_probe_track_has_a_card_with_its_answer(page, run):
         assert f"answer-1-{int(track)}" in cards
         assert entry["reason"] in page.text
     assert "Recognised as gallery-001 gallery, track 1" in page.text
-    assert "Nearest, but not near enough: gallery-002" in page.text
+    assert "Nearest, too far: gallery-002" in page.text
 
 
 def test_links_inside_the_page_and_to_the_videos_lead_somewhere(page, run):
@@ -233,7 +233,8 @@ def test_a_browser_shows_it_without_complaint(run, tmp_path, width):
     shot = tmp_path / "shot.png"
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--log-level=0",
-         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"--screenshot={shot}", report.as_uri()],
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", f"--screenshot={shot}",
+         report.as_uri()],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Refused" in line]

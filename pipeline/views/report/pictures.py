@@ -32,15 +32,16 @@ class Thrift:
 
     portrait_height: int
     silhouettes: int
+    scale: int  # of coloured silhouettes
 
     @classmethod
     def of(cls, people: int) -> Thrift:
-        return cls(240, 8) if people <= 60 else cls(96, 5)
+        return cls(240, 8, 3) if people <= 60 else cls(96, 5, 1)
 
 
 def png(image: NDArray[np.uint8], alt: str) -> Picture:
     """An image H×W or H×W×3."""
-    data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 7])[1].tobytes()
     return Picture(_uri("png", data), alt, image.shape[1], image.shape[0])
 
 

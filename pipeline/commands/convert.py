@@ -1,0 +1,68 @@
+"""`gait convert`: a run's tracks, features and silhouettes in the formats of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import ConfigError
+from pipeline.exports import detections_of, features_table
+from pipeline.files import atomic
+from pipeline.finished import FinishedRun
+
+
+def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> None:
+    """Write a run in each of the formats, below `output` (default: exports/ in the run folder); print where.
+
+    Raises ConfigError for an unknown format or a package that is missing, InputError for a folder that is no run.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(f"{unknown[0]!r}: no such format. There are: {', '.join(FORMATS)}.")
+    finished = FinishedRun.open(run)
+    for name in dict.fromkeys(formats):
+        for path in FORMATS[name](finished, output or run / "exports"):
+            print(path)
+
+
+def supervision(run: FinishedRun, output: Path) -> list[Path]:
+    """<video>.npz each, with the arrays of `supervision.Detections`."""
+    paths = []
+    for video in run.videos:
+        path = output / "supervision" / f"{video}.npz"
+        with atomic(path) as stream:
+            np.savez_compressed(stream, allow_pickle=False, fps=np.float64(run.fps(video)), **detections_of(run, video))
+        paths.append(path)
+    return paths
+
+
+def parquet(run: FinishedRun, output: Path) -> list[Path]:
+    """features.parquet: a row for each track."""
+    table = features_table(run)
+    from pyarrow.parquet import write_table
+
+    path = output / "features.parquet"
+    with atomic(path) as stream:
+        write_table(table, stream)
+    return [path]
+
+
+def opengait(run: FinishedRun, output: Path) -> list[Path]:
+    """A dataset in OpenGait's layout, a person a track (`gait dataset from-run` takes labels)."""
+    from pipeline.training.from_run import dataset_from_run
+
+    path = output / "opengait"
+    if path.exists() and any(path.iterdir()):
+        raise ConfigError(f"{path}: is not empty. Remove it, or name another folder with --output.")
+    for _ in dataset_from_run(run.folder.path, path, None, 0.5):
+        pass
+    return [path]
+
+
+FORMATS: Mapping[str, Callable[[FinishedRun, Path], list[Path]]] = {
+    "supervision": supervision,
+    "parquet": parquet,
+    "opengait": opengait,
+}
