@@ -84,6 +84,36 @@ def identify(
     identify_command(video, db, unknown_as.value, config, settings, checkpoints)
 
 
+@app.command(epilog="Example: gait calibrate --db people --manifest clips.csv --fpir 0.01")
+def calibrate(
+    db: Db,
+    manifest: Annotated[
+        Path,
+        typer.Option(
+            "--manifest",
+            help="CSV as of `gait evaluate clips`; its probe clips are searched for, by people's names.",
+            metavar="FILE",
+        ),
+    ],
+    fpir: Annotated[
+        float, typer.Option("--fpir", help="Share of strangers' searches that may name somebody.", metavar="RATE")
+    ] = 0.01,
+    sequences: Annotated[
+        Path | None, typer.Option("--sequences", help="Keep the silhouettes of every clip here.", metavar="DIR")
+    ] = None,
+    config: Profile = None,
+    set_: Settings = None,
+    output: Output = None,
+    device: Device = None,
+    checkpoints: Checkpoints = None,
+    verbose: Verbose = False,
+) -> None:
+    """Find the threshold for a stated rate of false names, from clips of people who are not enrolled."""
+    from pipeline.commands.calibrate import calibrate_command
+
+    calibrate_command(db, manifest, fpir, config, settings_of(set_, output, device), sequences, checkpoints)
+
+
 @gallery_app.command("list", epilog="Example: gait gallery list --db people")
 def list_(db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
     """Who is enrolled."""

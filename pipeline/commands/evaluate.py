@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,14 +224,19 @@ def open_set_pictures(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, I
         for name, one in figures.items()
         if one["confidence"] is not None
     }
-    diagram = plot(
+    return {"det.png": det, "reliability.png": reliability_diagram(reliable)}
+
+
+def reliability_diagram(lines: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Image:
+    """Confidences against how often they came true, both in percent."""
+    percent = {float(value): f"{value} %" for value in range(0, 101, 20)}
+    return plot(
         "How often the nearest person is the right one, by the confidence in it",
-        reliable,
+        lines,
         Axis("confidence", 0, 100, percent),
         Axis("", 0, 100, percent),
         diagonal=True,
     )
-    return {"det.png": det, "reliability.png": diagram}
 
 
 def _short(name: str, names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
+from pipeline.gallery.calibration import Calibration, read_calibration, told, usable
 from pipeline.gallery.enrolment import same_walk
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import to_people
@@ -78,20 +80,31 @@ def identify(
             )
         if not current:
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
+        calibration, caution = usable(read_calibration(path), current, config.matching, path)
+        if caution:
+            work.record.warn(caution)
         walkers = look_at(prepared, work)
         known = Known.of(current)
         with work.record.meter.time("match", tracks=len(walkers.embeddings)):
-            matches = match_all(walkers, known, config)
+            matches = match_all(walkers, known, config, calibration)
         new: list[Newcomer] = []
         if unknown_as == "new":
             new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder)
-        write_json(work.folder.results, _results(path, prepared, walkers, matches, known, new))
+        write_json(work.folder.results, _results(path, prepared, walkers, matches, known, new, calibration))
         draw_videos(prepared, walkers, _labels(matches, known, new), work)
     return work.folder.path
 
 
-def match_all(walkers: Walkers, known: Known, config: Config) -> dict[str, list[Match]]:
-    """Every track's answer, by video; identities are those of the gallery's people."""
+def match_all(
+    walkers: Walkers, known: Known, config: Config, calibration: Calibration | None = None
+) -> dict[str, list[Match]]:
+    """Every track's answer, by video; identities are those of the gallery's people.
+
+    calibration: gives the threshold, unless the settings do, and the confidences.
+    """
+    if calibration is not None and config.matching.threshold is None:
+        threshold = {"threshold": calibration.threshold}
+        config = config.model_copy(update={"matching": config.matching.model_copy(update=threshold)})
     owners = [template.identity for template in known.templates]
     gallery = [template.embedding() for template in known.templates]
     matches = {}
@@ -107,8 +120,25 @@ def match_all(walkers: Walkers, known: Known, config: Config) -> dict[str, list[
         names = [known.name_of[person.identity] for person in known.people]
         tracklets = [walk.tracklet for walk in walks]
         found = match_distances(probes, names, distances, tracklets, reasons, config.matching)
-        matches[video] = found
+        matches[video] = found if calibration is None else [_calibrated(match, calibration) for match in found]
     return matches
+
+
+def _calibrated(match: Match, calibration: Calibration) -> Match:
+    """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
+    if match.distance is None or not match.candidates:
+        return match
+    named = match.identity or match.candidates[0].identity
+    others = [candidate.distance for candidate in match.candidates if candidate.identity != named]
+    probability = calibration.probability(match.distance, min(others, default=math.inf) - match.distance)
+    reason = (
+        f"{match.reason}; {calibration.false_positive(match.distance):.2g} of {len(calibration.strangers)} strangers' "
+        "searches come as near"
+    )
+    if probability is None:
+        return dataclasses.replace(match, reason=reason)
+    confidence = probability if match.status == "known" else 1 - probability
+    return dataclasses.replace(match, confidence=confidence, reason=reason)
 
 
 def _keep_unknown(
@@ -162,6 +192,7 @@ def _results(
     matches: Mapping[str, Sequence[Match]],
     known: Known,
     new: Sequence[Newcomer],
+    calibration: Calibration | None,
 ) -> dict[str, Any]:
     """results.json: `probes` as `gait run` writes them, identities being the gallery's and names beside them."""
     shown = {
@@ -180,6 +211,8 @@ def _results(
                 {"identity": identity_of[one["identity"]], "name": one["identity"], "distance": one["distance"]}
                 for one in entry["candidates"]
             ]
+            if calibration is not None and entry["distance"] is not None:
+                entry["fpir"] = round(calibration.false_positive(entry["distance"]), 6)
             newcomer = label.get((video, int(number)))
             if newcomer:
                 entry |= {"identity": newcomer.identity, "name": newcomer.name}
@@ -198,7 +231,8 @@ def _results(
         }
         for person in known.people
     }
-    return {**tree, "db": str(path), "rule": prepared.config.matching.templates}
+    rule = prepared.config.matching.templates
+    return {**tree, "db": str(path), "rule": rule, "calibration": told(calibration)}
 
 
 def _labels(

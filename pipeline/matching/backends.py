@@ -43,7 +43,7 @@ class Backend:
     def apply(self, parts: Floats) -> Floats:
         """N×P×C → N×P×D."""
         centred = _unit(parts) if self.unit else parts
-        return np.einsum("npc,pcd->npd", centred - self.mean, self.projection)
+        return np.asarray(np.einsum("npc,pcd->npd", centred - self.mean, self.projection))
 
     def project(self, embeddings: Sequence[Embedding]) -> list[Embedding]:
         """The same walks with their parts projected; `model` says so, so that nobody compares the two."""
