@@ -180,13 +180,28 @@ class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
+    backend: Literal["none", "whitening", "lda"] = Field(
+        "none", description="fitted on the gallery, before distances; lda needs several walks of a person"
+    )
+    score_norm: Literal["none", "z", "t", "s"] = Field(
+        "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
+    )
     threshold: float | None = Field(
-        None, gt=0, description="best distance above this: unknown; default: the encoder's own, if it was measured"
+        None, description="best distance above this: unknown; default: the encoder's own, if it was measured"
     )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
+    templates: Literal["nearest", "mean", "weighted"] = Field(
+        "nearest", description="of a person's several enrolled walks: the nearest counts, or their (weighted) mean"
+    )
     temperature: float = Field(
         0.1, gt=0, description="of the confidence, as a share of the threshold (or the median distance)"
     )
+
+    @model_validator(mode="after")
+    def _positive_threshold(self) -> MatchingConfig:
+        if self.threshold is not None and self.threshold <= 0 and self.score_norm == "none":
+            raise ValueError("matching.threshold must be above 0: distances are")
+        return self
 
 
 class OutputConfig(Section):

@@ -23,3 +23,7 @@ class OutputError(GaitError):
 
 class Interrupted(GaitError):  # noqa: N818 - nothing is wrong
     """Ctrl-C or SIGTERM stopped a command; it says how to go on. Exit status 130."""
+
+
+class GalleryError(GaitError):
+    """A gallery of enrolled people that is missing, damaged, of another encoder, or asked for what it has not."""

@@ -16,6 +16,7 @@ from pipeline.cli import (  # noqa: F401  # they add their commands
     checkpoints,
     dataset,
     evaluate,
+    gallery,
     job,
     models,
     pictures,

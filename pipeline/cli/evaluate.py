@@ -58,6 +58,13 @@ def clips(
             metavar="DIR",
         ),
     ] = None,
+    open_set: Annotated[
+        bool,
+        typer.Option("--open-set", help="Leave half of the people out, again and again: TPIR at FPIR, DET, EER."),
+    ] = False,
+    splits: Annotated[
+        int, typer.Option("--splits", help="How often who is enrolled is drawn.", min=1, max=10_000, metavar="N")
+    ] = 50,
     json_: Json = None,
     output: Output = None,
     device: Device = None,
@@ -73,7 +80,9 @@ def clips(
     from pipeline.commands.evaluate import evaluate_clips_command
 
     settings = settings_of(set_, output, device, workers)
-    evaluate_clips_command(manifest, config or [], settings, baselines, seeds, sequences, checkpoints, json_)
+    evaluate_clips_command(
+        manifest, config or [], settings, baselines, seeds, sequences, checkpoints, json_, splits if open_set else 0
+    )
 
 
 @evaluate_app.command(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import synth_app
-from pipeline.cli.options import Verbose
+from pipeline.cli.options import Checkpoints, Verbose
 
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.", metavar="N")]
 
@@ -21,12 +21,16 @@ def dataset(
     frames: Annotated[int, typer.Option("--frames", help="Silhouettes of each walk.", metavar="T")] = 30,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes.", metavar="N")] = 1,
+    segmenter: Annotated[
+        bool, typer.Option("--segmenter", help="Cut out of painted pictures by the light profile's segmenter.")
+    ] = False,
+    checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
     """Silhouettes of walkers who do not exist, in OpenGait's layout, to train with."""
     from pipeline.commands.synth import synth_dataset
 
-    synth_dataset(out, people, seed, sequences, frames, workers)
+    synth_dataset(out, people, seed, sequences, frames, workers, segmenter, checkpoints)
 
 
 @synth_app.command(epilog="Example: gait synth videos --out data/street --people 4 --probes 4")

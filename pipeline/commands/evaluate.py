@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.evaluation.manifest import POOLED
 from pipeline.files import write_bytes, write_json
-from pipeline.views.charts import as_png, curves
+from pipeline.types import Image
+from pipeline.views.charts import Axis, as_png, curves, plot
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def evaluate_clips_command(
     sequences: Path | None,
     checkpoints: Path | None,
     json_file: Path | None,
+    splits: int = 0,
 ) -> None:
     """Evaluate every profile on the manifest's clips; print a table, and write the report to `json_file`."""
     from pipeline.evaluation.clips import Contestant, evaluate_clips
@@ -50,17 +53,22 @@ def evaluate_clips_command(
                 logger.add(
                     lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
                 )
-                tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, bars)
+                tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, bars, splits)
         else:
             logger.add(sys.stderr, level="INFO", format="{message}")
-            tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, Lines())
+            tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, Lines(), splits)
     except KeyboardInterrupt:
         raise Interrupted("interrupted; videos that are done are kept. Give the same command again.") from None
     lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}
     write_bytes(folder / "cmc.png", as_png(curves("Probe clips whose person is among the first k people (CMC)", lines)))
+    if splits:
+        for name, picture in open_set_pictures(tree).items():
+            write_bytes(folder / name, as_png(picture))
     if json_file is not None:
         write_json(json_file, tree)
     show(tree)
+    if splits:
+        show_open_set(tree)
     print(folder)
 
 
@@ -152,6 +160,83 @@ def show(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
         interval = difference["ci95"]
         within = f" (95 %: {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})" if interval else ""
         console.print(f"{names[0]} − {other}: {100 * difference['rank1']:+.1f} points{within}", highlight=False)
+
+
+def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """How many are named rightly while few strangers are named at all, by encoder, on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(tree)
+    figures = {name: tree[name][POOLED]["open_set"] for name in names}
+    first = figures[names[0]]
+    table = Table(
+        title=f"open set: {first['enrolled']} of {first['people']} people enrolled, {first['splits']} draws; "
+        "in %, with 95 % intervals over people"
+    )
+    table.add_column("")
+    rates = [key for key in first if key.startswith("tpir@")]
+    for key in rates:
+        table.add_column(f"TPIR at FPIR {float(key.partition('=')[2]):.0%}", justify="right")
+    table.add_column("EER", justify="right")
+    table.add_column("calibration error", justify="right")
+    for name in names:
+        cells = [
+            "–" if entry["tpir"] is None else _percent(entry["tpir"], entry["ci95"]) + ("" if entry["enough"] else " *")
+            for entry in (figures[name][key] for key in rates)
+        ]
+        confidence = figures[name]["confidence"]
+        error = "–" if confidence is None else f"{100 * confidence['ece']:.1f}"
+        table.add_row(_short(name, names), *cells, f"{100 * figures[name]['eer']:.1f}", error)
+    console = Console()
+    console.print(table)
+    if not all(first[key]["enough"] for key in rates):
+        console.print(
+            f"* a draw has {first['strangers_clips']:g} searches for strangers, too few for this rate: it comes from "
+            "the same clips in several draws and is not significant",
+            highlight=False,
+        )
+
+
+def open_set_pictures(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Image]:
+    """det.png: missed against falsely named; reliability.png: how often names of a confidence are right."""
+    figures = {_short(name, list(tree)): entry[POOLED]["open_set"] for name, entry in tree.items()}
+
+    def values(numbers: Sequence[float | None]) -> NDArray[np.float64]:
+        return 100 * np.array([np.nan if number is None else number for number in numbers], np.float64)
+
+    percent = {float(value): f"{value} %" for value in range(0, 101, 20)}
+    det = plot(
+        "Enrolled people who are not named rightly, against strangers who are named (DET)",
+        {name: (values(one["det"]["fpir"]), values(one["det"]["fnir"])) for name, one in figures.items()},
+        Axis(
+            "strangers named (FPIR)",
+            0.5,
+            100,
+            {float(v): f"{v:g} %" for v in (0.5, 1, 2, 5, 10, 20, 50, 100)},
+            log=True,
+        ),
+        Axis("", 0, 100, percent),
+        highest=False,
+    )
+    reliable = {
+        name: (values(one["confidence"]["said"]), values(one["confidence"]["happened"]))
+        for name, one in figures.items()
+        if one["confidence"] is not None
+    }
+    return {"det.png": det, "reliability.png": reliability_diagram(reliable)}
+
+
+def reliability_diagram(lines: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Image:
+    """Confidences against how often they came true, both in percent."""
+    percent = {float(value): f"{value} %" for value in range(0, 101, 20)}
+    return plot(
+        "How often the nearest person is the right one, by the confidence in it",
+        lines,
+        Axis("confidence", 0, 100, percent),
+        Axis("", 0, 100, percent),
+        diagonal=True,
+    )
 
 
 def _short(name: str, names: Sequence[str]) -> str:

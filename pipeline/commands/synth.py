@@ -7,10 +7,21 @@ from pathlib import Path
 from pipeline.errors import ConfigError, OutputError
 
 
-def synth_dataset(out: Path, people: int, seed: int, sequences: int, frames: int, workers: int) -> None:
+def synth_dataset(
+    out: Path,
+    people: int,
+    seed: int,
+    sequences: int,
+    frames: int,
+    workers: int,
+    segmented: bool = False,
+    checkpoints: Path | None = None,
+) -> None:
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
 
+    from pipeline.config import load_config
+    from pipeline.prepare import find_checkpoints
     from pipeline.synth.dataset import PARTITION, Plan, write_dataset
 
     counts = {"--people": people, "--sequences": sequences, "--frames": frames, "--workers": workers}
@@ -21,7 +32,9 @@ def synth_dataset(out: Path, people: int, seed: int, sequences: int, frames: int
         raise ConfigError(f"--seed {seed}: must not be negative.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: is not an empty folder. Choose a new one with --out.")
-    done = write_dataset(Plan(out, people, seed, sequences, frames), workers)
+    if segmented:  # downloaded, or refused, before any process starts
+        find_checkpoints(load_config(), checkpoints, ["segmenter"])
+    done = write_dataset(Plan(out, people, seed, sequences, frames, segmented, checkpoints), workers)
     for _ in track(done, "Walkers", total=people, transient=True):
         pass
     print(f"{people} people, {people * sequences} sequences of {frames} silhouettes, partition: {out / PARTITION}")

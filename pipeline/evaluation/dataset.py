@@ -25,6 +25,7 @@ from pipeline.training.dataset import Walk, list_walks, read_partition, read_sil
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.views.progress import Progress
 
+POINTS = 1024  # of a frame's cloud
 WALKS_AHEAD = 32  # read while others are encoded
 FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
 PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
@@ -189,6 +190,8 @@ def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list
 def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:
     """A walk as encoders take it; its files are the modalities in `needs`, in their order.
 
+    Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
+
     Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a walk with fewer files or no frames.
     """
     if tuple(needs) == (Modality.SILHOUETTES,):
@@ -203,9 +206,18 @@ def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequenc
             "Say which files they are with --files."
         )
     modalities = {}
-    for need, array in zip(needs, arrays, strict=False):
+    for need, file in zip(needs, arrays, strict=False):
+        array = _even(file) if need is Modality.POINTS and isinstance(file, list) else file
         if isinstance(array, list) or not len(array):
             raise InputError(f"{walk.files[0].parent}: no {need} that are one array. Make the files again.")
         data = cut_width(array) if need in PICTURES else array
         modalities[need] = ModalityFrames(data, np.arange(len(data)))
     return GaitSequence(walk.name, number, modalities)
+
+
+def _even(clouds: Sequence[NDArray[Any]]) -> NDArray[Any] | list[NDArray[Any]]:
+    """Clouds N×C of any length as one array T×POINTS×3; as they are where one is no such cloud."""
+    if any(cloud.ndim != 2 or cloud.shape[1] < 3 or not len(cloud) for cloud in clouds):
+        return list(clouds)
+    chosen = [np.linspace(0, len(cloud) - 1, POINTS).round().astype(np.int64) for cloud in clouds]
+    return np.stack([cloud[places, :3] for cloud, places in zip(clouds, chosen, strict=True)]).astype(np.float32)

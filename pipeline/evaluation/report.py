@@ -24,7 +24,8 @@ Report = dict[str, dict[str, dict[str, Any]]]  # name → condition or "pooled" 
 class Compared:
     """One encoder's scores on all probes; several members (seeds) count as their mean.
 
-    directions: a member each; gallery: walks to compare with; gallery_unusable: those with too few silhouettes.
+    directions: a member each; gallery: walks to compare with; gallery_unusable: those with too few silhouettes;
+    open_set: a member's figures each (openset.py), where they were asked for.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Compared:
     directions: Sequence[ByDirection]
     gallery: int
     gallery_unusable: int
+    open_set: Sequence[dict[str, Any]] = ()
 
     @cached_property
     def mean(self) -> Scores:
@@ -44,7 +46,8 @@ def report(compared: Sequence[Compared], conditions: Sequence[str], people: Labe
     conditions, people: of the N probes. Each entry has rank1, rank5, map, n (probes), ci95 (of rank1), rank5_ci95,
     map_ci95, people, unusable (probes, counted as wrong), gallery, gallery_unusable, cmc, directions (rank-1 against
     gallery walks in the probe's and in the opposite direction; None where nobody has both), and against: the
-    differences to every other encoder with their paired intervals. Intervals are None with one person only.
+    differences to every other encoder with their paired intervals. Intervals are None with one person only. The pooled
+    entry has open_set, too, where it was asked for: the figures of openset.py, of the first member.
     """
     groups: dict[str, NDArray[np.int64]] = {
         condition: np.flatnonzero(np.array(conditions) == condition) for condition in dict.fromkeys(conditions)
@@ -59,6 +62,8 @@ def report(compared: Sequence[Compared], conditions: Sequence[str], people: Labe
             entry["against"] = {
                 other.name: _difference(one, other, rows, bootstrap) for other in compared if other is not one
             }
+            if condition == POOLED and one.open_set:
+                entry["open_set"] = one.open_set[0]
             tree[one.name][condition] = entry
     return tree
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import read_json
 from pipeline.networks.cards import Card
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.hashing import sha256_of
-from pipeline.recognition.models.gaitbase import Architecture
 from pipeline.training.checkpoints import latest_checkpoint
 from pipeline.training.config import DataConfig, training_config
 
-ENCODERS: Mapping[str, str] = {"Baseline": "gaitbase"}  # model_cfg.model → encoder
+if TYPE_CHECKING:
+    from pipeline.training.networks import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def trained(folder: Path) -> Trained:
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder}: no config.json, so no training. Give output/training/DATASET/MODEL/NAME.")
     config = training_config(read_json(folder / "config.json"), str(folder / "config.json"))
-    model = str(config.model_cfg.get("model"))
-    if model not in ENCODERS:
+    learnt = _shape_of(config.model_cfg)
+    if not learnt.encoder:
         raise ConfigError(
-            f"--training {folder}: there is no encoder for {model!r} yet. Use --config with an encoder of its own."
+            f"--training {folder}: what it trained is no whole encoder. Evaluate the training that went on from it."
         )
     name = config.trainer_cfg.save_name
     found = latest_checkpoint(folder / "checkpoints", name)
@@ -49,19 +49,21 @@ def trained(folder: Path) -> Trained:
         name=name,
         stage="encoder",
         loader="opengait",
-        model=ENCODERS[model],
+        model=learnt.encoder,
         file=found.name,
         licence="as the data it was trained on",
         source="gait train",
-        architecture=_architecture(config.model_cfg),
+        architecture=learnt.told(),
+        inputs={"features": learnt.features},
     )
-    return Trained(ENCODERS[model], Checkpoint(card, found, sha256_of(found)), config.data_cfg)
+    return Trained(learnt.encoder, Checkpoint(card, found, sha256_of(found)), config.data_cfg)
 
 
-def _architecture(model_cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """What the weights do not tell of themselves."""
-    backbone = model_cfg.get("backbone_cfg", {})
-    return {
-        "strides": list(backbone.get("strides", Architecture().strides)),
-        "maxpool": bool(backbone.get("maxpool", True)),  # OpenGait's ResNet9 has one unless it is told not to
-    }
+def _shape_of(model_cfg: Mapping[str, Any]) -> Trainable:
+    """What model_cfg describes, without weights."""
+    import torch
+
+    from pipeline.training.networks import open_trainable
+
+    with torch.device("meta"):
+        return open_trainable(model_cfg, identities=1)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.matching.match import match_probes
+from pipeline.matching.match import match_distances, match_probes
 
-__all__ = ["match_probes"]
+__all__ = ["match_distances", "match_probes"]

@@ -58,6 +58,8 @@ def assign(distances: NDArray[Any], exclusive: NDArray[np.bool_], threshold: flo
     if columns == 0:
         return [UNKNOWN] * rows
     costs = distances.astype(np.float64)
+    lowest = min(0.0, float(costs.min(initial=0.0)))  # deviations can be negative, costs here cannot
+    costs, threshold = costs - lowest, threshold - lowest
     dearer_than_all = (float(costs.max(initial=0.0)) + 1) * (rows + 1)  # stands for an infinite threshold
     unknown = min(float(threshold) * (1 + 1e-9), dearer_than_all)  # at the very threshold a track is known
     answer = [UNKNOWN] * rows

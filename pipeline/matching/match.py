@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
-from pipeline.matching.distance import distance_matrix
 from pipeline.matching.results import identity_of
-from pipeline.types import Candidate, Embedding, FloatArray, Match, Tracklet
+from pipeline.matching.scores import scores
+from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # Measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts): GEI distances to oneself are 0.05 to 0.11
 # (from above up to 0.18), to the nearest other 0.05 to 0.17. At 0.14 nobody gets a wrong name, 9 of 12 get their own,
@@ -34,13 +34,27 @@ def match_probes(
     One answer for each tracklet, in their order, then for embeddings and unusable tracks that no tracklet belongs to.
     Raises ConfigError when embeddings of different models or checkpoints meet.
     """
+    identities = [identity_of(embedding.video, embedding.track_id) for embedding in gallery]
+    return match_distances(probes, identities, scores(probes, gallery, identities, config), tracklets, unusable, config)
+
+
+def match_distances(
+    probes: Sequence[Embedding],
+    identities: Sequence[str],
+    distances: NDArray[np.float64],
+    tracklets: Sequence[Tracklet],
+    unusable: Mapping[tuple[str, int], str],
+    config: MatchingConfig,
+) -> list[Match]:
+    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already."""
     table = _Table(
-        identities=[identity_of(embedding.video, embedding.track_id) for embedding in gallery],
-        distances=distance_matrix(probes, gallery, config.metric),
+        identities=identities,
+        distances=distances,
         exclusive=_exclusive(probes, tracklets) if config.one_to_one else _nobody(len(probes)),
         track_ids=[embedding.track_id for embedding in probes],
         threshold=threshold_of(config, probes),
         temperature=config.temperature,
+        scale=None if config.score_norm == "none" else 1.0,
     )
     chosen = assign(table.distances, table.exclusive, table.threshold)
     answers = {
@@ -52,9 +66,14 @@ def match_probes(
 
 
 def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
-    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
+    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity.
+
+    What was measured holds for plain distances only.
+    """
     if config.threshold is not None:
         return config.threshold
+    if config.backend != "none" or config.score_norm != "none":
+        return math.inf
     encoders = {_encoder_of(embedding.model) for embedding in probes}
     return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
 
@@ -67,14 +86,15 @@ def _encoder_of(model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Probes (rows) against gallery identities (columns)."""
+    """Probes (rows) against gallery identities (columns). scale: of the distances; None: the threshold says."""
 
     identities: Sequence[str]
-    distances: FloatArray
+    distances: NDArray[np.float64]
     exclusive: NDArray[np.bool_]
     track_ids: Sequence[int]
     threshold: float
     temperature: float
+    scale: float | None = None
 
 
 def _exclusive(probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
@@ -100,7 +120,7 @@ def _answer(probe: Embedding, row: int, chosen: Sequence[int], table: _Table) ->
     if not candidates:
         distance, confidence, reason = None, None, "no gallery person to compare with"
     else:
-        posterior = posteriors(distances, table.threshold, table.temperature)
+        posterior = posteriors(distances, table.threshold, table.temperature, table.scale)
         distance = float(distances[column if known else ranked[0]])
         confidence = float(posterior[column])  # UNKNOWN, −1, is the last of them
         reason = _reason(row, ranked, chosen, table)
@@ -116,14 +136,18 @@ def _answer(probe: Embedding, row: int, chosen: Sequence[int], table: _Table) ->
     )
 
 
-def posteriors(distances: NDArray[np.floating], threshold: float, temperature: float) -> NDArray[np.float64]:
+def posteriors(
+    distances: NDArray[np.floating], threshold: float, temperature: float, scale: float | None = None
+) -> NDArray[np.float64]:
     """How likely each candidate is, and, last, nobody of the gallery: M + 1 values that sum to 1.
 
-    A softmax of −distance / T with "nobody" at the threshold; T is `temperature` times the threshold (the median
-    distance where there is none), so that the scale of the distances does not matter. Not calibrated: 0.9 is more than
-    0.6, but nine in ten need not be right. With one candidate and no threshold there is no alternative, hence 1.
+    A softmax of −distance / T with "nobody" at the threshold; T is `temperature` times the scale: unless told, the
+    threshold (the median distance where there is none), so that the size of the distances does not matter. Not
+    calibrated: 0.9 is more than 0.6, but nine in ten need not be right. With one candidate and no threshold there is
+    no alternative, hence 1.
     """
-    scale = threshold if math.isfinite(threshold) else float(np.median(distances))
+    if scale is None:
+        scale = threshold if math.isfinite(threshold) else float(np.median(distances))
     energies = np.append(distances.astype(np.float64), threshold) / (temperature * max(scale, 1e-12))
     weights = np.exp(energies.min() - energies)
     return np.asarray(weights / weights.sum())

@@ -55,7 +55,11 @@ class GaitNetwork(nn.Module):
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Embeddings [n, c, p] → scores of the training identities [n, classes, p]."""
-        return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))[1]
+        return self.neck_and_logits(embeddings)[1]
+
+    def neck_and_logits(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Both of the above in one pass, so that batch normalisation counts a batch of the training once."""
+        return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))
 
     @classmethod
     def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ Size = tuple[int, int, int]  # frames, rows, columns
 
 WINDOW: Size = (3, 3, 5)
 _HIDDEN = 4  # the perceptron is so many times wider inside
+_SKIPPED = 0.1  # of the walks of a batch in training, what the last block's branches leave out; the first's nothing
 
 
 def _window_and_shift(size: Size, shifted: bool) -> tuple[Size, Size]:
@@ -95,20 +96,32 @@ class Perceptron(nn.Module):
         return cast(Tensor, self.fc2(F.gelu(self.fc1(x))))
 
 
-class SwinBlock(nn.Module):
-    """Attention in windows, then a perceptron, each around a shortcut: [n, s, h, w, c] → the same."""
+def _for_some(x: Tensor, skipped: float) -> Tensor:
+    """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the walks [n, …], the others larger."""
+    kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= skipped
+    return x * kept / (1 - skipped)
 
-    def __init__(self, channels: int, heads: int, shifted: bool) -> None:
+
+class SwinBlock(nn.Module):
+    """Attention in windows, then a perceptron, each around a shortcut: [n, s, h, w, c] → the same.
+
+    skipped: the share of walks that see nothing of a branch in training.
+    """
+
+    def __init__(self, channels: int, heads: int, shifted: bool, skipped: float = 0.0) -> None:
         super().__init__()
-        self.shifted = shifted
+        self.shifted, self.skipped = shifted, skipped
         self.norm1 = nn.LayerNorm(channels)
         self.attn = WindowAttention(channels, heads)
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = Perceptron(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self._attended(self.norm1(x))
-        return cast(Tensor, x + self.mlp(self.norm2(x)))
+        x = x + self._branch(self._attended(self.norm1(x)))
+        return x + self._branch(self.mlp(self.norm2(x)))
+
+    def _branch(self, x: Tensor) -> Tensor:
+        return _for_some(x, self.skipped) if self.training and self.skipped else x
 
     def _attended(self, x: Tensor) -> Tensor:
         n, s, h, w, _ = x.shape
@@ -129,9 +142,10 @@ class SwinBlock(nn.Module):
 class SwinStage(nn.Module):
     """Some blocks, every second one shifted; with `widen`, twice the channels behind them."""
 
-    def __init__(self, channels: int, depth: int, heads: int, widen: bool) -> None:
+    def __init__(self, channels: int, skipped: Sequence[float], heads: int, widen: bool) -> None:
+        """skipped: a number for every block, see SwinBlock."""
         super().__init__()
-        self.blocks = nn.ModuleList(SwinBlock(channels, heads, shifted=i % 2 == 1) for i in range(depth))
+        self.blocks = nn.ModuleList(SwinBlock(channels, heads, i % 2 == 1, share) for i, share in enumerate(skipped))
         self.downsample = (
             nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, 2 * channels, bias=False)) if widen else None
         )
@@ -161,8 +175,10 @@ class SwinTransformer3D(nn.Module):
         super().__init__()
         self.patch_embed = PatchEmbedding(in_channels, channels)
         last = len(depths) - 1
+        blocks = iter(range(sum(depths)))
+        skipped = [[_SKIPPED * next(blocks) / max(1, sum(depths) - 1) for _ in range(depth)] for depth in depths]
         self.layers = nn.ModuleList(
-            SwinStage(channels * 2**i, depth, heads[i], widen=i < last) for i, depth in enumerate(depths)
+            SwinStage(channels * 2**i, shares, heads[i], widen=i < last) for i, shares in enumerate(skipped)
         )
         self.channels = channels * 2**last
         self.norm = nn.LayerNorm(self.channels)

@@ -7,33 +7,47 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import DEFAULT_PROFILE, SegmentationConfig, load_config
 from pipeline.files import write_bytes, write_json
-from pipeline.synth.silhouette import sequences
+from pipeline.prepare import find_checkpoints
+from pipeline.segmentation import Segmenter, open_segmenter
+from pipeline.synth.silhouette import SyntheticSequence, person, sequence, sequences
 
 PARTITION = "partition.json"
 TEST_SHARE = 0.1  # of the people, the last ones
+ATTEMPTS = 3  # cameras that are tried for a walk that the segmenter cannot make out
 KINDS = ("nm", "nm", "bg", "nm", "cl")  # taken in turn
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write. sequences: per person, frames: per sequence."""
+    """What to write. sequences: per person, frames: per sequence.
+
+    segmented: by a real segmenter, the light profile's, from pictures; checkpoints: a folder to search for it.
+    """
 
     root: Path
     people: int
     seed: int
     sequences: int = 10
     frames: int = 30
+    segmented: bool = False
+    checkpoints: Path | None = None
 
 
 def write_dataset(plan: Plan, workers: int = 1) -> Iterator[str]:
-    """Write every person and last the partition; yields each identity as it is done. Bytes depend on the plan only."""
+    """Write every person and last the partition; yields each identity as it is done.
+
+    Bytes depend on the plan only, and, where a segmenter takes part, on how this machine rounds.
+    Raises CheckpointError where its weights are not at hand.
+    """
     names = [f"{index:05d}" for index in range(1, plan.people + 1)]
     if workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -48,12 +62,37 @@ def write_dataset(plan: Plan, workers: int = 1) -> Iterator[str]:
 
 def _write_person(plan: Plan, name: str) -> str:
     written = dict.fromkeys(KINDS, 0)
-    for walk in sequences((plan.seed, int(name)), plan.sequences, plan.frames, KINDS):
+    for walk in _walks(plan, int(name)):
         written[walk.kind] += 1
         view = f"{walk.view:03d}"
         folder = plan.root / name / f"{walk.kind}-{written[walk.kind]:02d}" / view
         write_bytes(folder / f"{view}.pkl", _pickled(walk.masks))
     return name
+
+
+def _walks(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
+    if not plan.segmented:
+        yield from sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
+        return
+    from pipeline.synth.segmented import segmented_sequence
+
+    segmenter, config = _segmenter(plan.checkpoints)
+    who = person((plan.seed, number))
+    for index in range(plan.sequences):
+        kind = KINDS[index % len(KINDS)]
+        found = None
+        for attempt in range(ATTEMPTS):
+            rng = np.random.default_rng([plan.seed, number, index + 1, 1 + attempt])
+            found = found or segmented_sequence(who, kind, plan.frames, rng, segmenter, config)
+        yield found or sequence(who, kind, plan.frames, np.random.default_rng([plan.seed, number, index + 1]))
+
+
+@cache
+def _segmenter(checkpoints: Path | None) -> tuple[Segmenter, SegmentationConfig]:
+    """Opened once a process, on one thread: each process works on people of its own."""
+    config = load_config(DEFAULT_PROFILE, ["runtime.threads=1"])
+    card = find_checkpoints(config, checkpoints, ["segmenter"])["segmenter"]
+    return open_segmenter(config.segmentation, config.runtime, card), config.segmentation
 
 
 def _pickled(masks: NDArray[np.uint8]) -> bytes:

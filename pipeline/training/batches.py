@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.training.config import SamplerConfig
+from pipeline.training.config import PointsInUse, SamplerConfig
 from pipeline.training.dataset import Modality, Walk, read_walk
 from pipeline.training.draws import Draws
 from pipeline.training.sampling import (
@@ -79,10 +79,12 @@ class Batches(Dataset[Batch]):
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        joined: Callable[[list[NDArray[Any]]], list[NDArray[Any]]] | None = None,
     ) -> None:
-        """labels: the sorted training identities; transforms: one for each modality."""
+        """labels: the sorted training identities; transforms: one for each modality; joined: makes one of several."""
         self._walks, self._sampler, self._transforms = walks, sampler, transforms
         self._seed, self._rank, self._world = seed, rank, world
+        self._joined = joined
         number = {label: index for index, label in enumerate(labels)}
         self._labels = [number[walk.identity] for walk in walks.walks]
         self._walks_of: dict[int, list[int]] = {index: [] for index in range(len(labels))}
@@ -137,20 +139,8 @@ class Batches(Dataset[Batch]):
     def _seen(self, index: int, draws: Draws) -> list[NDArray[Any]]:
         """What of a walk the network is shown, modality by modality."""
         modalities = self._walks[index]
-        if len(self._transforms) != len(modalities):
-            raise ConfigError(
-                f"{len(self._transforms)} transforms for walks of {len(modalities)} files; "
-                "give one for each, or choose files with data_cfg.data_in_use."
-            )
         frames = self._choose(len(modalities[0]), draws)
-        return [
-            transform(frames_of(modality, frames, self._points(number), draws), draws)
-            for number, (modality, transform) in enumerate(zip(modalities, self._transforms, strict=True))
-        ]
-
-    def _points(self, modality: int) -> int | None:
-        points = self._sampler.points_in_use
-        return points.points_num if points is not None and points.pointcloud_index == modality else None
+        return altered(modalities, frames, self._transforms, self._joined, self._sampler.points_in_use, draws)
 
 
 def frame_choice(sampler: SamplerConfig) -> FrameChoice:
@@ -163,6 +153,27 @@ def frame_choice(sampler: SamplerConfig) -> FrameChoice:
         sampler.frames_skip_num,
         sampler.frames_all_limit,
     )
+
+
+def altered(
+    modalities: Sequence[Modality],
+    frames: NDArray[np.int64],
+    transforms: Sequence[Transform],
+    joined: Callable[[list[NDArray[Any]]], list[NDArray[Any]]] | None,
+    points: PointsInUse | None,
+    draws: Draws,
+) -> list[NDArray[Any]]:
+    """Those frames of a walk as a network gets them. Raises ConfigError unless there is a transform for each file."""
+    counts = [points.points_num if points and points.pointcloud_index == i else None for i in range(len(modalities))]
+    chosen = [frames_of(modality, frames, count, draws) for modality, count in zip(modalities, counts, strict=True)]
+    if joined is not None and len(chosen) > 1:
+        chosen = joined(chosen)
+    if len(transforms) != len(chosen):
+        raise ConfigError(
+            f"{len(transforms)} transforms for walks of {len(chosen)} files; "
+            "give one for each, or choose files with data_cfg.data_in_use."
+        )
+    return [transform(values, draws) for values, transform in zip(chosen, transforms, strict=True)]
 
 
 def frames_of(

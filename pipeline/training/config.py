@@ -72,6 +72,9 @@ class TrainerConfig(Section):
     scheduler_reset: bool = False
     with_test: bool = Field(False, description="validate whenever a checkpoint is saved")
     enable_float16: bool = Field(False, description="mixed precision; see `precision`")
+    T_max_iter: int | None = Field(
+        None, ge=1, description="SwinGait's own schedule: half a cosine until this batch, in place of scheduler_cfg"
+    )
     fix_BN: bool = False  # noqa: N815  OpenGait's name
     sync_BN: bool = False  # noqa: N815  OpenGait's name
     find_unused_parameters: bool = False

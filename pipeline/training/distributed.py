@@ -30,6 +30,13 @@ def _gathered(tensor: Tensor) -> Tensor:
     return torch.cat(shares)
 
 
+def of_all(tensor: Tensor) -> tuple[Tensor, int]:
+    """A tensor with those of all processes, one after another and without gradient, and where ours begins."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return tensor.detach(), 0
+    return _gathered(tensor.detach()), dist.get_rank() * len(tensor)
+
+
 class SyncedBatchNorm(_BatchNorm):
     """Batch normalisation over the batches of all processes, on any device: torch's own knows GPUs only."""
 
@@ -94,6 +101,7 @@ def synchronise_batch_norms(network: nn.Module, device: str) -> nn.Module:
             settings: dict[str, Any] = {"eps": child.eps, "momentum": child.momentum, "affine": child.affine}
             synced = SyncedBatchNorm(child.num_features, **settings, track_running_stats=child.track_running_stats)
             synced.load_state_dict(child.state_dict())
+            synced.weight, synced.bias = child.weight, child.bias  # themselves: some are not trained
             synced.train(child.training)
             setattr(network, name, synced)
         else:

@@ -148,7 +148,7 @@ def _validated(trainable: Trainable, config: TrainingConfig, partition: Partitio
             [],
         )
         frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
-        report = validate(trainable, walks, transforms, chosen, frames)
+        report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)
     except GaitError as error:
         say(f"not validated: {error}")
         return None
@@ -212,9 +212,10 @@ def _channels_last(network: nn.Module) -> None:
 
     Not narrow ones: with fewer than 16 channels, torch 2.13's float32 gradient of that layout crashes the process.
     """
-    narrowest = min((layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), default=0)
-    if narrowest >= 16:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    if min((layer.out_channels for layer in layers), default=0) >= 16:
+        for layer in layers:  # not the whole network: convolutions over time have five dimensions
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
 def _precision(config: TrainingConfig, device: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:

@@ -14,7 +14,7 @@ from pipeline.training.batches import Batch, Batches, Walks
 from pipeline.training.config import TrainingConfig
 from pipeline.training.distributed import gathered
 from pipeline.training.networks import Trainable
-from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, total_loss
+from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, stepped_cosine, total_loss
 from pipeline.training.transforms import transforms_of
 
 _TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
@@ -35,6 +35,7 @@ class GaitTraining(lightning.LightningModule):
         self.logged: dict[str, Tensor] = {}
         self.unsupported: list[str] = []
         self._outputs = trainable.outputs
+        self._groups, self._least_rate, self._joined = trainable.groups, trainable.least_rate, trainable.joined
         self._config, self._walks, self._labels = config, walks, labels
         self._terms = losses_of(config.loss_cfg, self.unsupported)
         self._transforms = transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", self.unsupported)
@@ -51,12 +52,15 @@ class GaitTraining(lightning.LightningModule):
             trainer.seed,
             self.global_rank,
             self.trainer.world_size,
+            self._joined,
         )
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
         return DataLoader(batches, batch_size=None, sampler=remaining, num_workers=workers)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = max(group["lr"], self._least_rate)
         torch.manual_seed(self._config.trainer_cfg.seed + self.iteration)  # dropout; so it goes on exactly after a kill
         if self._config.trainer_cfg.fix_BN:
             for module in self.network.modules():
@@ -93,7 +97,9 @@ class GaitTraining(lightning.LightningModule):
         self, unsupported: list[str] | None = None
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         config = self._config
-        optimizer = optimizer_of(config.optimizer_cfg, self.network, unsupported)
+        optimizer = optimizer_of(config.optimizer_cfg, self.network, unsupported, self._groups)
+        if config.trainer_cfg.T_max_iter is not None:
+            return optimizer, stepped_cosine(optimizer, config.trainer_cfg.T_max_iter)
         return optimizer, scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter, unsupported)
 
     def state(self) -> dict[str, Any]:
@@ -116,7 +122,10 @@ class GaitTraining(lightning.LightningModule):
         chosen = self._config.trainer_cfg
         fresh = [
             name
-            for name, reset in (("optimizer", chosen.optimizer_reset), ("scheduler", chosen.scheduler_reset))
+            for name, reset in (
+                ("optimizer", chosen.optimizer_reset),
+                ("scheduler", chosen.scheduler_reset or chosen.T_max_iter is not None),  # which no other network has
+            )
             if reset and resets
         ]
         self._resumed = {name: value for name, value in state.items() if name not in fresh}

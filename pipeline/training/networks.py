@@ -1,26 +1,23 @@
 """Which networks can be trained, under the names of OpenGait's model_cfg.
 
 A trainable network is a module and a function that runs it on a batch and hands each loss what it needs. Adding one:
-a function that takes model_cfg and the number of identities (those of GaitBase's relatives stand in zoo.py), and a line
-in NETWORKS.
+a function in the room of its family (zoo/) that takes model_cfg and the number of identities, and a line in NETWORKS.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
-import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.config import nearest
 from pipeline.errors import ConfigError
-from pipeline.recognition.layers import temporal_max
-from pipeline.recognition.models.gaitbase import Architecture, GaitBase
 from pipeline.training.batches import Batch
-from pipeline.training.settings import Settings
+from pipeline.training.optim import Group
 
 
 @dataclass
@@ -38,82 +35,60 @@ class Outputs:
 
 @dataclass
 class Trainable:
-    """A network with the function that runs it on a batch; `spare`: keys not worth shipping, by their prefix."""
+    """A network with the function that runs it on a batch.
+
+    spare: keys not worth shipping, by their prefix. encoder: the one in recognition.ENCODERS that reads the
+    checkpoints, "" where there is none yet; architecture: what it has to be told; features: what it compares unless
+    asked for others (embeddings, neck or logits). joined: makes of several modalities
+    T×… those that are altered together, so that one transform does for them. groups: parameters that are optimised in
+    another way than the rest. least_rate: what no learning rate falls below.
+    """
 
     network: nn.Module
     outputs: Callable[[Any, Batch], Outputs]
     spare: tuple[str, ...] = field(default=())
+    encoder: str = ""
+    architecture: Any = None
+    features: str = "embeddings"
+    joined: Callable[[list[NDArray[Any]]], list[NDArray[Any]]] | None = None
+    groups: tuple[Group, ...] = ()
+    least_rate: float = 0.0
+
+    def told(self) -> dict[str, Any]:
+        """The architecture for the encoder's card. How many classes there are is told by the weights."""
+        if self.architecture is None:
+            return {}
+        chosen = {item.name: getattr(self.architecture, item.name) for item in fields(self.architecture)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in chosen.items()
+            if name != "classes"
+        }
 
 
-def baseline(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase. Raises ConfigError for settings that it has not."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", "Baseline")
-    backbone = cfg.section("backbone_cfg")
-    for key, only in (("type", "ResNet9"), ("block", "BasicBlock")):
-        if backbone.take(key, only) != only:
-            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained.")
-    fcs, necks = cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks")
-    parts = [int(strips) for strips in cfg.take("bin_num", [16])]
-    architecture = Architecture(
-        in_channels=int(backbone.take("in_channel", backbone.take("in_channels", 1))),
-        channels=tuple(backbone.take("channels", Architecture().channels)),
-        layers=tuple(backbone.take("layers", Architecture().layers)),
-        strides=tuple(backbone.take("strides", Architecture().strides)),
-        maxpool=bool(backbone.take("maxpool", True)),
-        parts=sum(parts),
-        out_channels=int(fcs.take("out_channels", 256)),
-        classes=int(necks.take("class_num", None) or identities),
-    )
-    for section, key, value in (
-        (fcs, "in_channels", architecture.channels[3]),
-        (fcs, "parts_num", architecture.parts),
-        (necks, "in_channels", architecture.out_channels),
-        (necks, "parts_num", architecture.parts),
-    ):
-        if section.take(key, value) != value:
-            raise ConfigError(f"{section.name}.{key}: must be {value}, to fit the layers before it.")
-    softmax_parts = int(necks.take("softmax_parts", architecture.parts))
-    for section in (cfg, backbone, fcs, necks):
-        section.nothing_left()
-    if architecture.classes < identities:
-        raise ConfigError(
-            f"model_cfg.SeparateBNNecks.class_num: {architecture.classes} classes for {identities} identities to "
-            "train on. Leave it out to have as many as there are."
-        )
-    network = GaitBase(architecture)
-
-    def outputs(network: GaitBase, batch: Batch) -> Outputs:
-        return _baseline_outputs(network, batch, softmax_parts)
-
-    return Trainable(network, outputs, spare=("BNNecks.fc_bin",))
-
-
-def _baseline_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Outputs:
-    """softmax_parts: in training, logits of so many parts only, drawn anew in every batch: a large head costs time."""
-    silhouettes = batch.inputs[0]
-    silhouettes = silhouettes.unsqueeze(1) if silhouettes.ndim == 4 else silhouettes.transpose(1, 2)
-    pooled = temporal_max(network.Backbone(silhouettes), batch.lengths)
-    with torch.autocast(pooled.device.type, enabled=False):  # what little is left deserves its precision
-        embeddings = network.embed(pooled.float())
-        neck, logits = network.BNNecks(embeddings, softmax_parts if network.training else 0)
-    return Outputs(
-        {
-            "triplet": {"embeddings": embeddings, "labels": batch.labels},
-            "softmax": {"logits": logits, "labels": batch.labels},
-            "neck": {"embeddings": neck, "labels": batch.labels},
-        },
-        embeddings,
-        neck,
-    )
-
-
+_ZOO = "pipeline.training.zoo"
 NETWORKS: Mapping[str, str] = {
-    "Baseline": "pipeline.training.networks:baseline",
-    "DeepGaitV2": "pipeline.training.zoo:deepgaitv2",
-    "GaitGL": "pipeline.training.zoo:gaitgl",
-    "GaitPart": "pipeline.training.zoo:gaitpart",
-    "GaitSet": "pipeline.training.zoo:gaitset",
+    "Baseline": f"{_ZOO}.resnets:baseline",
+    "DeepGaitV2": f"{_ZOO}.silhouettes:deepgaitv2",
+    "Disentanglement": f"{_ZOO}.disentanglement:disentanglement",
+    "GLN": f"{_ZOO}.silhouettes:gln",
+    "GaitGL": f"{_ZOO}.silhouettes:gaitgl",
+    "GaitGraph1": f"{_ZOO}.graphs:gaitgraph1",
+    "GaitGraph2": f"{_ZOO}.graphs:gaitgraph2",
+    "GaitPart": f"{_ZOO}.silhouettes:gaitpart",
+    "GaitSSB_Finetune": f"{_ZOO}.resnets:gaitssb_finetune",
+    "GaitSSB_Pretrain": f"{_ZOO}.resnets:gaitssb_pretrain",
+    "GaitSet": f"{_ZOO}.silhouettes:gaitset",
+    "GaitTR": f"{_ZOO}.graphs:gaittr",
+    "LidarGaitPlusPlus": f"{_ZOO}.modalities:lidargaitpp",
+    "MultiGaitpp": f"{_ZOO}.modalities:multigaitpp",
+    "MultiScaleGaitGraph": f"{_ZOO}.graphs:msgg",
+    "ParsingGait": f"{_ZOO}.resnets:parsinggait",
+    "SMPLGait": f"{_ZOO}.modalities:smplgait",
+    "STGCN": f"{_ZOO}.graphs:stgcn",
+    "ScoNet": f"{_ZOO}.resnets:sconet",
+    "SkeletonGaitPP": f"{_ZOO}.modalities:skeletongaitpp",
+    "SwinGait": f"{_ZOO}.silhouettes:swingait",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 from pipeline.config import nearest
 from pipeline.errors import ConfigError
-from pipeline.training import losses
+from pipeline.training import disentangling, losses
+
+LEAST_SWIN_RATE, SWIN_STEP = 1e-6, 1000  # OpenGait's SwinGait: what the rate ends at, batches between its steps
 
 LossFunction = Callable[..., tuple[Tensor, losses.Logged]]
 
@@ -25,6 +28,10 @@ LOSSES: Mapping[str, tuple[LossFunction, Mapping[str, str]]] = {
     "SupConLoss_Re": (losses.supervised_contrastive, {}),
     "SupConLoss_Lp": (losses.supervised_contrastive_by_distance, {}),
     "PartSupConLoss": (losses.part_contrastive, {}),
+    # those of the disentangled skeletons
+    "DisentanglingLoss": (disentangling.added, {}),
+    "OtherClassesSmoothedLoss": (disentangling.identity_term, {}),
+    "CentreLoss": (disentangling.centre_term, {}),
 }
 NO_SETTINGS = ("type", "log_prefix", "loss_term_weight", "log_accuracy", "gather_and_scale", "input")
 
@@ -39,6 +46,20 @@ class WeighedLoss:
     function: LossFunction
     settings: Mapping[str, Any]
     unlogged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parameters that are optimised in their own way: those whose names start with the regular expression `pattern`.
+
+    rate: their learning rate (None: the one configured), 0 for those that are not trained; share: that they have of it.
+    decays: whether weight_decay holds for them.
+    """
+
+    pattern: str
+    rate: float | None = None
+    share: float = 1.0
+    decays: bool = True
 
 
 def losses_of(entries: Sequence[Mapping[str, Any]], unsupported: list[str] | None = None) -> list[WeighedLoss]:
@@ -88,11 +109,15 @@ def total_loss(
 
 
 def optimizer_of(
-    settings: Mapping[str, Any], network: nn.Module, unsupported: list[str] | None = None
+    settings: Mapping[str, Any],
+    network: nn.Module,
+    unsupported: list[str] | None = None,
+    groups: Sequence[Group] = (),
 ) -> torch.optim.Optimizer:
     """torch's optimiser `solver` over the parameters that are trained; settings that it has not are passed over.
 
     That is OpenGait's rule: its default file gives a momentum to Adam too. unsupported: collects them.
+    groups: the first that a parameter's name fits is its own; the others are one more group.
     Raises ConfigError for an unknown solver.
     """
     solver = str(settings.get("solver", "SGD"))
@@ -100,9 +125,47 @@ def optimizer_of(
     if not (inspect.isclass(kind) and issubclass(kind, torch.optim.Optimizer)) or kind is torch.optim.Optimizer:
         known = [name for name, value in vars(torch.optim).items() if inspect.isclass(value)]
         raise ConfigError(f"optimizer_cfg.solver: torch has no {solver!r}{nearest(solver, known)}")
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    trained = _grouped(network, groups, settings)
     made: torch.optim.Optimizer = _made(kind, trained, settings, "solver", "optimizer_cfg", unsupported)
     return made
+
+
+def _grouped(network: nn.Module, groups: Sequence[Group], settings: Mapping[str, Any]) -> list[Any]:
+    """The parameters that are trained; as torch's groups where there are several."""
+    members: list[list[nn.Parameter]] = [[] for _ in range(len(groups) + 1)]
+    for name, parameter in network.named_parameters():
+        place = next((i for i, group in enumerate(groups) if re.match(group.pattern, name)), len(groups))
+        if place < len(groups) and groups[place].rate == 0:
+            parameter.requires_grad_(False)
+        if parameter.requires_grad:
+            members[place].append(parameter)
+    if not groups:
+        return members[0]
+    made: list[Any] = []
+    for group, parameters in zip([*groups, Group("")], members, strict=True):
+        rate = group.rate if group.rate is not None else float(settings.get("lr", 0.001)) * group.share
+        own: dict[str, Any] = {"params": parameters, "lr": rate}
+        if not group.decays:
+            own["weight_decay"] = 0.0
+        if parameters:
+            made.append(own)
+    return made
+
+
+def stepped_cosine(optimizer: torch.optim.Optimizer, until: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """SwinGait's schedule: half a cosine down to LEAST_SWIN_RATE at batch `until`, in steps of SWIN_STEP batches."""
+
+    def share_of(rate: float) -> Callable[[int], float]:
+        least = LEAST_SWIN_RATE / rate
+
+        def share(iteration: int) -> float:
+            if iteration >= until:
+                return least
+            return max(least, (1 + math.cos(math.pi * (iteration // SWIN_STEP * SWIN_STEP) / until)) / 2)
+
+        return share
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, [share_of(group["lr"]) for group in optimizer.param_groups])
 
 
 def scheduler_of(

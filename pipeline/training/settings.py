@@ -25,6 +25,23 @@ class Settings:
             raise ConfigError(f"{self.name}.{key}: expected settings, got {inside!r}.")
         return Settings(inside, f"{self.name}.{key}")
 
+    def fixed(self, **values: Any) -> None:
+        """Settings that follow from others, or of which there is one: they may be said. Raises ConfigError if wrong."""
+        for key, value in values.items():
+            said = self.take(key, value)
+            if (list(said) if isinstance(said, (list, tuple)) else said) != value:
+                raise ConfigError(f"{self.name}.{key}: must be {value}, to fit the rest of this network.")
+
+    def classes(self, key: str, identities: int) -> int:
+        """The number of classes below `key`; by default one for each identity. Raises ConfigError for fewer."""
+        classes = int(self.take(key, None) or identities)
+        if classes < identities:
+            raise ConfigError(
+                f"{self.name}.{key}: {classes} classes for {identities} identities to train on. Leave it out to have "
+                "as many as there are."
+            )
+        return classes
+
     def nothing_left(self) -> None:
         """Raises ConfigError, naming what was not taken."""
         if self._left:

@@ -38,13 +38,16 @@ class Compose:
 
 
 class TwoView:
-    """The same walk twice, altered differently, one after the other in time (GaitSSB's pre-training)."""
+    """The same walk twice, altered differently, one after the other along the second axis.
+
+    GaitGraph's contrast is between the two. Its GaitGraph1Input comes last, C×T×V×1, so that axis is time.
+    """
 
     def __init__(self, transform: Transform) -> None:
         self._transform = transform
 
     def __call__(self, frames: NDArray[Any], draws: Draws) -> NDArray[Any]:
-        return np.concatenate([self._transform(frames, draws), self._transform(frames, draws)])
+        return np.concatenate([self._transform(frames, draws), self._transform(frames, draws)], axis=1)
 
 
 TRANSFORMS: Mapping[str, Callable[..., Transform]] = {

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import ConfigError
-from pipeline.training.batches import Batch, Walks, frames_of
-from pipeline.training.config import ValidationConfig
+from pipeline.training.batches import Batch, Walks, altered
+from pipeline.training.config import PointsInUse, ValidationConfig
 from pipeline.training.draws import Draws
 from pipeline.training.networks import Trainable
 from pipeline.training.transforms import Transform
@@ -22,7 +22,12 @@ AT_ONCE = 1024  # silhouettes that pass through the network together
 
 
 def validate(
-    trainable: Trainable, walks: Walks, transforms: Sequence[Transform], config: ValidationConfig, frames: int
+    trainable: Trainable,
+    walks: Walks,
+    transforms: Sequence[Transform],
+    config: ValidationConfig,
+    frames: int,
+    points: PointsInUse | None = None,
 ) -> dict[str, Any]:
     """Rank-1 by type of the probes, and over all of them, for the embeddings and for the head's normalised ones.
 
@@ -36,7 +41,7 @@ def validate(
     network.eval()
     try:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu"):
-            found = _embedded(trainable, walks, transforms, config, frames, device)
+            found = _embedded(trainable, walks, transforms, config, frames, points, device)
     finally:
         network.train(was_training)
     identities = np.array([walk.identity for walk in walks.walks])
@@ -73,6 +78,7 @@ def _embedded(
     transforms: Sequence[Transform],
     config: ValidationConfig,
     frames: int,
+    points: PointsInUse | None,
     device: torch.device,
 ) -> dict[str, Tensor]:
     """name → [walks, c, p], every part of every walk at unit length."""
@@ -98,10 +104,7 @@ def _embedded(
     for index in range(len(walks)):
         modalities = walks[index]
         for window in windows(len(modalities[0]), frames, config.windows):
-            seen = [
-                transform(frames_of(modality, window), draws)
-                for transform, modality in zip(transforms, modalities, strict=False)
-            ]
+            seen = altered(modalities, window, transforms, trainable.joined, points, draws)
             pending.append([torch.from_numpy(np.ascontiguousarray(values)).float() for values in seen])
             owners.append(index)
             if len(pending) * frames >= AT_ONCE:

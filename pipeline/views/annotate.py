@@ -242,7 +242,7 @@ class LabelPlate:
 @lru_cache(maxsize=512)
 def _plate(label: Label, text: int, widest: int) -> Image:
     """The label as a small picture: text `text` px tall (capitals) on its colour, at most `widest` px wide."""
-    pieces = [piece for piece in (_drawable(label.title), _drawable(label.subtitle)) if piece]
+    pieces = [piece for piece in (drawable(label.title), drawable(label.subtitle)) if piece]
     font, fine = cv2.FONT_HERSHEY_SIMPLEX, 8
     thickness = round(fine * max(1.25, 0.15 * text))
     # Drawn eight times as large and shrunk, OpenCV's stroke font turns out smooth.
@@ -261,7 +261,7 @@ def _plate(label: Label, text: int, widest: int) -> Image:
     return even(np.asarray((ground + (letters - ground) * alpha).round(), np.uint8))
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """What OpenCV's font has: ASCII. Accents are dropped, dashes become hyphens, the rest question marks."""
     plain = unicodedata.normalize("NFKD", text.translate({0x2013: "-", 0x2014: "-", 0xD7: "x"}))
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))

@@ -5,7 +5,9 @@ Drawn with OpenCV, which is there anyway: matplotlib would be 30 MB and six more
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from pipeline.views.colours import BLACK, WHITE, Colour, identity_colour, text_c
 SCALE = 2  # drawn at twice the size that texts are meant for, so that they are sharp on today's screens
 FONT = cv2.FONT_HERSHEY_DUPLEX
 LETTER, SMALL = 0.5, 0.4  # sizes of letters
+MARKED = 30  # points of a line that are marked, at most
 LINE_GREY: Colour = (215, 215, 215)
 LOW: Colour = (250, 243, 235)  # the colour of 0 in tables; 100 has HIGH
 HIGH: Colour = (110, 50, 8)
@@ -24,44 +27,92 @@ HIGH: Colour = (110, 50, 8)
 Values = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From low to high, with a tick and its text at some values; log: equal distances are equal ratios."""
+
+    name: str
+    low: float
+    high: float
+    ticks: Mapping[float, str]
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """Where a value lies between low (0) and high (1)."""
+        low, high, at = (
+            (math.log(v) for v in (self.low, self.high, max(value, self.low)))
+            if self.log
+            else (self.low, self.high, value)
+        )
+        return min(1.0, max(0.0, (at - low) / max(high - low, 1e-12)))
+
+
 def curves(title: str, lines: Mapping[str, Values]) -> Image:
     """Cumulative match characteristics: percent over rank 1, 2, …, a line each, named beside the picture.
 
     The axis begins at the ten below the lowest value. NaNs are left out.
     """
-    width, height, left, top, bottom = 760, 420, 60, 46, 52
-    right = 30 + max((_width(name, SMALL) for name in lines), default=0) + 36
-    canvas = _canvas(width + right - 30, height)
-    plot_right, plot_bottom = width - 30, height - bottom
     ranks = max((len(values) for values in lines.values()), default=1)
     finite = [values[np.isfinite(values)] for values in lines.values()]
     lowest = min((float(values.min()) for values in finite if len(values)), default=0.0)
     floor = max(0.0, min(90.0, np.floor(lowest / 10) * 10))
+    steps = np.arange(floor, 101, 10 if floor < 80 else 2)
+    return plot(
+        title,
+        {name: (np.arange(1, len(values) + 1, dtype=np.float64), values) for name, values in lines.items()},
+        Axis("rank", 1, max(2, ranks), {float(rank): str(rank) for rank in {1, *range(5, ranks + 1, 5)}}),
+        Axis("", floor, 100, {float(percent): f"{percent:.0f} %" for percent in steps}),
+    )
 
-    def place(rank: float, percent: float) -> tuple[int, int]:
-        x = left + (rank - 1) / max(1, ranks - 1) * (plot_right - left)
-        return round(x), round(plot_bottom - (percent - floor) / (100 - floor) * (plot_bottom - top))
+
+def plot(
+    title: str,
+    lines: Mapping[str, tuple[Values, Values]],
+    x: Axis,
+    y: Axis,
+    diagonal: bool = False,
+    highest: bool = True,
+) -> Image:
+    """Lines through points (x, y), named beside the picture, the one that ends highest (or lowest) first.
+
+    diagonal: also where x equals y. Points that are not finite are left out.
+    """
+    width, height, left, top, bottom = 760, 420, 60, 46, 52
+    right = 30 + max((_width(name, SMALL) for name in lines), default=0) + 36
+    canvas = _canvas(width + right - 30, height)
+    plot_right, plot_bottom = width - 30, height - bottom
+
+    def place(across: float, up: float) -> tuple[int, int]:
+        return (
+            round(left + x.share(across) * (plot_right - left)),
+            round(plot_bottom - y.share(up) * (plot_bottom - top)),
+        )
 
     _write(canvas, title, (left, 26), LETTER)
-    for percent in np.arange(floor, 101, 10 if floor < 80 else 2):
-        x, y = place(1, float(percent))
-        _line(canvas, [(x, y), (plot_right, y)], LINE_GREY, 1)
-        _write(canvas, f"{percent:.0f} %", (left - 8, y + 5), SMALL, align="right")
-    for rank in {1, *range(5, ranks + 1, 5)}:
-        x, _ = place(rank, floor)
-        _line(canvas, [(x, plot_bottom), (x, plot_bottom + 5)], BLACK, 1)
-        _write(canvas, str(rank), (x, plot_bottom + 22), SMALL, align="centre")
-    _write(canvas, "rank", ((left + plot_right) // 2, height - 10), SMALL, align="centre")
-    order = sorted(lines, key=lambda name: -float(np.nan_to_num(lines[name][-1:]).sum()))
+    for value, text in y.ticks.items():
+        _, level = place(x.low, value)
+        _line(canvas, [(left, level), (plot_right, level)], LINE_GREY, 1)
+        _write(canvas, text, (left - 8, level + 5), SMALL, align="right")
+    for value, text in x.ticks.items():
+        column, _ = place(value, y.low)
+        _line(canvas, [(column, plot_bottom), (column, plot_bottom + 5)], BLACK, 1)
+        _write(canvas, text, (column, plot_bottom + 22), SMALL, align="centre")
+    _write(canvas, x.name, ((left + plot_right) // 2, height - 10), SMALL, align="centre")
+    _write(canvas, y.name, (left, top - 6), SMALL)
+    if diagonal:
+        _line(canvas, [place(x.low, x.low), place(x.high, x.high)], LINE_GREY, 2)
+    order = sorted(lines, key=lambda name: (-1 if highest else 1) * float(np.nan_to_num(lines[name][1][-1:]).sum()))
     for row, name in enumerate(order):
         colour = identity_colour(list(lines).index(name))
-        points = [place(rank + 1, float(value)) for rank, value in enumerate(lines[name]) if np.isfinite(value)]
+        across, up = lines[name]
+        seen = np.isfinite(across) & np.isfinite(up)
+        points = [place(float(a), float(u)) for a, u in zip(across[seen], up[seen], strict=True)]
         _line(canvas, points, colour, 2)
-        for point in points:
+        for point in points if len(points) <= MARKED else []:
             cv2.circle(canvas, _scaled(point), 3 * SCALE, colour, -1, cv2.LINE_AA)
-        y = top + 12 + 22 * row
-        _line(canvas, [(plot_right + 14, y), (plot_right + 36, y)], colour, 3)
-        _write(canvas, name, (plot_right + 44, y + 5), SMALL)
+        level = top + 12 + 22 * row
+        _line(canvas, [(plot_right + 14, level), (plot_right + 36, level)], colour, 3)
+        _write(canvas, name, (plot_right + 44, level + 5), SMALL)
     return canvas
 
 

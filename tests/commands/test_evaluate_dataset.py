@@ -11,9 +11,12 @@ import pytest
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
-from pipeline.errors import GaitError
+from pipeline.errors import ConfigError, GaitError
 from pipeline.evaluation.dataset import read_sequence
+from pipeline.files import write_json
+from pipeline.training.config import load_training_config
 from pipeline.training.dataset import list_walks
+from pipeline.training.fit import train
 from pipeline.types import Modality
 
 PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")
@@ -94,6 +97,36 @@ def test_a_submission_is_a_file(evaluate, tmp_path):
     lines = answers.read_text().splitlines()
     assert lines[0] == "videoID,label" and [line.split(",")[0] for line in lines[1:]] == ["video_1", "video_2"]
     assert {line.split(",")[1] for line in lines[1:]} <= {"001", "002"}
+
+
+SHORT = ("data_cfg.num_workers=0", "trainer_cfg.total_iter=2", "trainer_cfg.precision=fp32")
+SMALL = ("trainer_cfg.sampler.batch_size=[2, 2]", "trainer_cfg.sampler.frames_num_fixed=4")
+TRAININGS = {  # configuration → what makes it small
+    "gaitset_casiab": ["model_cfg={model: GaitSet, in_channels: [1, 4, 4, 8], SeparateFCs: {out_channels: 8}}"],
+    "deepgaitv2_casiab": [
+        "model_cfg.Backbone={mode: p3d, layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}",
+        "model_cfg.out_channels=8",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_is_evaluated_on_the_people_that_it_has_not_seen(evaluate, tmp_path, name):
+    root = write_dataset(tmp_path / "CASIA-B", 4, ("nm-01", "nm-05", "bg-01"), ("000", "090"), held_out=2)
+    settings = [f"data_cfg.dataset_root={root}", "trainer_cfg.with_test=false", *SHORT, *SMALL, *TRAININGS[name]]
+    folder = train(load_training_config(name, settings), tmp_path / "training", False, "cpu", lambda line: None).parent
+    report = evaluate(training=folder)
+    assert (report["protocol"], report["identities"], report["walks"]) == ("casia-b", 2, 12)
+    assert report["model"].startswith(name.partition("_")[0])
+    assert report["conditions"]["NM"]["n"] == 4 and 0 <= report["conditions"]["NM"]["rank1"] <= 1
+
+
+def test_half_a_network_is_not_evaluated(evaluate, tmp_path):
+    config = load_training_config("disentanglement_phase1_casiab", ["data_cfg.dataset_root=somewhere"])
+    (tmp_path / "half").mkdir()
+    write_json(tmp_path / "half/config.json", config.model_dump(mode="json"))
+    with pytest.raises(ConfigError, match="what it trained is no whole encoder"):
+        evaluate(training=tmp_path / "half")
 
 
 def test_the_mirror_image_may_join_in(evaluate, data):

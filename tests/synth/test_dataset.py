@@ -63,3 +63,19 @@ def test_counts_that_make_no_sense(tmp_path: Path, changes: dict[str, int], word
     with pytest.raises(ConfigError, match=word):
         synth_dataset(tmp_path / "x", **counts)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_segmenter_cuts_out_painted_walkers(shared: Path, tmp_path: Path) -> None:
+    """Its silhouettes are walkers' (tall, in one piece), flicker as a network's do, and are the same by any workers."""
+    sizes = {"people": 2, "seed": 7, "sequences": 2, "frames": 8}
+    weights = shared / "checkpoints"
+    synth_dataset(tmp_path / "one", **sizes, workers=1, segmented=True, checkpoints=weights)
+    synth_dataset(tmp_path / "two", **sizes, workers=2, segmented=True, checkpoints=weights)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    walks = [np.asarray(read_arrays(path)) for path in sorted((tmp_path / "one").rglob("*.pkl"))]
+    assert [walk.shape for walk in walks] == [(8, 64, 44)] * 4
+    for walk in walks:
+        filled = (walk > 127).mean(axis=(1, 2))
+        assert (filled > 0.1).all() and (filled < 0.8).all()
+        changed = np.abs(np.diff(walk.astype(np.int16), axis=0)).mean(axis=(1, 2)) / 255
+        assert changed.mean() > 0.01

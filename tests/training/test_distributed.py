@@ -56,9 +56,11 @@ def test_two_processes_equal_one(walkers, small_settings, trained, tmp_path, ass
 def test_synchronised_batch_norms_keep_keys_and_values():
     plain = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm1d(3)))
     plain[1](torch.randn(2, 4, 5, 5))
+    plain[1].bias.requires_grad_(False)
     before = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
     synced = synchronise_batch_norms(plain, "cpu")
     assert isinstance(synced[1], SyncedBatchNorm) and isinstance(synced[2][0], SyncedBatchNorm)
+    assert synced[1].weight.requires_grad and not synced[1].bias.requires_grad
     after = synced.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
 

@@ -23,7 +23,6 @@ NOT_READ = {
     "skeletongait_oumvlp": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
     "skeletongaitpp": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
     "skeletongaitpp_ccpg": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
-    "swingait": ["trainer_cfg.T_max_iter"],
 }
 
 

@@ -57,8 +57,12 @@ class GaitSSB(GaitNetwork):
         else:
             self.predictor = nn.Sequential(*hidden())
 
+    def projected(self, silhouettes: Tensor) -> Tensor:
+        """What is compared before the predictor or the learnt directions: [n, channels[3], sum of bins]."""
+        return cast(Tensor, self.projector(self.HPP(temporal_max(self.Backbone(silhouettes)))))
+
     def forward(self, silhouettes: Tensor) -> Tensor:
-        parts = self.projector(self.HPP(temporal_max(self.Backbone(silhouettes))))
+        parts = self.projected(silhouettes)
         if hasattr(self, "head0"):
             return cast(Tensor, self.head0(F.normalize(parts, dim=1)))
         return F.normalize(self.predictor(parts), dim=1)

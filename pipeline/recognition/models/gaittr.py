@@ -133,7 +133,10 @@ class GaitTR(GaitNetwork):
         keypoints = as_joints(keypoints, self._skeleton)
         if self._placed:
             keypoints = placed(keypoints, self.place())
-        x = ten_channels(keypoints, self._skeleton.parents)
+        return self.embedded(ten_channels(keypoints, self._skeleton.parents))
+
+    def embedded(self, x: Tensor) -> Tensor:
+        """The ten channels [n, 10, s, v] of `ten_channels` → [n, out_channels, 1]."""
         n, c, s, v = x.shape
         x = self.data_bn(x.permute(0, 3, 1, 2).reshape(n, v * c, s)).reshape(n, v, c, s).permute(0, 2, 3, 1)
         for block in self.backbone:

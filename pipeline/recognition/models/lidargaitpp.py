@@ -28,7 +28,8 @@ _RADII = (0.1, 0.2, 0.4)  # metres
 class Architecture:
     """The defaults are those for SUSTech1K. points: how many are kept by each of three layers.
 
-    random_start: the farthest points start from a random one, as in OpenGait, where no answer can be had twice.
+    random_start: the farthest points start from a random one, as in OpenGait, where no answer can be had twice; in
+    training they always do.
     """
 
     channel: int = 16
@@ -68,9 +69,10 @@ class LidarGaitPP(GaitNetwork):
 
     def forward(self, points: Tensor) -> Tensor:
         n, s = points.shape[:2]
-        clouds, features = self.sa1(points.flatten(0, 1), None, self.random_start)
+        anywhere = self.random_start or self.training
+        clouds, features = self.sa1(points.flatten(0, 1), None, anywhere)
         for layer in (self.sa2, self.sa3, self.sa4):
-            clouds, features = layer(clouds, features, self.random_start)
+            clouds, features = layer(clouds, features, anywhere)
         parts = pool_by_height(features, clouds[..., 3], self.bins)
         return cast(Tensor, self.FCs(parts.reshape(n, s, *parts.shape[1:]).amax(1)))
 

@@ -115,7 +115,11 @@ class MSGG(GaitNetwork):
     def scales(self, keypoints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Joints, limbs and parts, each averaged over frames and nodes: [n, channels[-1]]. The first two are for
         losses of their own in training."""
-        x = as_joints(keypoints, COCO17)[:, :, list(JOINTS)].permute(0, 3, 1, 2)
+        return self.scales_of(as_joints(keypoints, COCO17)[:, :, list(JOINTS)])
+
+    def scales_of(self, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of the twelve joints alone, [n, s, 12, 3]."""
+        x = joints.permute(0, 3, 1, 2)
         y = merged(x)
         z = merged(y)
         for low, medium, high in zip(*(self._blocks(scale) for scale in SCALES), strict=True):

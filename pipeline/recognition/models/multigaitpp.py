@@ -23,7 +23,7 @@ from pipeline.types import Modality
 
 _PARTS = 16
 _SQUEEZE = 16  # the small networks have a sixteenth of the channels inside
-_GREY_PER_LABEL = 20  # a label map as a grey picture
+GREY_PER_LABEL = 20  # a label map as a grey picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class MultiGaitPP(GaitNetwork):
 def _inputs(frames: Arrays) -> Arrays:
     """Silhouettes and label maps; the labels become a grey picture, as the published network was trained."""
     masks, labels = frames
-    return masks[None], (labels[None] * np.float32(_GREY_PER_LABEL / 255)).astype(np.float32)
+    return masks[None], (labels[None] * np.float32(GREY_PER_LABEL / 255)).astype(np.float32)
 
 
 MULTIGAITPP = Model(

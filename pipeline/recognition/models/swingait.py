@@ -80,8 +80,9 @@ class SwinGait(GaitNetwork):
     def neck(self, embeddings: Tensor) -> Tensor:
         return super().neck(_one_more(embeddings))[..., :_PARTS]
 
-    def logits(self, embeddings: Tensor) -> Tensor:
-        return super().logits(_one_more(embeddings))[..., :_PARTS]
+    def neck_and_logits(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        neck, logits = super().neck_and_logits(_one_more(embeddings))
+        return neck[..., :_PARTS], logits[..., :_PARTS]
 
 
 def _one_more(parts: Tensor) -> Tensor:

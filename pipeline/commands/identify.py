@@ -1,0 +1,38 @@
+"""`gait identify`: show progress, print who was found, and who keeps coming without a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipeline.commands.enrol import with_progress
+from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.engine.runfolder import RunFolder
+from pipeline.files import read_json
+from pipeline.gallery.store import Gallery
+
+
+def identify_command(
+    videos: Sequence[str],
+    db: Path,
+    unknown_as: Literal["unknown", "new"],
+    profile: str | None,
+    overrides: Sequence[str],
+    checkpoints: Path | None,
+) -> None:
+    """Identify the people of some videos; print one line a track, then the run folder."""
+    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    Gallery.open(db)  # a wrong folder is refused at once
+    from pipeline.gallery.identification import identify
+
+    folder = with_progress(lambda bars: identify(videos, db, config, unknown_as, checkpoints, bars))
+    results = read_json(RunFolder(folder).results)
+    for video, tracks in results["probes"].items():
+        for track, row in tracks.items():
+            sure = "" if row["confidence"] is None or row["status"] != "known" else f" {row['confidence']:.0%}"
+            print(f"{video} {track}: {row['name'] or row['status']}{sure} ({row['reason']})")
+    for person in results["people"].values():
+        if not person["named"] and len(person["videos"]) > 1:
+            print(f"{person['name']}: seen in {' and '.join(person['videos'])}")
+    print(folder)

@@ -1,0 +1,136 @@
+"""What a distance to this gallery is worth: the threshold for a stated rate of false names, kept beside the table.
+
+It holds for one encoder, one way of comparing and one size of gallery: the more people are enrolled, the more often a
+stranger is near to somebody. Nothing in it tells who anybody is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.config import MatchingConfig
+from pipeline.errors import GaitError, GalleryError
+from pipeline.files import read_json, write_json
+from pipeline.gallery.template import Template
+from pipeline.matching.calibrate import Confidence
+
+FILE = "calibration.json"
+COMPARED_BY = ("metric", "backend", "score_norm", "templates")  # settings of matching that distances depend on
+
+
+class Calibration(BaseModel):
+    """A gallery's threshold and where it comes from.
+
+    fpir: the rate that was asked for; threshold: below it a person is named; found, found_ci95: the rate of false names
+    at that threshold among the strangers it was measured on, with a bootstrap interval over them; tpir: of the enrolled
+    people's searches, how many are named rightly at it (None without any). strangers: sorted distances of their
+    searches to the nearest person. confidence: see matching/calibrate.py; ece: its calibration error, people left out
+    in turn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    made: str
+    model: str
+    checkpoint_sha256: str
+    compared_by: dict[str, str]
+    gallery_people: int = Field(ge=1)
+    gallery_templates: int = Field(ge=1)
+    fingerprint: str
+    fpir: float = Field(gt=0, lt=1)
+    threshold: float
+    found: float = Field(ge=0, le=1)
+    found_ci95: tuple[float, float] | None
+    tpir: float | None
+    tpir_ci95: tuple[float, float] | None
+    strangers: tuple[float, ...] = Field(min_length=1)
+    strangers_people: int = Field(ge=1)
+    enrolled_searches: int = Field(ge=0)
+    enrolled_people: int = Field(ge=0)
+    confidence: tuple[tuple[float, float], tuple[float, float], tuple[float, float, float]] | None
+    ece: float | None
+
+    def false_positive(self, distance: float) -> float:
+        """The share of strangers' searches that come as near as this; never told as 0: one more would."""
+        return (int(np.searchsorted(self.strangers, distance, side="right")) + 1) / (len(self.strangers) + 1)
+
+    def probability(self, distance: float, gap: float) -> float | None:
+        """That this name is right: `gap` is how much farther the nearest of the others is."""
+        if self.confidence is None:
+            return None
+        return float(Confidence(*self.confidence)(np.array([distance]), np.array([gap]))[0])
+
+    def mismatch(self, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> str | None:
+        """Why it cannot be used with these settings; None where it can."""
+        if (self.model, self.checkpoint_sha256) != (model, checkpoint_sha256):
+            return f"it is of the encoder {self.model}"
+        for name in COMPARED_BY:
+            if (theirs := self.compared_by.get(name)) != (ours := str(getattr(matching, name))):
+                return f"it was made with matching.{name}={theirs}, this is {ours}"
+        return None
+
+
+def compared_by(matching: MatchingConfig) -> dict[str, str]:
+    """The settings that distances depend on, as they are kept."""
+    return {name: str(getattr(matching, name)) for name in COMPARED_BY}
+
+
+def fingerprint(templates: Sequence[Template]) -> str:
+    """Tells whether the gallery is still the one that was calibrated."""
+    return hashlib.sha256("".join(sorted(template.template for template in templates)).encode()).hexdigest()
+
+
+def read_calibration(gallery: Path) -> Calibration | None:
+    """The gallery's calibration, None where there is none. Raises GalleryError for a damaged one."""
+    path = gallery / FILE
+    if not path.is_file():
+        return None
+    try:
+        return Calibration.model_validate(read_json(path))
+    except (GaitError, ValidationError):
+        raise GalleryError(f"{path}: damaged. Remove it, or calibrate again: gait calibrate --db {gallery}") from None
+
+
+def write_calibration(gallery: Path, calibration: Calibration) -> None:
+    """Keep it in the gallery's folder, in place of an older one."""
+    write_json(gallery / FILE, calibration.model_dump(mode="json"))
+
+
+def usable(
+    calibration: Calibration | None, templates: Sequence[Template], matching: MatchingConfig, gallery: Path
+) -> tuple[Calibration | None, str | None]:
+    """The calibration if it may be used, and what the user should know about it."""
+    if calibration is None:
+        return None, None
+    again = f"Calibrate again: gait calibrate --db {gallery}"
+    if not templates:
+        return None, None
+    if reason := calibration.mismatch(matching, templates[0].model, templates[0].checkpoint_sha256):
+        return None, f"{gallery}: its calibration is not used, {reason}. {again}"
+    if fingerprint(templates) != calibration.fingerprint:
+        people = len({template.identity for template in templates})
+        return calibration, (
+            f"{gallery}: calibrated with {calibration.gallery_people} people and {calibration.gallery_templates} "
+            f"templates, now there are {people} and {len(templates)}: its rates no longer hold exactly. {again}"
+        )
+    return calibration, None
+
+
+def told(calibration: Calibration | None) -> dict[str, Any] | None:
+    """What results.json says of it."""
+    if calibration is None:
+        return None
+    return {
+        "fpir": calibration.fpir,
+        "threshold": calibration.threshold,
+        "found": calibration.found,
+        "found_ci95": calibration.found_ci95,
+        "strangers": {"searches": len(calibration.strangers), "people": calibration.strangers_people},
+        "gallery": {"people": calibration.gallery_people, "templates": calibration.gallery_templates},
+    }

@@ -1,0 +1,258 @@
+"""`gait identify`: who of the gallery's people is in these videos, and who is nobody of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.config import Config
+from pipeline.engine.runfolder import RunFolder
+from pipeline.files import write_json
+from pipeline.gallery.calibration import Calibration, read_calibration, told, usable
+from pipeline.gallery.enrolment import same_walk
+from pipeline.gallery.names import drawn, handles
+from pipeline.gallery.nearest import to_people
+from pipeline.gallery.people import Person, people_of
+from pipeline.gallery.recurring import Newcomer, newcomers
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Template, now
+from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
+from pipeline.matching import match_distances
+from pipeline.matching.results import results_tree
+from pipeline.matching.scores import scores
+from pipeline.types import Match
+from pipeline.views.annotate import Label
+from pipeline.views.colours import GREY, identity_colour
+from pipeline.views.progress import Progress
+
+UnknownAs = Literal["unknown", "new"]
+MOST_CANDIDATES = 20  # of a track in results.json, nearest first
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The people that probes are compared with. name_of: by identity, told apart where names are shared."""
+
+    people: Sequence[Person]
+    templates: Sequence[Template]
+    name_of: Mapping[str, str]
+
+    @classmethod
+    def of(cls, templates: Sequence[Template]) -> Known:
+        people = people_of(templates)
+        return cls(people, templates, handles({person.identity: person.name for person in people}))
+
+
+def identify(
+    videos: Sequence[str],
+    path: Path,
+    config: Config,
+    unknown_as: UnknownAs = "unknown",
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Name everybody in the videos after the gallery in folder `path`; returns the run folder.
+
+    unknown_as: new: people who are nobody of the gallery are kept in it under a label of their own, so that they are
+    recognised when they come again. Templates past their expiry are not compared with.
+    Raises GaitError for whatever a user can mend, before the work begins.
+    """
+    gallery = Gallery.open(path)
+    templates = gallery.templates()
+    prepared = prepare(videos, config, checkpoints)
+    refuse_other_encoder(prepared.encoder, templates, path, config.profile)
+    if unknown_as == "new":
+        with gallery.writing():  # refused now rather than after the work
+            pass
+    work = prepared.begin(progress)
+    with work.folder.logging(), work.record.following():
+        templates = gallery.templates()  # others may have enrolled while the networks were loaded
+        refuse_other_encoder(prepared.encoder, templates, path, config.profile)
+        current = [template for template in templates if not template.expired(now())]
+        if len(current) < len(templates):
+            work.record.warn(
+                f"{path}: {len(templates) - len(current)} templates are past their expiry and left out. "
+                f"Remove them: gait gallery expire --db {path}"
+            )
+        if not current:
+            work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
+        calibration, caution = usable(read_calibration(path), current, config.matching, path)
+        if caution:
+            work.record.warn(caution)
+        walkers = look_at(prepared, work)
+        known = Known.of(current)
+        with work.record.meter.time("match", tracks=len(walkers.embeddings)):
+            matches = match_all(walkers, known, config, calibration)
+        new: list[Newcomer] = []
+        if unknown_as == "new":
+            new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder)
+        write_json(work.folder.results, _results(path, prepared, walkers, matches, known, new, calibration))
+        draw_videos(prepared, walkers, _labels(matches, known, new), work)
+    return work.folder.path
+
+
+def match_all(
+    walkers: Walkers, known: Known, config: Config, calibration: Calibration | None = None
+) -> dict[str, list[Match]]:
+    """Every track's answer, by video; identities are those of the gallery's people.
+
+    calibration: gives the threshold, unless the settings do, and the confidences.
+    """
+    if calibration is not None and config.matching.threshold is None:
+        threshold = {"threshold": calibration.threshold}
+        config = config.model_copy(update={"matching": config.matching.model_copy(update=threshold)})
+    owners = [template.identity for template in known.templates]
+    gallery = [template.embedding() for template in known.templates]
+    matches = {}
+    for video, walks in walkers.walks.items():
+        probes = [embedding for (name, _), embedding in walkers.embeddings.items() if name == video]
+        distances = to_people(
+            scores(probes, gallery, owners, config.matching),
+            owners,
+            [template.weight for template in known.templates],
+            config.matching.templates,
+        )
+        reasons = {track: reason for track, reason in walkers.unusable.items() if track[0] == video}
+        names = [known.name_of[person.identity] for person in known.people]
+        tracklets = [walk.tracklet for walk in walks]
+        found = match_distances(probes, names, distances, tracklets, reasons, config.matching)
+        matches[video] = found if calibration is None else [_calibrated(match, calibration) for match in found]
+    return matches
+
+
+def _calibrated(match: Match, calibration: Calibration) -> Match:
+    """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
+    if match.distance is None or not match.candidates:
+        return match
+    named = match.identity or match.candidates[0].identity
+    others = [candidate.distance for candidate in match.candidates if candidate.identity != named]
+    probability = calibration.probability(match.distance, min(others, default=math.inf) - match.distance)
+    reason = (
+        f"{match.reason}; {calibration.false_positive(match.distance):.2g} of {len(calibration.strangers)} strangers' "
+        "searches come as near"
+    )
+    if probability is None:
+        return dataclasses.replace(match, reason=reason)
+    confidence = probability if match.status == "known" else 1 - probability
+    return dataclasses.replace(match, confidence=confidence, reason=reason)
+
+
+def _keep_unknown(
+    gallery: Gallery,
+    walkers: Walkers,
+    matches: Mapping[str, Sequence[Match]],
+    known: Known,
+    prepared: Prepared,
+    folder: RunFolder,
+) -> list[Newcomer]:
+    """Keep the unknown under labels of their own, and further walks of those who have one already; one commit.
+
+    Returns who is new; tracks of one person share a label.
+    """
+    answers = {(match.video, match.track_id): match for found in matches.values() for match in found}
+    unnamed = {known.name_of[p.identity]: p for p in known.people if not p.templates[-1].named}
+    walks = [walk for found in walkers.walks.values() for walk in found if answers[walk.track].status == "unknown"]
+    embeddings = [walkers.embeddings[walk.track] for walk in walks]
+    found = newcomers(embeddings, [walk.tracklet for walk in walks], prepared.config.matching)
+    labels = {track: (newcomer.identity, newcomer.name) for newcomer in found for track in newcomer.tracks}
+    for track, match in answers.items():
+        if match.identity in unnamed:
+            labels[track] = unnamed[match.identity].identity, unnamed[match.identity].name
+    sha256 = {source.name: source.sha256 for source in prepared.sources}
+    when = now()
+    made = [
+        Template.of(
+            walkers.embeddings[track],
+            stored_walk(track, folder),
+            identity=identity,
+            name=name,
+            named=False,
+            video=track[0],
+            video_sha256=sha256[track[0]],
+            track=track[1],
+            run=str(folder.path.resolve()).encode("utf-8", "replace").decode(),
+            enrolled=when,
+        )
+        for track, (identity, name) in sorted(labels.items())
+    ]
+    with gallery.writing() as writer:
+        there = gallery.templates()
+        writer.add([template for template in made if not any(same_walk(template, other) for other in there)])
+    return found
+
+
+def _results(
+    path: Path,
+    prepared: Prepared,
+    walkers: Walkers,
+    matches: Mapping[str, Sequence[Match]],
+    known: Known,
+    new: Sequence[Newcomer],
+    calibration: Calibration | None,
+) -> dict[str, Any]:
+    """results.json: `probes` as `gait run` writes them, identities being the gallery's and names beside them."""
+    shown = {
+        video: [dataclasses.replace(match, candidates=match.candidates[:MOST_CANDIDATES]) for match in found]
+        for video, found in matches.items()
+    }
+    first = prepared.job.gallery.name
+    tree = results_tree(first, walkers.walks, shown, walkers.unusable)
+    identity_of = {name: identity for identity, name in known.name_of.items()}
+    label = {track: newcomer for newcomer in new for track in newcomer.tracks}
+    for video, tracks in tree["probes"].items():
+        for number, entry in tracks.items():
+            entry["name"] = entry["identity"]
+            entry["identity"] = identity_of.get(entry["identity"])
+            entry["candidates"] = [
+                {"identity": identity_of[one["identity"]], "name": one["identity"], "distance": one["distance"]}
+                for one in entry["candidates"]
+            ]
+            if calibration is not None and entry["distance"] is not None:
+                entry["fpir"] = round(calibration.false_positive(entry["distance"]), 6)
+            newcomer = label.get((video, int(number)))
+            if newcomer:
+                entry |= {"identity": newcomer.identity, "name": newcomer.name}
+    seen = {person.identity: {template.video for template in person.templates} for person in known.people}
+    for video, answers in matches.items():
+        for match in answers:
+            if match.identity is not None:
+                seen[identity_of[match.identity]].add(video)
+    tree["gallery"] = {}
+    tree["people"] = {
+        person.identity: {
+            "name": known.name_of[person.identity],
+            "named": person.templates[-1].named,
+            "templates": len(person.templates),
+            "videos": sorted(seen[person.identity]),
+        }
+        for person in known.people
+    }
+    rule = prepared.config.matching.templates
+    return {**tree, "db": str(path), "rule": rule, "calibration": told(calibration)}
+
+
+def _labels(
+    matches: Mapping[str, Sequence[Match]], known: Known, new: Sequence[Newcomer]
+) -> dict[str, dict[int, Label]]:
+    """What is written at every track, by video: the name, in a colour that is the person's in all videos."""
+    written = drawn(dict(known.name_of))
+    titles = {known.name_of[identity]: text for identity, text in written.items()}
+    colours = {known.name_of[person.identity]: identity_colour(n) for n, person in enumerate(known.people)}
+    found = {
+        video: {
+            match.track_id: dataclasses.replace(
+                label := Label.of(match, colours.get(match.identity or "", GREY)),
+                title=titles.get(label.title, label.title) if match.status == "known" else label.title,
+            )
+            for match in answers
+        }
+        for video, answers in matches.items()
+    }
+    for number, newcomer in enumerate(new, start=len(known.people)):
+        for video, track in newcomer.tracks:
+            found[video][track] = Label(newcomer.name, "new", identity_colour(number), "unknown")
+    return found

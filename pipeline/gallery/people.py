@@ -1,0 +1,150 @@
+"""The enrolled as people: who is meant, and renaming, merging, removing them. Each change is one commit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipeline.config import nearest
+from pipeline.errors import GalleryError
+from pipeline.gallery.names import SHORT, checked_name, looks
+from pipeline.gallery.proof import Erasure, found_in, marks_of
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Template, now
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything that is enrolled of somebody, in the order of enrolment."""
+
+    identity: str
+    name: str
+    templates: tuple[Template, ...]
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the last of the templates expires; None where one never does."""
+        dates = [template.expires for template in self.templates]
+        known = [date for date in dates if date is not None]
+        return max(known) if len(known) == len(dates) else None
+
+
+def people_of(templates: Sequence[Template]) -> list[Person]:
+    """The people behind templates, first enrolled first."""
+    whose: dict[str, list[Template]] = {}
+    for template in templates:
+        whose.setdefault(template.identity, []).append(template)
+    return [Person(identity, found[-1].name, tuple(found)) for identity, found in whose.items()]
+
+
+def find_person(people: Sequence[Person], wanted: str) -> Person:
+    """The person of that name, or of an identity that begins so (8 digits or more).
+
+    Raises GalleryError where nobody or several are meant.
+    """
+    found = [person for person in people if wanted in (person.name, person.identity)]
+    found = found or [
+        person for person in people if len(wanted) >= SHORT and person.identity.startswith(wanted.lower())
+    ]
+    found = found or [person for person in people if looks(person.name) == looks(wanted)]
+    if not found:
+        names = [person.name for person in people]
+        raise GalleryError(f"nobody called {wanted!r} is enrolled{nearest(wanted, names[:20])}")
+    if len(found) > 1:
+        which = ", ".join(f"{person.identity[:SHORT]} ({person.name})" for person in found)
+        raise GalleryError(f"{wanted!r} may be {which}. Give one of these identities.")
+    return found[0]
+
+
+def namesake(people: Sequence[Person], name: str) -> Person | None:
+    """Who already has this name, or one that is taken for it."""
+    return next((person for person in people if looks(person.name) == looks(name)), None)
+
+
+def rename(gallery: Gallery, wanted: str, name: str) -> Person:
+    """Give somebody another name; the old one is in no file afterwards. Raises GalleryError where it is taken."""
+    name = checked_name(name)
+    with gallery.writing() as writer:
+        people = people_of(gallery.templates())
+        person = find_person(people, wanted)
+        taken = namesake([other for other in people if other.identity != person.identity], name)
+        if taken:
+            raise GalleryError(
+                f"{name!r} looks like {taken.name!r}, who is enrolled ({taken.identity[:SHORT]}). Choose another name, "
+                f"or make them one person: gait gallery merge {taken.identity[:SHORT]} {person.identity[:SHORT]}"
+            )
+        after = [dataclasses.replace(template, name=name, named=True) for template in person.templates]
+        writer.rewrite({template.template: template for template in after})
+    return Person(person.identity, name, tuple(after))
+
+
+def merge(gallery: Gallery, into: str, others: Sequence[str]) -> Person:
+    """Make several people one: all templates become those of the first, who keeps identity and name."""
+    with gallery.writing() as writer:
+        people = people_of(gallery.templates())
+        person = find_person(people, into)
+        joined = {other.identity: other for other in (find_person(people, wanted) for wanted in others)}
+        if person.identity in joined or not joined:
+            raise GalleryError(f"{person.name} cannot be merged with themselves. Name somebody else.")
+        named = person.templates[-1].named
+        moved = [
+            dataclasses.replace(template, identity=person.identity, name=person.name, named=named)
+            for other in joined.values()
+            for template in other.templates
+        ]
+        writer.rewrite({template.template: template for template in moved})
+    return Person(person.identity, person.name, (*person.templates, *moved))
+
+
+def delete(gallery: Gallery, wanted: str) -> tuple[Person, Erasure]:
+    """Remove somebody and every trace of them, old versions and stored silhouettes included, and prove it."""
+    with gallery.writing() as writer:
+        templates = gallery.templates(stored=True)
+        person = find_person(people_of(templates), wanted)
+        return person, _erase(gallery, templates, lambda template: template.identity == person.identity, writer.rewrite)
+
+
+def expire(gallery: Gallery, at: datetime | None = None) -> tuple[list[Template], Erasure | None]:
+    """Remove every template whose time is over, as thoroughly as `delete`; returns what was removed."""
+    at = at or now()
+    with gallery.writing() as writer:
+        over = [template for template in gallery.templates() if template.expired(at)]
+        if not over:
+            return [], None
+        templates = gallery.templates(stored=True)
+        return over, _erase(gallery, templates, lambda template: template.expired(at), writer.rewrite)
+
+
+def expiry(text: str, at: datetime) -> datetime:
+    """When "2027-01-31" (the beginning of that day, UTC) or "90" (days from `at`) is. Raises GalleryError."""
+    try:
+        if text.strip().isdecimal():
+            return at + timedelta(days=int(text))
+        date = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise GalleryError(f"--expires {text}: expected a date such as 2027-01-31, or a number of days.") from None
+    date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    if date <= at:
+        raise GalleryError(f"--expires {text}: that is over already. Give a later date.")
+    return date
+
+
+def _erase(
+    gallery: Gallery,
+    templates: Sequence[Template],
+    leaves: Callable[[Template], bool],
+    rewrite: Callable[[dict[str, Template | None]], None],
+) -> Erasure:
+    """Remove the templates that leave, and look for them in every byte before and after."""
+    gone = [template for template in templates if leaves(template)]
+    marks = marks_of(gone, [template for template in templates if not leaves(template)])
+    before = found_in(gallery.files(), marks)
+    rewrite({template.template: None for template in gone})
+    files = gallery.files()
+    after = found_in(files, marks)
+    if after:
+        name, places = next(iter(after.items()))
+        raise GalleryError(f"{gallery.path}: {name} is still in {places[0].name}. Run: gait gallery verify")
+    return Erasure(len(marks), len(before), len(after), len(files), sum(path.stat().st_size for path in files))

@@ -1,0 +1,154 @@
+"""Proof from the bytes of a gallery's files: that somebody is gone from them, and that everything in them is accounted
+for. LanceDB's own answers are not enough: a row that it no longer returns may still lie in a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import mmap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.gallery.names import looks
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Template, now, problem_of
+
+MARK_BYTES = 32  # of an embedding or a compressed sequence: no two have them in common by chance
+SHORTEST_TEXT = 6  # bytes; shorter names are found by chance in a few megabytes of numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was searched for before and after somebody was removed, in how many files and bytes.
+
+    before: the marks that were found while the person was there; after: those that are still found (none, or the
+    erasure has failed).
+    """
+
+    marks: int
+    before: int
+    after: int
+    files: int
+    bytes: int
+
+
+def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, bytes]:
+    """What gives a person away in a file, by a name for it: identifiers, embeddings, silhouettes, name and notes.
+
+    gone: with what is stored of their walks; text that others share is no mark.
+    """
+    rest = list(kept)
+    others = {text for template in rest for text in _texts(template)}
+    numbers = [template.parts.tobytes() for template in rest]
+    marks: dict[str, bytes] = {}
+    for template in gone:
+        stored = template.stored
+        marks[f"identity {template.identity}"] = template.identity.encode()
+        marks[f"template {template.template}"] = template.template.encode()
+        marks[f"embedding of {template.template}"] = _telling(template.parts.tobytes(), numbers)
+        if stored is not None:
+            marks[f"silhouettes of {template.template}"] = _telling(stored.sequence)
+            if stored.poses:
+                marks[f"poses of {template.template}"] = _telling(stored.poses)
+        for text in _texts(template):
+            if len(text.encode()) >= SHORTEST_TEXT and not any(text in other for other in others):
+                marks[f"text {text!r}"] = text.encode()
+    return {name: mark for name, mark in marks.items() if mark}
+
+
+def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
+    """Which marks are in the bytes of which files; marks that are in none are left out."""
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        try:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                for name, mark in marks.items():
+                    if mark and content.find(mark) >= 0:
+                        found.setdefault(name, []).append(path)
+        except (ValueError, FileNotFoundError):  # an empty file, or one that is gone meanwhile
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found. problems: empty where everything is as it should be; remarks: what the user may want to do.
+
+    absent: whether the text that was asked for is in no file; None where nobody asked.
+    """
+
+    people: int
+    templates: int
+    files: int
+    bytes: int
+    problems: list[str]
+    remarks: list[str]
+    absent: bool | None = None
+
+
+def verify(gallery: Gallery, absent: str | None = None) -> Verdict:
+    """Read every row and every file: hashes, encoders, names, old versions, files that no row needs.
+
+    absent: a name, an identity or any other text that must be in no file (as it is, in UTF-8).
+    Raises GalleryError where the gallery cannot be read at all.
+    """
+    problems: list[str] = []
+    found: list[Template] = []
+    for template in gallery.templates(stored=True):
+        wrong = problem_of(template)
+        if wrong:
+            problems.append(f"{template.name} (template {template.template}): {wrong}")
+        found.append(dataclasses.replace(template, stored=None))
+    problems += _mixtures(found)
+    facts, files = gallery.facts(), gallery.files()
+    if facts.rows != len(found) or len({template.template for template in found}) != len(found):
+        problems.append(f"{facts.rows} rows, but {len(found)} templates, or the same one twice")
+    remarks = _namesakes(found)
+    stray = len(gallery.data_files()) - facts.data_files
+    if stray:
+        problems.append(f"{stray} data files of no version (an enrolment was killed). Remove them: gait gallery tidy")
+    expired = {template.name for template in found if template.expired(now())}
+    if expired:
+        remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")
+    gone = None
+    if absent:
+        places = found_in(files, {absent: absent.encode()}).get(absent, [])
+        gone = not places
+        problems += [f"{absent!r} is in {path.relative_to(gallery.path)}" for path in places]
+    size = sum(path.stat().st_size for path in files if path.exists())
+    people = len({template.identity for template in found})
+    return Verdict(people, len(found), len(files), size, problems, remarks, gone)
+
+
+def _mixtures(templates: Sequence[Template]) -> list[str]:
+    origins = sorted({template.origin for template in templates})
+    names: dict[str, set[str]] = {}
+    for template in templates:
+        names.setdefault(template.identity, set()).add(template.name)
+    problems = [f"one person is called {' and '.join(sorted(same))}" for same in names.values() if len(same) > 1]
+    if len(origins) > 1:
+        problems.append(f"embeddings of {len(origins)} encoders: {', '.join(model for model, _ in origins)}")
+    return problems
+
+
+def _namesakes(templates: Sequence[Template]) -> list[str]:
+    alike: dict[str, dict[str, str]] = {}
+    for template in templates:
+        alike.setdefault(looks(template.name), {})[template.identity] = template.name
+    return [
+        f"{' and '.join(sorted(same.values()))} look alike. Rename or merge them."
+        for same in alike.values()
+        if len(same) > 1
+    ]
+
+
+def _texts(template: Template) -> set[str]:
+    return {template.name, template.consent, template.run} - {""}
+
+
+def _telling(content: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """The most varied bytes that none of the others has: many embeddings have the same zeros in the same places."""
+    starts = range(0, max(len(content) - MARK_BYTES, 0) + 1, MARK_BYTES // 2)
+    windows = sorted({content[at : at + MARK_BYTES] for at in starts}, key=lambda window: (-len(set(window)), window))
+    return next((window for window in windows if not any(window in other for other in others)), b"")

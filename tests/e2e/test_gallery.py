@@ -1,0 +1,108 @@
+"""Enrol from one video, identify in another, by the real command line and the light profile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.video import open_video
+
+pytestmark = pytest.mark.slow
+
+NAMES = {1: "Ада", 2: "Zoë M.", 3: "Cy"}
+
+
+@pytest.fixture(scope="module")
+def gait(gait_in, tmp_path_factory):
+    return gait_in(tmp_path_factory.mktemp("gallery"))
+
+
+@pytest.fixture(scope="module")
+def enrolled(gait, walkers):
+    """Three of four people of the first seconds of the gallery video, by name."""
+    names = [part for track, name in NAMES.items() for part in ("--name", f"{track}={name}")]
+    done = gait("enrol", walkers("gallery"), "--db", "people", *names, "--consent", "form 17", "--expires", "30")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def identified(gait, enrolled, walkers):
+    done = gait("identify", walkers("probe2"), "--db", "people", "--unknown-as", "new")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def said(gait, *arguments):
+    done = gait("gallery", *arguments, "--db", "people")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(gait, *arguments):
+    done = gait(*arguments)
+    assert done.returncode == 2, done.stdout
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_enrol_tells_which_track_is_who(enrolled, gait, walkers):
+    *tracks, folder = enrolled.stdout.splitlines()
+    assert [line.split(" (")[0] for line in tracks[:3]] == ["track 001: Ада", "track 002: Zoë M.", "track 003: Cy"]
+    assert tracks[3] == "track 004: not named"
+    with open_video(gait.cwd / folder / f"videos/{walkers('gallery').stem}.mp4") as video:
+        assert len(list(video)) == 30
+    results = json.loads((gait.cwd / folder / "results.json").read_text())
+    (entries,) = results["gallery"].values()
+    assert entries["002"]["name"] == "Zoë M." and entries["004"]["status"] == "not named"
+
+
+def test_identify_names_those_who_are_enrolled_and_labels_the_other(identified, gait, walkers):
+    folder = gait.cwd / identified.stdout.splitlines()[-1]
+    results = json.loads((folder / "results.json").read_text())
+    ((video, tracks),) = results["probes"].items()
+    assert len(tracks) == 4 and json.loads((folder / "run.json").read_text())["status"] == "done"
+    known = {track: row["name"] for track, row in tracks.items() if row["status"] == "known"}
+    assert set(known.values()) <= set(NAMES.values()) and len(set(known.values())) == len(known) > 0
+    for row in tracks.values():
+        if row["status"] == "known":
+            assert results["people"][row["identity"]]["name"] == row["name"]
+        else:
+            assert row["name"].startswith("unknown-")
+    assert all(name in identified.stdout for name in known.values())
+    with open_video(folder / f"videos/{video}.mp4") as annotated:
+        assert len(list(annotated)) == 30
+
+
+def test_somebody_unknown_is_recognised_by_the_label_in_the_next_video(identified, gait, walkers):
+    labelled = {p["name"] for p in json.loads(said(gait, "list", "--json"))["people"] if not p["named"]}
+    done = gait("identify", walkers("probe2"), "--db", "people")
+    assert done.returncode == 0, done.stderr
+    assert labelled and all(f": {name} 100%" in done.stdout for name in labelled)
+
+
+def test_enrolling_the_same_walks_again_changes_nothing(enrolled, gait, walkers):
+    before = json.loads(said(gait, "list", "--json"))
+    again = gait(
+        "enrol", walkers("gallery"), "--db", "people", "--name", "1=Ада", "--merge", "--set", "output.videos=off"
+    )
+    assert again.returncode == 0 and "there already" in again.stdout
+    assert json.loads(said(gait, "list", "--json")) == before
+
+
+def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers):
+    video = walkers("gallery")
+    assert "--merge" in refused(gait, "enrol", video, "--db", "people", "--name", "4=ZOE M")
+    assert "two people" in refused(gait, "enrol", video, "--db", "new", "--name", "1=Dee", "--name", "2=Dee")
+    assert "no gallery there" in refused(gait, "identify", video, "--db", "nowhere")
+    assert not (gait.cwd / "nowhere").exists()
+    line = refused(gait, "identify", video, "--db", "people", "--set", "recognition.parts=8")
+    assert "gei-16" in line and "gei-8" in line and "gait gallery reenrol --db people" in line
+
+
+def test_reenrolling_makes_the_gallery_fit_another_encoder(identified, gait, walkers):
+    assert "embedded anew" in said(gait, "reenrol", "--set", "recognition.parts=8")
+    done = gait("identify", walkers("gallery"), "--db", "people", "--set", "recognition.parts=8")
+    assert done.returncode == 0, done.stderr
+    assert "Zoë M." in done.stdout
+    assert json.loads(said(gait, "verify", "--json"))["problems"] == []

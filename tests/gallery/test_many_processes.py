@@ -1,0 +1,130 @@
+"""Real processes that enrol at once and are killed at random moments."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.gallery.people import delete, people_of
+from pipeline.gallery.proof import verify
+from pipeline.gallery.store import Gallery
+
+ENROL = """
+import sys
+from pathlib import Path
+import numpy as np
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Stored, Template, new_id, now
+from pipeline.types import Embedding
+
+path, who, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+rng = np.random.default_rng(abs(hash(who)))
+gallery = Gallery.create(path)
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(times):
+    walks = []
+    identity = new_id()
+    for track in (1, 2, 3):  # three walks in one commit: all of them or none
+        parts = rng.normal(size=(256, 16)).astype(np.float32)
+        embedding = Embedding(f"video-{who}-{number}", track, parts, "gei-16", "", 30)
+        facts = dict(name=f"{who} {number}", video=embedding.video, video_sha256="", track=track, run="")
+        facts["enrolled"] = now()
+        walks.append(Template.of(embedding, Stored(rng.bytes(20_000)), identity=identity, **facts))
+    with gallery.writing() as writer:
+        writer.add(walks)
+    print(number, flush=True)
+"""
+
+
+def start(path, who, times=1000):
+    return subprocess.Popen(
+        [sys.executable, "-c", ENROL, str(path), who, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def go(process):
+    assert process.stdout.readline() == "ready\n", process.stderr.read()
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def people(path):
+    found = people_of(Gallery.open(path).templates())
+    assert all(len(person.templates) == 3 for person in found), "a commit was torn"
+    return {person.name for person in found}
+
+
+def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp_path):
+    path = tmp_path / "db"
+    processes = {who: start(path, who, 6) for who in ("a", "b", "c")}  # all of them make the gallery
+    for process in processes.values():
+        go(process)
+    deleted, seen = set(), set()
+    while any(process.poll() is None for process in processes.values()):
+        now_there = people(path)
+        assert seen - deleted <= now_there, "somebody vanished"
+        seen |= now_there
+        if len(deleted) < 3 and now_there:
+            somebody = sorted(now_there)[0]
+            deleted.add(somebody)
+            assert delete(Gallery.open(path), somebody)[1].after == 0
+    for process in processes.values():
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert people(path) | deleted == {f"{who} {number}" for who in processes for number in range(6)}
+    assert not people(path) & deleted
+    assert verify(Gallery.open(path)).problems == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path, seed):
+    path, rng = tmp_path / "db", random.Random(seed)
+    for kill in range(6):
+        process = start(path, f"life-{kill}")
+        go(process)
+        time.sleep(rng.uniform(0.0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        told, _ = process.communicate()
+        there = people(path)  # every person has all three walks
+        told_names = {f"life-{kill} {number}" for number in told.split()}
+        assert told_names <= there, "an enrolment that was reported is missing"
+        assert len([name for name in there if name.startswith(f"life-{kill} ")]) <= len(told_names) + 1
+    with Gallery.open(path).writing() as writer:  # no lock is left behind
+        writer.tidy()
+    assert verify(Gallery.open(path)).problems == []
+
+
+def test_kill_9_while_somebody_is_removed_leaves_them_whole_or_gone(tmp_path):
+    path = tmp_path / "db"
+    process = start(path, "crowd", 20)
+    go(process)
+    process.communicate()
+    rng = random.Random(5)
+    remove = (
+        "import sys; from pathlib import Path; from pipeline.gallery.people import delete, people_of\n"
+        "from pipeline.gallery.store import Gallery\n"
+        "gallery = Gallery.open(Path(sys.argv[1])); print('ready', flush=True)\n"
+        "for person in people_of(gallery.templates()):\n"
+        "    delete(gallery, person.identity); print(person.name, flush=True)\n"
+    )
+    everybody = people(path)
+    gone = set()
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", remove, str(path)], stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        time.sleep(rng.uniform(0.02, 0.2))
+        process.send_signal(signal.SIGKILL)
+        gone |= set(process.communicate()[0].splitlines())
+        left = people(path)
+        assert not left & gone
+        assert len(everybody - left) <= len(gone) + 3  # at most one more a kill than was told
+    with Gallery.open(path).writing() as writer:
+        writer.tidy()
+    assert verify(Gallery.open(path)).problems == []

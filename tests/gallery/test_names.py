@@ -1,0 +1,58 @@
+"""Names: what is refused, what looks alike, what is drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import GalleryError
+from pipeline.gallery.names import checked_name, drawn, handles, looks
+
+
+@pytest.mark.parametrize("name", ["Ada", "Zoë Müller", "Ада", "李小龙", "O'Neil, Jr.", "7", "نور"])
+def test_names_of_all_alphabets_are_fine(name):
+    assert checked_name(f"  {name} ") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "Ada\nBo", "\x1b[31mAda", "Ada\u202eadA", "x" * 201, "...", "\u200b", "Ada\ud800"],
+    ids=[
+        "empty",
+        "blank",
+        "two lines",
+        "escape",
+        "turns text around",
+        "too long",
+        "punctuation",
+        "unseen",
+        "surrogate",
+    ],
+)
+def test_what_is_no_text_is_refused(name):
+    with pytest.raises(GalleryError, match="name"):
+        checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ada", "ada"), ("Ada", "Аdа"), ("Zoe", "Zoë"), ("Bo Ek", "Bo-Ek"), ("Ollie", "0llie"), ("Ian", "lan"),
+     ("Ada", "Ada\u200b"), ("Straße", "STRASSE"), ("ﬁn", "fin"), ("Arne", "Ame")],
+)  # fmt: skip
+def test_names_that_are_taken_for_one_another_look_the_same(one, other):
+    assert looks(one) == looks(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Ada", "Ida"), ("gallery-001", "gallery-002"), ("李", "王")])
+def test_other_names_do_not(one, other):
+    assert looks(one) != looks(other)
+
+
+def test_names_that_ascii_cannot_write_are_drawn_as_identities():
+    names = {"1" * 16: "Ada", "2" * 16: "Zoë", "3" * 16: "Ада", "4" * 16: "Who?", "5" * 16: "Bo", "6" * 16: "Bó"}
+    assert list(drawn(names).values()) == ["Ada", "Zoe", "id 33333333", "Who?", "id 55555555", "id 66666666"]
+
+
+def test_namesakes_are_told_apart_by_their_identity():
+    assert handles({"a" * 16: "Ada", "b" * 16: "Bo", "c" * 16: "Ada"}) == {
+        "a" * 16: "Ada (aaaaaaaa)", "b" * 16: "Bo", "c" * 16: "Ada (cccccccc)",
+    }  # fmt: skip

@@ -1,0 +1,82 @@
+"""Several templates a person, and which unknown tracks are one person."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from pipeline.config import MatchingConfig
+from pipeline.errors import GalleryError
+from pipeline.gallery.nearest import RULES, to_people
+from pipeline.gallery.recurring import newcomers
+from pipeline.types import Embedding, Tracklet
+
+DISTANCES = np.array([[0.1, 0.4, 0.3], [0.5, 0.2, 0.9]], np.float32)  # two probes to Ada, Bo and Ada again
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("nearest", [[0.1, 0.4], [0.5, 0.2]]),
+        ("mean", [[0.2, 0.4], [0.7, 0.2]]),
+        ("weighted", [[0.15, 0.4], [0.6, 0.2]]),
+    ],
+)
+def test_a_persons_distance_is_that_of_the_templates_by_the_rule(rule, expected):
+    found = to_people(DISTANCES, ["ada", "bo", "ada"], [0.9, 0.5, 0.3], rule)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_rules_are_those_of_the_settings():
+    assert set(RULES) == set(MatchingConfig.model_fields["templates"].annotation.__args__)
+
+
+def test_without_probes_or_people_there_are_no_distances():
+    assert to_people(np.zeros((0, 3), np.float32), ["a", "b", "a"], [1, 1, 1], "nearest").shape == (0, 2)
+    assert to_people(np.zeros((2, 0), np.float32), [], [], "weighted").shape == (2, 0)
+
+
+def test_longer_and_cleaner_walks_weigh_more(made):
+    def weight(frames, share):
+        return dataclasses.replace(made(), frames_used=frames, quality={"usable_share": share}).weight
+
+    assert weight(60, 1.0) == weight(600, 1.0) == 1
+    assert 0 < weight(1, 0.0) < weight(20, 0.9) < weight(30, 0.9) < weight(30, 1.0) < 1
+
+
+def walk(video, track, value, first=0):
+    embedding = Embedding(video, track, np.full((1, 1), value, np.float32), "gei-16", "", 30)
+    frames = np.arange(first, first + 10)
+    return embedding, Tracklet(video, track, frames, np.zeros((10, 4), np.float32), np.ones(10, np.float32), 25.0)
+
+
+def grouped(*walks, threshold=1.0):
+    found = newcomers([e for e, _ in walks], [t for _, t in walks], MatchingConfig(threshold=threshold))
+    return [newcomer.tracks for newcomer in found]
+
+
+def test_unknown_tracks_that_are_alike_and_were_never_seen_together_are_one_person():
+    walks = [walk("a", 1, 0.0), walk("a", 2, 0.3), walk("a", 3, 0.4, first=50), walk("b", 1, 5.0)]
+    for order in permutations(walks):  # whatever the order
+        assert grouped(*order) == [(("a", 1),), (("a", 2), ("a", 3)), (("b", 1),)]
+
+
+def test_a_chain_of_look_alikes_is_not_one_person():
+    walks = [walk("a", 1, 0.0), walk("b", 1, 0.9), walk("c", 1, 1.8)]
+    assert len(grouped(*walks)) == 2
+
+
+def test_newcomers_have_names_of_their_own():
+    walks = [walk("a", 1, 0.0), walk("a", 2, 9.0)]
+    one, other = newcomers([e for e, _ in walks], [t for _, t in walks], MatchingConfig(threshold=1.0))
+    assert one.identity != other.identity and one.name == f"unknown-{one.identity[:8]}" != other.name
+    assert newcomers([], [], MatchingConfig()) == []
+
+
+def test_without_a_threshold_nobody_is_unknown():
+    embedding, tracklet = walk("a", 1, 0.0)
+    with pytest.raises(GalleryError, match=r"matching\.threshold"):
+        newcomers([dataclasses.replace(embedding, model="other")], [tracklet], MatchingConfig())
