@@ -91,5 +91,5 @@ def _rows(run: FinishedRun) -> Iterator[Mapping[str, Any]]:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    """Who a track is; a gallery track that could not be enrolled is nobody."""
-    return str(entry.get("identity") or "") if entry.get("status") != "unusable" else ""
+    """Who a track is, by name where a lasting gallery has one; a track that could not be enrolled is nobody."""
+    return str(entry.get("name") or entry.get("identity") or "") if entry.get("status") != "unusable" else ""

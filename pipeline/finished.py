@@ -105,13 +105,19 @@ class FinishedRun:
     def metric(self) -> Metric:
         return self.matching.metric
 
+    @property
+    def reshaped(self) -> str:
+        """What makes the distances that decide other than those of the embeddings, as settings; "" for nothing."""
+        settings = {"matching.backend": self.matching.backend, "matching.score_norm": self.matching.score_norm}
+        return " and ".join(f"{name}={value}" for name, value in settings.items() if value != "none")
+
     def enrolled(self) -> dict[str, Track]:
         """Identity → the gallery track that it is, in the order that gives them their colours."""
         return {
             str(entry["identity"]): (video, track_id)
             for video, tracks in self.gallery.items()
             for track_id, entry in tracks.items()
-            if entry["status"] != "unusable"
+            if entry["status"] == "enrolled"
         }
 
     def track(self, name: str) -> Track:

@@ -24,7 +24,10 @@ BAR = 24  # letters for twice the usual distance
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Two tracks, how far they are apart, and what each part says. strips: None where parts are none of the body."""
+    """Two tracks, how far they are apart, and what each part says.
+
+    strips: None where parts are none of the body; reshaped: settings under which another distance decided.
+    """
 
     one: Track
     other: Track
@@ -34,6 +37,7 @@ class Explanation:
     agreement: Agreement
     strips: list[Strip] | None
     others: int
+    reshaped: str
 
 
 def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: bool) -> None:
@@ -74,7 +78,7 @@ def explain(run: FinishedRun, one: Track, other: Track) -> Explanation:
     found = agreement(first, second, others, run.metric)
     strangers = {(walk.video, walk.track_id) for walk in others} - {one, other}
     strips = strips_of(first.model, first.parts.shape[1])
-    return Explanation(one, other, first.model, run.metric, distance, found, strips, len(strangers))
+    return Explanation(one, other, first.model, run.metric, distance, found, strips, len(strangers), run.reshaped)
 
 
 def lines(found: Explanation) -> list[str]:
@@ -86,7 +90,8 @@ def lines(found: Explanation) -> list[str]:
     ):
         bar = "#" * max(1, round(BAR / 2 * min(ratio, 2.0)))
         table.append(f"{number + 1:3d}  {_place(found, number):<20} {distance:9.4g}  {ratio:5.2f}  {bar}")
-    return [*table, "", *_footer(found)]
+    caution = f"As embedded: what decided in this run is the distance after {found.reshaped}."
+    return [*table, "", *_footer(found), *([caution] if found.reshaped else [])]
 
 
 def as_tree(found: Explanation) -> dict[str, Any]:
@@ -98,6 +103,7 @@ def as_tree(found: Explanation) -> dict[str, Any]:
         "metric": found.metric,
         "distance": round(found.distance, 6),
         "compared_with": found.others,
+        "decided_after": found.reshaped or None,
         "parts": [
             {
                 "part": number + 1,

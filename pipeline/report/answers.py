@@ -83,17 +83,24 @@ def _rivals(
     shown = list(candidates[:MOST_RIVALS])
     shown += [candidate for candidate in candidates[MOST_RIVALS:] if candidate["identity"] == identity]
     limit = threshold if math.isfinite(threshold) else None
-    longest = max([*(candidate["distance"] for candidate in shown), limit or 0.0, 1e-12]) * 1.04
+    marks = [0.0, *(float(candidate["distance"]) for candidate in shown), *([] if limit is None else [limit])]
+    low, high = min(marks), max(marks)  # normalised scores can be negative
+    room = 0.04 * max(high - low, 1e-12)
+    low -= room if low < 0 else 0
+
+    def share(distance: float) -> float:
+        return round(100 * (distance - low) / (high + room - low), 1)
+
     rivals = [
         Rival(
             people.tag(candidate["identity"]),
             _number(candidate["distance"]),
-            round(100 * candidate["distance"] / longest, 1),
+            share(float(candidate["distance"])),
             candidate["identity"] == identity,
         )
         for candidate in shown
     ]
-    return rivals, None if limit is None else round(100 * limit / longest, 1)
+    return rivals, None if limit is None else share(limit)
 
 
 def _comparison(people: People, one: Track, other: Track, gallery: Sequence[Embedding]) -> Comparison | None:
@@ -114,7 +121,8 @@ def _comparison(people: People, one: Track, other: Track, gallery: Sequence[Embe
     left, right = (
         png(coloured(mask, rows, scale), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True)
     )
-    return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary_of(rows), rows is not None)
+    summary = summary_of(rows) + (f" As embedded, before {run.reshaped}." if run.reshaped else "")
+    return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary, rows is not None)
 
 
 def _bars(ratios: FloatArray, rows: FloatArray | None) -> list[Bar]:

@@ -207,6 +207,23 @@ def test_long_names_are_shortened_in_the_middle_and_stand_whole_in_the_card(tmp_
     assert [span["title"] for span in page.of("span") if span.get("title")].count(name) >= 4
 
 
+def test_scores_below_zero_have_bars_too(tmp_path):
+    path = runs.made_up(tmp_path / "run", videos=False)
+    record, tree = (json.loads((path / name).read_text()) for name in ("run.json", "results.json"))
+    record["config"]["matching"] |= {"score_norm": "z", "threshold": -1.0}
+    known = tree["probes"]["probe"]["001"]
+    for candidate, distance in zip(known["candidates"], (-2.5, 0.5), strict=True):
+        candidate["distance"] = distance
+    (path / "run.json").write_text(json.dumps(record))
+    (path / "results.json").write_text(json.dumps(tree))
+    html = report_of(path)
+    first = html[html.index('id="answer-1-1"') :]
+    shares = [float(width) for width in re.findall(r'<i style="width:([-\d.]+)%">', first)[:2]]
+    limit = float(re.search(r'<u style="left:([-\d.]+)%">', first)[1])
+    assert 0 < shares[0] < limit < shares[1] < 100
+    assert "As embedded, before matching.score_norm=z." in Parsed(html).text
+
+
 def test_hundreds_of_people_get_smaller_pictures(tmp_path):
     path = runs.made_up(tmp_path / "run", videos=False)
     tree = json.loads((path / "results.json").read_text())
