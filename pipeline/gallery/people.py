@@ -48,7 +48,7 @@ def find_person(people: Sequence[Person], wanted: str) -> Person:
     found = found or [
         person for person in people if len(wanted) >= SHORT and person.identity.startswith(wanted.lower())
     ]
-    found = found or [person for person in people if looks(person.name) == looks(wanted)]
+    found = found or [person for person in people if person.name.casefold() == wanted.casefold()]
     if not found:
         names = [person.name for person in people]
         raise GalleryError(f"nobody called {wanted!r} is enrolled{nearest(wanted, names[:20])}")

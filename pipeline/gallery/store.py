@@ -285,14 +285,15 @@ def _refusals(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # LanceDB raises some of its own as OSError
+        if error.errno is None:  # LanceDB raises some of its own so
             raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
         raise GalleryError(
             f"{path}: cannot be {done} ({os.strerror(error.errno)}). Give a folder that you may "
             f"{'read' if done == 'read' else 'write to'}, with room on its disk."
         ) from error
     except (RuntimeError, ValueError) as error:  # all that LanceDB raises
-        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
+        remedy = RESTORE if done == "read" else f"It is as it was. See: gait gallery verify --db {path}"
+        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
 
 
 def _brief(error: Exception) -> str:

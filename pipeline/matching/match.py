@@ -69,8 +69,14 @@ def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
     """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
     if config.threshold is not None:
         return config.threshold
-    encoders = {_encoder_of(embedding.model) for embedding in probes}
-    return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
+    return min((threshold_for(config, model) for model in {embedding.model for embedding in probes}), default=math.inf)
+
+
+def threshold_for(config: MatchingConfig, model: str) -> float:
+    """The configured threshold, or the measured one of the encoder of that name and architecture, or infinity."""
+    if config.threshold is not None:
+        return config.threshold
+    return THRESHOLDS.get((_encoder_of(model), config.metric), math.inf)
 
 
 def _encoder_of(model: str) -> str:
