@@ -66,7 +66,14 @@ def match_distances(
 
 
 def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
-    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity.
+    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
+    if config.threshold is not None:
+        return config.threshold
+    return min((threshold_for(config, model) for model in {embedding.model for embedding in probes}), default=math.inf)
+
+
+def threshold_for(config: MatchingConfig, model: str) -> float:
+    """The configured threshold, or the measured one of the encoder of that name and architecture, or infinity.
 
     What was measured holds for plain distances only.
     """
@@ -74,8 +81,7 @@ def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
         return config.threshold
     if config.backend != "none" or config.score_norm != "none":
         return math.inf
-    encoders = {_encoder_of(embedding.model) for embedding in probes}
-    return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
+    return THRESHOLDS.get((_encoder_of(model), config.metric), math.inf)
 
 
 def _encoder_of(model: str) -> str:
