@@ -14,15 +14,14 @@ import typer
 
 from pipeline.cli import (  # noqa: F401  # they add their commands
     checkpoints,
-    convert,
     dataset,
     evaluate,
-    explain,
     gallery,
     job,
     models,
     pictures,
     poses,
+    results,
     synth,
     training,
 )

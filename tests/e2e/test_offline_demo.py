@@ -39,6 +39,17 @@ def test_no_weights_are_used_and_the_limits_are_said(shown):
 
 
 @pytest.mark.slow
+def test_the_report_shows_everybody(shown):
+    _, _, folder = shown
+    html = (folder / "report.html").read_text()
+    probes = json.loads((folder / "results.json").read_text())["probes"]
+    for number, tracks in enumerate(probes.values(), start=1):
+        assert all(f'id="answer-{number}-{int(track)}"' in html for track in tracks)
+    assert html.count("<video ") == 5
+    assert len(html) < 2_000_000
+
+
+@pytest.mark.slow
 def test_the_annotated_videos_are_whole(shown):
     gait, _, folder = shown
     for name in ("gallery", "G-gallery_P-probe1"):

@@ -64,6 +64,23 @@ def test_resuming_blurs_heads_in_videos_and_report_and_tracks_nothing_again(run,
     assert {p: p.stat().st_mtime_ns for p in videos} == videos and portraits_of(run.path) == blurred
 
 
+def test_why_and_other_formats_come_from_the_command_line(run, tmp_path):
+    gait, run = run
+    (gallery,), (probe,) = run.results["gallery"], run.results["probes"]
+    track = next(int(track) for track, entry in run.results["probes"][probe].items() if entry["status"] != "unusable")
+    known = next(
+        int(track) for track, entry in run.results["gallery"][gallery].items() if entry["status"] == "enrolled"
+    )
+    done = gait("explain", run.path, f"{probe}/{track}", f"{gallery}/{known}", "--out", tmp_path / "why.png")
+    assert done.returncode == 0, done.stderr
+    assert "Most alike: " in done.stdout and cv2.imread(str(tmp_path / "why.png")) is not None
+    refused = gait("explain", run.path, f"{probe}/999", f"{gallery}/{known}")
+    assert refused.returncode == 2 and refused.stderr.startswith(f"gait: '{probe}/999': no track 999")
+    done = gait("convert", run.path, "supervision", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / f"supervision/{video}.npz") for video in (gallery, probe)]
+
+
 def test_no_report_is_made_where_none_is_wanted(gait, walkers):
     options = [part for name in ("report", "videos", "silhouettes") for part in ("--set", f"output.{name}=false")]
     run = gait.run(walkers("gallery"), walkers("gallery"), options=options)

@@ -196,6 +196,17 @@ def test_parts_that_are_no_strips_of_the_body_are_not_drawn_on_it(tmp_path):
     assert "The parts of this network are no strips of the body." in page.text
 
 
+def test_long_names_are_shortened_in_the_middle_and_stand_whole_in_the_card(tmp_path):
+    path = runs.made_up(tmp_path / "run", videos=False)
+    name = "a-very-long-name-of-a-gallery-video-001"
+    results = path / "results.json"
+    results.write_text(results.read_text().replace("gallery-001", name))
+    page = Parsed(report_of(path))
+    assert "a-very-l…-video-001" in page.text
+    assert f"probe/1 → {name}" in page.text
+    assert [span["title"] for span in page.of("span") if span.get("title")].count(name) >= 4
+
+
 def test_hundreds_of_people_get_smaller_pictures(tmp_path):
     path = runs.made_up(tmp_path / "run", videos=False)
     tree = json.loads((path / "results.json").read_text())

@@ -21,6 +21,11 @@ class Tag:
     colour: str  # such as #e69f00
     ink: str
 
+    @property
+    def short(self) -> str:
+        """At most 19 letters, the end among them: names differ there."""
+        return self.name if len(self.name) <= 19 else f"{self.name[:8]}…{self.name[-10:]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -1,4 +1,4 @@
-"""`gait explain`."""
+"""What is done with the results of a run: explain, convert."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import typer
 from pipeline.cli.groups import app
 from pipeline.cli.options import Verbose
 
+Run = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN_DIR")]
+
 
 @app.command(epilog="Example: gait explain output/2026_01_31_18_05_09 probe1/2 gallery/3")
 def explain(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN_DIR")],
+    run: Run,
     one: Annotated[str, typer.Argument(help="A track, such as probe1/2.", metavar="TRACK")],
     other: Annotated[str, typer.Argument(help="Another, such as gallery/3.", metavar="TRACK")],
     out: Annotated[
@@ -29,3 +31,21 @@ def explain(
     from pipeline.commands.explain import explain_command
 
     explain_command(run, one, other, out, json_)
+
+
+@app.command(epilog="Example: gait convert output/2026_01_31_18_05_09 supervision parquet")
+def convert(
+    run: Run,
+    formats: Annotated[list[str], typer.Argument(help="supervision, parquet, opengait.", metavar="FORMAT…")],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder (default: exports/ in the run folder).", metavar="DIR")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write what a run found for other tools: arrays of supervision.Detections, Parquet, an OpenGait dataset.
+
+    Tracks as MOTChallenge (tracks/*.txt) and features as .npz (features/) are in every run folder already.
+    """
+    from pipeline.commands.convert import convert_command
+
+    convert_command(run, formats, output)
