@@ -193,6 +193,9 @@ class MatchingConfig(Section):
     templates: Literal["nearest", "mean", "weighted"] = Field(
         "nearest", description="of a person's several enrolled walks: the nearest counts, or their (weighted) mean"
     )
+    stitch_seconds: float = Field(
+        2.0, ge=0, description="tracks that break off and go on within so long are one person's; 0: never joined"
+    )
     temperature: float = Field(
         0.1, gt=0, description="of the confidence, as a share of the threshold (or the median distance)"
     )

@@ -17,7 +17,7 @@ from pipeline.gallery.enrolment import same_walk
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import to_people
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.recurring import Newcomer, newcomers
+from pipeline.gallery.recurring import Newcomer, newcomers, refuse_no_threshold
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
@@ -65,8 +65,9 @@ def identify(
     templates = gallery.templates()
     prepared = prepare(videos, config, checkpoints)
     refuse_other_encoder(prepared.encoder, templates, path, config.profile)
-    if unknown_as == "new":
-        with gallery.writing():  # refused now rather than after the work
+    if unknown_as == "new":  # refused now rather than after the work
+        refuse_no_threshold(config.matching, prepared.encoder.model)
+        with gallery.writing():
             pass
     work = prepared.begin(progress)
     with work.folder.logging(), work.record.following():

@@ -48,7 +48,7 @@ def find_person(people: Sequence[Person], wanted: str) -> Person:
     found = found or [
         person for person in people if len(wanted) >= SHORT and person.identity.startswith(wanted.lower())
     ]
-    found = found or [person for person in people if looks(person.name) == looks(wanted)]
+    found = found or [person for person in people if person.name.casefold() == wanted.casefold()]
     if not found:
         names = [person.name for person in people]
         raise GalleryError(f"nobody called {wanted!r} is enrolled{nearest(wanted, names[:20])}")
@@ -101,7 +101,7 @@ def merge(gallery: Gallery, into: str, others: Sequence[str]) -> Person:
 def delete(gallery: Gallery, wanted: str) -> tuple[Person, Erasure]:
     """Remove somebody and every trace of them, old versions and stored silhouettes included, and prove it."""
     with gallery.writing() as writer:
-        templates = gallery.templates(stored=True)
+        templates = gallery.templates()
         person = find_person(people_of(templates), wanted)
         return person, _erase(gallery, templates, lambda template: template.identity == person.identity, writer.rewrite)
 
@@ -110,10 +110,10 @@ def expire(gallery: Gallery, at: datetime | None = None) -> tuple[list[Template]
     """Remove every template whose time is over, as thoroughly as `delete`; returns what was removed."""
     at = at or now()
     with gallery.writing() as writer:
-        over = [template for template in gallery.templates() if template.expired(at)]
+        templates = gallery.templates()
+        over = [template for template in templates if template.expired(at)]
         if not over:
             return [], None
-        templates = gallery.templates(stored=True)
         return over, _erase(gallery, templates, lambda template: template.expired(at), writer.rewrite)
 
 
@@ -138,7 +138,8 @@ def _erase(
     rewrite: Callable[[dict[str, Template | None]], None],
 ) -> Erasure:
     """Remove the templates that leave, and look for them in every byte before and after."""
-    gone = [template for template in templates if leaves(template)]
+    leaving = [template.template for template in templates if leaves(template)]
+    gone = gallery.templates(stored=True, only=leaving)
     marks = marks_of(gone, [template for template in templates if not leaves(template)])
     before = found_in(gallery.files(), marks)
     rewrite({template.template: None for template in gone})

@@ -4,12 +4,14 @@ for. LanceDB's own answers are not enough: a row that it no longer returns may s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import GalleryError
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
@@ -93,9 +95,16 @@ def verify(gallery: Gallery, absent: str | None = None) -> Verdict:
     absent: a name, an identity or any other text that must be in no file (as it is, in UTF-8).
     Raises GalleryError where the gallery cannot be read at all.
     """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(GalleryError):  # one that cannot be written has no writers to keep away
+            held.enter_context(gallery.writing())
+        return _verified(gallery, absent)
+
+
+def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     problems: list[str] = []
     found: list[Template] = []
-    for template in gallery.templates(stored=True):
+    for template in (template for portion in gallery.portions() for template in portion):
         wrong = problem_of(template)
         if wrong:
             problems.append(f"{template.name} (template {template.template}): {wrong}")

@@ -14,7 +14,7 @@ from pipeline.gallery.names import SHORT
 from pipeline.gallery.template import new_id
 from pipeline.matching.assign import covisible
 from pipeline.matching.distance import distance_matrix
-from pipeline.matching.match import threshold_of
+from pipeline.matching.match import threshold_for, threshold_of
 from pipeline.types import Embedding, Tracklet
 
 
@@ -36,9 +36,9 @@ def newcomers(embeddings: Sequence[Embedding], tracklets: Sequence[Tracklet], co
     """
     if not embeddings:
         return []
+    for embedding in embeddings:
+        refuse_no_threshold(config, embedding.model)
     threshold = threshold_of(config, embeddings)
-    if math.isinf(threshold):
-        raise GalleryError(f"{embeddings[0].model} has no threshold, so nobody is unknown. Set matching.threshold.")
     distances = distance_matrix(embeddings, embeddings, config.metric).astype(np.float64)
     distances[covisible(tracklets)] = np.inf
     groups = [[row] for row in range(len(embeddings))]
@@ -58,3 +58,9 @@ def newcomers(embeddings: Sequence[Embedding], tracklets: Sequence[Tracklet], co
         tracks = tuple(sorted((embeddings[row].video, embeddings[row].track_id) for row in members))
         found.append(Newcomer(identity, f"unknown-{identity[:SHORT]}", tracks))
     return sorted(found, key=lambda newcomer: newcomer.tracks)
+
+
+def refuse_no_threshold(config: MatchingConfig, model: str) -> None:
+    """Raise GalleryError for an encoder without a threshold."""
+    if math.isinf(threshold_for(config, model)):
+        raise GalleryError(f"{model} has no threshold, so nobody is unknown. Set matching.threshold.")

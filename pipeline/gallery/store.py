@@ -17,9 +17,10 @@ import contextlib
 import dataclasses
 import math
 import os
+import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -83,15 +84,20 @@ class Gallery:
             raise GalleryError(f"{path}: made by a later version of gait (schema {known['schema']}). Update gait.")
         return cls(path)
 
-    def templates(self, *, stored: bool = False) -> list[Template]:
+    def templates(self, *, stored: bool = False, only: Collection[str] | None = None) -> list[Template]:
         """Every template, in the order of enrolment; stored: with the silhouettes that each was made from.
 
-        Raises GalleryError for a damaged gallery.
+        only: the templates of these identifiers. Raises GalleryError for a damaged gallery.
         """
         columns = [*COLUMNS, *LARGE] if stored else list(COLUMNS)
+        if only is not None and not all(re.fullmatch("[0-9a-f]+", one) for one in only):
+            raise ValueError("identifiers are hexadecimal digits")  # they become part of a condition
 
         def read() -> list[Template]:
-            return from_rows(_opened(self.path).search().select(columns).to_arrow(), str(self.path))
+            rows = _opened(self.path).search().select(columns)
+            if only is not None:
+                rows = rows.where(f"template IN ({', '.join(repr(one) for one in only)})") if only else rows.limit(0)
+            return from_rows(rows.to_arrow(), str(self.path))
 
         return sorted(self._reading(read), key=lambda template: (template.enrolled, template.template))
 
@@ -285,14 +291,15 @@ def _refusals(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # LanceDB raises some of its own as OSError
+        if error.errno is None:  # LanceDB raises some of its own so
             raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
         raise GalleryError(
             f"{path}: cannot be {done} ({os.strerror(error.errno)}). Give a folder that you may "
             f"{'read' if done == 'read' else 'write to'}, with room on its disk."
         ) from error
     except (RuntimeError, ValueError) as error:  # all that LanceDB raises
-        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
+        remedy = RESTORE if done == "read" else f"It is as it was. See: gait gallery verify --db {path}"
+        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
 
 
 def _brief(error: Exception) -> str:

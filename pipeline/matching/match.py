@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
 from pipeline.matching.results import identity_of
 from pipeline.matching.scores import scores
+from pipeline.matching.stitch import stitched
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # Measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts): GEI distances to oneself are 0.05 to 0.11
@@ -46,27 +47,70 @@ def match_distances(
     unusable: Mapping[tuple[str, int], str],
     config: MatchingConfig,
 ) -> list[Match]:
-    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already."""
+    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already.
+
+    Tracks that are one broken track (stitch.py) are answered together, by the mean of their distances, each weighted by
+    the silhouettes behind it.
+    """
+    together = _exclusive(probes, tracklets)
+    plain = threshold_of(config.model_copy(update={"backend": "none", "score_norm": "none", "threshold": None}), probes)
+    groups = stitched(probes, tracklets, together, config.metric, plain, config.stitch_seconds)
     table = _Table(
         identities=identities,
-        distances=distances,
-        exclusive=_exclusive(probes, tracklets) if config.one_to_one else _nobody(len(probes)),
-        track_ids=[embedding.track_id for embedding in probes],
+        distances=np.stack([_mean_row(distances[rows], [probes[row] for row in rows]) for rows in groups])
+        if groups
+        else distances,
+        exclusive=_of_groups(together, groups) if config.one_to_one else _nobody(len(groups)),
+        track_ids=[probes[rows[0]].track_id for rows in groups],
         threshold=threshold_of(config, probes),
         temperature=config.temperature,
         scale=None if config.score_norm == "none" else 1.0,
     )
     chosen = assign(table.distances, table.exclusive, table.threshold)
     answers = {
-        (embedding.video, embedding.track_id): _answer(embedding, row, chosen, table)
-        for row, embedding in enumerate(probes)
+        (probes[member].video, probes[member].track_id): _with_others(
+            _answer(probes[member], row, chosen, table), [probes[other].track_id for other in rows if other != member]
+        )
+        for row, rows in enumerate(groups)
+        for member in rows
     }
     tracks = dict.fromkeys([*((t.video, t.track_id) for t in tracklets), *answers, *sorted(unusable)])
     return [answers.get(track) or _unusable(track, unusable.get(track, "no embedding")) for track in tracks]
 
 
+def _mean_row(distances: NDArray[np.float64], probes: Sequence[Embedding]) -> NDArray[np.float64]:
+    if len(probes) == 1:
+        return np.asarray(distances[0])
+    weights = np.array([probe.frames_used for probe in probes], np.float64)
+    return np.asarray(weights @ distances / weights.sum())
+
+
+def _of_groups(exclusive: NDArray[np.bool_], groups: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """Groups exclude each other where any of their members do."""
+    member = np.zeros((len(groups), len(exclusive)))
+    for number, rows in enumerate(groups):
+        member[number, list(rows)] = 1
+    found = np.asarray(member @ exclusive @ member.T > 0)
+    np.fill_diagonal(found, False)
+    return found
+
+
+def _with_others(match: Match, others: Sequence[int]) -> Match:
+    if not others:
+        return match
+    broken = f"one broken track with {' and '.join(map(str, others))}"
+    return replace(match, reason=f"{match.reason}; {broken}")
+
+
 def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
-    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity.
+    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
+    if config.threshold is not None:
+        return config.threshold
+    return min((threshold_for(config, model) for model in {embedding.model for embedding in probes}), default=math.inf)
+
+
+def threshold_for(config: MatchingConfig, model: str) -> float:
+    """The configured threshold, or the measured one of the encoder of that name and architecture, or infinity.
 
     What was measured holds for plain distances only.
     """
@@ -74,8 +118,7 @@ def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
         return config.threshold
     if config.backend != "none" or config.score_norm != "none":
         return math.inf
-    encoders = {_encoder_of(embedding.model) for embedding in probes}
-    return min((THRESHOLDS.get((encoder, config.metric), math.inf) for encoder in encoders), default=math.inf)
+    return THRESHOLDS.get((_encoder_of(model), config.metric), math.inf)
 
 
 def _encoder_of(model: str) -> str:

@@ -191,6 +191,40 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
     assert "cannot be changed (Permission denied)" in refused
 
 
+def test_a_full_disk_is_one_line_and_the_gallery_stays_as_it_was(gallery, made):
+    add(gallery, made("Ada"))
+    program = (
+        "import resource, sys; from pathlib import Path; from pipeline.gallery.store import Gallery\n"
+        "from pipeline.errors import GalleryError; import dataclasses\n"
+        "g = Gallery.open(Path(sys.argv[1])); (t,) = g.templates(stored=True)\n"
+        "t = dataclasses.replace(t, template='f' * 16)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"  # no file may be larger, as on a full disk
+        "try:\n  with g.writing() as w: w.add([t])\nexcept GalleryError as e: print(e)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(gallery.path)], capture_output=True, text=True, check=True
+    )
+    assert "db: cannot be changed (" in done.stdout and len(done.stdout.splitlines()) == 1
+    assert [template.name for template in gallery.templates()] == ["Ada"]
+
+
+def test_what_a_killed_enrolment_left_is_removed_by_the_next(gallery, made):
+    add(gallery, made("Ada"))
+    left = gallery.path / "templates.lance/data/left.lance"
+    left.write_bytes(b"half of somebody")
+    add(gallery, made("Bo"))
+    assert not left.exists() and len(gallery.templates()) == 2
+
+
+def test_a_gallery_whose_making_was_killed_is_made_anew(gallery, made):
+    (gallery.path / MARK).unlink()  # the mark comes last
+    for manifest in (gallery.path / "templates.lance/_versions").iterdir():
+        manifest.unlink()
+    again = Gallery.create(gallery.path)
+    add(again, made("Ada"))
+    assert [template.name for template in again.templates()] == ["Ada"]
+
+
 def test_embeddings_keep_eleven_bits(gallery, made):
     rng = np.random.default_rng(3)
     add(gallery, made(seed=3))
