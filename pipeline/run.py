@@ -135,10 +135,10 @@ def _follow(todo: Sequence[Source], work: Work) -> None:
 
 
 def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Followed]]:
-    """Follow video after video here, or several at a time in processes of their own."""
+    """Follow video after video here, several at a time in processes of their own, or on a cluster."""
     config, networks, meter = work.config, work.networks, work.record.meter
     workers = min(config.runtime.workers, len(videos))
-    if workers <= 1:
+    if workers <= 1 and config.runtime.engine == "local":
         for video in videos:
             found = follow(
                 video,
@@ -154,7 +154,13 @@ def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Fo
         return
     weights = networks.checkpoints
     task = Task(config, weights["detector"], weights["segmenter"], weights.get("pose"), work.folder.path)
-    for video, found, stages in follow_in_processes(videos, task, workers):
+    if config.runtime.engine == "ray":
+        from pipeline.cluster import follow_on_cluster
+
+        following = follow_on_cluster(videos, task, config.runtime.address)
+    else:
+        following = follow_in_processes(videos, task, workers)
+    for video, found, stages in following:
         for stage, amounts in stages.items():
             meter.add(stage, **amounts)
         work.bars.advance("tracking", found.frames)

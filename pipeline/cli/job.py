@@ -9,8 +9,10 @@ import typer
 
 from pipeline.cli.groups import app, cache_app
 from pipeline.cli.options import (
+    Address,
     Checkpoints,
     Device,
+    Engine,
     Gallery,
     Output,
     Probes,
@@ -33,6 +35,8 @@ def run(
     device: Device = None,
     resume: Resume = None,
     workers: Workers = None,
+    engine: Engine = None,
+    address: Address = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
@@ -42,7 +46,8 @@ def run(
     """
     from pipeline.commands.run import run_command
 
-    run_command(gallery, probe or [], config, settings_of(set_, output, device, workers), resume, checkpoints)
+    settings = settings_of(set_, output, device, workers, engine, address)
+    run_command(gallery, probe or [], config, settings, resume, checkpoints)
 
 
 @app.command(epilog="Example: gait demo --offline")

@@ -35,13 +35,25 @@ Checkpoints = Annotated[
     Path | None,
     typer.Option("--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"),
 ]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="local, or ray: videos are followed on a Ray cluster.", metavar="NAME")
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"),
+]
 Workers = Annotated[int | None, typer.Option("--workers", help="Videos followed at once, a process each.", metavar="N")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details, and the traceback of a fault.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Checkpoint or profile names; none: all that are present.")]
 
 
 def settings_of(
-    overrides: list[str] | None, output: Path | None, device: str | None, workers: int | None = None
+    overrides: list[str] | None,
+    output: Path | None,
+    device: str | None,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
 ) -> list[str]:
     """The options that are settings, as `--set` would give them; the options win."""
     chosen = list(overrides or [])
@@ -51,4 +63,8 @@ def settings_of(
         chosen.append(f"runtime.device={device}")
     if workers is not None:
         chosen.append(f"runtime.workers={workers}")
+    if engine is not None:
+        chosen.append(f"runtime.engine={engine}")
+    if address is not None:
+        chosen.append(f"runtime.address={json.dumps(address)}")
     return chosen
