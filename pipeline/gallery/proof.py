@@ -115,9 +115,9 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     if facts.rows != len(found) or len({template.template for template in found}) != len(found):
         problems.append(f"{facts.rows} rows, but {len(found)} templates, or the same one twice")
     remarks = _namesakes(found)
-    stray = len(gallery.data_files()) - facts.data_files
+    stray = len(gallery.data_files()) - facts.data_files + len(gallery.half_written())
     if stray:
-        problems.append(f"{stray} data files of no version (an enrolment was killed). Remove them: gait gallery tidy")
+        problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")

@@ -132,7 +132,7 @@ def test_verify_finds_changed_silhouettes_stray_files_and_mixed_encoders(gallery
         writer.rewrite({first.template: dataclasses.replace(first, model="other")})
     (gallery.path / "templates.lance/data/left.lance").write_bytes(b"a killed enrolment left this")
     problems = "; ".join(verify(gallery, absent="killed").problems)
-    assert "2 encoders" in problems and "1 data files of no version" in problems and "'killed' is in" in problems
+    assert "2 encoders" in problems and "1 files of no version" in problems and "'killed' is in" in problems
     with gallery.writing() as writer:
         writer.tidy()
     assert "no version" not in "; ".join(verify(gallery).problems)
