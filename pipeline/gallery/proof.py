@@ -38,10 +38,11 @@ class Erasure:
 def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, bytes]:
     """What gives a person away in a file, by a name for it: identifiers, embeddings, silhouettes, name and notes.
 
-    gone: with what is stored of their walks; text that others share is no mark.
+    gone: with what is stored of their walks; what others share, word for word, is no mark.
     """
     rest = list(kept)
     others = {text for template in rest for text in _texts(template)}
+    walks = {template.sequence_sha256 for template in rest}
     numbers = [template.parts.tobytes() for template in rest]
     marks: dict[str, bytes] = {}
     for template in gone:
@@ -49,7 +50,7 @@ def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, by
         marks[f"identity {template.identity}"] = template.identity.encode()
         marks[f"template {template.template}"] = template.template.encode()
         marks[f"embedding of {template.template}"] = _telling(template.parts.tobytes(), numbers)
-        if stored is not None:
+        if stored is not None and template.sequence_sha256 not in walks:
             marks[f"silhouettes of {template.template}"] = _telling(stored.sequence)
             if stored.poses:
                 marks[f"poses of {template.template}"] = _telling(stored.poses)
@@ -114,20 +115,35 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     if facts.rows != len(found) or len({template.template for template in found}) != len(found):
         problems.append(f"{facts.rows} rows, but {len(found)} templates, or the same one twice")
     remarks = _namesakes(found)
-    stray = len(gallery.data_files()) - facts.data_files
+    stray = len(gallery.data_files()) - facts.data_files + len(gallery.half_written())
     if stray:
-        problems.append(f"{stray} data files of no version (an enrolment was killed). Remove them: gait gallery tidy")
+        problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")
     gone = None
     if absent:
-        places = found_in(files, {absent: absent.encode()}).get(absent, [])
-        gone = not places
-        problems += [f"{absent!r} is in {path.relative_to(gallery.path)}" for path in places]
+        where = _places(gallery, absent, found)
+        gone = not where
+        problems += [f"{absent!r} is in {place}" for place in where]
     size = sum(path.stat().st_size for path in files if path.exists())
     people = len({template.identity for template in found})
     return Verdict(people, len(found), len(files), size, problems, remarks, gone)
+
+
+def _places(gallery: Gallery, text: str, templates: Sequence[Template]) -> list[str]:
+    """Where a text is: in the rows, and in the bytes of which files.
+
+    Raises GalleryError where text that is there is not found in the bytes either: then it proves nothing.
+    """
+    there = {template.identity: template.identity.encode() for template in templates}
+    hits = found_in(gallery.files(), {**there, text: text.encode()})
+    if not there.keys() <= hits.keys():
+        raise GalleryError(f"{gallery.path}: its files keep text in another form, so they cannot be searched.")
+    rows = {
+        f"the row of {t.name}" for t in templates if any(text in known for known in (*_texts(t), t.identity, t.video))
+    }
+    return [*sorted(rows), *(str(path.relative_to(gallery.path)) for path in hits.get(text, []))]
 
 
 def _mixtures(templates: Sequence[Template]) -> list[str]:

@@ -63,7 +63,12 @@ def _embedded(template: Template, encoder: Encoder, config: Config) -> Template:
             if content:
                 file.parent.mkdir(parents=True)
                 file.write_bytes(content)
-        (embedding,) = encoder.encode([read_walk(track, folder, encoder.needs, config)])
+        try:
+            (embedding,) = encoder.encode([read_walk(track, folder, encoder.needs, config)])
+        except ValueError as error:  # not a frame that this encoder can look at
+            raise GalleryError(
+                f"{template.name}: {error}. Delete that person first, or enrol from the videos into a new gallery."
+            ) from None
     facts = {field.name: getattr(template, field.name) for field in dataclasses.fields(template)}
     fresh = Template.of(embedding, stored, **{name: value for name, value in facts.items() if name in KEPT})
     return dataclasses.replace(fresh, template=template.template, stored=None)

@@ -14,6 +14,8 @@ from pipeline.gallery.template import Stored, Template
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# From some thousand rows on text would be compressed, and nobody could search the files for what must not be there.
+AS_IT_IS = {"lance-encoding:compression": "none"}
 LARGE = ("sequence", "poses")  # columns that are read only where they are asked for
 COLUMNS = (
     "template", "identity", "name", "named", "video", "video_sha256", "track", "run", "model", "checkpoint_sha256",
@@ -31,8 +33,13 @@ def schema_of(values: int) -> pa.Schema:
         "parts": pa.int32(), "enrolled": pa.timestamp("us", "UTC"), "expires": pa.timestamp("us", "UTC"),
         "embedding": pa.list_(pa.float16(), values),
     }  # fmt: skip
-    fields = [pa.field(name, kinds.get(name, pa.string()), nullable=name == "expires") for name in COLUMNS]
-    return pa.schema([*fields, *(pa.field(name, pa.large_binary(), nullable=False) for name in LARGE)])
+    kinds |= {name: pa.large_binary() for name in LARGE}
+    return pa.schema(
+        [
+            pa.field(name, kinds.get(name, pa.string()), nullable=name == "expires", metadata=AS_IT_IS)
+            for name in (*COLUMNS, *LARGE)
+        ]
+    )
 
 
 def to_rows(templates: Sequence[Template], schema: pa.Schema) -> pa.Table:

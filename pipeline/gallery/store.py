@@ -2,7 +2,8 @@
 
 What LanceDB 0.40 does, and what this makes of it (all of it measured; tests/gallery keep it so):
 - A commit is one manifest that appears under its final name: a writer that is killed leaves the old version or the new
-  one, and data files that no version knows. Those are removed by the next writer.
+  one, and files that no version knows. LanceDB's clean-up removes the whole ones of them but not those half-written
+  (data/.tmp…); the next writer here removes both.
 - Appends of several processes are rebased on one another and none is lost; an overwrite that was prepared before an
   append loses it without a word. So whoever writes holds a lock on the folder, from reading to the commit.
 - `delete` and `optimize` leave the deleted row's bytes in its data file, and the condition in a transaction file. So
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import GaitError, GalleryError
-from pipeline.files import read_json, write_json
+from pipeline.files import PARTIAL, read_json, write_json
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 from pipeline.networks.lock import locked
@@ -43,6 +44,7 @@ RESTORE = "Restore a copy, or import an export of it into a new folder."
 ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
 COMPACT_FROM = 32  # data files; each enrolment adds one
+HALF_WRITTEN = re.compile(rf"^\.tmp|#\d+$|^{re.escape(PARTIAL)}")  # LanceDB's, its object store's and our own names
 
 _T = TypeVar("_T")
 
@@ -137,7 +139,11 @@ class Gallery:
 
     def data_files(self) -> list[Path]:
         """The table's data files, those included that no version knows."""
-        return [path for path in self.files() if path.parent.name == "data"]
+        return [path for path in self.files() if path.parent.name == "data" and not HALF_WRITTEN.search(path.name)]
+
+    def half_written(self) -> list[Path]:
+        """What killed writers had not finished. While nobody writes, nobody needs it."""
+        return [path for path in self.files() if HALF_WRITTEN.search(path.name)]
 
     def _reading(self, read: Callable[[], _T]) -> _T:
         """Read, again where another process has meanwhile dropped the version that was being read."""
@@ -176,7 +182,7 @@ class Writer:
 
     def _add(self, templates: Sequence[Template]) -> None:
         facts = self._gallery.facts()
-        if len(self._gallery.data_files()) > facts.data_files:  # a killed writer's
+        if len(self._gallery.data_files()) > facts.data_files or self._gallery.half_written():  # a killed writer's
             self.tidy()
         if facts.rows:
             table = _opened(self._path)
@@ -222,6 +228,8 @@ class Writer:
         with _refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+            for left in self._gallery.half_written():
+                left.unlink(missing_ok=True)
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one."""

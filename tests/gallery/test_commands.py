@@ -62,7 +62,7 @@ def test_delete_asks_and_without_an_answer_removes_nothing(said, db):
 
 def test_verify_ends_with_an_error_where_something_is_wrong(said, db):
     (db / "templates.lance/data/left.lance").write_bytes(b"left by a killed process")
-    with pytest.raises(GalleryError, match="1 problem, the first: 1 data files of no version"):
+    with pytest.raises(GalleryError, match="1 problem, the first: 1 files of no version"):
         said("verify")
     said("tidy")
     with pytest.raises(GalleryError, match="the first: 'Ada Byron' is in"):

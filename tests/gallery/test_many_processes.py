@@ -23,6 +23,7 @@ from pipeline.types import Embedding
 path, who, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 rng = np.random.default_rng(abs(hash(who)))
 gallery = Gallery.create(path)
+walk = rng.bytes(int(sys.argv[4]))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(times):
@@ -33,18 +34,17 @@ for number in range(times):
         embedding = Embedding(f"video-{who}-{number}", track, parts, "gei-16", "", 30)
         facts = dict(name=f"{who} {number}", video=embedding.video, video_sha256="", track=track, run="")
         facts["enrolled"] = now()
-        walks.append(Template.of(embedding, Stored(rng.bytes(20_000)), identity=identity, **facts))
+        walks.append(Template.of(embedding, Stored(walk), identity=identity, **facts))
     with gallery.writing() as writer:
         writer.add(walks)
     print(number, flush=True)
 """
 
 
-def start(path, who, times=1000):
-    return subprocess.Popen(
-        [sys.executable, "-c", ENROL, str(path), who, str(times)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def start(path, who, times=1000, size=20_000):
+    command = [sys.executable, "-c", ENROL, str(path), who, str(times), str(size)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def go(process):
@@ -84,7 +84,7 @@ def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp
 def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):
     path, rng = tmp_path / "db", random.Random(1)
     for kill in range(6):
-        process = start(path, f"life-{kill}")
+        process = start(path, f"life-{kill}", size=20_000 if kill % 2 else 3_000_000)  # large: killed while writing
         go(process)
         time.sleep(rng.uniform(0.0, 0.25))
         process.send_signal(signal.SIGKILL)

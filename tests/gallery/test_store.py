@@ -208,9 +208,10 @@ def test_a_full_disk_is_one_line_and_the_gallery_stays_as_it_was(gallery, made):
     assert [template.name for template in gallery.templates()] == ["Ada"]
 
 
-def test_what_a_killed_enrolment_left_is_removed_by_the_next(gallery, made):
+@pytest.mark.parametrize("name", ["left.lance", ".tmpXnqGNk", "left.lance#1"])
+def test_what_a_killed_enrolment_left_is_removed_by_the_next(gallery, made, name):
     add(gallery, made("Ada"))
-    left = gallery.path / "templates.lance/data/left.lance"
+    left = gallery.path / "templates.lance/data" / name
     left.write_bytes(b"half of somebody")
     add(gallery, made("Bo"))
     assert not left.exists() and len(gallery.templates()) == 2
