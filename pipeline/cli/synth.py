@@ -21,16 +21,23 @@ def dataset(
     frames: Annotated[int, typer.Option("--frames", help="Silhouettes of each walk.", metavar="T")] = 30,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option("--workers", help="Processes.", metavar="N")] = 1,
-    segmenter: Annotated[
-        bool, typer.Option("--segmenter", help="Cut out of painted pictures by the light profile's segmenter.")
-    ] = False,
+    segmented: Annotated[
+        float,
+        typer.Option(
+            "--segmented",
+            help="Share of the walks that the light profile's segmenter cuts out of pictures.",
+            min=0,
+            max=1,
+            metavar="SHARE",
+        ),
+    ] = 0.0,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
     """Silhouettes of walkers who do not exist, in OpenGait's layout, to train with."""
     from pipeline.commands.synth import synth_dataset
 
-    synth_dataset(out, people, seed, sequences, frames, workers, segmenter, checkpoints)
+    synth_dataset(out, people, seed, sequences, frames, workers, segmented, checkpoints)
 
 
 @synth_app.command(epilog="Example: gait synth videos --out data/street --people 4 --probes 4")

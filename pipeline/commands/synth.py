@@ -14,7 +14,7 @@ def synth_dataset(
     sequences: int,
     frames: int,
     workers: int,
-    segmented: bool = False,
+    segmented: float = 0.0,
     checkpoints: Path | None = None,
 ) -> None:
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""

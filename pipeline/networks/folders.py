@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from pipeline.config import configs_dir
 from pipeline.errors import CheckpointError
 
 
@@ -21,7 +22,8 @@ def cache_folder() -> Path:
 
 
 def search_folders(explicit: Path | None = None) -> list[Path]:
-    """Where checkpoints are looked for: `explicit` (--checkpoints), GAIT_CHECKPOINTS, ./checkpoints, the cache folder.
+    """Where checkpoints are looked for: `explicit` (--checkpoints), GAIT_CHECKPOINTS, ./checkpoints, the cache folder, and
+    the few that are shipped with this program.
 
     Raises CheckpointError when a folder that was asked for does not exist.
     """
@@ -31,7 +33,8 @@ def search_folders(explicit: Path | None = None) -> list[Path]:
     for folder, origin in asked:
         if not folder.expanduser().is_dir():
             raise CheckpointError(f"{origin} {folder}: no such folder. Create it, or leave {origin} out.")
-    folders = [folder.expanduser() for folder, _ in asked] + [Path("checkpoints"), cache_folder() / "checkpoints"]
+    folders = [folder.expanduser() for folder, _ in asked]
+    folders += [Path("checkpoints"), cache_folder() / "checkpoints", configs_dir().parent / "checkpoints"]
     return list(dict.fromkeys(folder for folder in folders))
 
 

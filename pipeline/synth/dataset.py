@@ -18,7 +18,7 @@ from pipeline.config import DEFAULT_PROFILE, SegmentationConfig, load_config
 from pipeline.files import write_bytes, write_json
 from pipeline.prepare import find_checkpoints
 from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.synth.silhouette import SyntheticSequence, person, sequence, sequences
+from pipeline.synth.silhouette import SyntheticSequence, person, sequences
 
 PARTITION = "partition.json"
 TEST_SHARE = 0.1  # of the people, the last ones
@@ -30,7 +30,8 @@ KINDS = ("nm", "nm", "bg", "nm", "cl")  # taken in turn
 class Plan:
     """What to write. sequences: per person, frames: per sequence.
 
-    segmented: by a real segmenter, the light profile's, from pictures; checkpoints: a folder to search for it.
+    segmented: share of the walks that a real segmenter, the light profile's, cuts out of pictures; checkpoints: a
+    folder to search for it.
     """
 
     root: Path
@@ -38,7 +39,7 @@ class Plan:
     seed: int
     sequences: int = 10
     frames: int = 30
-    segmented: bool = False
+    segmented: float = 0.0
     checkpoints: Path | None = None
 
 
@@ -71,20 +72,23 @@ def _write_person(plan: Plan, name: str) -> str:
 
 
 def _walks(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
-    if not plan.segmented:
-        yield from sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
-        return
+    drawn = sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
+    for index, walk in enumerate(drawn):
+        turn = int((index + 1) * plan.segmented) > int(index * plan.segmented)
+        yield (_segmented(plan, number, index, walk.kind) if turn else None) or walk
+
+
+def _segmented(plan: Plan, number: int, index: int, kind: str) -> SyntheticSequence | None:
+    """A walk as the segmenter sees it; None where it can make it out from no camera that was tried."""
     from pipeline.synth.segmented import segmented_sequence
 
     segmenter, config = _segmenter(plan.checkpoints)
     who = person((plan.seed, number))
-    for index in range(plan.sequences):
-        kind = KINDS[index % len(KINDS)]
-        found = None
-        for attempt in range(ATTEMPTS):
-            rng = np.random.default_rng([plan.seed, number, index + 1, 1 + attempt])
-            found = found or segmented_sequence(who, kind, plan.frames, rng, segmenter, config)
-        yield found or sequence(who, kind, plan.frames, np.random.default_rng([plan.seed, number, index + 1]))
+    for attempt in range(1, ATTEMPTS + 1):
+        rng = np.random.default_rng([plan.seed, number, index + 1, attempt])
+        if (found := segmented_sequence(who, kind, plan.frames, rng, segmenter, config)) is not None:
+            return found
+    return None
 
 
 @cache

@@ -69,9 +69,14 @@ def test_a_segmenter_cuts_out_painted_walkers(shared: Path, tmp_path: Path) -> N
     """Its silhouettes are walkers' (tall, in one piece), flicker as a network's do, and are the same by any workers."""
     sizes = {"people": 2, "seed": 7, "sequences": 2, "frames": 8}
     weights = shared / "checkpoints"
-    synth_dataset(tmp_path / "one", **sizes, workers=1, segmented=True, checkpoints=weights)
-    synth_dataset(tmp_path / "two", **sizes, workers=2, segmented=True, checkpoints=weights)
+    synth_dataset(tmp_path / "one", **sizes, workers=1, segmented=1.0, checkpoints=weights)
+    synth_dataset(tmp_path / "two", **sizes, workers=2, segmented=1.0, checkpoints=weights)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    synth_dataset(tmp_path / "half", **sizes, workers=1, segmented=0.5, checkpoints=weights)
+    synth_dataset(tmp_path / "none", **sizes, workers=1)
+    half, one, none = (contents(tmp_path / folder) for folder in ("half", "one", "none"))
+    for other in (one, none):  # every second of the four walks is of this kind
+        assert sum(half.get(name) == content for name, content in other.items() if name.endswith(".pkl")) == 2
     walks = [np.asarray(read_arrays(path)) for path in sorted((tmp_path / "one").rglob("*.pkl"))]
     assert [walk.shape for walk in walks] == [(8, 64, 44)] * 4
     for walk in walks:
