@@ -22,8 +22,8 @@ def cache_folder() -> Path:
 
 
 def search_folders(explicit: Path | None = None) -> list[Path]:
-    """Where checkpoints are looked for: `explicit` (--checkpoints), GAIT_CHECKPOINTS, ./checkpoints, the cache folder, and
-    the few that are shipped with this program.
+    """Where checkpoints are looked for: `explicit` (--checkpoints), GAIT_CHECKPOINTS, ./checkpoints, the cache folder,
+    and what is shipped with this program.
 
     Raises CheckpointError when a folder that was asked for does not exist.
     """

@@ -27,9 +27,14 @@ class Shot:
     bend: float
 
 
+def draw_view(rng: np.random.Generator) -> str:
+    """60 % from the side, 20 % obliquely, 20 % from the front or the back (along)."""
+    return str(rng.choice(["side", "oblique", "along"], p=[0.6, 0.2, 0.2]))
+
+
 def draw_shot(rng: np.random.Generator, view: str | None = None) -> Shot:
-    """A camera for a new sequence: 60 % from the side, 20 % obliquely, 20 % from the front or the back."""
-    view = view or str(rng.choice(["side", "oblique", "along"], p=[0.6, 0.2, 0.2]))
+    """A camera for a new sequence. view: side, oblique or along; drawn by default."""
+    view = view or draw_view(rng)
     sign = 1.0 if rng.random() < 0.5 else -1.0
     back = rng.random() < 0.5
     if view == "side":

@@ -18,6 +18,7 @@ from pipeline.config import DEFAULT_PROFILE, SegmentationConfig, load_config
 from pipeline.files import write_bytes, write_json
 from pipeline.prepare import find_checkpoints
 from pipeline.segmentation import Segmenter, open_segmenter
+from pipeline.synth.camera import draw_view
 from pipeline.synth.silhouette import SyntheticSequence, person, sequences
 
 PARTITION = "partition.json"
@@ -30,6 +31,7 @@ KINDS = ("nm", "nm", "bg", "nm", "cl")  # taken in turn
 class Plan:
     """What to write. sequences: per person, frames: per sequence.
 
+    one_view: all walks of a person are from the side, obliquely or along, so that people are told apart within a view.
     segmented: share of the walks that a real segmenter, the light profile's, cuts out of pictures; checkpoints: a
     folder to search for it.
     """
@@ -39,6 +41,7 @@ class Plan:
     seed: int
     sequences: int = 10
     frames: int = 30
+    one_view: bool = False
     segmented: float = 0.0
     checkpoints: Path | None = None
 
@@ -72,13 +75,14 @@ def _write_person(plan: Plan, name: str) -> str:
 
 
 def _walks(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
-    drawn = sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
+    view = draw_view(np.random.default_rng([plan.seed, number])) if plan.one_view else None
+    drawn = sequences((plan.seed, number), plan.sequences, plan.frames, KINDS, view)
     for index, walk in enumerate(drawn):
         turn = int((index + 1) * plan.segmented) > int(index * plan.segmented)
-        yield (_segmented(plan, number, index, walk.kind) if turn else None) or walk
+        yield (_segmented(plan, number, index, walk.kind, view) if turn else None) or walk
 
 
-def _segmented(plan: Plan, number: int, index: int, kind: str) -> SyntheticSequence | None:
+def _segmented(plan: Plan, number: int, index: int, kind: str, view: str | None) -> SyntheticSequence | None:
     """A walk as the segmenter sees it; None where it can make it out from no camera that was tried."""
     from pipeline.synth.segmented import segmented_sequence
 
@@ -86,7 +90,7 @@ def _segmented(plan: Plan, number: int, index: int, kind: str) -> SyntheticSeque
     who = person((plan.seed, number))
     for attempt in range(1, ATTEMPTS + 1):
         rng = np.random.default_rng([plan.seed, number, index + 1, attempt])
-        if (found := segmented_sequence(who, kind, plan.frames, rng, segmenter, config)) is not None:
+        if (found := segmented_sequence(who, kind, plan.frames, rng, segmenter, config, view)) is not None:
             return found
     return None
 

@@ -57,19 +57,25 @@ def draw_film(rng: np.random.Generator) -> Film:
 
 
 def segmented_sequence(
-    who: Person, kind: str, frames: int, rng: np.random.Generator, segmenter: Segmenter, config: SegmentationConfig
+    who: Person,
+    kind: str,
+    frames: int,
+    rng: np.random.Generator,
+    segmenter: Segmenter,
+    config: SegmentationConfig,
+    view: str | None = None,
 ) -> SyntheticSequence | None:
     """One walk of a person as `segmenter` sees it; None where too few frames could be used.
 
-    A frame that could not be used repeats the one before.
+    view: side, oblique or along; drawn by default. A frame that could not be used repeats the one before.
     """
-    outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
+    outfit, shot = draw_outfit(rng, kind), draw_shot(rng, view)
     gait = hampered(vary(who.gait, rng), outfit)
     steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
     targets = steps.joints[:, 0].copy()
     targets[:, 2] = who.body.stature / 2
-    view = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
-    shapes, size = _in_picture(outlines(who.body, outfit, steps, view, detail=True))
+    eye = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
+    shapes, size = _in_picture(outlines(who.body, outfit, steps, eye, detail=True))
     pictures = _filmed(shapes, size, shot, rng)
     masks = _cut_out(pictures, shapes.box(), segmenter, config, rng)
     if masks is None:

@@ -54,15 +54,19 @@ def person(seed: Sequence[int]) -> Person:
 
 
 def sequences(
-    seed: Sequence[int], count: int = 10, frames: int = 30, kinds: Sequence[str] = ("nm", "nm", "bg", "cl")
+    seed: Sequence[int],
+    count: int = 10,
+    frames: int = 30,
+    kinds: Sequence[str] = ("nm", "nm", "bg", "cl"),
+    view: str | None = None,
 ) -> Iterator[SyntheticSequence]:
     """`count` walks of the person with this seed; each has its own camera, clothes, faults, size and frame rate.
 
-    kinds: taken in turn.
+    kinds: taken in turn. view: side, oblique or along, drawn for each walk by default.
     """
     who = person(seed)
     for index in range(count):
-        yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]))
+        yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]), view)
 
 
 def sequence(

@@ -161,9 +161,10 @@ def test_folders_are_searched_in_the_order_of_the_design(tmp_path: Path, monkeyp
     monkeypatch.setenv("GAIT_CHECKPOINTS", str(tmp_path))
     explicit = tmp_path / "explicit"
     explicit.mkdir()
-    first, second, third, last = search_folders(explicit)
+    first, second, third, kept, shipped = search_folders(explicit)
     assert (first, second, third) == (explicit, tmp_path, Path("checkpoints"))
-    assert last.parts[-2:] == ("gait", "checkpoints")
+    assert kept.parts[-2:] == ("gait", "checkpoints")
+    assert (shipped / "gaitbase_synth.safetensors").is_file()
 
 
 def test_a_folder_that_was_asked_for_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,3 +84,16 @@ def test_a_segmenter_cuts_out_painted_walkers(shared: Path, tmp_path: Path) -> N
         assert (filled > 0.1).all() and (filled < 0.8).all()
         changed = np.abs(np.diff(walk.astype(np.int16), axis=0)).mean(axis=(1, 2)) / 255
         assert changed.mean() > 0.01
+
+
+def test_one_view_keeps_a_persons_walks_on_one_side(tmp_path: Path) -> None:
+    synth_dataset(tmp_path / "one", people=12, seed=3, sequences=5, frames=2, workers=1, one_view=True)
+    kinds = set()
+    for person in (path for path in (tmp_path / "one").iterdir() if path.is_dir()):
+        off = [abs((int(path.name) + 180) % 360 - 180) for path in person.glob("*/*")]  # from the walking direction
+        seen = {
+            "side" if 60 <= angle <= 120 else "along" if min(angle, 180 - angle) <= 25 else "oblique" for angle in off
+        }
+        assert len(seen) == 1, (person.name, off)
+        kinds |= seen
+    assert len(kinds) > 1
