@@ -22,6 +22,7 @@ from pipeline.cli import (  # noqa: F401  # they add their commands
     pictures,
     poses,
     results,
+    serve,
     synth,
     training,
 )

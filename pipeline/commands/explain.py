@@ -15,7 +15,7 @@ from pipeline.finished import FinishedRun, Track
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.parts import Agreement, agreement
 from pipeline.recognition.strips import Strip, by_rows, strips_of
-from pipeline.types import Embedding, SilhouetteSequence
+from pipeline.types import Embedding, Image, SilhouetteSequence
 from pipeline.views.explain import Explained, explain_picture
 from pipeline.views.walks import in_regions, region_of, stride
 
@@ -54,16 +54,7 @@ def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: 
     found = explain(finished, *tracks)
     names = [f"{video}-{track_id:03d}" for video, track_id in tracks]
     path = out or run / "explanations" / f"{names[0]}_{names[1]}.png"
-    masks = [_mask(finished, track) for track in tracks]
-    rows = None if found.strips is None else by_rows(found.agreement.ratios, found.strips, len(masks[0]))
-    shown = Explained(
-        (f"{one}", masks[0]),
-        (f"{other}", masks[1]),
-        found.agreement.ratios if rows is None or len(rows) % 16 else rows.reshape(16, -1).mean(axis=1),
-        rows if len(masks[0]) == len(masks[1]) else None,
-        _footer(found),
-    )
-    write_bytes(path, cv2.imencode(".png", explain_picture(shown))[1].tobytes())
+    write_bytes(path, cv2.imencode(".png", picture_of(finished, found))[1].tobytes())
     if as_json:
         print(json_format.dumps({**as_tree(found), "picture": str(path)}, indent=2))
     else:
@@ -79,6 +70,22 @@ def explain(run: FinishedRun, one: Track, other: Track) -> Explanation:
     strangers = {(walk.video, walk.track_id) for walk in others} - {one, other}
     strips = strips_of(first.model, first.parts.shape[1])
     return Explanation(one, other, first.model, run.metric, distance, found, strips, len(strangers), run.reshaped)
+
+
+def picture_of(run: FinishedRun, found: Explanation) -> Image:
+    """Both silhouettes and a bar for each part, H×W×3 uint8 BGR. Raises InputError where silhouettes are missing."""
+    tracks = found.one, found.other
+    masks = [_mask(run, track) for track in tracks]
+    rows = None if found.strips is None else by_rows(found.agreement.ratios, found.strips, len(masks[0]))
+    titles = [f"{video}/{track_id}" for video, track_id in tracks]
+    shown = Explained(
+        (titles[0], masks[0]),
+        (titles[1], masks[1]),
+        found.agreement.ratios if rows is None or len(rows) % 16 else rows.reshape(16, -1).mean(axis=1),
+        rows if len(masks[0]) == len(masks[1]) else None,
+        _footer(found),
+    )
+    return explain_picture(shown)
 
 
 def lines(found: Explanation) -> list[str]:
