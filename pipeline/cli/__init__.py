@@ -19,6 +19,7 @@ from pipeline.cli import (  # noqa: F401  # they add their commands
     explain,
     gallery,
     job,
+    live,
     models,
     pictures,
     poses,
