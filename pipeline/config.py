@@ -207,6 +207,14 @@ class MatchingConfig(Section):
         return self
 
 
+class LiveConfig(Section):
+    """`gait live`: when somebody on a camera is looked up, and when the name that is shown changes."""
+
+    window: int = Field(60, ge=1, description="silhouettes of a person, the newest, that are embedded")
+    refresh: int = Field(10, ge=1, description="new usable silhouettes of a person from one embedding to the next")
+    agree: int = Field(2, ge=1, description="answers in a row that it takes to show another name")
+
+
 class OutputConfig(Section):
     """What is written."""
 
@@ -241,6 +249,7 @@ class Config(Section):
     pose: PoseConfig = PoseConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     matching: MatchingConfig = MatchingConfig()
+    live: LiveConfig = LiveConfig()
     output: OutputConfig = OutputConfig()
     runtime: RuntimeConfig = RuntimeConfig()
 

@@ -18,6 +18,7 @@ from pipeline.cli import (  # noqa: F401  # they add their commands
     evaluate,
     gallery,
     job,
+    live,
     models,
     pictures,
     poses,

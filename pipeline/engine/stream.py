@@ -25,8 +25,12 @@ class _End:
     pass
 
 
-def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Generator[T, None, None]:
+def ahead(
+    items: Iterable[T], depth: int, name: str = "stage", stop: Callable[[], None] | None = None
+) -> Generator[T, None, None]:
     """Yield `items` unchanged and in order while a thread produces them, at most `depth` ahead.
+
+    stop: ends `items` that wait for something that may never come, a camera say; called when the consumer stops.
 
     An error in the producer is raised here, as itself. When the consumer stops early (error, Ctrl-C, `close()`), the
     producer is told, `items` is closed if it is a generator, and the thread has ended before this returns.
@@ -68,6 +72,8 @@ def ahead(items: Iterable[T], depth: int, name: str = "stage") -> Generator[T, N
             yield item  # type: ignore[misc]  # the two other members of the union are handled above
     finally:
         unwanted.set()
+        if stop is not None:
+            stop()
         producer.join()
 
 

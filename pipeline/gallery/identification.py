@@ -15,7 +15,7 @@ from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, read_calibration, told, usable
 from pipeline.gallery.enrolment import same_walk
 from pipeline.gallery.names import drawn, handles
-from pipeline.gallery.nearest import to_people
+from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.recurring import Newcomer, newcomers, refuse_no_threshold
 from pipeline.gallery.store import Gallery
@@ -23,7 +23,6 @@ from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
 from pipeline.matching import match_distances
 from pipeline.matching.results import results_tree
-from pipeline.matching.scores import scores
 from pipeline.types import Match
 from pipeline.views.annotate import Label
 from pipeline.views.colours import GREY, identity_colour
@@ -111,12 +110,8 @@ def match_all(
     matches = {}
     for video, walks in walkers.walks.items():
         probes = [embedding for (name, _), embedding in walkers.embeddings.items() if name == video]
-        distances = to_people(
-            scores(probes, gallery, owners, config.matching),
-            owners,
-            [template.weight for template in known.templates],
-            config.matching.templates,
-        )
+        weights = [template.weight for template in known.templates]
+        distances = people_distances(probes, gallery, owners, weights, config.matching)
         reasons = {track: reason for track, reason in walkers.unusable.items() if track[0] == video}
         names = [known.name_of[person.identity] for person in known.people]
         tracklets = [walk.tracklet for walk in walks]

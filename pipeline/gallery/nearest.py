@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import MatchingConfig
+from pipeline.matching.scores import scores
+from pipeline.types import Embedding
+
 Rule = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -24,6 +28,20 @@ def _weighted(distances: NDArray[np.float64], weights: NDArray[np.float64]) -> N
 
 RULES: Mapping[str, Rule] = {"nearest": _least, "mean": _mean, "weighted": _weighted}
 """By name (`matching.templates`): the smallest distance; the mean; the mean weighted by `Template.weight`."""
+
+
+def people_distances(
+    probes: Sequence[Embedding],
+    gallery: Sequence[Embedding],
+    owners: Sequence[str],
+    weights: Sequence[float],
+    config: MatchingConfig,
+) -> NDArray[np.float64]:
+    """How far every probe is from every person, N×M, as the settings say; people in the order of `to_people`.
+
+    owners, weights: of each gallery walk. Raises ConfigError for embeddings that cannot be compared.
+    """
+    return to_people(scores(probes, gallery, owners, config), owners, weights, config.templates)
 
 
 def to_people(

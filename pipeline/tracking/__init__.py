@@ -35,8 +35,11 @@ class Detector(Protocol):
 class Tracker(Protocol):
     """Follows people through one video. Made from (TrackingConfig, frames per second)."""
 
-    def update(self, detections: Detections) -> TrackedBoxes:
-        """The people of the next frame with their ids, 1-based. Called for every frame, also where nobody is seen."""
+    def update(self, detections: Detections, elapsed: int = 1) -> TrackedBoxes:
+        """The people of the next frame with their ids, 1-based. Called for every frame, also where nobody is seen.
+
+        elapsed: frames since the last call; more than 1 where frames of a live stream were left out.
+        """
 
 
 DETECTORS = {

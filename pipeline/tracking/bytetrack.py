@@ -2,8 +2,8 @@
 
 Source: Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box, ECCV 2022. Ids and boxes
 equal those of the authors' code (golden/bytetrack), but for what is ours on purpose: ids start at 1 in every tracker,
-the buffer is in seconds of the video's real frame rate, and frames without detections advance time (All-in-One-Gait's
-demo skips them; `empty_frames_advance: false` does so too).
+the buffer is in seconds of the video's real frame rate, frames without detections advance time (All-in-One-Gait's
+demo skips them; `empty_frames_advance: false` does so too), and so do frames of a live stream that were left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Track:
 
 
 class ByteTracker:
-    """Tracks the people of one video. `update` is called once for every frame, in order."""
+    """Tracks the people of one video. `update` is called for one frame after another, in order."""
 
     def __init__(self, config: TrackingConfig, fps: float) -> None:
         self._settings = config.bytetrack
@@ -53,11 +53,17 @@ class ByteTracker:
         self._clock = 0
         self._ids = 0
 
-    def update(self, detections: Detections) -> TrackedBoxes:
+    def update(self, detections: Detections, elapsed: int = 1) -> TrackedBoxes:
         """Follow everybody into the next frame: ids, boxes (filtered, not the detections') and scores.
 
-        Detections that are not finite or have no area are ignored. Only people seen in this frame are returned.
+        elapsed: frames since the last call. Everybody is expected where they would be after so many steps; after more
+        frames than lost tracks are kept for, nobody is followed on. Detections that are not finite or have no area are
+        ignored. Only people seen in this frame are returned.
         """
+        if elapsed < 1:
+            raise ValueError(f"elapsed must be at least 1, got {elapsed}")
+        if elapsed > 1:
+            self._skip(elapsed - 1)
         if not len(detections) and not self._settings.empty_frames_advance:
             return self._answer(detections.frame_index, [])
         self._clock += 1
@@ -89,6 +95,17 @@ class ByteTracker:
         self._keep_lost(gone)
         self._drop_duplicates()
         return self._answer(detections.frame_index, [track for track in self._tracked if track.confirmed])
+
+    def _skip(self, frames: int) -> None:
+        """Let time pass in which nobody looked."""
+        if self._clock:  # before the first frame there is nobody, and it stays the first
+            self._clock += frames
+        if frames > self._buffer:
+            self._tracked, self._lost = [], []
+            return
+        pool = [track for track in self._tracked if track.confirmed] + self._lost
+        for _ in range(frames):
+            _predict(pool)
 
     def _answer(self, frame_index: int, tracks: Sequence[_Track]) -> TrackedBoxes:
         if not tracks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 
 import numpy as np
 
@@ -10,30 +11,56 @@ from pipeline.config import TrackingConfig
 from pipeline.types import TrackedBoxes, Tracklet
 
 
-class TrackletBuilder:
-    """Collects the tracks of one video, frame by frame."""
+class Pedestrians:
+    """Leaves out what is no pedestrian, and numbers the rest."""
 
-    def __init__(self, video: str, fps: float, config: TrackingConfig) -> None:
-        self._video, self._fps, self._config = video, fps, config
+    def __init__(self, config: TrackingConfig) -> None:
+        self._config = config
         self._ids: dict[int, int] = {}  # the tracker's id → ours
-        # Our id → frames, and x1 y1 x2 y2 score of each: an hour of five people takes 15 MB so.
-        self._rows: dict[int, tuple[array[int], array[float]]] = {}
+        self._count = 0
 
-    def add(self, tracked: TrackedBoxes) -> TrackedBoxes:
-        """Keep the pedestrians of one frame and return them under their final ids.
+    def only(self, tracked: TrackedBoxes) -> TrackedBoxes:
+        """The pedestrians of one frame under their final ids.
 
         Boxes of min_area or less and boxes wider than max_aspect × height are left out. Ids count from 1 in the order
         in which people first appear here: trackers use some up on people whom they never confirm.
         """
         width, height = (tracked.boxes[:, 2:] - tracked.boxes[:, :2]).T
         upright = (width * height > self._config.min_area) & (width <= self._config.max_aspect * height)
-        boxes, scores = tracked.boxes[upright], tracked.scores[upright]
-        ids = [self._ids.setdefault(int(theirs), len(self._ids) + 1) for theirs in tracked.track_ids[upright]]
-        for track_id, row in zip(ids, np.column_stack([boxes, scores]), strict=True):
+        ids = [self._id_of(int(theirs)) for theirs in tracked.track_ids[upright]]
+        return TrackedBoxes(
+            tracked.frame_index, np.array(ids, np.int64), tracked.boxes[upright], tracked.scores[upright]
+        )
+
+    def forget(self, track_ids: Collection[int]) -> None:
+        """Drop what is kept of tracks (by our ids) that do not come back; their ids are not given again."""
+        self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours not in track_ids}
+
+    def _id_of(self, theirs: int) -> int:
+        if theirs not in self._ids:
+            self._count += 1
+            self._ids[theirs] = self._count
+        return self._ids[theirs]
+
+
+class TrackletBuilder:
+    """Collects the tracks of one video, frame by frame."""
+
+    def __init__(self, video: str, fps: float, config: TrackingConfig) -> None:
+        self._video, self._fps, self._config = video, fps, config
+        self._pedestrians = Pedestrians(config)
+        # Our id → frames, and x1 y1 x2 y2 score of each: an hour of five people takes 15 MB so.
+        self._rows: dict[int, tuple[array[int], array[float]]] = {}
+
+    def add(self, tracked: TrackedBoxes) -> TrackedBoxes:
+        """Keep the pedestrians of one frame and return them under their final ids (see Pedestrians)."""
+        kept = self._pedestrians.only(tracked)
+        rows = np.column_stack([kept.boxes, kept.scores])
+        for track_id, row in zip(kept.track_ids.tolist(), rows, strict=True):
             frames, values = self._rows.setdefault(track_id, (array("q"), array("f")))
-            frames.append(tracked.frame_index)
+            frames.append(kept.frame_index)
             values.extend(row.tolist())
-        return TrackedBoxes(tracked.frame_index, np.array(ids, np.int64), boxes, scores)
+        return kept
 
     def finish(self) -> list[Tracklet]:
         """The tracklets by id, without those shorter than min_frames; ids stay as `add` gave them."""

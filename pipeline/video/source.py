@@ -126,7 +126,7 @@ def open_video(
     """
     text = str(source)
     if _ADDRESS.match(text):
-        shown = re.sub(r"//[^/@]*@", "//***@", text)
+        shown = masked(text)
         return _StreamSource(open_address(text, shown), shown, name or "stream", threads, live=True)
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
@@ -136,6 +136,17 @@ def open_video(
     if path.is_dir():
         return _FolderSource(path, name or path.resolve().name, fps)
     return _StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
+
+
+def masked(address: str) -> str:
+    """An address that may be shown: without user and password, and without a query, where tokens stand."""
+    return re.sub(r"\?.*", "?***", re.sub(r"//[^/?#]*@", "//***@", address, count=1), flags=re.DOTALL)
+
+
+def is_file(source: str) -> bool:
+    """Whether a source can be read from its beginning again: no camera and no address."""
+    path = Path(source).expanduser()
+    return not _ADDRESS.match(source) and path.exists() and not path.is_char_device()
 
 
 def sha256_of(path: str | Path) -> str:

@@ -21,7 +21,7 @@ Heads = Mapping[int, FloatArray]  # frame index → N×4 xyxy px to be blurred
 def heads_by_frame(tracklets: Sequence[Tracklet]) -> Heads:
     """Where to blur. Gaps of a track are bridged, whatever their length."""
     frames = boxes_by_frame([_held(tracklet) for tracklet in tracklets if len(tracklet)], math.inf)
-    return {index: _heads(boxes) for index, (_, boxes) in frames.items()}
+    return {index: heads_of(boxes) for index, (_, boxes) in frames.items()}
 
 
 def blur_heads(canvas: Canvas, heads: FloatArray | None, size: tuple[int, int]) -> None:
@@ -51,7 +51,8 @@ def _held(tracklet: Tracklet) -> Tracklet:
     )
 
 
-def _heads(boxes: FloatArray) -> FloatArray:
+def heads_of(boxes: FloatArray) -> FloatArray:
+    """Where the heads of people in these boxes (N×4 xyxy px) may be, N×4."""
     x1, y1, x2, y2 = boxes.T
     width, height = x2 - x1, y2 - y1
     sides = (x1 - BESIDE * width, y1 - ABOVE * height, x2 + BESIDE * width, y1 + BELOW * height)

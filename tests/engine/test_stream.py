@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -228,3 +229,12 @@ def test_an_error_beside_it_ends_what_is_aside():
         hand_over(1)
         raise KeyError
     assert ended == [True]
+
+
+def test_a_producer_that_waits_for_what_never_comes_is_told_when_the_consumer_stops():
+    arrived: queue.Queue[int | None] = queue.Queue()
+    arrived.put(1)
+    items = ahead(iter(arrived.get, None), 1, stop=lambda: arrived.put(None))
+    assert next(items) == 1
+    items.close()  # would wait for ever without
+    assert arrived.empty()

@@ -80,3 +80,35 @@ def test_frames_without_detections_may_be_left_out_of_time():
 def test_unknown_tracker_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="did you mean 'bytetrack'"):
         open_tracker(TrackingConfig(tracker="bytetrak"), 25.0)
+
+
+def test_frames_that_were_left_out_are_time_in_which_people_walk_on():
+    follow, blind = tracker(), tracker()
+    for index in range(10):
+        box = shifted(WALKER, 8 * index)
+        follow.update(seen(index, box))
+        blind.update(seen(index, box))
+    ahead = shifted(WALKER, 8 * 17)  # eight frames later it does not overlap with the last box enough to be the same
+    assert follow.update(seen(17, ahead), elapsed=8).track_ids.tolist() == [1]
+    assert blind.update(seen(17, ahead)).track_ids.tolist() == []
+
+
+def test_one_frame_after_the_other_is_the_same_with_elapsed_told():
+    one, other = tracker(), tracker()
+    for index in range(6):
+        found = seen(index, shifted(WALKER, 5 * index))
+        told, untold = one.update(found, elapsed=1), other.update(found)
+        np.testing.assert_array_equal(told.boxes, untold.boxes)
+
+
+def test_after_an_outage_longer_than_the_buffer_nobody_is_taken_for_who_stood_there():
+    follow = tracker(buffer_seconds=1.0)
+    for index in range(5):
+        follow.update(seen(index, WALKER))
+    assert follow.update(seen(500, WALKER), elapsed=496).track_ids.tolist() == []
+    assert follow.update(seen(501, WALKER)).track_ids.tolist() == [2]
+
+
+def test_time_does_not_run_backwards():
+    with pytest.raises(ValueError, match="elapsed"):
+        tracker().update(seen(0, WALKER), elapsed=0)

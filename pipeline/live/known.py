@@ -1,0 +1,96 @@
+"""Whom people on a camera are compared with: those of a gallery that lasts, or the gallery video of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from loguru import logger
+from numpy.typing import NDArray
+
+from pipeline.config import Config
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import InputError
+from pipeline.files import read_json
+from pipeline.gallery.names import drawn
+from pipeline.gallery.nearest import people_distances
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import now
+from pipeline.matching.results import identity_of
+from pipeline.recognition import Encoder
+from pipeline.recognition.features import read_features
+from pipeline.types import Embedding
+from pipeline.views.colours import GREY, Colour, identity_colour
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """People with their walks. names: of the people, each once, in the order in which `owners` first names them.
+
+    identity_of, title_of (what videos can show), colour_of: by name; walks: the templates, owners: whose name each has,
+    weights: how much each counts.
+    """
+
+    names: Sequence[str]
+    identity_of: Mapping[str, str]
+    title_of: Mapping[str, str]
+    colour_of: Mapping[str, Colour]
+    walks: Sequence[Embedding]
+    owners: Sequence[str]
+    weights: Sequence[float]
+
+    def distances(self, probe: Embedding, config: Config) -> NDArray[np.float64]:
+        """How far one walk is from every person, M in the order of `names`."""
+        found = people_distances([probe], self.walks, self.owners, self.weights, config.matching)
+        return np.asarray(found[0])
+
+    def colour(self, name: str | None) -> Colour:
+        return self.colour_of.get(name or "", GREY)
+
+    @classmethod
+    def of_gallery(cls, path: Path, encoder: Encoder, config: Config) -> Known:
+        """The people of a gallery, as `gait identify` compares with them. Raises GalleryError."""
+        from pipeline.gallery.identification import Known as People
+        from pipeline.gallery.walkers import refuse_other_encoder
+
+        templates = Gallery.open(path).templates()
+        refuse_other_encoder(encoder, templates, path, config.profile)
+        current = [template for template in templates if not template.expired(now())]
+        if len(current) < len(templates):
+            logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")
+        if not current:
+            logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
+        people = People.of(current)
+        name_of = people.name_of
+        titles = drawn(dict(name_of))
+        return cls(
+            names=[name_of[person.identity] for person in people.people],
+            identity_of={name: identity for identity, name in name_of.items()},
+            title_of={name_of[identity]: title for identity, title in titles.items()},
+            colour_of={name_of[person.identity]: identity_colour(n) for n, person in enumerate(people.people)},
+            walks=[template.embedding() for template in current],
+            owners=[name_of[template.identity] for template in current],
+            weights=[template.weight for template in current],
+        )
+
+    @classmethod
+    def of_run(cls, path: Path) -> Known:
+        """The people of a run's gallery video, named `<video>-<track>`. Raises InputError for what is no run folder."""
+        folder = RunFolder.reopen(path)
+        video = read_json(folder.record).get("inputs", {}).get("gallery", {}).get("name")
+        found = sorted((path / "features" / str(video)).glob("*.npz")) if video else []
+        if not found:
+            raise InputError(f"{path}: no features of a gallery in it. Give the folder of a finished run, or --db DIR.")
+        walks = [read_features(file, str(video), int(file.stem)) for file in found if file.stem.isdecimal()]
+        names = [identity_of(walk.video, walk.track_id) for walk in walks]
+        return cls(
+            names=names,
+            identity_of={name: name for name in names},
+            title_of=drawn({name: name for name in names}),
+            colour_of={name: identity_colour(number) for number, name in enumerate(names)},
+            walks=walks,
+            owners=names,
+            weights=[1.0] * len(walks),
+        )

@@ -1,0 +1,176 @@
+"""The stages of the main job on one frame after another, as they come: `watch` is the loop of `gait live`.
+
+    newest frame → detect → | track → cut → segment → window → embed, now and then → match → show
+
+The bar is where one thread hands over to the next, so that two cores have work; one frame waits there at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.background import Background
+from pipeline.config import Config
+from pipeline.engine.stream import ahead
+from pipeline.live.known import Known
+from pipeline.live.source import Arrival
+from pipeline.live.walkers import Answer, Walker, Walkers
+from pipeline.prepare import Networks
+from pipeline.segmentation.sequences import cut_people, finish
+from pipeline.tracking import open_tracker
+from pipeline.tracking.tracklets import Pedestrians
+from pipeline.types import Detections, FloatArray, Frame, Image
+from pipeline.video import VideoInfo
+from pipeline.views.annotate import Annotator, Label
+from pipeline.views.canvas import BgrCanvas
+from pipeline.views.faces import HOLD_S, blur_heads, heads_of
+
+AT_ONCE = 1  # frames that wait between the threads
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in the picture. box: 4, xyxy px; progress: of the silhouettes that a first answer needs, 0 to 1."""
+
+    track_id: int
+    box: FloatArray
+    answer: Answer
+    silhouettes: int
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one frame shows, and who left since the one before. latency_s: since the frame came."""
+
+    frame: Frame
+    people: tuple[Person, ...]
+    gone: tuple[Person, ...]
+    private: FloatArray  # N×4 xyxy px where heads may be
+    latency_s: float
+
+
+@dataclass(slots=True)
+class Latency:
+    """How late the pictures were shown: the last so many, in seconds and in frames that had come meanwhile."""
+
+    seconds: list[float] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+    MOST = 10_000
+
+    def note(self, seconds: float, frames: int) -> None:
+        if len(self.seconds) >= self.MOST:
+            del self.seconds[: self.MOST // 2], self.frames[: self.MOST // 2]
+        self.seconds.append(seconds)
+        self.frames.append(frames)
+
+    def __str__(self) -> str:
+        if not self.seconds:
+            return "no picture was shown"
+        return (
+            f"latency median {1000 * float(np.median(self.seconds)):.0f} ms, highest {1000 * max(self.seconds):.0f} ms "
+            f"({float(np.median(self.frames)):.0f} and {max(self.frames)} frames)"
+        )
+
+
+class Eyes:
+    """Looks at frames one by one and knows who is in them. `detect` and `look` may be in two threads."""
+
+    def __init__(
+        self, networks: Networks, known: Known, config: Config, info: VideoInfo, background: Background | None = None
+    ) -> None:
+        self._networks, self._config, self._background = networks, config, background
+        self._tracker = open_tracker(config.tracking, info.fps)
+        self._pedestrians = Pedestrians(config.tracking)
+        self._hold = round(HOLD_S * info.fps)
+        self.walkers = Walkers(networks.encoder, known, config, info.fps)
+
+    def detect(self, arrival: Arrival) -> tuple[Arrival, Detections]:
+        """Where people are."""
+        if self._background is not None:
+            arrival = Arrival(self._background.subtract(arrival.frame), arrival.came, arrival.elapsed)
+        return arrival, self._networks.detector.detect([arrival.frame])[0]
+
+    def look(self, arrival: Arrival, detections: Detections) -> Sight:
+        """Who they are, as far as that is known by now."""
+        frame, segmenter, config = arrival.frame, self._networks.segmenter, self._config.segmentation
+        tracked = self._pedestrians.only(self._tracker.update(detections, arrival.elapsed))
+        gone = self.walkers.tracked(tracked)
+        self._pedestrians.forget({walker.track_id for walker in gone})
+        crops = cut_people(frame, tracked, config, segmenter.crop_size, segmenter.looks_at)
+        if crops:
+            probabilities = segmenter.segment(np.stack([crop.image for crop in crops]))
+            for silhouette in finish(crops, probabilities, config):
+                self.walkers.add(silhouette)
+        present = tracked.track_ids.tolist()
+        self.walkers.answer(present)
+        return Sight(
+            frame,
+            tuple(self._person(self.walkers[track_id]) for track_id in present),
+            tuple(self._person(walker) for walker in gone),
+            self._private(detections),
+            time.monotonic() - arrival.came,
+        )
+
+    def _person(self, walker: Walker) -> Person:
+        return Person(walker.track_id, walker.boxes[-1][1], walker.shown, walker.usable, self.walkers.progress(walker))
+
+    def _private(self, detections: Detections) -> FloatArray:
+        """Heads of everything that may be a person, and of those seen a moment ago."""
+        boxes = [
+            walker.boxes[-1][1] for walker in self.walkers if detections.frame_index - walker.last_seen <= self._hold
+        ]
+        return heads_of(np.concatenate([detections.boxes, *(box[None] for box in boxes)]))
+
+
+def watch(
+    arrivals: Iterable[Arrival], eyes: Eyes, show: Callable[[Sight], None], stop: Callable[[], None] | None = None
+) -> None:
+    """Look at every arrival and show what is seen, until there are no more or `show` raises.
+
+    stop: ends `arrivals` where they wait for what may never come.
+    """
+    found = ahead(_detected(arrivals, eyes), AT_ONCE, "detect", stop)
+    with closing(found):
+        for arrival, detections in found:
+            show(eyes.look(arrival, detections))
+
+
+def _detected(arrivals: Iterable[Arrival], eyes: Eyes) -> Iterator[tuple[Arrival, Detections]]:
+    for arrival in arrivals:
+        yield eyes.detect(arrival)
+
+
+class Painter:
+    """Draws what is seen on the picture. blur: whether heads are made unrecognisable."""
+
+    def __init__(self, info: VideoInfo, known: Known, blur: bool) -> None:
+        self._known, self._blur = known, blur
+        self._size = info.width, info.height
+        self._annotator = Annotator(info.width, info.height)
+
+    def paint(self, sight: Sight) -> Image:
+        """A picture of its own, H×W×3 uint8 BGR."""
+        image = sight.frame.image.copy()
+        canvas = BgrCanvas(image)
+        if self._blur:
+            blur_heads(canvas, sight.private, self._size)
+        if sight.people:
+            boxes = np.stack([person.box for person in sight.people])
+            self._annotator.draw(canvas, boxes, [self._label(person) for person in sight.people])
+        return image
+
+    def _label(self, person: Person) -> Label:
+        answer = person.answer
+        if answer.status == "looking":
+            return Label("looking...", f"{10 * int(10 * person.progress)} %", status="unusable")
+        if answer.status == "unknown":
+            return Label("unknown", status="unknown")
+        name = answer.name or ""
+        sure = "" if answer.confidence is None else f"{100 * answer.confidence:.0f} %"
+        return Label(self._known.title_of.get(name, name), sure, self._known.colour(name))

@@ -1,0 +1,210 @@
+"""`gait live` from the networks to the last line: what is watched, who is known, and where it is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from pipeline.background import Background
+from pipeline.config import Config
+from pipeline.engine.job import Video
+from pipeline.engine.memory import return_freed_pictures
+from pipeline.errors import ConfigError
+from pipeline.live.events import Events, described
+from pipeline.live.known import Known
+from pipeline.live.loop import Eyes, Latency, Painter, Sight, watch
+from pipeline.live.page import Page
+from pipeline.live.source import LiveSource
+from pipeline.live.walkers import VIDEO
+from pipeline.live.window import Window, WindowClosed
+from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
+from pipeline.types import Modality
+from pipeline.video import VideoInfo, VideoSink, open_video
+
+TELL_S = 30.0  # from one line on how it goes to the next
+CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
+
+    port: int | None = None
+    window: bool = False
+    record: Path | None = None
+    events: Path | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been done so far. seen: frames that came; looked: at; dropped: by the reader, since too late."""
+
+    looked: int = 0
+    seen: int = 0
+    dropped: int = 0
+    embedded: int = 0
+    outages: int = 0
+    seconds: float = 0.0
+
+    def line(self, latency: Latency) -> str:
+        share = self.dropped / self.seen if self.seen else 0.0
+        rate = self.looked / self.seconds if self.seconds else 0.0
+        outages = f"; lost {self.outages} times" if self.outages else ""
+        return (
+            f"{self.seen} frames came, {self.looked} looked at ({rate:.1f}/s), {self.dropped} dropped ({share:.0%}); "
+            f"{latency}; {self.embedded} embeddings{outages}"
+        )
+
+
+def live(
+    source: str,
+    people: Path,
+    from_run: bool,
+    config: Config,
+    outputs: Outputs,
+    checkpoints: Path | None = None,
+) -> Tally:
+    """Name the people before a camera until the file ends, the window is closed or somebody presses Ctrl-C.
+
+    people: folder of a gallery, or of a run (from_run). On Ctrl-C everything is closed as at the end, a recording
+    included, and KeyboardInterrupt goes on. Raises GaitError for whatever a user can mend, before the work begins.
+    """
+    return_freed_pictures()
+    with ExitStack() as open_:
+        live_source = LiveSource(source, VIDEO)
+        open_.callback(live_source.close)
+        info = live_source.info
+        networks = open_networks(config, checkpoints, [info])
+        background = _background(source, networks, config)
+        if networks.encoder.needs != (Modality.SILHOUETTES,):
+            raise ConfigError(
+                f"recognition.encoder: {networks.encoder.model} looks at {' and '.join(networks.encoder.needs)}; gait "
+                "live makes silhouettes only. Choose another profile, such as light."
+            )
+        known = Known.of_run(people) if from_run else Known.of_gallery(people, networks.encoder, config)
+        _refuse_other(known, networks, people)
+        for caution in cautions(networks.checkpoints):
+            logger.warning(caution)
+        eyes = Eyes(networks, known, config, info, background)
+        screen = _Screen(outputs, info, known, config, open_)
+        open_.enter_context(live_source)
+        return _watched(live_source, eyes, screen)
+
+
+def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
+    tally, latency, begun = Tally(), Latency(), time.monotonic()
+    told = begun
+
+    def count() -> None:
+        newest = source.newest
+        tally.seen, tally.dropped, tally.outages = newest.seen, newest.dropped, source.outages
+        tally.embedded, tally.seconds = eyes.walkers.embedded, time.monotonic() - begun
+
+    def show(sight: Sight) -> None:
+        nonlocal told
+        screen.show(sight)
+        tally.looked += 1
+        latency.note(sight.latency_s, source.newest.newest - sight.frame.index)
+        if time.monotonic() - told >= TELL_S:
+            told = time.monotonic()
+            count()
+            logger.info(tally.line(latency))
+
+    try:
+        watch(source, eyes, show, source.stop)
+    except WindowClosed:
+        logger.info("the window was closed")
+    finally:
+        count()
+        logger.info(tally.line(latency))
+    return tally
+
+
+class _Screen:
+    """Everything that shows what is seen; closed by the stack it is given."""
+
+    def __init__(self, outputs: Outputs, info: VideoInfo, known: Known, config: Config, stack: ExitStack) -> None:
+        self._known = known
+        self._painter = Painter(info, known, config.output.blur_faces)
+        self._window = stack.enter_context(Window("gait live")) if outputs.window else None
+        self._page = stack.enter_context(Page(outputs.port)) if outputs.port is not None else None
+        self._sink = stack.enter_context(_Recording(outputs.record, info, config)) if outputs.record else None
+        self._events = stack.enter_context(Events(outputs.events, known))
+        if self._page is not None:
+            logger.info(f"open {self._page.address}")
+
+    def show(self, sight: Sight) -> None:
+        for event in self._events.note(sight):
+            logger.info(_told(event))
+        if self._page is None and self._window is None and self._sink is None:
+            return
+        image = self._painter.paint(sight)
+        if self._page is not None:
+            self._page.show(image, self._rows(sight))
+        if self._sink is not None:
+            self._sink.write(image, sight.frame.time_s)
+        if self._window is not None:
+            self._window.show(image)
+
+    def _rows(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
+        return [
+            {"track": person.track_id, "status": person.answer.status, **described(person, self._known)}
+            for person in sight.people
+        ]
+
+
+class _Recording:
+    """A video that is whole however the watching ends, Ctrl-C included; without a picture there is none."""
+
+    def __init__(self, path: Path, info: VideoInfo, config: Config) -> None:
+        self._sink = VideoSink(path, info.width, info.height, info.fps, CLOCK, config.output.crf)
+
+    def write(self, image: Any, time_s: float) -> None:
+        self._sink.write(image, time_s)
+
+    def __enter__(self) -> _Recording:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._sink.frames_written:
+            self._sink.close()
+        else:
+            self._sink.discard()
+
+
+def _background(source: str, networks: Networks, config: Config) -> Background | None:
+    """The empty scene of a file, where a backend looks at the foreground. Raises InputError for what is no file."""
+    refuse_streams([Video(VIDEO, source)], networks)
+    if "foreground" not in (networks.detector.looks_at, networks.segmenter.looks_at):
+        return None
+    with open_video(source, VIDEO) as video:
+        return Background(video, VIDEO, video.info.fps, config.background)
+
+
+def _refuse_other(known: Known, networks: Networks, people: Path) -> None:
+    """Raise ConfigError where the known were embedded by another encoder than the configured one."""
+    encoder = networks.encoder
+    for walk in known.walks:
+        if (walk.model, walk.checkpoint_sha256) != (encoder.model, encoder.checkpoint_sha256):
+            raise ConfigError(
+                f"{people}: its features are of {walk.model}, these would be of {encoder.model} or of other weights, "
+                "and the two cannot be compared. Give --config and --set as for that run."
+            )
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    """An event as a line for people."""
+    track, seconds = event["track"], event["seconds"]
+    if event["event"] == "known":
+        sure = "" if event["confidence"] is None else f" {event['confidence']:.0%}"
+        return f"{seconds:.1f} s: track {track} is {event['name']}{sure} (distance {event['distance']:.3g})"
+    if event["event"] == "unknown":
+        return f"{seconds:.1f} s: track {track} is nobody known"
+    return f"{seconds:.1f} s: track {track} {'has left' if event['event'] == 'left' else 'is looked for'}"

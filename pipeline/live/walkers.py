@@ -1,0 +1,213 @@
+"""Everybody in the picture: a sliding window of silhouettes each, and the name that is shown.
+
+The rule for what is shown, so that labels do not flicker:
+1. "looking" until `live.agree` answers in a row were alike. The first answer comes with `recognition.min_frames` usable
+   silhouettes, another with every `live.refresh` new ones; each is from the last `live.window` of them.
+2. After that, what is shown changes only when `live.agree` answers in a row are alike and differ from it.
+3. One name stands at one person: where two in the picture would show the same, the one keeps it whose latest answer it
+   is (or who is nearer), and the other is looked for again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import Config
+from pipeline.live.known import Known
+from pipeline.matching import match_distances
+from pipeline.recognition import Encoder
+from pipeline.segmentation.sequences import Silhouette
+from pipeline.tracking.heading import heading
+from pipeline.types import Embedding, FloatArray, Match, SilhouetteSequence, TrackedBoxes, Tracklet
+
+VIDEO = "live"
+WAY_S = 10.0  # seconds of boxes from which the heading is told
+
+Status = Literal["looking", "known", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is shown of a person. name, distance, confidence: None as in `Match`."""
+
+    status: Status
+    name: str | None = None
+    distance: float | None = None
+    confidence: float | None = None
+
+    @property
+    def who(self) -> tuple[Status, str | None]:
+        return self.status, self.name
+
+    @classmethod
+    def of(cls, match: Match) -> Answer:
+        known = match.status == "known"
+        return cls("known" if known else "unknown", match.identity, match.distance, match.confidence)
+
+
+LOOKING = Answer("looking")
+
+
+@dataclass(slots=True)
+class Walker:
+    """One track: its window, its latest embedding's distances, its answers.
+
+    usable, rejected: of all its silhouettes so far; fresh: usable ones since the last embedding.
+    """
+
+    track_id: int
+    masks: deque[NDArray[np.uint8]]
+    mask_frames: deque[int]
+    boxes: deque[tuple[int, FloatArray, float]]  # frame index, box, score
+    shown: Answer = LOOKING
+    latest: Answer = LOOKING
+    repeated: int = 0  # answers in a row that are like the latest
+    usable: int = 0
+    fresh: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    embedding: Embedding | None = None
+    distances: NDArray[np.float64] | None = None
+
+    @property
+    def last_seen(self) -> int:
+        return self.boxes[-1][0]
+
+    def tracklet(self, fps: float) -> Tracklet:
+        """Its recent way."""
+        frames, boxes, scores = zip(*self.boxes, strict=True)
+        return Tracklet(
+            VIDEO, self.track_id, np.array(frames, np.int64), np.stack(boxes), np.array(scores, np.float32), fps
+        )
+
+    def sequence(self, fps: float) -> SilhouetteSequence:
+        """Its window, as the batch pipeline hands a whole walk to an encoder."""
+        total = self.usable + self.rejected.total()
+        quality = {
+            "frames_usable": float(self.usable),
+            "usable_share": self.usable / total if total else 0.0,
+            "heading": heading(self.tracklet(fps)),
+        }
+        return SilhouetteSequence(
+            VIDEO, self.track_id, np.stack(self.masks), np.array(self.mask_frames, np.int64), quality,
+            dict(self.rejected),
+        )  # fmt: skip
+
+    def answered(self, answer: Answer, agree: int) -> None:
+        """Take an answer, and show it once it has come often enough in a row."""
+        self.repeated = self.repeated + 1 if answer.who == self.latest.who else 1
+        self.latest = answer
+        if answer.who == self.shown.who or self.repeated >= agree:
+            self.shown = answer
+
+    def doubt(self) -> None:
+        """Show nothing until the answers agree anew."""
+        self.shown, self.repeated = LOOKING, 0
+
+
+class Walkers:
+    """Everybody whom the tracker may still find again."""
+
+    def __init__(self, encoder: Encoder, known: Known, config: Config, fps: float) -> None:
+        self._encoder, self._known, self._config, self._fps = encoder, known, config, fps
+        self._walkers: dict[int, Walker] = {}
+        self._needed = config.recognition.min_frames
+        self._window = max(config.live.window, self._needed)
+        # The tracker may find somebody again for its buffer, and one frame more.
+        self._patience = int(config.tracking.bytetrack.buffer_seconds * fps) + 2
+        self.embedded = 0
+
+    def __iter__(self) -> Iterator[Walker]:
+        return iter(self._walkers.values())
+
+    def __getitem__(self, track_id: int) -> Walker:
+        return self._walkers[track_id]
+
+    def tracked(self, tracked: TrackedBoxes) -> list[Walker]:
+        """Note where everybody is; returns those who are gone for good, with what was shown of them."""
+        for track_id, box, score in zip(tracked.track_ids.tolist(), tracked.boxes, tracked.scores, strict=True):
+            walker = self._walkers.get(track_id) or self._newcomer(track_id)
+            walker.boxes.append((tracked.frame_index, box.copy(), float(score)))
+        gone = [w for w in self._walkers.values() if tracked.frame_index - w.last_seen > self._patience]
+        for walker in gone:
+            del self._walkers[walker.track_id]
+        return gone
+
+    def add(self, silhouette: Silhouette) -> None:
+        """Put a silhouette into its person's window, if it is good enough."""
+        walker = self._walkers[silhouette.track_id]
+        if silhouette.aligned is None:
+            walker.rejected[str(silhouette.reason)] += 1
+            return
+        walker.masks.append(silhouette.aligned)
+        walker.mask_frames.append(silhouette.frame_index)
+        walker.usable += 1
+        walker.fresh += 1
+
+    def answer(self, present: Sequence[int]) -> None:
+        """Embed those who have enough new silhouettes, and match everybody present (track ids) anew if there are any.
+
+        All are matched together, since two in one picture cannot be the same person.
+        """
+        here = [self._walkers[track_id] for track_id in present]
+        due = [walker for walker in here if self._due(walker)]
+        if not due:
+            return
+        for walker, embedding in zip(
+            due, self._encoder.encode([walker.sequence(self._fps) for walker in due]), strict=True
+        ):
+            walker.embedding, walker.distances = embedding, self._known.distances(embedding, self._config)
+            walker.fresh = 0
+        self.embedded += len(due)
+        matches = self._matched([walker for walker in here if walker.embedding is not None])
+        for walker in due:
+            walker.answered(Answer.of(matches[walker.track_id]), self._config.live.agree)
+        _one_each(here)
+
+    def progress(self, walker: Walker) -> float:
+        """How many of the silhouettes are there that a first answer needs, 0 to 1."""
+        needed = self._needed + (self._config.live.agree - 1) * self._config.live.refresh
+        return min(1.0, walker.usable / needed)
+
+    def _newcomer(self, track_id: int) -> Walker:
+        way = max(2, round(WAY_S * self._fps))
+        window = self._window
+        walker = Walker(track_id, deque(maxlen=window), deque(maxlen=window), deque(maxlen=way))
+        self._walkers[track_id] = walker
+        return walker
+
+    def _due(self, walker: Walker) -> bool:
+        if walker.embedding is None:
+            return len(walker.masks) >= self._needed
+        return walker.fresh >= self._config.live.refresh
+
+    def _matched(self, walkers: Sequence[Walker]) -> Mapping[int, Match]:
+        embeddings = [walker.embedding for walker in walkers if walker.embedding is not None]
+        rows = [walker.distances for walker in walkers if walker.distances is not None]
+        found = match_distances(
+            embeddings,
+            self._known.names,
+            np.stack(rows),
+            [walker.tracklet(self._fps) for walker in walkers],
+            {},
+            self._config.matching,
+        )
+        return {match.track_id: match for match in found}
+
+
+def _one_each(walkers: Sequence[Walker]) -> None:
+    """Where several in the picture would show the same name, leave it to the one whom it fits best."""
+    shown: dict[str, list[Walker]] = {}
+    for walker in walkers:
+        if walker.shown.status == "known" and walker.shown.name is not None:
+            shown.setdefault(walker.shown.name, []).append(walker)
+    for rivals in shown.values():
+        rivals.sort(key=lambda one: (one.latest.who != one.shown.who, one.shown.distance))
+        for walker in islice(rivals, 1, None):
+            walker.doubt()

@@ -1,0 +1,57 @@
+"""A window on the screen, by Python's own Tk: OpenCV is installed here without one."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from pipeline.errors import ConfigError
+from pipeline.types import Image
+
+INSTEAD = "Use --serve and open the page it prints."
+
+
+class WindowClosed(Exception):  # noqa: N818 - nothing is wrong
+    """The person at the screen closed the window, or pressed q or Escape."""
+
+
+class Window:
+    """Shows pictures. For one thread; a context manager. Raises ConfigError where no window can be opened."""
+
+    def __init__(self, title: str) -> None:
+        try:
+            import tkinter
+        except ImportError:
+            raise ConfigError(f"--window: this Python has no Tk to open a window with. {INSTEAD}") from None
+        try:
+            self._root = tkinter.Tk()
+        except tkinter.TclError:
+            raise ConfigError(f"--window: there is no screen to open a window on. {INSTEAD}") from None
+        self._root.title(title)
+        self._closed = False
+        self._root.protocol("WM_DELETE_WINDOW", self._close)
+        for key in ("q", "<Escape>"):
+            self._root.bind(key, lambda event: self._close())
+        self._photo = tkinter.PhotoImage(master=self._root)
+        self._label = tkinter.Label(self._root, image=self._photo, borderwidth=0)
+        self._label.pack()
+
+    def show(self, image: Image) -> None:
+        """Show a picture, H×W×3 uint8 BGR. Raises WindowClosed."""
+        self._photo.configure(data=cv2.imencode(".ppm", image)[1].tobytes(), format="ppm")
+        self._root.update()
+        if self._closed:
+            raise WindowClosed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._root.destroy()
+
+    def _close(self) -> None:
+        self._closed = True

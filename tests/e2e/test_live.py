@@ -1,0 +1,144 @@
+"""`gait live` as a command: a file played as live, a network camera, its page, Ctrl-C, and what it refuses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import av
+import pytest
+from cameras import Camera
+
+from pipeline.video import open_video
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory, gait_in, walkers):
+    """A gallery of the demo's four people, enrolled from a second of their gallery video."""
+    gait = gait_in(tmp_path_factory.mktemp("enrolled"))
+    done = gait("enrol", walkers("gallery", 60, 24), "--db", "people", "--set", "output.videos=false")
+    assert done.returncode == 0, done.stderr
+    return gait.cwd / "people"
+
+
+def counts(stderr):
+    """Frames that came, were looked at and were dropped, as the last line says."""
+    return tuple(map(int, re.findall(r"(\d+) frames came, (\d+) looked at .*?, (\d+) dropped", stderr)[-1]))
+
+
+def frames_of(path):
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def test_a_file_is_played_as_live_recorded_and_written_down(gait, people, walkers, tmp_path):
+    street = walkers("probe2", 0, 60)
+    options = ["--record", "seen.mp4", "--events", "seen.jsonl", "--set", "live.refresh=2"]
+    done = gait("live", street, "--db", people, *options)
+    assert done.returncode == 0, done.stderr
+    came, looked, dropped = counts(done.stderr)
+    assert came == 60 == looked + dropped
+    assert len(frames_of(tmp_path / "seen.mp4")) == looked
+    events = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    assert {event["event"] for event in events[:4]} == {"looking"}
+    assert {event["track"] for event in events[:4]} == {1, 2, 3, 4}
+    enrolled = {f"gallery-60-24-{number:03d}" for number in range(1, 5)}
+    for event in events:
+        assert event["event"] in ("looking", "known", "unknown", "left")
+        if event["event"] == "known":
+            assert event["name"] in enrolled and event["identity"] and event["distance"] > 0
+    assert not list(tmp_path.rglob(".partial*"))
+
+
+def test_a_network_camera_that_is_cut_is_shown_on_a_page_until_ctrl_c(gait, people, walkers, tmp_path):
+    with open_video(walkers("probe2", 0, 60)) as video:
+        pictures = [frame.image for frame in video]
+    with Camera([pictures[:30], pictures]) as camera:
+        process = gait.start("live", camera.url, "--db", people, "--port", "0", "--record", "seen.mp4")
+        lines: list[str] = []
+        back, address = threading.Event(), threading.Event()
+
+        def read():
+            for line in process.stderr:
+                lines.append(line)
+                if line.startswith("open http"):
+                    address.set()
+                if "back after" in line:
+                    back.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            assert address.wait(120), lines
+            opened = next(line for line in lines if line.startswith("open http"))
+            port = int(re.search(r":(\d+)/", opened)[1])
+            page = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            page.request("GET", "/stream.mjpg")
+            stream = page.getresponse()
+            assert stream.status == 200 and stream.readline().startswith(b"--")
+            assert back.wait(60), lines
+            while True:  # until somebody is there, after the cut
+                one = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                one.request("GET", "/people.json")
+                if there := json.loads(one.getresponse().read())["people"]:
+                    break
+            assert all(person["status"] in ("looking", "known", "unknown") for person in there)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            reader.join(60)
+    told = "".join(lines)
+    assert process.returncode == 130, told
+    assert told.splitlines()[-1] == "gait: stopped; what was recorded is whole."
+    assert "lost; trying again in 1 s" in told and "lost 1 times" in told
+    assert "s3cret" not in told and "abc123" not in told
+    assert len(frames_of(tmp_path / "seen.mp4")) == counts(told)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gone.mp4", "--db", "PEOPLE"], "gone.mp4: no such file"),
+        (["http://u:s3cret@127.0.0.1:9/x?key=abc123", "--db", "PEOPLE"], "http://***@127.0.0.1:9/x?***: cannot be op"),
+        (["street.mp4"], "give either --db DIR"),
+        (["street.mp4", "--db", "nobody"], "nobody: no gallery there"),
+        (["street.mp4", "--gallery", "nobody"], "nobody: not a run folder"),
+        (["street.mp4", "--db", "PEOPLE", "--record", "seen.avi"], "recordings are mp4"),
+        (["street.mp4", "--db", "PEOPLE", "--events", "no/such/seen.jsonl"], "Make it first"),
+    ],
+    ids=["file", "address", "nobody", "gallery", "run", "record", "events"],
+)
+def test_what_cannot_work_is_one_line_and_status_2(people, arguments, said, monkeypatch, capsys, tmp_path):
+    from pipeline import cli
+
+    monkeypatch.chdir(tmp_path)
+    given = [str(people) if part == "PEOPLE" else part for part in arguments]
+    monkeypatch.setattr(sys, "argv", ["gait", "live", *given])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said_on_stderr = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in said_on_stderr and said_on_stderr.count("\n") == 1
+    assert "s3cret" not in said_on_stderr and "abc123" not in said_on_stderr
+
+
+def test_a_window_without_a_screen_says_what_to_use_instead(gait, people, walkers):
+    environment = {name: value for name, value in gait.environment.items() if name != "DISPLAY"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "live", str(walkers("probe2", 0, 60)), "--db", str(people), "--window"],
+        env=environment, cwd=gait.cwd, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert re.search(r"gait: --window: .*\. Use --serve and open the page it prints\.", done.stderr)
+
+
+def test_without_weights_a_camera_is_refused(gait, people):
+    done = gait("live", "rtsp://127.0.0.1:9/x", "--db", people, "--config", "offline")
+    assert done.returncode == 2 and "cannot be opened" in done.stderr
