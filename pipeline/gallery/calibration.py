@@ -7,7 +7,9 @@ stranger is near to somebody. Nothing in it tells who anybody is.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from pipeline.errors import GaitError, GalleryError
 from pipeline.files import read_json, write_json
 from pipeline.gallery.template import Template
 from pipeline.matching.calibrate import Confidence
+from pipeline.types import Match
 
 FILE = "calibration.json"
 COMPARED_BY = ("metric", "backend", "score_norm", "templates")  # settings of matching that distances depend on
@@ -120,6 +123,30 @@ def usable(
             f"templates, now there are {people} and {len(templates)}: its rates no longer hold exactly. {again}"
         )
     return calibration, None
+
+
+def judged_by(calibration: Calibration | None, matching: MatchingConfig) -> MatchingConfig:
+    """The settings with the calibration's threshold, unless they have one of their own."""
+    if calibration is None or matching.threshold is not None:
+        return matching
+    return matching.model_copy(update={"threshold": calibration.threshold})
+
+
+def calibrated(match: Match, calibration: Calibration | None) -> Match:
+    """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
+    if calibration is None or match.distance is None or not match.candidates:
+        return match
+    named = match.identity or match.candidates[0].identity
+    others = [candidate.distance for candidate in match.candidates if candidate.identity != named]
+    probability = calibration.probability(match.distance, min(others, default=math.inf) - match.distance)
+    reason = (
+        f"{match.reason}; {calibration.false_positive(match.distance):.1%} of {len(calibration.strangers)} strangers' "
+        "searches come as near"
+    )
+    if probability is None:
+        return replace(match, reason=reason)
+    confidence = probability if match.status == "known" else 1 - probability
+    return replace(match, confidence=confidence, reason=reason)
 
 
 def told(calibration: Calibration | None) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
-from pipeline.gallery.calibration import Calibration, read_calibration, told, usable
+from pipeline.gallery.calibration import Calibration, calibrated, judged_by, read_calibration, told, usable
 from pipeline.gallery.enrolment import same_walk
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
@@ -102,39 +101,20 @@ def match_all(
 
     calibration: gives the threshold, unless the settings do, and the confidences.
     """
-    if calibration is not None and config.matching.threshold is None:
-        threshold = {"threshold": calibration.threshold}
-        config = config.model_copy(update={"matching": config.matching.model_copy(update=threshold)})
+    matching = judged_by(calibration, config.matching)
     owners = [template.identity for template in known.templates]
     gallery = [template.embedding() for template in known.templates]
     matches = {}
     for video, walks in walkers.walks.items():
         probes = [embedding for (name, _), embedding in walkers.embeddings.items() if name == video]
         weights = [template.weight for template in known.templates]
-        distances = people_distances(probes, gallery, owners, weights, config.matching)
+        distances = people_distances(probes, gallery, owners, weights, matching)
         reasons = {track: reason for track, reason in walkers.unusable.items() if track[0] == video}
         names = [known.name_of[person.identity] for person in known.people]
         tracklets = [walk.tracklet for walk in walks]
-        found = match_distances(probes, names, distances, tracklets, reasons, config.matching)
-        matches[video] = found if calibration is None else [_calibrated(match, calibration) for match in found]
+        found = match_distances(probes, names, distances, tracklets, reasons, matching)
+        matches[video] = [calibrated(match, calibration) for match in found]
     return matches
-
-
-def _calibrated(match: Match, calibration: Calibration) -> Match:
-    """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
-    if match.distance is None or not match.candidates:
-        return match
-    named = match.identity or match.candidates[0].identity
-    others = [candidate.distance for candidate in match.candidates if candidate.identity != named]
-    probability = calibration.probability(match.distance, min(others, default=math.inf) - match.distance)
-    reason = (
-        f"{match.reason}; {calibration.false_positive(match.distance):.2g} of {len(calibration.strangers)} strangers' "
-        "searches come as near"
-    )
-    if probability is None:
-        return dataclasses.replace(match, reason=reason)
-    confidence = probability if match.status == "known" else 1 - probability
-    return dataclasses.replace(match, confidence=confidence, reason=reason)
 
 
 def _keep_unknown(

@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
 from pipeline.files import read_json
+from pipeline.gallery.calibration import Calibration, read_calibration, usable
 from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.store import Gallery
@@ -30,7 +31,7 @@ class Known:
     """People with their walks. names: of the people, each once, in the order in which `owners` first names them.
 
     identity_of, title_of (what videos can show), colour_of: by name; walks: the templates, owners: whose name each has,
-    weights: how much each counts.
+    weights: how much each counts. calibration: what distances to them are worth, where that is known.
     """
 
     names: Sequence[str]
@@ -40,6 +41,7 @@ class Known:
     walks: Sequence[Embedding]
     owners: Sequence[str]
     weights: Sequence[float]
+    calibration: Calibration | None = None
 
     def distances(self, probe: Embedding, config: Config) -> NDArray[np.float64]:
         """How far one walk is from every person, M in the order of `names`."""
@@ -62,6 +64,9 @@ class Known:
             logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")
         if not current:
             logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
+        calibration, caution = usable(read_calibration(path), current, config.matching, path)
+        if caution:
+            logger.warning(caution)
         people = People.of(current)
         name_of = people.name_of
         titles = drawn(dict(name_of))
@@ -73,6 +78,7 @@ class Known:
             walks=[template.embedding() for template in current],
             owners=[name_of[template.identity] for template in current],
             weights=[template.weight for template in current],
+            calibration=calibration,
         )
 
     @classmethod

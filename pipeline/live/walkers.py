@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Config
+from pipeline.gallery.calibration import calibrated, judged_by
 from pipeline.live.known import Known
 from pipeline.matching import match_distances
 from pipeline.recognition import Encoder
@@ -196,9 +197,9 @@ class Walkers:
             np.stack(rows),
             [walker.tracklet(self._fps) for walker in walkers],
             {},
-            self._config.matching,
+            judged_by(self._known.calibration, self._config.matching),
         )
-        return {match.track_id: match for match in found}
+        return {match.track_id: calibrated(match, self._known.calibration) for match in found}
 
 
 def _one_each(walkers: Sequence[Walker]) -> None:

@@ -11,8 +11,15 @@ from pipeline.config import load_config
 from pipeline.errors import GalleryError, InputError
 from pipeline.evaluation.gallery_calibration import calibration_of, enough, owners, searches
 from pipeline.evaluation.manifest import Clip
-from pipeline.gallery.calibration import FILE, fingerprint, read_calibration, usable, write_calibration
-from pipeline.gallery.identification import Known, _calibrated, match_all
+from pipeline.gallery.calibration import (
+    FILE,
+    calibrated,
+    fingerprint,
+    read_calibration,
+    usable,
+    write_calibration,
+)
+from pipeline.gallery.identification import Known, match_all
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
@@ -163,6 +170,6 @@ def test_being_told_apart_by_exclusion_lowers_the_confidence(found, templates, c
     def confidence(other):
         candidates = (Candidate("Ada", distance), Candidate("Bo", other))
         match = Match("street", 1, "known", "Ada", distance, 0.5, candidates, "because")
-        return _calibrated(match, calibration).confidence
+        return calibrated(match, calibration).confidence
 
     assert confidence(distance + 2) > confidence(distance) > confidence(distance - 2)
