@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FRAMES = re.compile(r"[1-9]\d* of \d+ frames")  # being tracked
 LONG_MS = 240_000  # of a job: a busy machine takes its time
 
 pytestmark = [
@@ -55,8 +57,7 @@ class Watched:
 
     def upload(self, label: str, *paths: Path) -> None:
         self.page.locator(f"input[type=file][aria-label^='{label}']").set_input_files(list(paths))
-        for path in paths:
-            self.page.get_by_text(path.stem[:6]).first.wait_for()
+        self.page.locator(".g-upload", has_text=re.compile(rf"^\s*{label}")).locator(".file-preview").wait_for()
 
     def ends(self, place: str = "#status") -> str:
         """The status when the job has ended."""
@@ -122,7 +123,7 @@ def test_it_says_who_is_in_the_probe_and_why(identified):
     assert rows.count() >= 2
     known = identified.page.locator("#answers tr", has=identified.page.locator(".g-known"))
     assert known.count() >= 1
-    assert "nearest" in known.first.inner_text() and "gallery-" in known.first.inner_text()
+    assert re.search(r"gallery-00\d ✓ recognised\t0\.\d+\t\d+ %\t.*gallery-00\d", known.first.inner_text())
     assert identified.page.locator("#answers .g-strip").count() >= 2
 
 
@@ -133,7 +134,7 @@ def test_the_annotated_videos_play(identified):
         "async v => { v.muted = true; await v.play(); await new Promise(r => v.ontimeupdate = r); "
         "return [v.currentTime, v.videoWidth]; }"
     )
-    assert time_s > 0 and width >= 640
+    assert time_s > 0 and width == 480
 
 
 def test_the_report_opens_with_its_video(identified, server):
@@ -262,15 +263,15 @@ def test_a_job_stops_when_it_is_told_to_or_nobody_looks(server, browser, small_w
         return seen
 
     first = start()
-    first.page.get_by_text("of 230 frames").wait_for(timeout=LONG_MS)
+    first.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     second = start()
     second.page.locator("#status .g-waiting").wait_for()
     first.button("Stop").click()
     assert first.ends() == "Stopped. Nothing was kept of it."
-    second.page.get_by_text("of 230 frames").wait_for(timeout=LONG_MS)
+    second.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     second.page.context.close()  # which frees the queue
     first.button("Identify").click()
-    first.page.get_by_text("of 230 frames").wait_for(timeout=LONG_MS)
+    first.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     first.button("Stop").click()
     deadline = time.monotonic() + 30
     while first.page.locator("#status .g-working").count() and time.monotonic() < deadline:
