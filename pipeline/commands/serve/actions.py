@@ -229,9 +229,9 @@ class Desk:
         visitor.busy += 1
         try:
             work = self._start(visitor, order)
-            yield html.status(Status("working", "Loading the networks …")), ""
+            yield html.status(Status("working", "Loading the networks …")), html.words("soon")
             for _ in work.steps():
-                yield html.status(_status(work)), ""
+                yield html.status(_status(work)), html.words("soon")
             if work.stopped:
                 yield html.status(STOPPED), ""
             elif work.problem or work.folder is None:

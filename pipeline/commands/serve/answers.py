@@ -107,7 +107,7 @@ def _films(run: FinishedRun) -> list[Film]:
     for path, video in paths:
         if path.is_file():
             width, height = (int(side) for side in run.about(video).get("size") or (0, 0))
-            title = f"gallery {video}" if video in run.gallery else video
+            title = f"{video} (gallery)" if video in run.gallery and video != "gallery" else video
             found.append(Film(title, _address(run, f"videos/{path.name}"), width, height))
     return found
 

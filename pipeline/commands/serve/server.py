@@ -88,7 +88,7 @@ def assemble(
 
     from pipeline.commands.serve.actions import Desk, Setting
     from pipeline.views.web import html
-    from pipeline.views.web.page import Limits, build
+    from pipeline.views.web.page import LABELS, Limits, build
     from pipeline.views.web.theme import theme
 
     visitors = Visitors(folder / "visitors", 3600 * hours)
@@ -123,6 +123,7 @@ def assemble(
         mcp_server=False,
         theme=theme(),
         css=html.style(),
+        js=LABELS,
     )
     hosts = [] if address.password else [address.host, "localhost", "127.0.0.1", "::1"]
     return Guard(outer, visitors, hosts, cookie, address.password, largest_mb * 2**20), desk
@@ -146,6 +147,7 @@ def _listening(address: Address) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address.host, address.port))
+            listener.listen(128)  # who comes before everything is ready waits
         except OSError as error:
             raise ConfigError(
                 f"--host {address.host} --port {address.port}: cannot be served there ({error.strerror}). "

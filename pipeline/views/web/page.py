@@ -15,6 +15,17 @@ VIDEO_OF_THEIR_OWN, ENROLLED = "People in a video", "Enrolled people"
 READY = html.status(Status("idle", "Choose the videos, then start."))
 JOB = "job"  # one at a time, whoever asks
 
+# Gradio calls every upload "File upload" to those who do not see it: what stands above it is its name.
+LABELS = """() => {
+  const name = () => document.querySelectorAll('.g-upload').forEach((block) => {
+    const words = block.querySelector('label')?.innerText.trim();
+    if (!words) return;
+    block.querySelectorAll('input[type=file], button.center').forEach((it) => it.setAttribute('aria-label', words));
+  });
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+  name();
+}"""
+
 Shown = tuple[str, str]  # HTML of the status and of the answers
 Choices = tuple[Sequence[str], str | None]  # what there is, and which is chosen
 
@@ -96,14 +107,13 @@ def build(actions: Actions, limits: Limits) -> gr.Blocks:
         gr.HTML(html.words("head"))
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Identify", id="identify"):
-                ended = _identify_tab(actions, limits)
+                ended, choices = _identify_tab(actions, limits)
             with gr.Tab("Gallery", id="gallery") as gallery:
-                shown_people = _gallery_tab(actions, limits)
+                *shown_people, choice = _gallery_tab(actions, limits)
             with gr.Tab("Compare", id="compare") as compare:
                 runs, walks, update_runs, update_walks = _compare_tab(actions)
         gr.HTML(html.words("foot", mb=limits.upload_mb, hours=f"{limits.hours:g}"))
-        with gr.Row(elem_classes="g-forget"):
-            forget = gr.Button("Delete my uploads and runs now", size="sm")
+        forget = gr.Button("Delete my uploads and runs now", size="sm", elem_classes="g-forget")
         forgotten = gr.HTML()
         for event in (compare.select, ended.then, page.load):
             event(update_runs, None, runs, show_progress="hidden", queue=False, api_visibility="private").then(
@@ -111,6 +121,12 @@ def build(actions: Actions, limits: Limits) -> gr.Blocks:
             )
         for event in (gallery.select, page.load):
             event(shown_people[0], None, shown_people[1], show_progress="hidden", queue=False, api_visibility="private")
+
+        def inputs() -> list[Any]:
+            there = actions.videos()
+            return [gr.Dropdown(choices=there, visible=bool(there)) for _ in (*choices, choice)]
+
+        page.load(inputs, None, [*choices, choice], show_progress="hidden", queue=False, api_visibility="private")
 
         def forget_me(request: gr.Request) -> str:
             return actions.forget(request.cookies)
@@ -125,7 +141,7 @@ def build(actions: Actions, limits: Limits) -> gr.Blocks:
     return page
 
 
-def _identify_tab(actions: Actions, limits: Limits) -> Any:
+def _identify_tab(actions: Actions, limits: Limits) -> tuple[Any, tuple[Any, Any]]:
     there = actions.videos()
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320, elem_classes="g-form"):
@@ -179,16 +195,16 @@ def _identify_tab(actions: Actions, limits: Limits) -> Any:
 
     known_from.change(toggled, known_from, known, show_progress="hidden", queue=False, api_visibility="private")
     fields = [known_from, gallery, gallery_choice, probes, probe_choices, profile, blur]
-    return _job(actions, start, stop, identify, fields, status, answers)
+    return _job(actions, start, stop, identify, fields, status, answers), (gallery_choice, probe_choices)
 
 
-def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any]]:
+def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any], Any]:
     there = actions.videos()
     gr.HTML(html.words("gallery", db=limits.db))
     table = gr.HTML(elem_id="people")
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320, elem_classes="g-form"):
-            gr.HTML("<h3>Enrol from a video</h3>")
+            gr.HTML('<h3 class="g-first">Enrol from a video</h3>')
             upload = _upload("Upload the video", limits, several=False)
             choice = gr.Dropdown(there, value=None, label="… or choose it from inputs/", visible=bool(there))
             names = gr.Textbox(
@@ -206,7 +222,7 @@ def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any]]:
                 stop = gr.Button("Stop", variant="stop", interactive=False)
             status = gr.HTML(READY, elem_id="enrol-status")
         with gr.Column(scale=5, min_width=320):
-            gr.HTML("<h3>Change who is enrolled</h3>")
+            gr.HTML('<h3 class="g-first">Change who is enrolled</h3>')
             person = gr.Dropdown([], value=None, label="Person")
             with gr.Row(equal_height=True):
                 name = gr.Textbox(label="New name", scale=3)
@@ -247,7 +263,7 @@ def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any]]:
     ended.then(people, None, [table, person], queue=False, **quick)
     rename.click(renamed, [person, name], [said, table, person], concurrency_id="gallery", **quick)
     delete.click(deleted, [person, sure], [said, table, person, sure], concurrency_id="gallery", **quick)
-    return people, [table, person]
+    return people, [table, person], choice
 
 
 def _compare_tab(actions: Actions) -> tuple[Any, list[Any], Any, Any]:
@@ -304,7 +320,10 @@ def _job(actions: Actions, start: Any, stop: Any, work: Any, fields: list[Any], 
 
 def _upload(label: str, limits: Limits, several: bool) -> Any:
     count: Any = "multiple" if several else "single"
-    return gr.File(label=label, file_types=list(limits.suffixes), file_count=count, type="filepath", height=132)
+    kinds = list(limits.suffixes)
+    return gr.File(
+        label=label, file_types=kinds, file_count=count, type="filepath", height=150, elem_classes="g-upload"
+    )
 
 
 def _listed(value: str | None) -> list[str]:
