@@ -44,7 +44,10 @@ class Outputs:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been done so far. seen: frames that came; looked: at; dropped: by the reader, since too late."""
+    """What has been done so far. seen: frames that came; looked: at; dropped: by the reader, since too late.
+
+    processor_seconds: of all threads, since the first frame was waited for.
+    """
 
     looked: int = 0
     seen: int = 0
@@ -52,14 +55,16 @@ class Tally:
     embedded: int = 0
     outages: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
     def line(self, latency: Latency) -> str:
         share = self.dropped / self.seen if self.seen else 0.0
         rate = self.looked / self.seconds if self.seconds else 0.0
+        each = 1000 * self.processor_seconds / self.looked if self.looked else 0.0
         outages = f"; lost {self.outages} times" if self.outages else ""
         return (
             f"{self.seen} frames came, {self.looked} looked at ({rate:.1f}/s), {self.dropped} dropped ({share:.0%}); "
-            f"{latency}; {self.embedded} embeddings{outages}"
+            f"{latency}; {each:.0f} ms of processor time a frame; {self.embedded} embeddings{outages}"
         )
 
 
@@ -78,6 +83,8 @@ def live(
     """
     return_freed_pictures()
     with ExitStack() as open_:
+        window = open_.enter_context(Window("gait live")) if outputs.window else None
+        page = open_.enter_context(Page(outputs.port)) if outputs.port is not None else None
         live_source = LiveSource(source, VIDEO)
         open_.callback(live_source.close)
         info = live_source.info
@@ -93,19 +100,25 @@ def live(
         for caution in cautions(networks.checkpoints):
             logger.warning(caution)
         eyes = Eyes(networks, known, config, info, background)
-        screen = _Screen(outputs, info, known, config, open_)
+        events = open_.enter_context(Events(outputs.events, known))
+        sink = open_.enter_context(_Recording(outputs.record, info, config)) if outputs.record else None
+        screen = _Screen(known, Painter(info, known, config.output.blur_faces), events, window, page, sink)
+        if page is not None:
+            logger.info(f"open {page.address}")
         open_.enter_context(live_source)
         return _watched(live_source, eyes, screen)
 
 
 def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
-    tally, latency, begun = Tally(), Latency(), time.monotonic()
+    tally, latency = Tally(), Latency()
+    begun, busy = time.monotonic(), time.process_time()
     told = begun
 
     def count() -> None:
         newest = source.newest
         tally.seen, tally.dropped, tally.outages = newest.seen, newest.dropped, source.outages
         tally.embedded, tally.seconds = eyes.walkers.embedded, time.monotonic() - begun
+        tally.processor_seconds = time.process_time() - busy
 
     def show(sight: Sight) -> None:
         nonlocal told
@@ -127,35 +140,33 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
     return tally
 
 
+@dataclass(frozen=True, slots=True)
 class _Screen:
-    """Everything that shows what is seen; closed by the stack it is given."""
+    """Everything that shows what is seen."""
 
-    def __init__(self, outputs: Outputs, info: VideoInfo, known: Known, config: Config, stack: ExitStack) -> None:
-        self._known = known
-        self._painter = Painter(info, known, config.output.blur_faces)
-        self._window = stack.enter_context(Window("gait live")) if outputs.window else None
-        self._page = stack.enter_context(Page(outputs.port)) if outputs.port is not None else None
-        self._sink = stack.enter_context(_Recording(outputs.record, info, config)) if outputs.record else None
-        self._events = stack.enter_context(Events(outputs.events, known))
-        if self._page is not None:
-            logger.info(f"open {self._page.address}")
+    known: Known
+    painter: Painter
+    events: Events
+    window: Window | None
+    page: Page | None
+    sink: _Recording | None
 
     def show(self, sight: Sight) -> None:
-        for event in self._events.note(sight):
+        for event in self.events.note(sight):
             logger.info(_told(event))
-        if self._page is None and self._window is None and self._sink is None:
+        if self.page is None and self.window is None and self.sink is None:
             return
-        image = self._painter.paint(sight)
-        if self._page is not None:
-            self._page.show(image, self._rows(sight))
-        if self._sink is not None:
-            self._sink.write(image, sight.frame.time_s)
-        if self._window is not None:
-            self._window.show(image)
+        image = self.painter.paint(sight)
+        if self.page is not None:
+            self.page.show(image, self._rows(sight))
+        if self.sink is not None:
+            self.sink.write(image, sight.frame.time_s)
+        if self.window is not None:
+            self.window.show(image)
 
     def _rows(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
         return [
-            {"track": person.track_id, "status": person.answer.status, **described(person, self._known)}
+            {"track": person.track_id, "status": person.answer.status, **described(person, self.known)}
             for person in sight.people
         ]
 

@@ -6,13 +6,12 @@ import http.client
 import json
 import re
 import signal
-import subprocess
 import sys
 import threading
 
 import av
 import pytest
-from cameras import Camera
+from cameras import Camera, plain
 
 from pipeline.video import open_video
 
@@ -129,16 +128,18 @@ def test_what_cannot_work_is_one_line_and_status_2(people, arguments, said, monk
     assert "s3cret" not in said_on_stderr and "abc123" not in said_on_stderr
 
 
-def test_a_window_without_a_screen_says_what_to_use_instead(gait, people, walkers):
-    environment = {name: value for name, value in gait.environment.items() if name != "DISPLAY"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "live", str(walkers("probe2", 0, 60)), "--db", str(people), "--window"],
-        env=environment, cwd=gait.cwd, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+def test_a_window_without_a_screen_says_what_to_use_instead(gait_in, people, tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    done = gait_in(tmp_path)("live", "street.mp4", "--db", people, "--window")
     assert done.returncode == 2
-    assert re.search(r"gait: --window: .*\. Use --serve and open the page it prints\.", done.stderr)
+    assert re.search(r"gait: --window: .*\. Use --serve and open the page it prints\.$", done.stderr.strip())
 
 
-def test_without_weights_a_camera_is_refused(gait, people):
-    done = gait("live", "rtsp://127.0.0.1:9/x", "--db", people, "--config", "offline")
-    assert done.returncode == 2 and "cannot be opened" in done.stderr
+def test_what_has_to_be_seen_twice_is_refused_for_a_camera(people):
+    from pipeline.config import load_config
+    from pipeline.errors import InputError
+    from pipeline.live.session import Outputs, live
+
+    with Camera([plain(90, 40)]) as camera, pytest.raises(InputError, match="Record it to a file first"):
+        live(camera.url, people, False, load_config("offline"), Outputs())
+    assert camera.served == ["streamed"]
