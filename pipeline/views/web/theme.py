@@ -35,6 +35,7 @@ def theme() -> gr.themes.Base:
         block_info_text_color_dark="#a4aeb9",
         input_background_fill="#ffffff",
         input_background_fill_dark="#20262e",
+        input_border_width="1px",
         input_border_color="#8b95a0",
         input_border_color_dark="#5d6874",
         input_placeholder_color="#626c77",
