@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pipeline.commands.serve.guard import RUNS, Guard
@@ -61,9 +63,15 @@ def serve(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
             lifespan="on", ws="none",
         )  # fmt: skip
+
+        class Server(uvicorn.Server):
+            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that connections are cut is meant
+                super().handle_exit(sig, frame)
+
         try:
             with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-                uvicorn.Server(config).run(sockets=[listener])
+                Server(config).run(sockets=[listener])
         finally:
             desk.stop_all()
 

@@ -50,7 +50,7 @@ class Work:
     stopped: bool = False
 
     def __post_init__(self) -> None:
-        self._before = _folders(self.runs)
+        self._before, self._ended = _folders(self.runs), False
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(theirs, self.task), name="gait-job")
@@ -62,6 +62,7 @@ class Work:
         try:
             while self._take(every_s):
                 yield
+            self._ended = True
             self._process.join(GRACE_S)
             if self.folder is None and self.problem is None and not self.stopped:
                 self.problem = (
@@ -73,7 +74,7 @@ class Work:
     def stop(self) -> None:
         """End the job within seconds, and remove what it has begun. Does nothing where it has ended."""
         if self._process.is_alive() and self.folder is None:
-            self.stopped = True
+            self.stopped = not self._ended  # else it has said how it ended, and is only slow to go
             self._process.terminate()
             self._process.join(GRACE_S)
             if self._process.is_alive():

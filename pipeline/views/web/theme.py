@@ -35,6 +35,7 @@ def theme() -> gr.themes.Base:
         block_info_text_color_dark="#a4aeb9",
         input_background_fill="#ffffff",
         input_background_fill_dark="#20262e",
+        input_border_width="1px",
         input_border_color="#8b95a0",
         input_border_color_dark="#5d6874",
         input_placeholder_color="#626c77",
@@ -60,6 +61,8 @@ def theme() -> gr.themes.Base:
         link_text_color="#0b5fa5",
         link_text_color_dark="#79b8f3",
         color_accent="#0b5fa5",
+        checkbox_border_color="#767f89",
+        checkbox_border_color_dark="#8b95a0",
         checkbox_background_color_selected="#0b5fa5",
         checkbox_background_color_selected_dark="#0b5fa5",
     )
