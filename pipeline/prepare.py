@@ -28,6 +28,7 @@ from pipeline.types import FROM_POSES, Modality, from_poses
 from pipeline.video import VideoInfo, open_video
 
 PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
+WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
 WALKS_FORMAT = 2  # of stored tracks and silhouettes; 2: sequences know their heading
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
@@ -160,7 +161,7 @@ def keyed(
     """The videos with the keys of what their results depend on."""
     settings = as_record(config)
     weights = {stage: found.sha256 if found else "" for stage, found in checkpoints.items()}
-    how = {name: value for name, value in settings["runtime"].items() if name not in ("threads", "workers")}
+    how = {name: value for name, value in settings["runtime"].items() if name not in WHEREABOUTS}
     sources = []
     for video, info in infos.items():
         sha256 = fingerprint(video)
