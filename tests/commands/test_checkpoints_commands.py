@@ -135,6 +135,6 @@ def test_verifying_a_named_checkpoint_that_is_missing_fails(folder: Path, capsys
     assert "gait checkpoints fetch good" in capsys.readouterr().err
 
 
-def test_verifying_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verifying_finds_the_weights_that_are_shipped(capsys: pytest.CaptureFixture[str]) -> None:
     assert verify_checkpoints() == 0
-    assert "gait checkpoints fetch light" in capsys.readouterr().out
+    assert "✓ gaitbase_synth" in capsys.readouterr().out

@@ -141,7 +141,7 @@ def test_the_report_opens_with_its_video(identified, server):
     address = identified.page.get_by_role("link", name="Open the whole report").get_attribute("href")
     report = Watched(identified.page.context.new_page())
     report.page.goto(server[0].rstrip("/") + address)
-    assert "recognised by how they walk" in report.page.inner_text("body")
+    assert "were given a name from the gallery" in report.page.inner_text("body")
     report.page.wait_for_function("document.querySelector('video').readyState > 0")
     assert report.complaints == [] and report.foreign == []
     report.page.close()
