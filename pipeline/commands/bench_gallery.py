@@ -159,20 +159,23 @@ def _search(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
     opened = time.perf_counter() - begun
     if search.caution:
         raise ConfigError(search.caution)
-    best, seconds = [], []
+    best, seconds, whole = [], [], []
     for probe in probes:
         begun = time.perf_counter()
-        likely = search.shortlist([probe])
-        distances = distance_matrix([probe], [template.embedding() for template in likely], metric)[0]
-        nearest = likely[int(distances.argmin())]
+        hits = search.nearest(probe) or []
         seconds.append(time.perf_counter() - begun)
-        best.append((nearest.track, float(distances.min())))
+        best.append((hits[0].position + 1, hits[0].distance))
+    for probe in probes[:50]:
+        begun = time.perf_counter()
+        search.shortlist([probe])
+        whole.append(time.perf_counter() - begun)
     during, peak = _rss("VmRSS"), _rss("VmHWM")
     begun = time.perf_counter()
     truth = _exact(crowd, place, probes, metric)
     exact = time.perf_counter() - begun
     same = [
-        track == number or distance <= least for (track, distance), (number, least) in zip(best, truth, strict=True)
+        track == number or distance <= least * (1 + 1e-6)  # of two that are as near either is right
+        for (track, distance), (number, least) in zip(best, truth, strict=True)
     ]
     owner = [(number - 1) // WALKS for number, _ in truth]
     people = -(-crowd.templates // WALKS)
@@ -183,6 +186,7 @@ def _search(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
         "open_seconds": opened,
         "p50_ms": float(np.quantile(seconds, 0.5)) * 1e3,
         "p99_ms": float(np.quantile(seconds, 0.99)) * 1e3,
+        "p50_ms_with_rows": float(np.median(whole)) * 1e3,
         "search_rss_bytes": during,
         "search_peak_rss_bytes": peak,
         "recall_at_1": float(np.mean(same)),

@@ -1,14 +1,15 @@
 """A compact index of a gallery's embeddings, from which the few templates come that are worth comparing exactly.
 
 Embeddings of C×P values are projected on their first principal components (randomised SVD of a sample: Halko,
-Martinsson & Tropp 2011, https://arxiv.org/abs/0909.4061), kept as 8-bit integers, and linked as a navigable graph
-(HNSW: Malkov & Yashunin 2018, https://arxiv.org/abs/1603.09320; by usearch). For the cosine every part is brought to
-length 1 first: then the squared distance of whole embeddings is 2 P times the cosine distance; the mean over parts of
-the L2 distance is near to the L2 distance of the whole. It only has to find candidates: their order is not used.
+Martinsson & Tropp 2011, https://arxiv.org/abs/0909.4061) and kept as 8-bit integers, all of which a search looks at
+(scan.py). For the cosine every part is brought to length 1 first: then the squared distance of whole embeddings is 2 P
+times the cosine distance; the mean over parts of the L2 distance is near to the L2 distance of the whole. All this only
+has to find candidates: their order is not used.
 """
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
 
 DIMS = 256  # at most, of a projection
 SAMPLE = 8192  # embeddings that the projection is fitted on
-CONNECTIVITY = 16  # links of a point in the graph; with the next two: usearch's own defaults
-EXPANSION_BUILD = 128
-EXPANSION_SEARCH = 192  # of the graph's points looked at together; never fewer than candidates are wanted
 ROWS_AT_ONCE = 4096
 LOOKED_AT = ("digest", "identity", "channels", "parts", "embedding")
 
 Entries = NDArray[np.uint64]
+Codes = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +52,20 @@ class Projection:
         prepared = _prepared(embeddings, self.shape, self.metric)
         return np.asarray((prepared - self.mean) @ self.components, np.float32)
 
-    def codes(self, projected: FloatArray) -> NDArray[np.int8]:
+    def codes(self, projected: FloatArray) -> Codes:
         """Projections as 8-bit integers."""
         return np.asarray(np.clip(np.rint(projected * self.scale), -127, 127), np.int8)
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Projections of the table's first N rows. digests, identities: N, the first 8 bytes of each row's."""
+    """The table's first N rows. codes: N×D; digests, identities: N, the first 8 bytes of each row's."""
 
     facts: IndexFacts
     projection: Projection
     digests: Entries
     identities: Entries
-    graph: Any
-
-    def nearest(self, codes: NDArray[np.int8], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows that are likely the nearest of one embedding's codes: positions in the table, squared distances."""
-        self.graph.expansion_search = max(EXPANSION_SEARCH, count)
-        found = self.graph.search(codes, min(count, self.facts.rows))
-        return np.asarray(found.keys, np.int64), np.asarray(found.distances, np.float64)
+    codes: Codes
 
 
 def entries(values: pa.ChunkedArray) -> Entries:
@@ -91,73 +84,64 @@ def build(gallery: Gallery, metric: Metric, progress: Callable[[int, int], None]
     progress: called with the rows done and those there are. Others may enrol meanwhile: what they add is searched
     beside the index. Raises GalleryError where people were removed or changed meanwhile, and for an empty gallery.
     """
-    from usearch.index import Index as Graph
-
     table = gallery.reading(gallery.table)
     total, version = table.count_rows(), table.version
     if not total:
         raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nothing to index.")
     projection = gallery.reading(lambda: _fitted(table, total, metric))
-    graph = Graph(
-        ndim=projection.components.shape[1], metric="l2sq", dtype="i8", connectivity=CONNECTIVITY,
-        expansion_add=EXPANSION_BUILD, expansion_search=EXPANSION_SEARCH,
-    )  # fmt: skip
+    dims = projection.components.shape[1]
     digests, identities = np.zeros(total, np.uint64), np.zeros(total, np.uint64)
+    codes = np.zeros((total, dims), np.int8)
 
     def fill() -> None:
-        graph.clear()
         done = 0
         for batch in in_order(table, LOOKED_AT, ROWS_AT_ONCE):
             rows = slice(done, done + batch.num_rows)
             digests[rows], identities[rows] = entries(batch.column("digest")), entries(batch.column("identity"))
-            codes = projection.codes(projection.project(embeddings_of(batch)))
-            graph.add(np.arange(rows.start, rows.stop, dtype=np.uint64), codes)
+            codes[rows] = projection.codes(projection.project(embeddings_of(batch)))
             done = rows.stop
             if progress is not None:
                 progress(done, total)
 
     gallery.reading(fill)
+    facts = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"), "metric": metric, "rows": total,
+        "channels": projection.shape[0], "parts": projection.shape[1], "dims": dims, "table_version": version,
+    }  # fmt: skip
+
+    def write_arrays(stream: BinaryIO) -> None:
+        np.savez(
+            stream, mean=projection.mean, components=projection.components, scale=projection.scale,
+            digests=digests, identities=identities, codes=codes,
+        )  # fmt: skip
+
     with gallery.writing():
         _refuse_changed(gallery, digests)
-        facts = {
-            "made": datetime.now(UTC).isoformat(timespec="seconds"), "metric": metric, "rows": total,
-            "channels": projection.shape[0], "parts": projection.shape[1], "dims": graph.ndim, "table_version": version,
-        }  # fmt: skip
-
-        def arrays(stream: BinaryIO, path: Path) -> None:
-            np.savez(
-                stream, mean=projection.mean, components=projection.components, scale=projection.scale,
-                digests=digests, identities=identities,
-            )  # fmt: skip
-
-        return write_files(gallery.path, facts, {"npz": arrays, "graph": lambda stream, path: graph.save(str(path))})
+        return write_files(gallery.path, facts, {"npz": write_arrays})
 
 
 def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
     """The gallery's index; None where there is none. Raises GalleryError for a damaged one."""
-    from usearch.index import Index as Graph
-
     facts = facts or read_facts(gallery)
     if facts is None:
         return None
     check_files(gallery, facts)  # before anything else reads them
-    named = {Path(name).suffix: gallery / FOLDER / name for name in facts.files}
     try:
-        with np.load(named[".npz"], allow_pickle=False) as kept:
+        (name,) = facts.files
+        with np.load(gallery / FOLDER / name, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-        shape = facts.channels, facts.parts
-        projection = Projection(
-            _metric(facts.metric), shape, arrays["mean"], arrays["components"], float(arrays["scale"])
-        )
-        graph = Graph(ndim=facts.dims, metric="l2sq", dtype="i8", connectivity=CONNECTIVITY)
-        graph.load(str(named[".graph"]))
-        fits = projection.components.shape == (shape[0] * shape[1], facts.dims) and len(graph) == facts.rows
-        fits &= len(arrays["digests"]) == len(arrays["identities"]) == facts.rows and graph.ndim == facts.dims
-    except (OSError, KeyError, ValueError, RuntimeError):
+        shape, metric = (facts.channels, facts.parts), _metric(facts.metric)
+        projection = Projection(metric, shape, arrays["mean"], arrays["components"], float(arrays["scale"]))
+        index = Index(facts, projection, arrays["digests"], arrays["identities"], arrays["codes"])
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
         raise GalleryError(damaged(gallery)) from None
+    fits = projection.components.shape == (shape[0] * shape[1], facts.dims)
+    fits &= projection.mean.shape == (shape[0] * shape[1],)
+    fits &= index.codes.shape == (facts.rows, facts.dims) and index.codes.dtype == np.int8
+    fits &= index.digests.shape == index.identities.shape == (facts.rows,)
     if not fits:
         raise GalleryError(damaged(gallery))
-    return Index(facts, projection, arrays["digests"], arrays["identities"], graph)
+    return index
 
 
 def in_order(table: Any, columns: tuple[str, ...], at_once: int, first: int = 0) -> Iterator[pa.RecordBatch]:
@@ -166,7 +150,7 @@ def in_order(table: Any, columns: tuple[str, ...], at_once: int, first: int = 0)
     return iter((query.offset(first) if first else query).to_batches(at_once))
 
 
-def embeddings_of(rows: Any) -> NDArray[np.float16]:
+def embeddings_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float16]:
     """The embeddings of rows as N×(C·P), C slowest."""
     column = rows.column("embedding")
     flat = column.combine_chunks() if hasattr(column, "combine_chunks") else column
@@ -182,7 +166,7 @@ def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], li
     if index is None:
         return [], []
     rows = index.facts.rows
-    if [entry(digest) for digest in digests[:rows]] != [one.tobytes() for one in index.digests]:
+    if b"".join(map(entry, digests[:rows])) != index.digests.tobytes():
         return [f"its index is of other rows. Build it again: gait gallery index --db {gallery}"], []
     later = len(digests) - rows
     if later <= max(1000, rows // 10):

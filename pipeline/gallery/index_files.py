@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import GaitError, GalleryError
-from pipeline.files import atomic, file_sha256, read_json, write_json
+from pipeline.files import atomic, file_sha256, read_json, write_json, writing
 
 FOLDER = "index"
 POINTER = "index.json"
@@ -66,19 +66,20 @@ def check_files(gallery: Path, facts: IndexFacts) -> None:
 
 
 def write_files(
-    gallery: Path, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO, Path], None]]
+    gallery: Path, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO], None]]
 ) -> IndexFacts:
     """Put an index in place of an older one; for who holds the gallery's lock.
 
-    contents: by the ending of each file's name, what writes it: into the stream, or the path of it.
+    contents: by the ending of each file's name, what writes it.
     """
     folder, token = gallery / FOLDER, secrets.token_hex(4)
-    folder.mkdir(exist_ok=True)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
     files = {}
     for ending, write in contents.items():
         path = folder / f"{token}.{ending}"
         with atomic(path) as stream:
-            write(stream, Path(stream.name))
+            write(stream)
         files[path.name] = file_sha256(path)
     made = IndexFacts.model_validate({**facts, "schema": SCHEMA, "files": files})
     write_json(folder / POINTER, made.model_dump(mode="json", by_alias=True))

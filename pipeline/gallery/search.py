@@ -5,27 +5,40 @@ However they were found, templates are then compared by their whole embeddings, 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.index import Entries, Index, embeddings_of, entries, in_order, load
+from pipeline.gallery.index import Codes, Entries, Index, embeddings_of, entries, in_order, load
 from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.rows import COLUMNS, from_rows
+from pipeline.gallery.scan import Scan
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
+from pipeline.matching.distance import distance_matrix
 from pipeline.types import Embedding
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 EXACT_UP_TO = 10_000  # templates: comparing with all of them takes a fraction of a second
-CANDIDATES = 48  # templates read for each probe
+CANDIDATES = 48  # templates whose whole embedding is read for each probe; of half of them the whole row
 ROWS_AT_ONCE = 4096
-Codes = NDArray[np.int8]
+
+
+class Hit(NamedTuple):
+    """A template: its position in the table, whose it is, how far the probe is from it."""
+
+    position: int
+    identity: str
+    distance: float
 
 
 class Search:
@@ -75,6 +88,12 @@ class Search:
         current = [template for template in templates if not template.expired(at)]
         self.expired = len(templates) - len(current)
         return current
+
+    def nearest(self, probe: Embedding) -> list[Hit] | None:
+        """Who is nearest by the index, expired or not, without reading more than embeddings; None without an index."""
+        if (indexed := self._index()) is None:
+            return None
+        return self._gallery.reading(functools.partial(self._hits, indexed, [probe], CANDIDATES))[0]
 
     def everybody(self, found: Sequence[Template], at: datetime | None = None) -> Sequence[Template | Brief]:
         """Of all templates that have not expired, what tells them apart. found: by the last search."""
@@ -137,18 +156,34 @@ class Search:
             self.caution = self.caution or f"{self._gallery.path}: all {rows} templates are compared. {self._remedy}"
         return self._indexed
 
-    def _likely(self, indexed: _Indexed, probes: Sequence[Embedding], at: datetime) -> list[Template]:
+    def _hits(self, indexed: _Indexed, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
+        """Of each probe the nearest by their whole embeddings, of so many candidates."""
         table = self._gallery.table()
         indexed.catch_up(table)
-        flat = np.stack([probe.parts.ravel() for probe in probes])
-        codes = indexed.index.projection.codes(indexed.index.projection.project(flat))
+        projection = indexed.index.projection
+        codes = projection.codes(projection.project(np.stack([probe.parts.ravel() for probe in probes])))
+        found = []
+        for probe, code in zip(probes, codes, strict=True):
+            positions = indexed.nearest(code, count)
+            parts = _embeddings(table, positions, indexed.digests).reshape(-1, *projection.shape)
+            templates = [dataclasses.replace(probe, parts=one.astype(np.float32)) for one in parts]
+            distances = distance_matrix([probe], templates, self._matching.metric)[0]
+            order = np.argsort(distances, kind="stable")
+            found.append(
+                [Hit(int(positions[n]), indexed.identity(int(positions[n])), float(distances[n])) for n in order]
+            )
+        return found
+
+    def _likely(self, indexed: _Indexed, probes: Sequence[Embedding], at: datetime) -> list[Template]:
         count = CANDIDATES
         while True:
-            positions = np.unique(np.concatenate([indexed.nearest(one, count) for one in codes]))
+            hits = self._hits(indexed, probes, count)
+            positions = np.unique([hit.position for found in hits for hit in found[: count // 2]])
             if self._matching.templates != "nearest":  # a mean is over all that a person has
                 whose = np.unique(indexed.identities[positions])
                 positions = np.flatnonzero(np.isin(indexed.identities, whose))
-            found = _read(table, positions, indexed.digests, str(self._gallery.path))
+            rows = _read(self._gallery.table(), positions, indexed.digests, COLUMNS)
+            found = from_rows(rows, str(self._gallery.path))
             current = [template for template in found if not template.expired(at)]
             self.expired = len(found) - len(current)
             if 2 * len(current) >= len(found) or count >= len(indexed.digests):
@@ -167,7 +202,13 @@ class _Indexed:
         self.index = index
         self.digests: Entries = index.digests
         self.identities: Entries = index.identities
+        self._scan = Scan(index.codes)
         self._later: Codes = np.zeros((0, index.facts.dims), np.int8)
+        self._later_scan = Scan(self._later)
+
+    def identity(self, position: int) -> str:
+        """Whose the row is."""
+        return bytes(self.identities[position].tobytes()).hex()
 
     def catch_up(self, table: Any) -> None:
         """Read what was added since."""
@@ -187,25 +228,28 @@ class _Indexed:
             later.append(self.index.projection.codes(self.index.projection.project(embeddings)))
         self.digests, self.identities = np.concatenate(digests), np.concatenate(identities)
         self._later = np.concatenate(later)
+        self._later_scan = Scan(self._later)
 
-    def nearest(self, codes: Codes, count: int) -> NDArray[np.int64]:
-        """The likely nearest rows' positions: of those indexed by the graph, of later ones by looking at each."""
-        positions, distances = self.index.nearest(codes, count)
-        if len(self._later):
-            apart = np.empty(len(self._later))
-            for first in range(0, len(apart), 1 << 16):
-                some = slice(first, first + (1 << 16))
-                apart[some] = np.square(self._later[some].astype(np.float32) - codes).sum(axis=1)
-            positions = np.append(positions, self.index.facts.rows + np.arange(len(apart)))
-            distances = np.append(distances, apart)
-        return positions[np.argsort(distances, kind="stable")[:count]]
+    def nearest(self, code: Codes, count: int) -> NDArray[np.int64]:
+        """The likely nearest rows' positions, of those indexed and of later ones."""
+        positions, apart = self._scan.nearest(code, count)
+        later, later_apart = self._later_scan.nearest(code, count)
+        positions = np.append(positions, later + self.index.facts.rows)
+        return np.asarray(positions[np.argsort(np.append(apart, later_apart), kind="stable")[:count]])
 
 
-def _read(table: Any, positions: NDArray[np.int64], digests: Entries, where: str) -> list[Template]:
-    """The templates at these positions. Raises _OutdatedError where others are there than the index says."""
+def _embeddings(table: Any, positions: NDArray[np.int64], digests: Entries) -> NDArray[np.float16]:
+    """The whole embeddings at these positions, in their order, N×(C·P)."""
+    rows = _read(table, positions, digests, ("digest", "embedding"))
+    back = np.argsort(np.argsort(digests[positions], kind="stable"), kind="stable")
+    return np.asarray(embeddings_of(rows)[np.argsort(entries(rows.column("digest")), kind="stable")][back])
+
+
+def _read(table: Any, positions: NDArray[np.int64], digests: Entries, columns: Sequence[str]) -> pa.Table:
+    """The rows at these positions, in any order. Raises _OutdatedError where others are there than the index says."""
     if table.count_rows() <= positions.max():
         raise _OutdatedError
-    rows = table.take_offsets(positions.tolist()).select(list(COLUMNS)).to_arrow()
+    rows = table.take_offsets(positions.tolist()).select(list(columns)).to_arrow()
     if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(digests[positions])):
         raise _OutdatedError
-    return from_rows(rows, where)
+    return rows

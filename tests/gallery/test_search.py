@@ -37,8 +37,12 @@ def walk(person, number, video="crowd"):
     )
 
 
+def who(person):
+    return np.random.default_rng((3, person)).bytes(8).hex()
+
+
 def template(person, number, **facts):
-    kept = {"identity": f"{person:016x}", "name": f"person {person}", "video": "crowd", "video_sha256": ""}
+    kept = {"identity": who(person), "name": f"person {person}", "video": "crowd", "video_sha256": ""}
     kept |= {"track": person * 100 + number, "run": "", "enrolled": now(), **facts}
     return Template.of(walk(person, number), Stored(b"a walk"), **kept)
 
@@ -78,7 +82,7 @@ def recall(gallery, metric):
         found = search.shortlist([probe])
         assert not search.exact
         assert search.caution is None
-        assert len(found) < len(everybody) / 10
+        assert len(found) <= 24 < len(everybody) / 10
         hits += nearest(probe, found, metric) == nearest(probe, everybody, metric)
     return hits / len(probes)
 
@@ -113,7 +117,7 @@ def test_new_people_are_found_before_the_next_index(copied):
         with copied.writing() as writer:
             writer.add([template(person, number) for number in range(WALKS)])
         for found in (search.shortlist([walk(person, 50)]), indexed(copied).shortlist([walk(person, 50)])):
-            assert {one.identity for one in found} >= {f"{person:016x}"}
+            assert {one.identity for one in found} >= {who(person)}
             assert nearest(walk(person, 50), found) == nearest(walk(person, 50), copied.templates())
     assert load(copied.path).facts.rows == PEOPLE * WALKS
     assert verify(copied).problems == []
@@ -182,9 +186,8 @@ def test_people_past_their_expiry_are_no_candidates(copied):
     assert [len(search.everybody(found))] == [40]
 
 
-@pytest.mark.parametrize("ending", ["graph", "npz"])
-def test_a_damaged_index_is_told_of_and_everybody_is_compared(copied, ending):
-    (path,) = (copied.path / index_files.FOLDER).glob(f"*.{ending}")
+def test_a_damaged_index_is_told_of_and_everybody_is_compared(copied):
+    (path,) = (copied.path / index_files.FOLDER).glob("*.npz")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -198,7 +201,7 @@ def test_a_damaged_index_is_told_of_and_everybody_is_compared(copied, ending):
 
 
 @pytest.mark.parametrize(
-    "change", [{"rows": 10**12}, {"files": {"../../x.graph": "0"}}, {"metric": "hamming"}, {"more": 1}]
+    "change", [{"rows": 10**12}, {"files": {"../../x.npz": "0"}}, {"metric": "hamming"}, {"more": 1}]
 )
 def test_an_index_that_says_nonsense_of_itself_is_not_used(copied, change):
     path = copied.path / index_files.FOLDER / index_files.POINTER
@@ -229,7 +232,7 @@ def test_what_needs_all_distances_says_so(crowd):
 
 
 def test_a_killed_index_leaves_strays_that_are_told_of_and_removed(copied):
-    (copied.path / index_files.FOLDER / "0123abcd.graph").write_bytes(b"half")
+    (copied.path / index_files.FOLDER / "0123abcd.npz").write_bytes(b"half")
     assert any("files of no version" in problem for problem in verify(copied).problems)
     with copied.writing() as writer:
         writer.tidy()
@@ -273,7 +276,7 @@ def test_whoever_another_process_enrols_is_found_at_once(copied, request):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             person = int(line)
-            assert f"{person:016x}" in {one.identity for one in search.shortlist([walk(person, 50)])}
+            assert who(person) in {one.identity for one in search.shortlist([walk(person, 50)])}
             assert not search.exact
             if person == 2004:
                 build(copied, "euclidean")  # while the other one goes on
