@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli import (  # noqa: F401  # they add their commands
+    bench,
     checkpoints,
     dataset,
     evaluate,

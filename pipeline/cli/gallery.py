@@ -220,6 +220,14 @@ def verify(
     verify_command(db, absent, json_)
 
 
+@gallery_app.command(epilog="Example: gait gallery index --db people")
+def index(db: Db, set_: Settings = None, verbose: Verbose = False) -> None:
+    """Make searching a large gallery fast: identify reads the likely templates only. Changing people drops it."""
+    from pipeline.commands.index import index_command
+
+    index_command(db, settings_of(set_, None, None))
+
+
 @gallery_app.command(epilog="Example: gait gallery tidy --db people")
 def tidy(db: Db, verbose: Verbose = False) -> None:
     """Merge small files, and remove old versions and what killed enrolments left."""

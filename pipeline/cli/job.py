@@ -1,4 +1,4 @@
-"""The main job and what belongs to it: run, demo, bench, doctor, and the cache of results."""
+"""The main job and what belongs to it: run, demo, doctor, and the cache of results."""
 
 from __future__ import annotations
 
@@ -70,26 +70,6 @@ def demo(
     from pipeline.commands.demo import demo_command
 
     demo_command(config, settings_of(set_, output, device), checkpoints, offline, seconds)
-
-
-@app.command(epilog="Example: gait bench --gallery g.mp4 --probe p.mp4 --json figures.json")
-def bench(
-    gallery: Gallery = None,
-    probe: Probes = None,
-    config: Profile = None,
-    set_: Settings = None,
-    device: Device = None,
-    checkpoints: Checkpoints = None,
-    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures here.", metavar="FILE")] = None,
-    verbose: Verbose = False,
-) -> None:
-    """Time a run stage by stage, and compare it with its bare networks on the same data.
-
-    Without --gallery and --probe: two short videos of made-up walkers.
-    """
-    from pipeline.commands.bench import bench_command
-
-    bench_command(config, settings_of(set_, None, device), gallery, probe or [], checkpoints, json_)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.config import MatchingConfig
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import read_json, write_json
-from pipeline.gallery.template import Template
+from pipeline.gallery.template import Brief, Template
 from pipeline.matching.calibrate import Confidence
 from pipeline.types import Match
 
@@ -84,7 +84,7 @@ def compared_by(matching: MatchingConfig) -> dict[str, str]:
     return {name: str(getattr(matching, name)) for name in COMPARED_BY}
 
 
-def fingerprint(templates: Sequence[Template]) -> str:
+def fingerprint(templates: Sequence[Template | Brief]) -> str:
     """Tells whether the gallery is still the one that was calibrated."""
     return hashlib.sha256("".join(sorted(template.template for template in templates)).encode()).hexdigest()
 
@@ -106,7 +106,7 @@ def write_calibration(gallery: Path, calibration: Calibration) -> None:
 
 
 def usable(
-    calibration: Calibration | None, templates: Sequence[Template], matching: MatchingConfig, gallery: Path
+    calibration: Calibration | None, templates: Sequence[Template | Brief], matching: MatchingConfig, gallery: Path
 ) -> tuple[Calibration | None, str | None]:
     """The calibration if it may be used, and what the user should know about it."""
     if calibration is None:

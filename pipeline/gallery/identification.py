@@ -17,6 +17,7 @@ from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.recurring import Newcomer, newcomers, refuse_no_threshold
+from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
@@ -60,7 +61,8 @@ def identify(
     Raises GaitError for whatever a user can mend, before the work begins.
     """
     gallery = Gallery.open(path)
-    templates = gallery.templates()
+    search = Search(gallery, config.matching)
+    templates = search.at_first()
     prepared = prepare(videos, config, checkpoints)
     refuse_other_encoder(prepared.encoder, templates, path, config.profile)
     if unknown_as == "new":  # refused now rather than after the work
@@ -69,20 +71,18 @@ def identify(
             pass
     work = prepared.begin(progress)
     with work.folder.logging(), work.record.following():
-        templates = gallery.templates()  # others may have enrolled while the networks were loaded
-        refuse_other_encoder(prepared.encoder, templates, path, config.profile)
-        current = [template for template in templates if not template.expired(now())]
-        if len(current) < len(templates):
-            work.record.warn(
-                f"{path}: {len(templates) - len(current)} templates are past their expiry and left out. "
-                f"Remove them: gait gallery expire --db {path}"
-            )
-        if not current:
+        if not search.at_first():
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
-        calibration, caution = usable(read_calibration(path), current, config.matching, path)
-        if caution:
-            work.record.warn(caution)
         walkers = look_at(prepared, work)
+        current = search.shortlist(list(walkers.embeddings.values()))  # others may have enrolled meanwhile
+        refuse_other_encoder(prepared.encoder, current, path, config.profile)
+        for caution in search.cautions():
+            work.record.warn(caution)
+        calibration = read_calibration(path)
+        if calibration is not None:
+            calibration, doubt = usable(calibration, search.everybody(current), config.matching, path)
+            if doubt:
+                work.record.warn(doubt)
         known = Known.of(current)
         with work.record.meter.time("match", tracks=len(walkers.embeddings)):
             matches = match_all(walkers, known, config, calibration)

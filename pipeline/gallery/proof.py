@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
@@ -58,6 +59,11 @@ def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, by
             if len(text.encode()) >= SHORTEST_TEXT and not any(text in other for other in others):
                 marks[f"text {text!r}"] = text.encode()
     return {name: mark for name, mark in marks.items() if mark}
+
+
+def entries_of(gone: Sequence[Template]) -> dict[str, bytes]:
+    """What an index keeps of templates, by a name for it."""
+    return {f"index entry of {template.template}": entry(template.digest) for template in gone}
 
 
 def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
@@ -118,6 +124,9 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     stray = len(gallery.data_files()) - facts.data_files + len(gallery.half_written())
     if stray:
         problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
+    misfits, late = index_problems(gallery.path, [template.digest for template in found])
+    problems += misfits
+    remarks += late
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")

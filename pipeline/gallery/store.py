@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import PARTIAL, read_json, write_json
+from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 from pipeline.networks.lock import locked
@@ -101,7 +102,7 @@ class Gallery:
                 rows = rows.where(f"template IN ({', '.join(repr(one) for one in only)})") if only else rows.limit(0)
             return from_rows(rows.to_arrow(), str(self.path))
 
-        return sorted(self._reading(read), key=lambda template: (template.enrolled, template.template))
+        return sorted(self.reading(read), key=lambda template: (template.enrolled, template.template))
 
     def portions(self) -> Iterator[list[Template]]:
         """Every template with its silhouettes, so many at a time as memory holds. For those who keep writers away."""
@@ -131,7 +132,11 @@ class Gallery:
             noted = versions[-1]["metadata"]
             return TableFacts(len(versions), int(noted["total_data_files"]), int(noted["total_rows"]))
 
-        return self._reading(read)
+        return self.reading(read)
+
+    def table(self) -> Any:
+        """LanceDB's table in its newest version, to read from within `reading`."""
+        return _opened(self.path)
 
     def files(self) -> list[Path]:
         """Every file of the folder."""
@@ -143,10 +148,14 @@ class Gallery:
 
     def half_written(self) -> list[Path]:
         """What killed writers had not finished. While nobody writes, nobody needs it."""
-        return [path for path in self.files() if HALF_WRITTEN.search(path.name)]
+        left = [path for path in self.files() if HALF_WRITTEN.search(path.name)]
+        return sorted({*left, *strays(self.path)})
 
-    def _reading(self, read: Callable[[], _T]) -> _T:
-        """Read, again where another process has meanwhile dropped the version that was being read."""
+    def reading(self, read: Callable[[], _T]) -> _T:
+        """Read, again where another process has meanwhile dropped the version that was being read.
+
+        Raises GalleryError for what cannot be read.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with _refusals(self.path, "read"):
@@ -232,8 +241,10 @@ class Writer:
                 left.unlink(missing_ok=True)
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
-        """A new version of exactly these rows, after which it is the only one."""
+        """A new version of exactly these rows, after which it is the only one. An index of the old rows goes first."""
         import pyarrow as pa
+
+        drop(self._path)
 
         failure: list[BaseException] = []
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,15 @@ class Stored:
 
     sequence: bytes
     poses: bytes = b""
+
+
+class Brief(NamedTuple):
+    """What tells a template from others, without its numbers; the fields are `Template`'s."""
+
+    template: str
+    identity: str
+    model: str
+    checkpoint_sha256: str
 
 
 @dataclass(frozen=True, slots=True)

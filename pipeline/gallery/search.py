@@ -1,0 +1,255 @@
+"""Which templates probes are compared with: all of a small gallery, the likely ones of a large gallery that is indexed.
+
+However they were found, templates are then compared by their whole embeddings, as everywhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import MatchingConfig
+from pipeline.errors import GalleryError
+from pipeline.gallery.index import Codes, Entries, Index, embeddings_of, entries, in_order, load
+from pipeline.gallery.index_files import read_facts
+from pipeline.gallery.rows import COLUMNS, from_rows
+from pipeline.gallery.scan import Scan
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Brief, Template, now
+from pipeline.matching.distance import distance_matrix
+from pipeline.types import Embedding
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXACT_UP_TO = 10_000  # templates: comparing with all of them takes a fraction of a second
+CANDIDATES = 48  # templates whose whole embedding is read for each probe; of half of them the whole row
+ROWS_AT_ONCE = 4096
+
+
+class Hit(NamedTuple):
+    """A template: its position in the table, whose it is, how far the probe is from it."""
+
+    position: int
+    identity: str
+    distance: float
+
+
+class Search:
+    """Searches a gallery again and again; what others enrol is found at once.
+
+    exact_up_to: templates up to which an index is not used. Of the last search: exact: whether all templates were
+    compared; expired: how many it met that were past their expiry, and left out; caution: one line that the user should
+    know, or None.
+    """
+
+    def __init__(self, gallery: Gallery, matching: MatchingConfig, exact_up_to: int = EXACT_UP_TO) -> None:
+        self._gallery = gallery
+        self._matching = matching
+        self._exact_up_to = exact_up_to
+        self._indexed: _Indexed | None = None
+        self.caution: str | None = None
+        self.expired = 0
+        self.exact = True
+
+    def at_first(self) -> list[Template]:
+        """What can be looked at before the work: all templates of a small gallery, one of a large one, none of none."""
+        if self._rows() <= self._exact_up_to:
+            return self._gallery.templates()
+        path = str(self._gallery.path)
+        return self._gallery.reading(
+            lambda: from_rows(self._gallery.table().search().select(list(COLUMNS)).limit(1).to_arrow(), path)
+        )
+
+    def shortlist(self, probes: Sequence[Embedding], at: datetime | None = None) -> list[Template]:
+        """The templates to compare these probes with, without those that have expired; all of them where it is exact.
+
+        Raises GalleryError for a damaged gallery; a damaged index is only told of.
+        """
+        at = at or now()
+        self.exact = False
+        for _ in range(2 if probes else 0):  # again where people have just been removed
+            if (indexed := self._index()) is None:
+                break
+            try:
+                found = self._gallery.reading(functools.partial(self._likely, indexed, probes, at))
+                return sorted(found, key=lambda template: (template.enrolled, template.template))
+            except _OutdatedError:
+                self._indexed = None
+                self.caution = f"{self._gallery.path}: its index does not fit it and is not used. {self._remedy}"
+        self.exact = True
+        templates = self._gallery.templates()
+        current = [template for template in templates if not template.expired(at)]
+        self.expired = len(templates) - len(current)
+        return current
+
+    def nearest(self, probe: Embedding) -> list[Hit] | None:
+        """Who is nearest by the index, expired or not, without reading more than embeddings; None without an index."""
+        if (indexed := self._index()) is None:
+            return None
+        return self._gallery.reading(functools.partial(self._hits, indexed, [probe], CANDIDATES))[0]
+
+    def everybody(self, found: Sequence[Template], at: datetime | None = None) -> Sequence[Template | Brief]:
+        """Of all templates that have not expired, what tells them apart. found: by the last search."""
+        if self.exact:
+            return found
+        columns = [*Brief._fields, "expires"]
+        rows = self._gallery.reading(lambda: self._gallery.table().search().select(columns).to_arrow())
+        at = at or now()
+        cells = zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
+        return [Brief(*facts) for *facts, expires in cells if expires is None or expires > at]
+
+    def cautions(self) -> list[str]:
+        """What the user should know of the last search."""
+        path = self._gallery.path
+        left_out = (
+            f"{path}: {self.expired} templates are past their expiry and left out. "
+            f"Remove them: gait gallery expire --db {path}"
+        )
+        return [*([left_out] if self.expired else []), *([self.caution] if self.caution else [])]
+
+    def _rows(self) -> int:
+        return int(self._gallery.reading(lambda: self._gallery.table().count_rows()))
+
+    @property
+    def _remedy(self) -> str:
+        return f"Index it: gait gallery index --db {self._gallery.path}"
+
+    def _index(self) -> _Indexed | None:
+        """The index, caught up with the table; None where every template is to be compared, and why in `caution`."""
+        self.caution = None
+        rows = self._rows()
+        if rows <= self._exact_up_to:
+            return None
+        if self._matching.backend != "none" or self._matching.score_norm != "none":
+            name = "backend" if self._matching.backend != "none" else "score_norm"
+            self.caution = (
+                f"{self._gallery.path}: all {rows} templates are compared: matching.{name}="
+                f"{getattr(self._matching, name)} needs the distances to all of them. Without it the index is used."
+            )
+            return None
+        facts = None
+        try:
+            facts = read_facts(self._gallery.path)
+            if facts is not None and facts.metric != self._matching.metric:
+                self.caution = (
+                    f"{self._gallery.path}: all {rows} templates are compared: its index is for matching.metric="
+                    f"{facts.metric}. {self._remedy} --set matching.metric={self._matching.metric}"
+                )
+                return None
+            if facts is not None and (self._indexed is None or self._indexed.index.facts.files != facts.files):
+                index = load(self._gallery.path, facts)
+                self._indexed = _Indexed(index) if index else None
+        except GalleryError as error:
+            if facts is not None and read_facts(self._gallery.path) != facts:  # replaced while it was read
+                return self._index()
+            self.caution = str(error)
+            facts = None
+        if facts is None or self._indexed is None:
+            self._indexed = None
+            self.caution = self.caution or f"{self._gallery.path}: all {rows} templates are compared. {self._remedy}"
+        return self._indexed
+
+    def _hits(self, indexed: _Indexed, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
+        """Of each probe the nearest by their whole embeddings, of so many candidates."""
+        table = self._gallery.table()
+        indexed.catch_up(table)
+        projection = indexed.index.projection
+        codes = projection.codes(projection.project(np.stack([probe.parts.ravel() for probe in probes])))
+        found = []
+        for probe, code in zip(probes, codes, strict=True):
+            positions = indexed.nearest(code, count)
+            parts = _embeddings(table, positions, indexed.digests).reshape(-1, *projection.shape)
+            templates = [dataclasses.replace(probe, parts=one.astype(np.float32)) for one in parts]
+            distances = distance_matrix([probe], templates, self._matching.metric)[0]
+            order = np.argsort(distances, kind="stable")
+            found.append(
+                [Hit(int(positions[n]), indexed.identity(int(positions[n])), float(distances[n])) for n in order]
+            )
+        return found
+
+    def _likely(self, indexed: _Indexed, probes: Sequence[Embedding], at: datetime) -> list[Template]:
+        count = CANDIDATES
+        while True:
+            hits = self._hits(indexed, probes, count)
+            positions = np.unique([hit.position for found in hits for hit in found[: count // 2]])
+            if self._matching.templates != "nearest":  # a mean is over all that a person has
+                whose = np.unique(indexed.identities[positions])
+                positions = np.flatnonzero(np.isin(indexed.identities, whose))
+            rows = _read(self._gallery.table(), positions, indexed.digests, COLUMNS)
+            found = from_rows(rows, str(self._gallery.path))
+            current = [template for template in found if not template.expired(at)]
+            self.expired = len(found) - len(current)
+            if 2 * len(current) >= len(found) or count >= len(indexed.digests):
+                return current
+            count *= 4
+
+
+class _OutdatedError(Exception):
+    """The index is of other rows than the table has."""
+
+
+class _Indexed:
+    """An index, and beside it the projections of the rows that came later. identities, digests: of all of them."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.digests: Entries = index.digests
+        self.identities: Entries = index.identities
+        self._scan = Scan(index.codes)
+        self._later: Codes = np.zeros((0, index.facts.dims), np.int8)
+        self._later_scan = Scan(self._later)
+
+    def identity(self, position: int) -> str:
+        """Whose the row is."""
+        return bytes(self.identities[position].tobytes()).hex()
+
+    def catch_up(self, table: Any) -> None:
+        """Read what was added since."""
+        known, total = len(self.digests), table.count_rows()
+        if total < known:
+            raise _OutdatedError
+        if total == known:
+            return
+        batches = in_order(table, ("digest", "identity", "embedding"), ROWS_AT_ONCE, known)
+        digests, identities, later = [self.digests], [self.identities], [self._later]
+        for batch in batches:
+            embeddings = embeddings_of(batch)
+            if embeddings.shape[1] != len(self.index.projection.mean):
+                raise _OutdatedError
+            digests.append(entries(batch.column("digest")))
+            identities.append(entries(batch.column("identity")))
+            later.append(self.index.projection.codes(self.index.projection.project(embeddings)))
+        self.digests, self.identities = np.concatenate(digests), np.concatenate(identities)
+        self._later = np.concatenate(later)
+        self._later_scan = Scan(self._later)
+
+    def nearest(self, code: Codes, count: int) -> NDArray[np.int64]:
+        """The likely nearest rows' positions, of those indexed and of later ones."""
+        positions, apart = self._scan.nearest(code, count)
+        later, later_apart = self._later_scan.nearest(code, count)
+        positions = np.append(positions, later + self.index.facts.rows)
+        return np.asarray(positions[np.argsort(np.append(apart, later_apart), kind="stable")[:count]])
+
+
+def _embeddings(table: Any, positions: NDArray[np.int64], digests: Entries) -> NDArray[np.float16]:
+    """The whole embeddings at these positions, in their order, N×(C·P)."""
+    rows = _read(table, positions, digests, ("digest", "embedding"))
+    back = np.argsort(np.argsort(digests[positions], kind="stable"), kind="stable")
+    return np.asarray(embeddings_of(rows)[np.argsort(entries(rows.column("digest")), kind="stable")][back])
+
+
+def _read(table: Any, positions: NDArray[np.int64], digests: Entries, columns: Sequence[str]) -> pa.Table:
+    """The rows at these positions, in any order. Raises _OutdatedError where others are there than the index says."""
+    if table.count_rows() <= positions.max():
+        raise _OutdatedError
+    rows = table.take_offsets(positions.tolist()).select(list(columns)).to_arrow()
+    if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(digests[positions])):
+        raise _OutdatedError
+    return rows

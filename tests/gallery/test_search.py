@@ -1,0 +1,286 @@
+"""Searching by the index against searching everybody; and what becomes of the index when people come and go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipeline.config import MatchingConfig
+from pipeline.errors import GalleryError
+from pipeline.gallery import index_files
+from pipeline.gallery.index import build, entry, load
+from pipeline.gallery.people import delete, rename
+from pipeline.gallery.proof import found_in, verify
+from pipeline.gallery.search import Search
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Stored, Template, now
+from pipeline.matching.distance import distance_matrix
+from pipeline.types import Embedding
+
+PEOPLE, WALKS, SHAPE, FACTORS = 250, 4, (32, 16), 64
+
+
+def walk(person, number, video="crowd"):
+    """A walk of a made-up person: factors of theirs and of the walk, mixed into all values."""
+    mixing = np.random.default_rng(0).normal(size=(FACTORS, SHAPE[0] * SHAPE[1]))
+    spread = np.arange(1, FACTORS + 1) ** -0.5
+    own = np.random.default_rng((1, person)).normal(size=FACTORS) * spread
+    this = np.random.default_rng((2, person, number)).normal(size=FACTORS) * spread * 0.6
+    return Embedding(
+        video, person * 100 + number, ((own + this) @ mixing).reshape(SHAPE).astype(np.float32), "m", "", 60
+    )
+
+
+def who(person):
+    return np.random.default_rng((3, person)).bytes(8).hex()
+
+
+def template(person, number, **facts):
+    kept = {"identity": who(person), "name": f"person {person}", "video": "crowd", "video_sha256": ""}
+    kept |= {"track": person * 100 + number, "run": "", "enrolled": now(), **facts}
+    return Template.of(walk(person, number), Stored(b"a walk"), **kept)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    path = tmp_path_factory.mktemp("crowd") / "db"
+    gallery = Gallery.create(path)
+    with gallery.writing() as writer:  # two commits
+        writer.add([template(person, number) for person in range(200) for number in range(WALKS)])
+        writer.add([template(person, number) for person in range(200, PEOPLE) for number in range(WALKS)])
+    build(gallery, "euclidean")
+    return gallery
+
+
+@pytest.fixture
+def copied(crowd, tmp_path):
+    """A gallery of one's own, indexed."""
+    shutil.copytree(crowd.path, tmp_path / "db")
+    return Gallery.open(tmp_path / "db")
+
+
+def indexed(gallery, **settings):
+    return Search(gallery, MatchingConfig(**settings), exact_up_to=0)
+
+
+def nearest(probe, templates, metric="euclidean"):
+    distances = distance_matrix([probe], [one.embedding() for one in templates], metric)[0]
+    return templates[int(distances.argmin())].template
+
+
+def recall(gallery, metric):
+    everybody, search = gallery.templates(), indexed(gallery, metric=metric)
+    probes = [walk(person, 50) for person in range(PEOPLE)]
+    hits = 0
+    for probe in probes:
+        found = search.shortlist([probe])
+        assert not search.exact
+        assert search.caution is None
+        assert len(found) <= 24 < len(everybody) / 10
+        hits += nearest(probe, found, metric) == nearest(probe, everybody, metric)
+    return hits / len(probes)
+
+
+def test_the_index_finds_the_nearest_of_all(crowd):
+    assert recall(crowd, "euclidean") >= 0.99
+
+
+@pytest.mark.parametrize("metric", ["cosine", "frobenius"])
+def test_the_index_finds_the_nearest_by_other_metrics(copied, metric):
+    build(copied, metric)
+    assert recall(copied, metric) >= 0.99
+
+
+def test_a_small_gallery_is_searched_exactly_and_without_a_word(crowd):
+    search = Search(crowd, MatchingConfig())
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert search.exact
+    assert search.caution is None
+
+
+def test_several_probes_get_what_each_of_them_would(crowd):
+    probes = [walk(person, 50) for person in (3, 77, 240)]
+    alone = {one.template for probe in probes for one in indexed(crowd).shortlist([probe])}
+    assert {one.template for one in indexed(crowd).shortlist(probes)} == alone
+
+
+def test_new_people_are_found_before_the_next_index(copied):
+    search = indexed(copied)
+    search.shortlist([walk(0, 50)])  # it has looked already
+    for person in (1000, 1001):  # a commit each
+        with copied.writing() as writer:
+            writer.add([template(person, number) for number in range(WALKS)])
+        for found in (search.shortlist([walk(person, 50)]), indexed(copied).shortlist([walk(person, 50)])):
+            assert {one.identity for one in found} >= {who(person)}
+            assert nearest(walk(person, 50), found) == nearest(walk(person, 50), copied.templates())
+    assert load(copied.path).facts.rows == PEOPLE * WALKS
+    assert verify(copied).problems == []
+
+
+def test_the_index_still_fits_after_files_are_merged(copied):
+    search = indexed(copied)
+    with copied.writing() as writer:
+        for person in range(1000, 1005):
+            writer.add([template(person, 0)])
+        writer.tidy()
+    assert nearest(walk(1003, 50), search.shortlist([walk(1003, 50)])) == nearest(walk(1003, 50), copied.templates())
+    assert not search.exact
+
+
+def test_a_mean_is_over_all_walks_of_a_person(copied):
+    for settings in ({"templates": "mean"}, {"templates": "weighted"}):
+        found = indexed(copied, **settings).shortlist([walk(5, 50)])
+        counts = {one.identity: 0 for one in found}
+        for one in found:
+            counts[one.identity] += 1
+        assert set(counts.values()) == {WALKS}
+
+
+def test_deleting_somebody_leaves_no_trace_in_the_index(copied):
+    gone = [one for one in copied.templates() if one.name == "person 7"]
+    marks = {one.template: entry(one.digest) for one in gone}
+    files = [path for path in copied.files() if path.parent.name == index_files.FOLDER]
+    assert found_in(files, marks).keys() == marks.keys()
+    _, erasure = delete(copied, "person 7")
+    assert erasure.before == erasure.marks
+    assert erasure.after == 0
+    assert found_in(copied.files(), marks) == {}
+    assert not any(path.parent.name == index_files.FOLDER for path in copied.files())
+    assert indexed(copied).shortlist([walk(7, 50)])
+    build(copied, "euclidean")
+    assert found_in(copied.files(), marks) == {}
+    assert "person 7" not in {one.name for one in indexed(copied).shortlist([walk(7, 50)])}
+
+
+def test_a_search_that_goes_on_follows_what_is_done_to_the_gallery(copied):
+    search = indexed(copied)
+    search.shortlist([walk(7, 50)])
+    delete(copied, "person 7")
+    found = search.shortlist([walk(7, 50)])
+    assert search.exact
+    assert "gait gallery index" in search.caution
+    assert "person 7" not in {one.name for one in found}
+    build(copied, "euclidean")
+    rename(copied, "person 8", "Eight")
+    build(copied, "euclidean")
+    assert "Eight" in {one.name for one in search.shortlist([walk(8, 50)])}
+    assert not search.exact
+
+
+def test_people_past_their_expiry_are_no_candidates(copied):
+    over = now()
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=over) for one in copied.templates()[40:]})
+    build(copied, "euclidean")
+    search = indexed(copied)
+    found = search.shortlist([walk(7, 50)])  # of ten people left
+    assert nearest(walk(7, 50), found) == nearest(walk(7, 50), [one for one in copied.templates() if not one.expires])
+    assert search.expired > 0
+    assert all(one.expires is None for one in found)
+    assert [len(search.everybody(found))] == [40]
+
+
+def test_a_damaged_index_is_told_of_and_everybody_is_compared(copied):
+    (path,) = (copied.path / index_files.FOLDER).glob("*.npz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    search = indexed(copied)
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert "damaged" in search.caution
+    assert search.caution.count("\n") == 0
+    assert any("damaged" in problem for problem in verify(copied).problems)
+    with pytest.raises(GalleryError, match="gait gallery index"):
+        load(copied.path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"rows": 10**12}, {"files": {"../../x.npz": "0"}}, {"metric": "hamming"}, {"more": 1}]
+)
+def test_an_index_that_says_nonsense_of_itself_is_not_used(copied, change):
+    path = copied.path / index_files.FOLDER / index_files.POINTER
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    search = indexed(copied)
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert search.caution
+
+
+def test_an_index_of_other_rows_is_not_used(copied, tmp_path):
+    other = Gallery.create(tmp_path / "other")
+    with other.writing() as writer:
+        writer.add([template(person, 9) for person in range(PEOPLE) for _ in range(WALKS)])
+    shutil.copytree(copied.path / index_files.FOLDER, other.path / index_files.FOLDER)
+    search = indexed(other)
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert "does not fit" in search.caution
+    assert any("other rows" in problem for problem in verify(other).problems)
+
+
+def test_what_needs_all_distances_says_so(crowd):
+    search = indexed(crowd, score_norm="s")
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert "matching.score_norm=s needs the distances to all" in search.caution
+    search = indexed(crowd, metric="cosine")
+    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
+    assert "its index is for matching.metric=euclidean" in search.caution
+
+
+def test_a_killed_index_leaves_strays_that_are_told_of_and_removed(copied):
+    (copied.path / index_files.FOLDER / "0123abcd.npz").write_bytes(b"half")
+    assert any("files of no version" in problem for problem in verify(copied).problems)
+    with copied.writing() as writer:
+        writer.tidy()
+    assert verify(copied).problems == []
+    assert indexed(copied).shortlist([walk(1, 50)])
+
+
+def test_nobody_enrolled_is_nothing_to_index(tmp_path):
+    with pytest.raises(GalleryError, match="nobody is enrolled"):
+        build(Gallery.create(tmp_path / "db"), "euclidean")
+
+
+def test_people_removed_while_the_index_is_built_are_not_in_it(copied):
+    index_files.drop(copied.path)
+
+    def remove(done, total):
+        if done == total:
+            delete(copied, "person 7")
+
+    with pytest.raises(GalleryError, match="removed or changed while it was indexed"):
+        build(copied, "euclidean", remove)
+    assert index_files.read_facts(copied.path) is None
+
+
+ENROL = """
+import sys; sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from pipeline.gallery.store import Gallery
+from test_search import template
+gallery = Gallery.open(Path(sys.argv[1]))
+for person in range(2000, 2010):
+    with gallery.writing() as writer:
+        writer.add([template(person, number) for number in range(4)])
+    print(person, flush=True)
+"""
+
+
+def test_whoever_another_process_enrols_is_found_at_once(copied, request):
+    command = [sys.executable, "-c", ENROL, str(copied.path), str(request.path.parent)]
+    search, seen = indexed(copied), 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            person = int(line)
+            assert who(person) in {one.identity for one in search.shortlist([walk(person, 50)])}
+            assert not search.exact
+            if person == 2004:
+                build(copied, "euclidean")  # while the other one goes on
+            seen += 1
+    assert process.returncode == 0
+    assert seen == 10
+    assert verify(copied).problems == []
