@@ -105,7 +105,12 @@ def test_a_folder_with_checkpoints_is_not_overwritten(trained, straight):
 
 
 def test_it_learns_to_tell_people_apart(trained, tmp_path):
-    more = ["trainer_cfg.total_iter=60", "trainer_cfg.save_iter=60", "trainer_cfg.log_iter=5"]
+    more = [
+        "trainer_cfg.total_iter=100",
+        "trainer_cfg.save_iter=100",
+        "trainer_cfg.log_iter=5",
+        "scheduler_cfg.warmup=5",
+    ]
     folder = trained(tmp_path, *more)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
