@@ -1,0 +1,52 @@
+"""`gait bench gallery` on few templates, and `gait bench` beside it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def gait(*arguments):
+    return subprocess.run([sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
+    figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
+    done = gait(
+        "bench", "gallery", "--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(figures.read_text())["sizes"]
+    assert row["templates"] == 600
+    assert row["recall_at_1"] >= 0.99
+    assert row["queries"] >= 200
+    assert 0 < row["p50_ms"] <= row["p99_ms"]
+    assert 0 < row["index_bytes"] < row["disk_bytes"]
+    assert row["search_rss_bytes"] <= row["search_peak_rss_bytes"]
+    assert list(folder.iterdir()) == []
+    assert "600" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--sizes", "many"], "--sizes many: expected numbers"),
+        (["--parts", "16"], "--parts 16: expected C×P"),
+        (["--metric", "hamming"], "choose one of euclidean, cosine"),
+    ],
+)
+def test_wrong_options_are_one_line(arguments, said):
+    done = gait("bench", "gallery", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_bench_of_a_run_is_still_reached():
+    assert "--probe" in gait("bench", "--help").stdout
+    done = gait("bench", "--config", "nosuch")
+    assert done.returncode == 2
+    assert "nosuch" in done.stderr
