@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipeline.errors import CheckpointError
@@ -12,6 +14,17 @@ LARGEST_TOTAL = 4 * 2**30  # bytes; the largest checkpoint that is published pac
 LARGEST_RATIO = 200  # unpacked to packed; weights hardly shrink, text shrinks tenfold
 MOST_MEMBERS = 10_000
 _CHUNK = 1 << 20
+
+# What zipfile and the libraries that it unpacks with raise for an archive that is none, or not whole.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def unpack_zip(archive: Path, folder: Path) -> list[Path]:
@@ -31,10 +44,14 @@ def unpack_zip(archive: Path, folder: Path) -> list[Path]:
             for member, target in zip(members, targets, strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _write(packed, member, target)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise CheckpointError(f"{archive}: not a readable zip ({error}). Delete it and fetch again.") from None
+    except DAMAGED as error:
+        raise _damaged(archive, error) from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise _refused(archive, "a member is both a file and a folder") from None
+    except OSError as error:
+        if error.errno is not None:  # of the disk, not of bz2
+            raise
+        raise _damaged(archive, error) from None
     return targets
 
 
@@ -63,6 +80,10 @@ def _write(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> No
     with packed.open(member) as source, target.open("xb") as sink:
         while chunk := source.read(_CHUNK):
             sink.write(chunk)
+
+
+def _damaged(archive: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{archive}: not a readable zip ({error}). Delete it and fetch again.")
 
 
 def _refused(archive: Path, reason: str) -> CheckpointError:

@@ -74,3 +74,14 @@ def test_a_truncated_or_corrupt_zip_is_refused(tmp_path: Path, folder: Path) -> 
         with pytest.raises(CheckpointError, match="fetch again"):
             unpack_zip(archive, folder)
         (folder / "a").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_member_that_cannot_be_unpacked_is_refused(tmp_path: Path, folder: Path, method: int) -> None:
+    """Damage inside the packed bytes: the libraries below zipfile have errors of their own."""
+    archive = _zip(tmp_path / "a.zip", {"a": bytes(range(256)) * 40}, compress=method)
+    whole = archive.read_bytes()
+    start = 30 + 1 + 9 * (method == zipfile.ZIP_LZMA)  # after the member's header and name, and LZMA's own header
+    archive.write_bytes(whole[:start] + b"\xff" * 24 + whole[start + 24 :])
+    with pytest.raises(CheckpointError, match="fetch again"):
+        unpack_zip(archive, folder)
