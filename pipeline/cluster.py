@@ -14,22 +14,17 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.engine.job import Video
-from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, GaitError
 from pipeline.follow import Followed, follow
-from pipeline.pose import PoseEstimator, open_estimator
-from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.tracking import Detector, open_detector
 from pipeline.views.progress import Silent
-from pipeline.workers import Task
+from pipeline.workers import Task, WalkNetworks
 
 REACHED = 5.0  # seconds within which a cluster answers
 RETRIES = 3  # of a video whose worker died
 
-_Networks = tuple[Detector, Segmenter, PoseEstimator | None]
-_loaded: dict[str, _Networks] = {}  # of a worker process, by run folder: it follows many videos
+_loaded: dict[str, WalkNetworks] = {}  # of a worker process, by run folder: it follows many videos
 
 
 def follow_on_cluster(
@@ -113,15 +108,9 @@ def _follow(task: Task, video: Video) -> tuple[Followed, dict[str, dict[str, flo
     return follow(video, detector, segmenter, estimator, task.config, folder, meter, Silent()), meter.as_record()
 
 
-def _networks(task: Task) -> _Networks:
+def _networks(task: Task) -> WalkNetworks:
     key = str(task.folder)
     if key not in _loaded:
-        return_freed_pictures()
-        config = task.config
         _loaded.clear()
-        _loaded[key] = (
-            open_detector(config.tracking, config.runtime, task.detector),
-            open_segmenter(config.segmentation, config.runtime, task.segmenter),
-            open_estimator(config.pose, config.runtime, task.pose) if task.pose else None,
-        )
+        _loaded[key] = task.networks()
     return _loaded[key]

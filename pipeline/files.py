@@ -8,11 +8,16 @@ import hashlib
 import json
 import os
 import threading
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.errors import InputError, OutputError
+
+DAMAGED_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and the libraries below it raise for an .npz that is none, or not whole."""
 
 PARTIAL = ".partial-"  # prefix of every file that is still being written
 

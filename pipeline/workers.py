@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +13,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
+from pipeline.engine.parent import end_with_parent
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GaitError
@@ -25,6 +24,8 @@ from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector
 from pipeline.views.progress import Silent
+
+WalkNetworks = tuple[Detector, Segmenter, PoseEstimator | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,18 @@ class Task:
     pose: Checkpoint | None  # None: no poses are wanted
     folder: Path
 
+    def networks(self) -> WalkNetworks:
+        """The loaded networks of the first pass over a video."""
+        return_freed_pictures()
+        config = self.config
+        return (
+            open_detector(config.tracking, config.runtime, self.detector),
+            open_segmenter(config.segmentation, config.runtime, self.segmenter),
+            open_estimator(config.pose, config.runtime, self.pose) if self.pose else None,
+        )
 
-_loaded: tuple[Task, Detector, Segmenter, PoseEstimator | None] | None = None  # of a worker process
+
+_loaded: tuple[Task, WalkNetworks] | None = None  # of a worker process
 
 
 def follow_in_processes(
@@ -75,28 +86,13 @@ def follow_in_processes(
 def _load(task: Task) -> None:
     global _loaded  # noqa: PLW0603 - a worker loads its networks once, for all its videos
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
-    threading.Thread(target=_end_with_parent, name="gait-parent", daemon=True).start()
-    return_freed_pictures()
-    config = task.config
-    _loaded = (
-        task,
-        open_detector(config.tracking, config.runtime, task.detector),
-        open_segmenter(config.segmentation, config.runtime, task.segmenter),
-        open_estimator(config.pose, config.runtime, task.pose) if task.pose else None,
-    )
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot end its workers: they would write on into a folder that somebody resumes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
+    _loaded = task, task.networks()
 
 
 def _follow(video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
     assert _loaded is not None  # set by the initializer
-    task, detector, segmenter, estimator = _loaded
+    task, (detector, segmenter, estimator) = _loaded
     meter = Meter()
     found = follow(video, detector, segmenter, estimator, task.config, RunFolder(task.folder), meter, Silent())
     return found, meter.as_record()

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.groups import app
+from pipeline.cli.groups import app, help_without_command
 from pipeline.cli.options import Checkpoints, Device, Output, Settings, Verbose, Workers, settings_of
 
 evaluate_app = typer.Typer(help="Measure how often people are recognised.")
+evaluate_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(evaluate_app, name="evaluate")
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.", metavar="FILE")]
@@ -22,13 +23,6 @@ Profiles = Annotated[
         metavar="NAME|FILE",
     ),
 ]
-
-
-@evaluate_app.callback(invoke_without_command=True)
-def _help_without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit
 
 
 @evaluate_app.command(epilog="Example: gait evaluate clips --manifest clips.csv --config light --baselines")

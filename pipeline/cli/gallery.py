@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.groups import app
+from pipeline.cli.groups import app, help_without_command
 from pipeline.cli.options import Checkpoints, Device, Output, Profile, Settings, Verbose, settings_of
 
 gallery_app = typer.Typer(help="Who is enrolled: list, rename, merge, remove, take elsewhere, verify.")
+gallery_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(gallery_app, name="gallery")
 
 Db = Annotated[Path, typer.Option("--db", help="Folder of the gallery.", metavar="DIR")]
@@ -24,13 +25,6 @@ class UnknownAs(StrEnum):
 
     UNKNOWN = "unknown"
     NEW = "new"
-
-
-@gallery_app.callback(invoke_without_command=True)
-def _help_without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit
 
 
 @app.command(epilog="Example: gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365")

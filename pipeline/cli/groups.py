@@ -32,14 +32,15 @@ def _options(
     if version:
         print(f"gait {__version__}")
         raise typer.Exit
-    _help_without_command(context)
+    help_without_command(context)
 
 
 @cache_app.callback(invoke_without_command=True)
 @checkpoints_app.callback(invoke_without_command=True)
 @dataset_app.callback(invoke_without_command=True)
 @synth_app.callback(invoke_without_command=True)
-def _help_without_command(context: typer.Context) -> None:
+def help_without_command(context: typer.Context) -> None:
+    """The callback of every group: its name alone shows what it has."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit

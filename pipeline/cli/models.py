@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.groups import app
+from pipeline.cli.groups import app, help_without_command
 from pipeline.cli.options import Checkpoints, Verbose
 
 
@@ -20,14 +20,8 @@ class Format(StrEnum):
 
 
 models_app = typer.Typer(help="The gait networks that turn a walk into an embedding.")
+models_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(models_app, name="models")
-
-
-@models_app.callback(invoke_without_command=True)
-def _help_without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit
 
 
 @models_app.command("list")

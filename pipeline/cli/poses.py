@@ -7,18 +7,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.groups import app
+from pipeline.cli.groups import app, help_without_command
 from pipeline.cli.options import Verbose
 
 poses_app = typer.Typer(help="The joints that a run has found.")
+poses_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(poses_app, name="poses")
-
-
-@poses_app.callback(invoke_without_command=True)
-def _help_without_command(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit
 
 
 @poses_app.command(epilog="Example: gait poses export output/2026_01_31_18_05_09 data/poses")

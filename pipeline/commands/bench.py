@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import resource
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import plan
+from pipeline.engine.memory import peak_memory
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json, write_json
 from pipeline.networks.runtime import OpenVinoNetwork, device
@@ -82,7 +82,7 @@ def bench_command(
             else:
                 path = run(job, config, checkpoints, progress=Lines())
             wall = time.perf_counter() - begun
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        peak = peak_memory()
         report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
         if config.runtime.precision != "f32":
             report["against_f32"] = effect_of_precision(tally.calls(), path, config, checkpoints)

@@ -8,7 +8,6 @@ walk of an enrolled person.
 
 from __future__ import annotations
 
-import resource
 import shutil
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
+from pipeline.engine.memory import peak_memory
 from pipeline.errors import ConfigError
 from pipeline.files import write_json
 from pipeline.matching.distance import Metric, distance_matrix
@@ -261,7 +261,7 @@ def _rss(name: str) -> int:
         for line in status.read_text().splitlines():
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_memory()
 
 
 class _working_folder:  # noqa: N801  # reads as the context manager that it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.commands.enrol import with_progress
+from pipeline.commands.enrol import keeping
 from pipeline.commands.evaluate import reliability_diagram
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.errors import ConfigError
@@ -30,9 +30,7 @@ def calibrate_command(
     Gallery.open(db)  # a wrong folder is refused at once
     from pipeline.evaluation.gallery_calibration import calibrate
 
-    found, reliable, folder = with_progress(
-        lambda bars: calibrate(db, manifest, config, fpir, checkpoints, sequences, bars)
-    )
+    found, reliable, folder = keeping(lambda bars: calibrate(db, manifest, config, fpir, checkpoints, sequences, bars))
     print(
         f"threshold {found.threshold:.4g} for a false positive rate of {fpir:.2%}: of {len(found.strangers)} searches "
         f"for {found.strangers_people} strangers {found.found:.1%}{_within(found.found_ci95)} name somebody"

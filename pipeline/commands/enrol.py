@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.people import expiry
 from pipeline.gallery.template import now
-from pipeline.views.progress import Bars, Lines, Progress, on_a_terminal
+from pipeline.views.progress import Progress, T, with_progress
 
-_T = TypeVar("_T")
 LONGEST_NOTE = 2000  # characters
 
 
@@ -38,7 +33,7 @@ def enrol_command(
         raise ConfigError(f"--consent: a note of at most {LONGEST_NOTE} characters of text. Keep the paper elsewhere.")
     from pipeline.gallery.enrolment import Consent, enrol  # imports every stage: not before the settings are right
 
-    rows, folder = with_progress(
+    rows, folder = keeping(
         lambda bars: enrol(video, db, config, by_track, Consent(consent, until), merge, checkpoints, bars)
     )
     for row in rows:
@@ -54,7 +49,7 @@ def reenrol_command(db: Path, profile: str | None, overrides: Sequence[str], che
     config = load_config(profile or DEFAULT_PROFILE, overrides)
     from pipeline.gallery.reenrolment import reenrol
 
-    count = with_progress(lambda bars: reenrol(db, config, checkpoints, bars))
+    count = keeping(lambda bars: reenrol(db, config, checkpoints, bars))
     print(f"{db}: {count} templates embedded anew from their stored silhouettes")
 
 
@@ -71,17 +66,9 @@ def names_by_track(names: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def with_progress(work: Callable[[Progress], _T]) -> _T:
-    """Do some work with bars on a terminal and plain lines elsewhere."""
-    logger.remove()
+def keeping(work: Callable[[Progress], T]) -> T:
+    """Do some work on a gallery, with progress. Raises Interrupted after Ctrl-C."""
     try:
-        if on_a_terminal():
-            with Bars() as bars:
-                logger.add(
-                    lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
-                )
-                return work(bars)
-        logger.add(sys.stderr, level="INFO", format="{message}")
-        return work(Lines())
+        return with_progress(work)
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the gallery is as it was. Give the same command again.") from None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from loguru import logger
 from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
@@ -17,7 +16,7 @@ from pipeline.evaluation.manifest import POOLED
 from pipeline.files import write_bytes, write_json
 from pipeline.types import Image
 from pipeline.views.charts import Axis, as_png, curves, plot
-from pipeline.views.progress import Bars, Lines, on_a_terminal
+from pipeline.views.progress import with_progress
 
 if TYPE_CHECKING:
     from pipeline.evaluation.clips import Contestant
@@ -46,17 +45,10 @@ def evaluate_clips_command(
     if baselines:
         contestants += baselines_beside(contestants[0].configs[0], seeds, taken=list(configs))
 
-    logger.remove()
     try:
-        if on_a_terminal():
-            with Bars() as bars:
-                logger.add(
-                    lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
-                )
-                tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, bars, splits)
-        else:
-            logger.add(sys.stderr, level="INFO", format="{message}")
-            tree, folder = evaluate_clips(manifest, contestants, checkpoints, sequences, Lines(), splits)
+        tree, folder = with_progress(
+            lambda bars: evaluate_clips(manifest, contestants, checkpoints, sequences, bars, splits)
+        )
     except KeyboardInterrupt:
         raise Interrupted("interrupted; videos that are done are kept. Give the same command again.") from None
     lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pipeline.commands.enrol import with_progress
+from pipeline.commands.enrol import keeping
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json
@@ -26,7 +26,7 @@ def identify_command(
     Gallery.open(db)  # a wrong folder is refused at once
     from pipeline.gallery.identification import identify
 
-    folder = with_progress(lambda bars: identify(videos, db, config, unknown_as, checkpoints, bars))
+    folder = keeping(lambda bars: identify(videos, db, config, unknown_as, checkpoints, bars))
     results = read_json(RunFolder(folder).results)
     for video, tracks in results["probes"].items():
         for track, row in tracks.items():

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config, load_config
 from pipeline.engine.job import Job, Video, plan
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import read_json
-from pipeline.views.progress import Bars, Lines, on_a_terminal
+from pipeline.views.progress import with_progress
 
 
 def run_command(
@@ -41,17 +38,8 @@ def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | 
     """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is."""
     from pipeline.run import run  # imports every stage: not before the settings are known to be right
 
-    logger.remove()
     try:
-        if on_a_terminal():
-            with Bars() as bars:
-                logger.add(
-                    lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}"
-                )
-                folder = run(job, config, checkpoints, resume, bars)
-        else:
-            logger.add(sys.stderr, level="INFO", format="{message}")
-            folder = run(job, config, checkpoints, resume, Lines())
+        folder = with_progress(lambda bars: run(job, config, checkpoints, resume, bars))
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             "interrupted; every finished file is whole. Go on with: gait run --resume {}".format(*stopped.args)

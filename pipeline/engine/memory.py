@@ -10,6 +10,13 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 _LARGE = 1 << 22  # bytes; pictures of 720p and more, whose page faults cost little beside the work on them
 
 
+def peak_memory() -> int:
+    """Bytes that this process has had in memory at once, at most so far."""
+    import resource  # Unix has it
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def return_freed_pictures() -> None:
     """Have glibc take each large block from the system and return it when it is freed.
 

@@ -19,13 +19,12 @@ from pipeline.evaluation.manifest import Clip, read_manifest
 from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
 from pipeline.gallery.names import looks
-from pipeline.gallery.nearest import to_people
+from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import refuse_other_encoder
-from pipeline.matching.calibrate import Reliability, fit_confidence, reliability, threshold_at
-from pipeline.matching.scores import scores
+from pipeline.matching.calibrate import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.types import Embedding
 from pipeline.views.progress import Progress
 
@@ -45,15 +44,7 @@ class Searches:
 
     @property
     def nearest(self) -> NDArray[np.float64]:
-        return np.asarray(self.distances.min(axis=1))
-
-    @property
-    def gap(self) -> NDArray[np.float64]:
-        """How much farther the second person is; infinite where there is but one."""
-        if self.distances.shape[1] < 2:
-            return np.full(len(self.distances), math.inf)
-        two = np.partition(self.distances, 1, axis=1)
-        return np.asarray(two[:, 1] - two[:, 0])
+        return nearest_and_gap(self.distances)[0]
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -128,12 +119,8 @@ def searches(
     """Every clip against everybody in the gallery, as `gait identify` compares."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
-    distances = to_people(
-        scores(probes, [template.embedding() for template in templates], identities, config.matching),
-        identities,
-        [template.weight for template in templates],
-        config.matching.templates,
-    )
+    enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
+    distances = people_distances(probes, enrolled, identities, weights, config.matching)
     return Searches(distances, whose, np.array(owners(clips, people), np.int64))
 
 
@@ -142,13 +129,13 @@ def calibration_of(
 ) -> tuple[Calibration, Reliability | None]:
     """What the searches say."""
     strangers = found.own < 0
-    nearest, right = found.nearest, found.right
+    (nearest, gap), right = nearest_and_gap(found.distances), found.right
     threshold = threshold_at(fpir, nearest[strangers])
     if threshold is None or not math.isfinite(threshold):
         raise InputError(f"--fpir {fpir:g}: no threshold gives that rate. Ask for another.")
     named = (nearest <= threshold).astype(np.float64)
-    confidence = fit_confidence(nearest, found.gap, right)
-    reliable = _left_out_in_turn(found)
+    confidence = fit_confidence(nearest, gap, right)
+    reliable = left_out_in_turn(nearest, gap, right, found.whose)
     calibration = Calibration(
         made=now().isoformat(timespec="seconds"),
         model=templates[0].model,
@@ -178,16 +165,3 @@ def _rate(name: str, values: NDArray[np.float64], whose: NDArray[np.int64]) -> d
     interval = PeopleBootstrap(whose).interval(values)
     pair = None if interval is None else (round(interval.low, 6), round(interval.high, 6))
     return {name: round(float(values.mean()), 6), f"{name}_ci95": pair}
-
-
-def _left_out_in_turn(found: Searches) -> Reliability | None:
-    """How reliable confidences are that were fitted without the person that they are about."""
-    nearest, gap, right = found.nearest, found.gap, found.right
-    said = np.zeros(len(nearest))
-    for person in np.unique(found.whose):
-        about = found.whose == person
-        fitted = fit_confidence(nearest[~about], gap[~about], right[~about])
-        if fitted is None:
-            return None
-        said[about] = fitted(nearest[about], gap[about])
-    return reliability(said, right)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evaluation.ranks import FloatMatrix, Labels, person_distances
-from pipeline.matching.calibrate import fit_confidence, reliability, share_at, threshold_at
+from pipeline.matching.calibrate import left_out_in_turn, nearest_and_gap, share_at, threshold_at
 
 RATES = (0.01, 0.1)
 SPLITS = 50
@@ -60,10 +60,7 @@ def search(distances: Distances, probe_people: Labels, gallery_people: Labels, s
     parts = []
     for enrolled in splits:
         to_people = person_distances(distances(enrolled), gallery_people, len(enrolled))
-        order = np.sort(to_people, axis=1)
-        nearest = order[:, 0]
-        with np.errstate(invalid="ignore"):
-            gap = np.where(np.isfinite(order[:, 1]), order[:, 1] - nearest, math.inf)
+        nearest, gap = nearest_and_gap(to_people)
         own = to_people[np.arange(len(to_people)), probe_people]
         right = np.isfinite(own) & ((to_people <= own[:, None]).sum(axis=1) == 1)  # ties count against us
         parts.append(Searches(np.arange(len(nearest)), probe_people, enrolled[probe_people], nearest, gap, right))
@@ -139,16 +136,10 @@ def _bootstrap_weights(whose: Labels, people: int, seed: int) -> NDArray[np.floa
 
 
 def _confidence(searches: Searches) -> dict[str, Any] | None:
-    """Reliability of probabilities that were fitted without the person that they are about; None where nothing can be
-    fitted."""
-    probabilities = np.full(len(searches.person), np.nan)
-    for person in np.unique(searches.person):
-        about, others = searches.person == person, searches.person != person
-        fitted = fit_confidence(searches.nearest[others], searches.gap[others], searches.right[others])
-        if fitted is None:
-            return None
-        probabilities[about] = fitted(searches.nearest[about], searches.gap[about])
-    found = reliability(probabilities, searches.right)
+    """How reliable confidences are; None where nothing can be fitted."""
+    found = left_out_in_turn(searches.nearest, searches.gap, searches.right, searches.person)
+    if found is None:
+        return None
     return {
         "said": [_number(value) for value in found.said],
         "happened": [_number(value) for value in found.happened],

@@ -25,7 +25,7 @@ from pipeline.matching import match_distances
 from pipeline.matching.results import results_tree
 from pipeline.types import Match
 from pipeline.views.annotate import Label
-from pipeline.views.colours import GREY, identity_colour
+from pipeline.views.colours import GREY, Colour, identity_colour
 from pipeline.views.progress import Progress
 
 UnknownAs = Literal["unknown", "new"]
@@ -34,16 +34,28 @@ MOST_CANDIDATES = 20  # of a track in results.json, nearest first
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The people that probes are compared with. name_of: by identity, told apart where names are shared."""
+    """The people that probes are compared with. name_of: by identity, told apart where names are shared.
+
+    title_of: what videos can show, colour_of: both by name.
+    """
 
     people: Sequence[Person]
     templates: Sequence[Template]
     name_of: Mapping[str, str]
+    title_of: Mapping[str, str]
+    colour_of: Mapping[str, Colour]
 
     @classmethod
     def of(cls, templates: Sequence[Template]) -> Known:
         people = people_of(templates)
-        return cls(people, templates, handles({person.identity: person.name for person in people}))
+        name_of = handles({person.identity: person.name for person in people})
+        return cls(
+            people,
+            templates,
+            name_of,
+            title_of={name_of[identity]: title for identity, title in drawn(dict(name_of)).items()},
+            colour_of={name_of[person.identity]: identity_colour(n) for n, person in enumerate(people)},
+        )
 
 
 def identify(
@@ -71,7 +83,7 @@ def identify(
             pass
     work = prepared.begin(progress)
     with work.folder.logging(), work.record.following():
-        if not search.at_first():
+        if not gallery.facts().rows:
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
         walkers = look_at(prepared, work)
         current = search.shortlist(list(walkers.embeddings.values()))  # others may have enrolled meanwhile
@@ -215,14 +227,11 @@ def _labels(
     matches: Mapping[str, Sequence[Match]], known: Known, new: Sequence[Newcomer]
 ) -> dict[str, dict[int, Label]]:
     """What is written at every track, by video: the name, in a colour that is the person's in all videos."""
-    written = drawn(dict(known.name_of))
-    titles = {known.name_of[identity]: text for identity, text in written.items()}
-    colours = {known.name_of[person.identity]: identity_colour(n) for n, person in enumerate(known.people)}
     found = {
         video: {
             match.track_id: dataclasses.replace(
-                label := Label.of(match, colours.get(match.identity or "", GREY)),
-                title=titles.get(label.title, label.title) if match.status == "known" else label.title,
+                label := Label.of(match, known.colour_of.get(match.identity or "", GREY)),
+                title=known.title_of.get(label.title, label.title) if match.status == "known" else label.title,
             )
             for match in answers
         }

@@ -9,7 +9,6 @@ has to find candidates: their order is not used.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
+from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.index_files import FOLDER, IndexFacts, check_files, damaged, read_facts, write_files
 from pipeline.gallery.store import Gallery
-from pipeline.matching.distance import Metric
+from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
         shape, metric = (facts.channels, facts.parts), _metric(facts.metric)
         projection = Projection(metric, shape, arrays["mean"], arrays["components"], float(arrays["scale"]))
         index = Index(facts, projection, arrays["digests"], arrays["identities"], arrays["codes"])
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+    except (*DAMAGED_NPZ, TypeError):
         raise GalleryError(damaged(gallery)) from None
     fits = projection.components.shape == (shape[0] * shape[1], facts.dims)
     fits &= projection.mean.shape == (shape[0] * shape[1],)
@@ -202,7 +202,7 @@ def _prepared(embeddings: NDArray[np.floating], shape: tuple[int, int], metric: 
     values = embeddings.astype(np.float32)
     if metric == "cosine":
         parts = values.reshape(-1, *shape)
-        parts /= np.maximum(np.linalg.norm(parts, axis=1, keepdims=True), 1e-12)
+        parts /= lengths(parts, axis=1)
     return values
 
 

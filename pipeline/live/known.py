@@ -69,12 +69,11 @@ class Known:
             logger.warning(caution)
         people = People.of(current)
         name_of = people.name_of
-        titles = drawn(dict(name_of))
         return cls(
             names=[name_of[person.identity] for person in people.people],
             identity_of={name: identity for identity, name in name_of.items()},
-            title_of={name_of[identity]: title for identity, title in titles.items()},
-            colour_of={name_of[person.identity]: identity_colour(n) for n, person in enumerate(people.people)},
+            title_of=people.title_of,
+            colour_of=people.colour_of,
             walks=[template.embedding() for template in current],
             owners=[name_of[template.identity] for template in current],
             weights=[template.weight for template in current],

@@ -25,6 +25,7 @@ from pipeline.live.source import LiveSource
 from pipeline.live.walkers import VIDEO
 from pipeline.live.window import Window, WindowClosed
 from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
+from pipeline.recognition import Encoder
 from pipeline.types import Modality
 from pipeline.video import VideoInfo, VideoSink, open_video
 
@@ -95,8 +96,7 @@ def live(
                 f"recognition.encoder: {networks.encoder.model} looks at {' and '.join(networks.encoder.needs)}; gait "
                 "live makes silhouettes only. Choose another profile, such as light."
             )
-        known = Known.of_run(people) if from_run else Known.of_gallery(people, networks.encoder, config)
-        _refuse_other(known, networks, people)
+        known = _of_run(people, networks.encoder) if from_run else Known.of_gallery(people, networks.encoder, config)
         for caution in cautions(networks.checkpoints):
             logger.warning(caution)
         eyes = Eyes(networks, known, config, info, background)
@@ -199,15 +199,16 @@ def _background(source: str, networks: Networks, config: Config) -> Background |
         return Background(video, VIDEO, video.info.fps, config.background)
 
 
-def _refuse_other(known: Known, networks: Networks, people: Path) -> None:
-    """Raise ConfigError where the known were embedded by another encoder than the configured one."""
-    encoder = networks.encoder
+def _of_run(path: Path, encoder: Encoder) -> Known:
+    """The people of a run's gallery. Raises ConfigError where another encoder than the configured one embedded them."""
+    known = Known.of_run(path)
     for walk in known.walks:
         if (walk.model, walk.checkpoint_sha256) != (encoder.model, encoder.checkpoint_sha256):
             raise ConfigError(
-                f"{people}: its features are of {walk.model}, these would be of {encoder.model} or of other weights, "
+                f"{path}: its features are of {walk.model}, these would be of {encoder.model} or of other weights, "
                 "and the two cannot be compared. Give --config and --set as for that run."
             )
+    return known
 
 
 def _told(event: Mapping[str, Any]) -> str:

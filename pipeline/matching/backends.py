@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.matching.distance import Metric
+from pipeline.matching.distance import Metric, lengths
 from pipeline.types import Embedding
 
 BackendName = Literal["none", "whitening", "lda"]
@@ -42,7 +42,7 @@ class Backend:
 
     def apply(self, parts: Floats) -> Floats:
         """N×P×C → N×P×D."""
-        centred = _unit(parts) if self.unit else parts
+        centred = parts / lengths(parts, axis=2) if self.unit else parts
         return np.asarray(np.einsum("npc,pcd->npd", centred - self.mean, self.projection))
 
     def project(self, embeddings: Sequence[Embedding]) -> list[Embedding]:
@@ -73,8 +73,9 @@ def fit(name: str, embeddings: Sequence[Embedding], people: Sequence[str | int],
             f"matching.backend {name} wants at least {wanted} to learn from; there are {len(embeddings)} walks of "
             f"{len(counts)} people. Add walks to the gallery, or leave it at none."
         )
-    unit = metric == "cosine"
-    parts = _unit(stacked(embeddings)) if unit else stacked(embeddings)
+    parts, unit = stacked(embeddings), metric == "cosine"
+    if unit:
+        parts /= lengths(parts, axis=2)
     mean = parts.mean(axis=0)
     if name == "whitening":
         projection = np.stack([_inverse_root(shrunk_covariance(part)) for part in np.moveaxis(parts - mean, 1, 0)])
@@ -125,7 +126,3 @@ def _discriminant(centred: Floats, whose: NDArray[np.int64], counts: NDArray[np.
         directions = np.linalg.svd(between, full_matrices=False)[2][:kept]
         found.append(whiten @ directions.T)
     return np.stack(found)
-
-
-def _unit(parts: Floats) -> Floats:
-    return np.asarray(parts / np.maximum(np.linalg.norm(parts, axis=2, keepdims=True), 1e-12))

@@ -123,6 +123,33 @@ class Reliability:
     brier: float
 
 
+def nearest_and_gap(to_people: Floats) -> tuple[Floats, Floats]:
+    """Of N searches among P people: the distance of the nearest, and how much farther the next one is.
+
+    The gap is infinite where there is no next one at a finite distance.
+    """
+    two = np.sort(to_people, axis=1)[:, :2]
+    nearest = two[:, 0]
+    if two.shape[1] < 2:
+        return nearest, np.full(len(nearest), math.inf)
+    with np.errstate(invalid="ignore"):
+        return nearest, np.where(np.isfinite(two[:, 1]), two[:, 1] - nearest, math.inf)
+
+
+def left_out_in_turn(
+    nearest: Floats, gap: Floats, right: NDArray[np.bool_], whose: NDArray[np.int64]
+) -> Reliability | None:
+    """How reliable confidences are that were fitted without the person that they are about; None where none can be."""
+    said = np.zeros(len(nearest))
+    for person in np.unique(whose):
+        about = whose == person
+        fitted = fit_confidence(nearest[~about], gap[~about], right[~about])
+        if fitted is None:
+            return None
+        said[about] = fitted(nearest[about], gap[about])
+    return reliability(said, right)
+
+
 def reliability(probabilities: Floats, right: NDArray[np.bool_], bins: int = 10) -> Reliability:
     """Of N searches; fewer bins where there are few searches."""
     order = np.argsort(probabilities, kind="stable")

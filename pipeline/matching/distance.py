@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ConfigError
 from pipeline.types import Embedding, FloatArray
 
+Real = TypeVar("Real", np.float32, np.float64)
 Metric = Literal["euclidean", "cosine", "frobenius"]
 
 BLOCK_VALUES = 1 << 24  # float64 values of one side held at once: 128 MB
@@ -63,8 +64,13 @@ def _vectors(embeddings: Sequence[Embedding], metric: Metric) -> NDArray[np.floa
     if metric == "frobenius":
         return stacked.transpose(1, 0, 2).reshape(1, len(embeddings), -1)
     if metric == "cosine":  # a part without any value (nobody there) is at right angles to everything
-        stacked /= np.maximum(np.linalg.norm(stacked, axis=2, keepdims=True), 1e-12)
+        stacked /= lengths(stacked, axis=2)
     return stacked
+
+
+def lengths(values: NDArray[Real], axis: int) -> NDArray[Real]:
+    """What to divide vectors along an axis by to bring them to length 1; those without any value stay 0."""
+    return np.asarray(np.maximum(np.linalg.norm(values, axis=axis, keepdims=True), 1e-12))
 
 
 def _between(probes: NDArray[np.float64], gallery: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:

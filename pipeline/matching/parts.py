@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.matching.distance import Metric, refuse_mixture
+from pipeline.matching.distance import Metric, lengths, refuse_mixture
 from pipeline.types import Embedding, FloatArray
 
 
@@ -45,8 +45,7 @@ def part_distances(walk: Embedding, others: Sequence[Embedding], metric: Metric)
         return np.zeros((0, walk.parts.shape[1]), np.float32)
     one, many = walk.parts.astype(np.float64), np.stack([other.parts for other in others]).astype(np.float64)
     if metric == "cosine":
-        one = one / np.maximum(np.linalg.norm(one, axis=0), 1e-12)
-        many = many / np.maximum(np.linalg.norm(many, axis=1, keepdims=True), 1e-12)
+        one, many = one / lengths(one, axis=0), many / lengths(many, axis=1)
         return np.asarray(np.clip(1 - (one * many).sum(axis=1), 0, 2), np.float32)
     return np.asarray(np.linalg.norm(many - one, axis=1), np.float32)
 

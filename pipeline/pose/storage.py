@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import atomic
+from pipeline.files import DAMAGED_NPZ, atomic
 from pipeline.types import PoseSequence
 
 
@@ -34,7 +32,7 @@ def read_poses(path: Path, video: str, track_id: int) -> PoseSequence:
             height, width = (int(side) for side in arrays["frame_size"])
             keypoints = arrays["keypoints"].astype(np.float32, copy=False)
             return PoseSequence(video, track_id, keypoints, arrays["frame_indices"], (height, width))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGED_NPZ, TypeError) as error:
         raise InputError(f"{path}: not a pose sequence ({' '.join(str(error).split())}). Run again.") from None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.files import atomic
+from pipeline.files import DAMAGED_NPZ, atomic
 from pipeline.types import IntArray, SilhouetteSequence
 
 
@@ -59,7 +57,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             yield arrays
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise InputError(f"{path}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
 
 

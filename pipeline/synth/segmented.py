@@ -18,11 +18,10 @@ from pipeline.segmentation import Segmenter
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.synth.backdrop import draw_street, paint_street
 from pipeline.synth.body import draw_outfit
-from pipeline.synth.camera import Shot, draw_shot, film, look
-from pipeline.synth.motion import vary, walk
-from pipeline.synth.outlines import Outlines, outlines
+from pipeline.synth.camera import Shot, draw_shot, look
+from pipeline.synth.outlines import Outlines
 from pipeline.synth.painting import draw_looks, paint_shadow, paint_walker
-from pipeline.synth.silhouette import Person, SyntheticSequence, fill, hampered
+from pipeline.synth.silhouette import Person, SyntheticSequence, fill, filmed
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Frame, Image, TrackedBoxes
 
 Floats = NDArray[np.float64]
@@ -70,13 +69,8 @@ def segmented_sequence(
     view: side, oblique or along; drawn by default. A frame that could not be used repeats the one before.
     """
     outfit, shot = draw_outfit(rng, kind), draw_shot(rng, view)
-    gait = hampered(vary(who.gait, rng), outfit)
-    steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
-    targets = steps.joints[:, 0].copy()
-    targets[:, 2] = who.body.stature / 2
-    eye = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
-    shapes, size = _in_picture(outlines(who.body, outfit, steps, eye, detail=True))
-    pictures = _filmed(shapes, size, shot, rng)
+    shapes, size = _in_picture(filmed(who, outfit, shot, frames, rng, detail=True))
+    pictures = _pictures(shapes, size, shot, rng)
     masks = _cut_out(pictures, shapes.box(), segmenter, config, rng)
     if masks is None:
         return None
@@ -93,7 +87,7 @@ def _in_picture(shapes: Outlines) -> tuple[Outlines, tuple[int, int]]:
     return Outlines(parts, shapes.joints - corner), (int(width), int(height))
 
 
-def _filmed(shapes: Outlines, size: tuple[int, int], shot: Shot, rng: np.random.Generator) -> list[Image]:
+def _pictures(shapes: Outlines, size: tuple[int, int], shot: Shot, rng: np.random.Generator) -> list[Image]:
     """Every picture of the walk; the street passes by behind."""
     width, height = size
     looks, camera = draw_looks(rng, rng), draw_film(rng)

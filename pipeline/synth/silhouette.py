@@ -81,17 +81,24 @@ def sequence(
 
 def silhouettes(who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """frames×64×44 uint8 of one walk before one camera, with the faults of a segmenter."""
-    gait = hampered(vary(who.gait, rng), outfit)
-    steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
-    targets = steps.joints[:, 0].copy()
-    targets[:, 2] = who.body.stature / 2
-    view = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
-    shapes = outlines(who.body, outfit, steps, view)
+    shapes = filmed(who, outfit, shot, frames, rng)
     style = draw_style(rng, shot.height_px)
     placed, scale = _crop(shapes, rng)
     masks = fill(placed, CROP)
     masks = spoil(masks, placed.joints, placed.box(), scale, style, rng)
     return _finished(masks)
+
+
+def filmed(
+    who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator, detail: bool = False
+) -> Outlines:
+    """The outlines of one walk, pixels from the middle of a camera that follows. detail: the face's, too."""
+    gait = hampered(vary(who.gait, rng), outfit)
+    steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
+    targets = steps.joints[:, 0].copy()
+    targets[:, 2] = who.body.stature / 2
+    view = film(shot, targets, float(steps.facing[frames // 2]), who.body.stature)
+    return outlines(who.body, outfit, steps, view, detail)
 
 
 def hampered(gait: Gait, outfit: Outfit) -> Gait:

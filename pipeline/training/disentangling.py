@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition.skeleton_autoencoder import Autoencoder, without_depth
+from pipeline.training.losses import detached
 
 LONGEST_SHIFT = 30  # frames: a stride
 
@@ -72,24 +73,20 @@ def recognition_losses(features: Tensor, logits: Tensor, centres: Tensor, labels
 
 def added(**terms: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """The sum of `autoencoder_losses`, each of one value a process, as a term of loss_cfg."""
-    return torch.stack([term.mean() for term in terms.values()]).sum(), _logged(**terms)
+    return torch.stack([term.mean() for term in terms.values()]).sum(), detached(terms)
 
 
 def identity_term(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> tuple[Tensor, dict[str, Tensor]]:
     """`smooth_cross_entropy` as a term of loss_cfg: logits [n, k, 1]."""
     flat = logits.squeeze(-1).float()
     loss = smooth_cross_entropy(flat, labels, smoothing)
-    return loss, _logged(loss=loss, accuracy=(flat.argmax(dim=1) == labels).float().mean())
+    return loss, detached({"loss": loss, "accuracy": (flat.argmax(dim=1) == labels).float().mean()})
 
 
 def centre_term(features: Tensor, centres: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """`centre_loss` as a term of loss_cfg."""
     loss = centre_loss(features.float(), centres.float(), labels)
-    return loss, _logged(loss=loss)
-
-
-def _logged(**values: Tensor) -> dict[str, Tensor]:
-    return {name: value.detach().float() for name, value in values.items()}
+    return loss, detached({"loss": loss})
 
 
 def shifted(given: Tensor, target: Tensor) -> Tensor:

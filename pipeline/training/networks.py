@@ -1,7 +1,8 @@
 """Which networks can be trained, under the names of OpenGait's model_cfg.
 
 A trainable network is a module and a function that runs it on a batch and hands each loss what it needs. Adding one:
-a function in the room of its family (zoo/) that takes model_cfg and the number of identities, and a line in NETWORKS.
+a function in the room of its family (zoo/) that takes model_cfg's settings and the number of identities, and a line in
+NETWORKS.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pipeline.config import nearest
 from pipeline.errors import ConfigError
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
+from pipeline.training.settings import Settings
 
 
 @dataclass
@@ -99,4 +101,6 @@ def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
         raise ConfigError(f"model_cfg.model: {name!r} cannot be trained{nearest(name, sorted(NETWORKS))}")
     module, _, function = NETWORKS[name].partition(":")
     build = getattr(importlib.import_module(module), function)
-    return cast(Trainable, build(model_cfg, identities))
+    settings = Settings(model_cfg, "model_cfg")
+    settings.take("model", None)
+    return cast(Trainable, build(settings, identities))

@@ -14,6 +14,11 @@ class Settings:
     def __init__(self, settings: Mapping[str, Any], name: str) -> None:
         self._left, self.name = dict(settings), name
 
+    @property
+    def left(self) -> Mapping[str, Any]:
+        """What nobody has taken yet."""
+        return self._left
+
     def take(self, key: str, default: Any) -> Any:
         """The value of `key`, or the default."""
         return self._left.pop(key, default)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loguru import logger
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -100,6 +103,17 @@ class Bars:
     def finish(self, stage: str) -> None:
         task = self._bars.tasks[self._tasks[stage]]
         self._bars.update(task.id, total=task.completed)
+
+
+def with_progress(work: Callable[[Progress], T]) -> T:
+    """Do some work with bars on a terminal, warnings above them, and plain lines of the log elsewhere."""
+    logger.remove()
+    if not on_a_terminal():
+        logger.add(sys.stderr, level="INFO", format="{message}")
+        return work(Lines())
+    with Bars() as bars:
+        logger.add(lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}")
+        return work(bars)
 
 
 def on_a_terminal() -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import shutil
 import signal
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.commands.serve.tasks import Task
+from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
 
 EVERY_S = 0.1  # at most so often a stage tells how far it is
@@ -146,7 +146,7 @@ class Telling:
 def _work(pipe: Connection, task: Task) -> None:
     """The process: do the task, tell how far it is, and how it ended."""
     signal.signal(signal.SIGTERM, _interrupt)
-    threading.Thread(target=_end_with_server, name="gait-server", daemon=True).start()
+    end_with_parent()  # a server that was killed cannot stop its job
     telling = Telling(pipe)
     try:
         from loguru import logger
@@ -169,14 +169,6 @@ def _work(pipe: Connection, task: Task) -> None:
 def _interrupt(signum: int, frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: it is cleaning up
     raise KeyboardInterrupt
-
-
-def _end_with_server() -> None:
-    """A server that was killed cannot stop its job."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _folders(runs: Path) -> set[Path]:

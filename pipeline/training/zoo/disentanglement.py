@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -21,13 +20,11 @@ from pipeline.training.zoo.heads import one_length
 PHASES = ("autoencoder", "recognition")
 
 
-def disentanglement(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def disentanglement(cfg: Settings, identities: int) -> Trainable:
     """model_cfg has keys of our own: phase, layout, and loss_weights or features.
 
     Raises ConfigError for others.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     phase, layout = str(cfg.take("phase", PHASES[0])), cfg.take("layout", Architecture().layout)
     if phase not in PHASES or layout not in ("joints", "reference"):
         raise ConfigError("model_cfg: phase is autoencoder or recognition, layout is joints or reference.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -56,10 +55,8 @@ def _resgcn(cfg: Settings, default: Any) -> dict[str, Any]:
     }
 
 
-def gaitgraph1(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitgraph1(cfg: Settings, identities: int) -> Trainable:
     """GaitGraph: SupCon between two views of every walk, which TwoView puts one after the other in time."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     architecture = gaitgraph1_model.Architecture(**_resgcn(cfg, gaitgraph1_model.Architecture()))
     cfg.nothing_left()
 
@@ -81,10 +78,8 @@ def gaitgraph1(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(gaitgraph1_model.GaitGraph1(architecture), architecture, "gaitgraph1", outputs=outputs)
 
 
-def gaitgraph2(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitgraph2(cfg: Settings, identities: int) -> Trainable:
     """GaitGraph2: SupCon by distance among the walks of a batch."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     architecture = gaitgraph2_model.Architecture(**_resgcn(cfg, gaitgraph2_model.Architecture()))
     cfg.nothing_left()
     if architecture.branches != 3:
@@ -103,13 +98,11 @@ def _contrast(features: torch.Tensor, batch: Batch) -> dict[str, dict[str, torch
     return {"SupConLoss": {"features": features, "labels": batch.labels}}
 
 
-def stgcn(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def stgcn(cfg: Settings, identities: int) -> Trainable:
     """ST-GCN in GaitGraph2's place, as tteepe/GaitGraph2 has it. The keys of model_cfg are ours.
 
     joint_format, num_class as GaitGraph2's; frames: walks are cut to in inference; tta: three views then.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     default = stgcn_model.Architecture()
     frames = cfg.take("frames", default.frames)
     architecture = stgcn_model.Architecture(
@@ -129,10 +122,8 @@ def stgcn(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return Trainable(network, outputs, network.HEAD, "stgcn", architecture)
 
 
-def gaittr(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaittr(cfg: Settings, identities: int) -> Trainable:
     """GaitTR: triplets of embeddings. in_channels: before and after every block; num_class: of the embeddings."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     default = gaittr_model.Architecture()
     architecture = gaittr_model.Architecture(
         channels=tuple(cfg.take("in_channels", default.channels)),
@@ -152,10 +143,8 @@ def gaittr(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(gaittr_model.GaitTR(architecture), architecture, "gaittr", outputs=outputs)
 
 
-def msgg(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def msgg(cfg: Settings, identities: int) -> Trainable:
     """MSGG: triplets of the two finer scales before, of the coarsest one after its last layer, and the classes."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     graph = cfg.section("graph_cfg")
     graph.fixed(layout="body_12", strategy="gait_temporal")
     cfg.fixed(temporal_kernel_size=9)

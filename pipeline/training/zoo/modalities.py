@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,8 @@ from pipeline.training.zoo.heads import one_length, pictures, trainable, with_he
 Joined = list[NDArray[Any]]
 
 
-def smplgait(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def smplgait(cfg: Settings, identities: int) -> Trainable:
     """SMPLGait: silhouettes, and the 85 SMPL values of the same frames."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     backbone, fcs, necks = cfg.section("backbone_cfg"), cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks")
     if backbone.take("type", "Plain") != "Plain":
         raise ConfigError("model_cfg.backbone_cfg.type: only Plain can be trained.")
@@ -53,13 +50,11 @@ def smplgait(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(network, architecture, "smplgait", outputs=outputs)
 
 
-def multigaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def multigaitpp(cfg: Settings, identities: int) -> Trainable:
     """MultiGait++: silhouettes and labels as one file T×2×H×W (labels · 20), or as two that are joined so.
 
     OpenGait's Backbone: C is a 32nd of the first stage's channels; its in_channels says nothing.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     backbone.take("in_channels", None)
     default = multigaitpp_model.Architecture()
@@ -101,10 +96,8 @@ def _silhouettes_and_labels(files: Joined) -> Joined:
     return [np.stack([silhouettes, labels * multigaitpp_model.GREY_PER_LABEL], axis=1)]
 
 
-def skeletongaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def skeletongaitpp(cfg: Settings, identities: int) -> Trainable:
     """SkeletonGait++: skeleton maps and silhouettes, joined so that both are altered in the same way."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     features = "neck" if cfg.take("use_emb2", False) else "embeddings"
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     backbone.fixed(in_channels=3)
@@ -139,10 +132,8 @@ def _maps_and_silhouettes(files: Joined) -> Joined:
     return [np.concatenate([maps, silhouettes[:, None]], axis=1)]
 
 
-def lidargaitpp(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def lidargaitpp(cfg: Settings, identities: int) -> Trainable:
     """LidarGait++ with the settings that were published: nearest neighbours, heights kept, pooling by height."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     fcs, necks = cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks")
     cfg.fixed(scale_aware=True, normalize_dp=True, sampling="knn", pool="PPP_HAP")
     default = lidargaitpp_model.Architecture()

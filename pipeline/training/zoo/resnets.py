@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -61,10 +60,8 @@ def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
     return architecture, softmax_parts
 
 
-def baseline(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def baseline(cfg: Settings, identities: int) -> Trainable:
     """OpenGait's Baseline: GaitBase. Raises ConfigError for settings that it has not."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     architecture, softmax_parts = _gaitbase(cfg, identities)
 
     def outputs(network: GaitBase, batch: Batch) -> Outputs:
@@ -74,14 +71,12 @@ def baseline(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return Trainable(network, outputs, network.HEAD, "gaitbase", architecture)
 
 
-def sconet(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def sconet(cfg: Settings, identities: int) -> Trainable:
     """ScoNet: triplets of people, as GaitBase's, but the classes are negative, neutral and positive: types of walks."""
-    head = {**model_cfg.get("SeparateBNNecks", {})}
+    head = {**cfg.left.get("SeparateBNNecks", {})}
     if head.setdefault("class_num", len(SCOLIOSIS)) != len(SCOLIOSIS):
         raise ConfigError(f"model_cfg.SeparateBNNecks.class_num: must be {len(SCOLIOSIS)}: {', '.join(SCOLIOSIS)}.")
-    cfg = Settings({**model_cfg, "SeparateBNNecks": head}, "model_cfg")
-    cfg.take("model", None)
-    architecture, softmax_parts = _gaitbase(cfg, 0)
+    architecture, softmax_parts = _gaitbase(Settings({**cfg.left, "SeparateBNNecks": head}, cfg.name), 0)
 
     def outputs(network: sconet_model.ScoNet, batch: Batch) -> Outputs:
         found = _gaitbase_outputs(network, batch, softmax_parts)
@@ -113,10 +108,8 @@ def _gaitbase_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Ou
     )
 
 
-def parsinggait(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def parsinggait(cfg: Settings, identities: int) -> Trainable:
     """ParsingGait: graphs of fine parts, of coarse ones, or of both, as gcn_cfg says."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     backbone, bins = resnet9(cfg), tuple(cfg.take("bin_num", [16]))
     fcs, necks, graphs = cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks"), cfg.section("gcn_cfg")
     both = bool(graphs.take("combine_fine_coarse_graph", False))
@@ -143,14 +136,12 @@ def parsinggait(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(network, architecture, "parsinggait")
 
 
-def gaitssb_pretrain(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitssb_pretrain(cfg: Settings, identities: int) -> Trainable:
     """GaitSSB's pre-training: without identities, two views of every walk find each other among those of all others.
 
     The batch is BilateralSampler's: its second half holds the walks of the first once more. What the predictor makes of
     one view is compared with what the projector makes of the other, which has no gradient.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     network, architecture = _gaitssb(cfg, finetuned=False)
     cfg.nothing_left()
 
@@ -182,13 +173,11 @@ def _found_among(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
     return {"logits": logits, "labels": first + torch.arange(len(guesses), device=guesses.device)}
 
 
-def gaitssb_finetune(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitssb_finetune(cfg: Settings, identities: int) -> Trainable:
     """GaitSSB's fine-tuning: backbone_lr holds a rate for each of the four stages, 0 for those that stay as they are.
 
     The stem always stays, the projector has projector_lr, and no rate falls below GAITSSB_LEAST_RATE.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     rates = [float(rate) for rate in cfg.take("backbone_lr", [0.0, 0.001, 0.001, 0.001])]
     projector = float(cfg.take("projector_lr", 0.01))
     if len(rates) != 4:

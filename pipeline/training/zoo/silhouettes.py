@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,10 +19,8 @@ from pipeline.training.settings import Settings
 from pipeline.training.zoo.heads import one_length, pictures, trainable
 
 
-def deepgaitv2(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def deepgaitv2(cfg: Settings, identities: int) -> Trainable:
     """DeepGaitV2, and SkeletonGait with in_channels 2."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     features = "neck" if cfg.take("use_emb2", False) else "embeddings"
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     default = deepgaitv2_model.Architecture()
@@ -46,10 +41,8 @@ def deepgaitv2(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(deepgaitv2_model.DeepGaitV2(architecture), architecture, encoder, features=features)
 
 
-def gaitset(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitset(cfg: Settings, identities: int) -> Trainable:
     """GaitSet. in_channels lists those of the input and of the three stages, as in OpenGait's files."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     fcs = cfg.section("SeparateFCs")
     first, *channels = cfg.take("in_channels", (1, 32, 64, 128))
     architecture = gaitset_model.Architecture(
@@ -70,10 +63,8 @@ def _three_stages(channels: list[int]) -> None:
         raise ConfigError("model_cfg.in_channels: expected four numbers, of the input and of three stages.")
 
 
-def gaitpart(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitpart(cfg: Settings, identities: int) -> Trainable:
     """GaitPart. layers_cfg: BC-channels, FC-channels-halvings, M for pooling."""
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     backbone, fcs = cfg.section("backbone_cfg"), cfg.section("SeparateFCs")
     if backbone.take("type", "Plain") != "Plain":
         raise ConfigError("model_cfg.backbone_cfg.type: only Plain can be trained.")
@@ -91,14 +82,12 @@ def gaitpart(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(network, architecture, "gaitpart")
 
 
-def gaitgl(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gaitgl(cfg: Settings, identities: int) -> Trainable:
     """GaitGL: the small one for CASIA-B with three channel numbers, the deep one for OUMVLP and GREW with four.
 
     OpenGait tells them apart by the name of the dataset, which its files choose the channels by as well.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
-    with_necks = "SeparateBNNecks" in model_cfg
+    with_necks = "SeparateBNNecks" in cfg.left
     head = cfg.section("SeparateBNNecks")
     channels = tuple(cfg.take("channels", gaitgl_model.Architecture().channels))
     classes = cfg.classes("class_num", identities)
@@ -111,13 +100,11 @@ def gaitgl(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(gaitgl_model.GaitGL(architecture), architecture, "gaitgl")
 
 
-def gln(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def gln(cfg: Settings, identities: int) -> Trainable:
     """GLN: phase 1 with Lateral_pretraining, which phase 2 goes on from and adds the compact block to.
 
     Both phases compare the embeddings of all parts. The compact block's batch normalisations learn no shift.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     fcs = cfg.section("SeparateFCs")
     default = gln_model.Architecture()
     first, *channels = cfg.take("in_channels", (1, *default.channels))
@@ -155,14 +142,12 @@ def gln(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     return trainable(network, architecture, "gln", outputs=outputs)
 
 
-def swingait(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
+def swingait(cfg: Settings, identities: int) -> Trainable:
     """SwinGait. What comes from DeepGaitV2 and the heads learn at a tenth of the transformer's rate.
 
     OpenGait's Backbone has two channel numbers, its transformer 256 channels and 16 heads of attention; here a third
     number and `heads` change those.
     """
-    cfg = Settings(model_cfg, "model_cfg")
-    cfg.take("model", None)
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     default = swingait_model.Architecture()
     channels = tuple(backbone.take("channels", default.channels))

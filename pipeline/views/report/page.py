@@ -8,6 +8,7 @@ from typing import Literal
 
 from pipeline.views.colours import Colour, text_colour
 from pipeline.views.report.pictures import Picture
+from pipeline.views.templates import templates
 
 FAR: Colour = (250, 243, 235)  # the two ends of the heat map
 NEAR: Colour = (110, 50, 8)
@@ -188,16 +189,8 @@ class Page:
 
 def render(page: Page) -> str:
     """The page as HTML: one file, everything in it that did not come from us escaped."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.views.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("report.html.j2").render(page=page, shades=heat_shades())
+    template = templates("pipeline.views.report").get_template("report.html.j2")
+    return str(template.render(page=page, shades=heat_shades()))
 
 
 def heat_shades(count: int = 10) -> list[tuple[str, str]]:

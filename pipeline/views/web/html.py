@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.views.templates import templates
 from pipeline.views.web.content import Answers, Comparison, Somebody, Status
 
 
@@ -37,7 +37,7 @@ def notice(words: str, problem: bool = True) -> str:
 
 def words(which: str, **facts: str | int) -> str:
     """What always stands on the page: head, blank, gallery, compare, foot."""
-    return _safe(_environment().get_template("words.html.j2").render(which=which, **facts))
+    return _safe(templates(__package__).get_template("words.html.j2").render(which=which, **facts))
 
 
 def style() -> str:
@@ -46,22 +46,9 @@ def style() -> str:
 
 
 def _render(template: str, shown: Any) -> str:
-    return _safe(_environment().get_template(f"{template}.html.j2").render(shown=shown))
+    return _safe(templates(__package__).get_template(f"{template}.html.j2").render(shown=shown))
 
 
 def _safe(html: str) -> str:
     # Gradio takes the HTML it shows for a template of its own; a name must not be one.
     return html.replace("${", "&#36;{").replace("{{", "&#123;&#123;").replace("@children", "&#64;children")
-
-
-@cache
-def _environment() -> Any:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.views.web", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
