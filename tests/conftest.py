@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+# Started in a shell's background this process ignores Ctrl-C, and those it starts would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _need(path: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
 
     from pipeline.gallery.index import Codes
 
-BEGINNING = 128  # values of a code that are looked at of everybody: they have most of the variance
-LOOKED_AT_WHOLE = 2048  # templates whose whole code is looked at
+BEGINNING = 64  # values of a code that are looked at of everybody: they have most of the variance
+LOOKED_AT_WHOLE = 8192  # templates whose whole code is looked at
+SAMPLED = 1 << 14  # distances from which it is estimated how near those templates are
 BLOCK = 1 << 16
 
 
@@ -25,25 +28,59 @@ class Scan:
         import torch
 
         self._codes = codes
-        beginnings = np.ascontiguousarray(codes[:, :BEGINNING])
-        squares = np.zeros(len(codes), np.int32)
-        for first in range(0, len(codes), BLOCK):
-            block = beginnings[first : first + BLOCK].astype(np.int32)
-            squares[first : first + BLOCK] = np.einsum("nd,nd->n", block, block)
-        self._beginnings, self._squares = torch.from_numpy(beginnings), torch.from_numpy(squares)
+        self._beginnings = torch.from_numpy(np.ascontiguousarray(codes[:, :BEGINNING]))
+        self._squares = _squares(codes)
+        self._squares_of_beginnings = torch.from_numpy(_squares(codes[:, :BEGINNING]))
 
-    def nearest(self, code: Codes, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def nearest(self, code: Codes, count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Positions of at most `count` codes near to this one (D), nearest first, and their squared distances."""
+        if not len(self._codes):
+            return np.zeros(0, np.int64), np.zeros(0, np.int32)
         import torch
 
-        if not len(self._codes):
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        few = min(max(LOOKED_AT_WHOLE, 4 * count), len(self._codes))
-        products = _products(self._beginnings, torch.from_numpy(np.ascontiguousarray(code[:BEGINNING])))
-        likely = torch.topk(self._squares - 2 * products, few, largest=False, sorted=False).indices.numpy()
-        apart = np.square(self._codes[likely].astype(np.float32) - code).sum(axis=1)
-        order = np.argsort(apart, kind="stable")[:count]
-        return likely[order], apart[order]
+        probe = torch.from_numpy(np.ascontiguousarray(code))
+        with _one_thread():
+            apart = _products(self._beginnings, probe[:BEGINNING]).mul_(-2).add_(self._squares_of_beginnings).numpy()
+            likely = _least(apart, min(max(LOOKED_AT_WHOLE, 4 * count), len(apart)))
+            products = _products(torch.from_numpy(self._codes[likely]), probe).numpy()
+        whole = self._squares[likely] - 2 * products + _squares(code[None])
+        order = np.argsort(whole, kind="stable")[:count]
+        return likely[order], whole[order]
+
+
+def _squares(codes: Codes) -> NDArray[np.int32]:
+    """The squared lengths of N×D codes."""
+    found = np.zeros(len(codes), np.int32)
+    for first in range(0, len(codes), BLOCK):
+        block = codes[first : first + BLOCK].astype(np.int32)
+        found[first : first + BLOCK] = np.einsum("nd,nd->n", block, block)
+    return found
+
+
+def _least(values: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Positions of the `count` least values, in any order: those below a limit that a sample suggests, then exactly."""
+    if count >= len(values):
+        return np.arange(len(values))
+    sample = values[:: max(1, len(values) // SAMPLED)]
+    above = int(1.25 * count * len(sample) / len(values)) + 8  # a margin of many standard deviations
+    if above < len(sample):
+        positions = np.flatnonzero(values <= np.partition(sample, above)[above])
+        if len(positions) >= count:  # else those near lie between the sampled ones
+            return np.asarray(positions[np.argpartition(values[positions], count - 1)[:count]])
+    return np.asarray(np.argpartition(values, count - 1)[:count])
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The products wait for memory, and torch's other threads would spin while LanceDB's want their core."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _products(codes: Tensor, code: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import clips
 import pytest
+from processes import finish
 
 from pipeline.video import open_video
 
@@ -48,6 +49,7 @@ class Gait:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GAIT_")}
         kept |= {"HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")}  # no weights of the user's own
+        kept |= {"PYTHONFAULTHANDLER": "1"}  # `finish` asks where it hangs
         return kept | ({"GAIT_CHECKPOINTS": str(self.checkpoints)} if self.checkpoints else {})
 
     def start(self, *arguments: str | Path, **options) -> subprocess.Popen[str]:
@@ -58,7 +60,7 @@ class Gait:
 
     def __call__(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=300)
+        out, err = finish(process, 300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run(self, gallery: str | Path, *probes: str | Path, options: Sequence[str] = (), output: str = "output") -> Run:

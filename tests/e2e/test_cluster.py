@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import finish
 
 FRAMES = 24
 PLAIN = ["--set", "output.videos=false", "--set", "output.cache_gb=0", "--set", "output.report=false"]
@@ -70,7 +71,7 @@ def test_a_killed_worker_costs_nothing_but_time(videos, alone, tmp_path, gait_in
                 killed = video
                 break
         time.sleep(0.01)
-    _, errors = process.communicate(timeout=300)
+    _, errors = finish(process, 300)
     assert killed is not None, "no worker was seen at work"
     assert process.returncode == 0, errors
     (folder,) = gait.runs()

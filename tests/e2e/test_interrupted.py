@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from processes import finish, killed
 
 FRAMES = 24  # of each clip
 
@@ -76,7 +77,7 @@ def when(process, gait, sign: str) -> Path:
             if any(folder.glob(sign)):
                 return folder
         time.sleep(0.002)
-    pytest.fail(f"the run ended before {sign} was there: {process.communicate()}")
+    pytest.fail(f"no {sign} came, and the run {'goes on' if process.poll() is None else 'ended'}: {killed(process)}")
 
 
 def resume(gait, folder: Path) -> dict:
@@ -107,7 +108,7 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = finish(process)
     assert process.returncode == 130, err
     shown = folder.relative_to(gait.cwd)
     last = err.splitlines()[-1]
@@ -127,7 +128,7 @@ def test_a_killed_run_can_go_on(gait, videos, reference, sign):
     process = gait.start("run", *videos)
     folder = when(process, gait, sign)
     process.kill()
-    process.communicate()
+    finish(process)
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     every_file_is_whole(folder)
     resume(gait, folder)
@@ -139,7 +140,7 @@ def test_workers_end_with_the_run_that_was_killed(gait, videos):
     process = gait.start("run", *videos, "--workers", "2", start_new_session=True)
     when(process, gait, FOLLOWING)
     process.kill()
-    process.wait()
+    process.wait(60)
     deadline = time.monotonic() + 20
     while in_group(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -157,7 +158,7 @@ def test_stages_already_done_are_not_done_again(gait, videos, reference):
     process = gait.start("run", *videos)
     folder = when(process, gait, ".done/walks-gallery*")
     process.send_signal(signal.SIGINT)
-    process.communicate()
+    finish(process)
     tracks = next(folder.glob("tracks/gallery*.txt"))
     before = tracks.stat().st_mtime_ns
     record = resume(gait, folder)

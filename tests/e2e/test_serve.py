@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from processes import finish
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -93,7 +94,7 @@ def server(
         yield process.stdout.readline().strip(), gait.cwd, gait
     finally:
         process.terminate()
-        _, err = process.communicate(timeout=30)
+        _, err = finish(process, 30)
     assert err == ""
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import clips
 import pytest
+from processes import finish, killed
 
 gradio = pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
 
@@ -71,14 +72,14 @@ def serving(gait_in, tmp_path_factory) -> Iterator[dict[str, int]]:
         ports = {}
         for name, process in started.items():
             line = process.stdout.readline()
-            assert line.startswith("http://127.0.0.1:"), process.communicate()
+            assert line.startswith("http://127.0.0.1:"), killed(process)
             ports[name] = urlsplit(line.strip()).port
         yield ports
     finally:
         for process in started.values():
             process.terminate()
         for process in started.values():
-            process.communicate(timeout=30)
+            finish(process, 30)
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +245,6 @@ def test_ending_the_server_leaves_nothing_behind(gait, tmp_path):
     (path,) = map(Path, json.loads(asked.upload("walk.mp4", clips.plain(tmp_path / "walk.mp4").read_bytes())[1]))
     assert path.is_file()
     process.terminate()
-    _, err = process.communicate(timeout=30)
+    _, err = finish(process, 30)
     assert err == "" and process.returncode in (0, 130)
     assert not next(parent for parent in path.parents if parent.name == "uploads").parent.exists()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from processes import finish
+
 from pipeline.gallery.people import delete, people_of
 from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
@@ -74,7 +76,7 @@ def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp
             deleted.add(somebody)
             assert delete(Gallery.open(path), somebody)[1].after == 0
     for process in processes.values():
-        _, errors = process.communicate()
+        _, errors = finish(process)
         assert process.returncode == 0, errors
     assert people(path) | deleted == {f"{who} {number}" for who in processes for number in range(6)}
     assert not people(path) & deleted
@@ -88,7 +90,7 @@ def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):
         go(process)
         time.sleep(rng.uniform(0.0, 0.25))
         process.send_signal(signal.SIGKILL)
-        told, _ = process.communicate()
+        told, _ = finish(process)
         there = people(path)  # every person has all three walks
         told_names = {f"life-{kill} {number}" for number in told.split()}
         assert told_names <= there, "an enrolment that was reported is missing"
@@ -102,7 +104,7 @@ def test_kill_9_while_somebody_is_removed_leaves_them_whole_or_gone(tmp_path):
     path = tmp_path / "db"
     process = start(path, "crowd", 20)
     go(process)
-    process.communicate()
+    finish(process)
     rng = random.Random(5)
     remove = (
         "import sys; from pathlib import Path; from pipeline.gallery.people import delete, people_of\n"
@@ -118,7 +120,7 @@ def test_kill_9_while_somebody_is_removed_leaves_them_whole_or_gone(tmp_path):
         process.stdout.readline()
         time.sleep(rng.uniform(0.02, 0.2))
         process.send_signal(signal.SIGKILL)
-        gone |= set(process.communicate()[0].splitlines())
+        gone |= set(finish(process)[0].splitlines())
         left = people(path)
         assert not left & gone
         assert len(everybody - left) <= len(gone) + 3  # at most one more a kill than was told

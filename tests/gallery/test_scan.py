@@ -45,3 +45,15 @@ def test_many_that_are_alike_are_no_trouble():
 
 def test_among_nobody_nobody_is_found():
     assert len(Scan(np.zeros((0, 16), np.int8)).nearest(np.zeros(16, np.int8), 48)[0]) == 0
+
+
+@pytest.mark.parametrize("misled", ["sampled are near", "sampled are far", "no order", "all alike"])
+def test_the_least_values_are_found_whatever_the_sample_suggests(misled):
+    values = np.random.default_rng(3).integers(1000, 2000, 1 << 17).astype(np.int32)
+    values[:: len(values) // scan.SAMPLED] = {"sampled are near": 1, "sampled are far": 10**6}.get(misled, 1500)
+    if misled == "all alike":
+        values[:] = 7
+    for count in (1, 500, 20_000, len(values) - 1, len(values)):
+        found = scan._least(values, count)
+        assert len(set(found.tolist())) == count
+        np.testing.assert_array_equal(np.sort(values[found]), np.sort(values)[:count])

@@ -34,7 +34,7 @@ def test_two_processes_equal_one(walkers, small_settings, trained, tmp_path, ass
     command += ["--processes", "2", "--output", str(tmp_path / "two")]
     command += [part for setting in settings for part in ("--set", setting)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("3/3  loss") == 1  # one process speaks
     one, two = trained(tmp_path / "one", *more), tmp_path / "two/synth/Baseline/gaitbase_synth"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import finish
 from safetensors.torch import load_file
 from training_walks import write_dataset
 
@@ -88,7 +89,7 @@ def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(
     while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
         time.sleep(0.02)
     process.send_signal(ending)
-    _, said = process.communicate()
+    _, said = finish(process)
     if ending == signal.SIGTERM:
         assert process.returncode == 130
         assert re.search(r"interrupted at iteration \d+; go on from gaitbase_synth-\d+\.pt with --resume", said)
