@@ -56,6 +56,11 @@ class Projection:
         """Projections as 8-bit integers."""
         return np.asarray(np.clip(np.rint(projected * self.scale), -127, 127), np.int8)
 
+    def beginnings(self, embeddings: NDArray[np.floating], dims: int) -> Codes:
+        """The first values of embeddings' codes, N×dims."""
+        centred = _prepared(embeddings, self.shape, self.metric) - self.mean
+        return self.codes(np.asarray(centred @ self.components[:, :dims], np.float32))
+
 
 @dataclass(frozen=True, slots=True)
 class Index:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EXACT_UP_TO = 10_000  # templates: comparing with all of them takes a fraction of a second
 CANDIDATES = 48  # templates whose whole embedding is read for each probe; of half of them the whole row
+KNOWN_BY = 16  # values of a code that tell whether a row is the one that was indexed
 ROWS_AT_ONCE = 4096
 
 
@@ -54,6 +55,7 @@ class Search:
         self._matching = matching
         self._exact_up_to = exact_up_to
         self._indexed: _Indexed | None = None
+        self._table: Any = None
         self.caution: str | None = None
         self.expired = 0
         self.exact = True
@@ -64,7 +66,7 @@ class Search:
             return self._gallery.templates()
         path = str(self._gallery.path)
         return self._gallery.reading(
-            lambda: from_rows(self._gallery.table().search().select(list(COLUMNS)).limit(1).to_arrow(), path)
+            lambda: from_rows(self._newest().search().select(list(COLUMNS)).limit(1).to_arrow(), path)
         )
 
     def shortlist(self, probes: Sequence[Embedding], at: datetime | None = None) -> list[Template]:
@@ -100,7 +102,7 @@ class Search:
         if self.exact:
             return found
         columns = [*Brief._fields, "expires"]
-        rows = self._gallery.reading(lambda: self._gallery.table().search().select(columns).to_arrow())
+        rows = self._gallery.reading(lambda: self._newest().search().select(columns).to_arrow())
         at = at or now()
         cells = zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
         return [Brief(*facts) for *facts, expires in cells if expires is None or expires > at]
@@ -114,8 +116,19 @@ class Search:
         )
         return [*([left_out] if self.expired else []), *([self.caution] if self.caution else [])]
 
+    def _newest(self) -> Any:
+        """LanceDB's table in its newest version; opening it takes ten times as long as looking for a newer version."""
+        if self._table is not None:
+            try:
+                self._table.checkout_latest()
+                return self._table
+            except (OSError, RuntimeError, ValueError):  # the folder was replaced
+                self._table = None
+        self._table = self._gallery.table()
+        return self._table
+
     def _rows(self) -> int:
-        return int(self._gallery.reading(lambda: self._gallery.table().count_rows()))
+        return int(self._gallery.reading(lambda: self._newest().count_rows()))
 
     @property
     def _remedy(self) -> str:
@@ -158,14 +171,14 @@ class Search:
 
     def _hits(self, indexed: _Indexed, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
         """Of each probe the nearest by their whole embeddings, of so many candidates."""
-        table = self._gallery.table()
+        table = self._newest()
         indexed.catch_up(table)
         projection = indexed.index.projection
         codes = projection.codes(projection.project(np.stack([probe.parts.ravel() for probe in probes])))
         found = []
         for probe, code in zip(probes, codes, strict=True):
             positions = indexed.nearest(code, count)
-            parts = _embeddings(table, positions, indexed.digests).reshape(-1, *projection.shape)
+            parts = indexed.embeddings(table, positions).reshape(-1, *projection.shape)
             templates = [dataclasses.replace(probe, parts=one.astype(np.float32)) for one in parts]
             distances = distance_matrix([probe], templates, self._matching.metric)[0]
             order = np.argsort(distances, kind="stable")
@@ -182,8 +195,7 @@ class Search:
             if self._matching.templates != "nearest":  # a mean is over all that a person has
                 whose = np.unique(indexed.identities[positions])
                 positions = np.flatnonzero(np.isin(indexed.identities, whose))
-            rows = _read(self._gallery.table(), positions, indexed.digests, COLUMNS)
-            found = from_rows(rows, str(self._gallery.path))
+            found = from_rows(indexed.rows(self._newest(), positions), str(self._gallery.path))
             current = [template for template in found if not template.expired(at)]
             self.expired = len(found) - len(current)
             if 2 * len(current) >= len(found) or count >= len(indexed.digests):
@@ -237,19 +249,34 @@ class _Indexed:
         positions = np.append(positions, later + self.index.facts.rows)
         return np.asarray(positions[np.argsort(np.append(apart, later_apart), kind="stable")[:count]])
 
+    def embeddings(self, table: Any, positions: NDArray[np.int64]) -> NDArray[np.float16]:
+        """The whole embeddings at these positions, in their order, N×(C·P). Raises _OutdatedError for other ones.
 
-def _embeddings(table: Any, positions: NDArray[np.int64], digests: Entries) -> NDArray[np.float16]:
-    """The whole embeddings at these positions, in their order, N×(C·P)."""
-    rows = _read(table, positions, digests, ("digest", "embedding"))
-    back = np.argsort(np.argsort(digests[positions], kind="stable"), kind="stable")
-    return np.asarray(embeddings_of(rows)[np.argsort(entries(rows.column("digest")), kind="stable")][back])
+        LanceDB reads every column by itself, so the rows are known by the beginnings of their codes, not by digests.
+        """
+        self._refuse_fewer(table, positions)
+        order = np.argsort(positions)
+        rows = embeddings_of(table.take_offsets(positions[order].tolist()).select(["embedding"]).to_arrow())
+        codes = self.index.projection.beginnings(rows, KNOWN_BY)
+        if np.abs(codes - self._codes(positions[order])[:, :KNOWN_BY].astype(np.int16)).max() > 1:  # they may round so
+            raise _OutdatedError
+        return np.asarray(rows[np.argsort(order)])
 
+    def rows(self, table: Any, positions: NDArray[np.int64]) -> pa.Table:
+        """The rows at these positions, in any order. Raises _OutdatedError where others are there."""
+        self._refuse_fewer(table, positions)
+        rows = table.take_offsets(positions.tolist()).select(list(COLUMNS)).to_arrow()
+        if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(self.digests[positions])):
+            raise _OutdatedError
+        return rows
 
-def _read(table: Any, positions: NDArray[np.int64], digests: Entries, columns: Sequence[str]) -> pa.Table:
-    """The rows at these positions, in any order. Raises _OutdatedError where others are there than the index says."""
-    if table.count_rows() <= positions.max():
-        raise _OutdatedError
-    rows = table.take_offsets(positions.tolist()).select(list(columns)).to_arrow()
-    if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(digests[positions])):
-        raise _OutdatedError
-    return rows
+    def _codes(self, positions: NDArray[np.int64]) -> Codes:
+        indexed = positions < len(self.index.codes)
+        codes = np.empty((len(positions), self._later.shape[1]), np.int8)
+        codes[indexed] = self.index.codes[positions[indexed]]
+        codes[~indexed] = self._later[positions[~indexed] - len(self.index.codes)]
+        return codes
+
+    def _refuse_fewer(self, table: Any, positions: NDArray[np.int64]) -> None:
+        if table.count_rows() <= positions.max():
+            raise _OutdatedError
