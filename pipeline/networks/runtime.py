@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -25,6 +26,8 @@ from pipeline.networks.pictures import Pictures, fed_pictures, keep_columns
 
 Arrays = list[NDArray[Any]]
 Batch = NDArray[Any] | tuple[NDArray[Any], ...]  # N×…; for a network with several inputs one array each, in its order
+
+_LOADING = Lock()
 
 
 class Network(Protocol):
@@ -128,10 +131,16 @@ def _alone(batch: Batch) -> NDArray[Any]:
 
 
 def openvino() -> Any:
-    """The library, without its telemetry: importing it reports every start to its makers unless told otherwise."""
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's way to make an import fail
-    import openvino as library
+    """The library, without its telemetry: importing it reports every start to its makers unless told otherwise.
 
+    OpenVINO 2026 fills a table of NumPy's types when it is first asked for one, and two threads that ask at that moment
+    wait for each other for ever (for the table, and for Python). So one asks before others can.
+    """
+    with _LOADING:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python's way to make an import fail
+        import openvino as library
+
+        library.Type.f32.to_dtype()
     return library
 
 
