@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,3 +118,14 @@ def walkers(tmp_path_factory: pytest.TempPathFactory, demo: Path) -> Callable[..
         return path
 
     return clip
+
+
+@pytest.fixture(scope="module")
+def without_network() -> Iterator[None]:
+    """Every address is out of reach: the way leads through a proxy that is not there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            patch.setenv(name, "http://127.0.0.1:9")
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.delenv(name, raising=False)
+        yield

@@ -6,12 +6,7 @@ import pytest
 
 
 @pytest.fixture
-def offline(gait, monkeypatch):
-    """Every address is out of reach: the way leads through a proxy that is not there."""
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
+def offline(gait, without_network):
     return gait
 
 
@@ -35,15 +30,6 @@ def test_the_demo_uses_the_videos_that_were_fetched_before(offline, tmp_path, wa
     assert done.returncode == 0, done.stderr
     assert "Using the videos in inputs/demo/." in done.stderr
     assert (offline.runs()[0] / "videos/G-gallery_P-probe2.mp4").is_file()
-
-
-@pytest.mark.slow
-def test_the_demo_with_neither_makes_people_up(offline):
-    offline.checkpoints = None
-    done = offline("demo", "--seconds", "4", "--set", "output.videos=false")
-    assert done.returncode == 0, done.stderr
-    assert "out of reach" in done.stderr and "Going on without: gait demo --offline." in done.stderr
-    assert (offline.runs()[0] / "score.json").is_file()
 
 
 def test_the_demo_of_a_profile_without_videos_leaves_nothing_behind(offline, tmp_path):

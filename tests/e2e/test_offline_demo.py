@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from processes import finish, killed
 
 from pipeline.video import open_video
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory, gait_in):
+def shown(tmp_path_factory, gait_in, without_network):
+    """Of `gait demo` that has neither videos nor weights, and no way to fetch any."""
     gait = gait_in(tmp_path_factory.mktemp("offline"))
     gait.checkpoints = None
-    done = gait("demo", "--offline", "--seconds", "5", "--set", "output.silhouettes=false")
+    done = gait("demo", "--seconds", "5", "--set", "output.silhouettes=false")
     assert done.returncode == 0, done.stderr
     return gait, done, gait.runs()[0]
+
+
+def test_without_a_network_people_are_made_up_though_nobody_asked(shown):
+    _, done, _ = shown
+    assert "out of reach" in done.stderr and "Going on without: gait demo --offline." in done.stderr
+
+
+def test_who_asks_for_it_gets_people_made_up_whatever_there_is(gait, walkers):
+    (gait.cwd / "inputs").mkdir()
+    for name in ("gallery", "probe1"):
+        (gait.cwd / f"inputs/{name}.mp4").write_bytes(walkers("gallery", 60, 12).read_bytes())
+    process = gait.start("demo", "--offline", "--seconds", "4")
+    deadline = time.monotonic() + 60
+    while not (gait.cwd / "inputs/made-up").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (gait.cwd / "inputs/made-up").is_dir(), killed(process)
+    assert not gait.runs()  # it films first
+    process.terminate()
+    _, said = finish(process)
+    assert process.returncode == 130 and "out of reach" not in said
 
 
 @pytest.mark.slow
