@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import accessible
 import pytest
 
 pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
@@ -187,6 +188,19 @@ def test_everything_to_fill_in_has_a_name(identified):
             "!(e.ariaLabel || e.innerText || [...e.labels || []].map(l => l.innerText).join(''))).map(e => e.outerHTML)"
         )
         assert bare == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_can_be_read_and_every_control_has_a_name_and_is_reached_by_keyboard(identified, scheme):
+    identified.page.emulate_media(color_scheme=scheme)
+    identified.page.locator("body.dark").wait_for(state="attached" if scheme == "dark" else "detached")
+    problems = {}
+    for tab in ("Gallery", "Compare", "Identify"):
+        identified.tab(tab)
+        page = identified.page
+        problems[tab] = [*accessible.faint(page), *accessible.nameless(page), *accessible.unreachable(page)]
+    identified.page.emulate_media(color_scheme="light")
+    assert problems == {"Gallery": [], "Compare": [], "Identify": []}
 
 
 @pytest.mark.parametrize("width", [390, 1280])
