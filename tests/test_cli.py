@@ -133,7 +133,7 @@ def _examples(command, *path):
         yield from _examples(one, *path, name)
 
 
-@pytest.mark.parametrize(("command", "path"), _examples(typer.main.get_command(app)))
+@pytest.mark.parametrize(("command", "path"), list(_examples(typer.main.get_command(app))))
 def test_every_command_has_an_example_that_it_would_take(command, path):
     start, _, example = (command.epilog or "").partition("Example: ")
     words = shlex.split(example)
