@@ -32,7 +32,7 @@ from pipeline.matching.results import Walk, results_tree
 from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
 from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
 from pipeline.recognition.features import read_features, write_features
-from pipeline.report import write_report
+from pipeline.report import Roster, write_report
 from pipeline.types import Embedding, Match
 from pipeline.views.progress import Progress, Silent
 from pipeline.walks import Unusable, find_unusable, in_portions, read_walk, read_walks
@@ -262,10 +262,13 @@ def draw_all(
     draw(drawings, work.config, work.record.meter, work.bars, done)
 
 
-def report_all(sources: Sequence[Source], walks: Walks, work: Work) -> None:
-    """Write report.html; it is cheap, so it is written anew each time."""
+def report_all(sources: Sequence[Source], walks: Walks, work: Work, roster: Roster | None = None) -> None:
+    """Write report.html; it is cheap, so it is written anew each time.
+
+    roster: the people that probes were compared with, where they are not those of the run's own gallery.
+    """
     with work.record.meter.time("report"):
         for source in sources:
             take_missing_portraits(source, walks[source.name], work.folder, work.config)
         work.record.write()  # the report tells what it says
-        write_report(work.folder)
+        write_report(work.folder, roster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,26 @@ def test_options_win_over_set():
     overrides = settings_of(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
     config = load_config(overrides=overrides)
     assert (config.output.folder, config.runtime.device) == ("b", "cpu")
+
+
+def _examples(command, *path):
+    """Every command that does something of its own, with its path."""
+    below = getattr(command, "commands", {})
+    if not below or command.epilog:
+        yield pytest.param(command, path, id=" ".join(path) or "gait")
+    for name, one in below.items():
+        yield from _examples(one, *path, name)
+
+
+@pytest.mark.parametrize(("command", "path"), list(_examples(typer.main.get_command(app))))
+def test_every_command_has_an_example_that_it_would_take(command, path):
+    start, _, example = (command.epilog or "").partition("Example: ")
+    words = shlex.split(example)
+    assert start == "" and tuple(words[: len(path) + 1]) == ("gait", *path)
+    context = command.make_context(
+        path[-1] if path else "gait", words[len(path) + 1 :]
+    )  # raises for what it does not know
+    assert context.params
 
 
 def test_every_option_is_explained():

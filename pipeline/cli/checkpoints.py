@@ -10,7 +10,7 @@ from pipeline.cli.groups import checkpoints_app
 from pipeline.cli.options import Checkpoints, Names, Verbose
 
 
-@checkpoints_app.command("list")
+@checkpoints_app.command("list", epilog="Example: gait checkpoints list")
 def list_(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     """Every known checkpoint: stage, size, licence, and whether it is here."""
     from pipeline.commands.checkpoints import list_checkpoints
@@ -30,7 +30,7 @@ def fetch(
     raise typer.Exit(fetch_checkpoints(names, checkpoints))
 
 
-@checkpoints_app.command()
+@checkpoints_app.command(epilog="Example: gait checkpoints verify light")
 def verify(names: Names = None, checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     """Compare the checkpoints that are here with their published sha256."""
     from pipeline.commands.checkpoints import verify_checkpoints

@@ -11,6 +11,7 @@ from pipeline import __version__
 app = typer.Typer(
     name="gait",
     help="Identify people by how they walk: videos in, names, silhouettes, features and annotated videos out.",
+    epilog="Example: gait demo",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

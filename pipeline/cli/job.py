@@ -72,7 +72,7 @@ def demo(
     demo_command(config, settings_of(set_, output, device), checkpoints, offline, seconds)
 
 
-@app.command()
+@app.command(epilog="Example: gait doctor --checkpoints weights")
 def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
     from pipeline.commands.doctor import doctor as examine
@@ -80,7 +80,7 @@ def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     raise typer.Exit(examine(checkpoints))
 
 
-@cache_app.command()
+@cache_app.command(epilog="Example: gait cache clear --output output")
 def clear(output: Output = None) -> None:
     """Remove everything that earlier runs left for later ones; the run folders stay."""
     from pipeline.engine.cache import Cache

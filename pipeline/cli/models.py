@@ -24,7 +24,7 @@ models_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(models_app, name="models")
 
 
-@models_app.command("list")
+@models_app.command("list", epilog="Example: gait models list")
 def list_(
     markdown: Annotated[bool, typer.Option("--markdown", help="As the table of docs/models.md.")] = False,
     verbose: Verbose = False,

@@ -176,7 +176,10 @@ def _tell_copies(templates: Sequence[Template]) -> None:
     for run in sorted({template.run for template in templates if template.run and Path(template.run).is_dir()}):
         print(f"still has silhouettes of that video: {run}")
     if any(template.run for template in templates):
-        print("videos, exports and the cache of runs (gait cache clear) are not part of the gallery: look there, too")
+        print(
+            "videos, exports, reports of gait identify and the cache of runs (gait cache clear) are not part of the "
+            "gallery: look there, too"
+        )
 
 
 def _agreed(question: str) -> bool:

@@ -13,11 +13,13 @@ from pipeline.errors import GalleryError
 from pipeline.files import write_json
 from pipeline.gallery.names import checked_name, drawn, looks
 from pipeline.gallery.people import Person, find_person, namesake, people_of
+from pipeline.gallery.reporting import roster_of_enrolment
 from pipeline.gallery.store import MARK, Gallery
 from pipeline.gallery.template import Template, new_id, now
 from pipeline.gallery.walkers import Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
 from pipeline.matching.assign import covisible
 from pipeline.matching.results import identity_of, results_tree
+from pipeline.run import report_all
 from pipeline.types import Tracklet
 from pipeline.views.annotate import UNUSABLE, Label
 from pipeline.views.colours import identity_colour
@@ -104,7 +106,11 @@ def enrol(
         ]
         rows.sort(key=lambda row: row.track)
         write_json(work.folder.results, _results(source.name, walkers, rows))
-        draw_videos(prepared, walkers, {source.name: _labels(rows, gallery)}, work)
+        people = people_of(gallery.templates())
+        draw_videos(prepared, walkers, {source.name: _labels(rows, people)}, work)
+        if config.output.report:
+            named = {who.identity: (who.name, identity_colour(number)) for number, who in enumerate(people)}
+            report_all(prepared.sources, walkers.walks, work, roster_of_enrolment(named))
     return rows, work.folder.path
 
 
@@ -197,9 +203,8 @@ def _results(video: str, walkers: Walkers, rows: Sequence[Enrolled]) -> dict[str
     return tree
 
 
-def _labels(rows: Sequence[Enrolled], gallery: Gallery) -> dict[int, Label]:
+def _labels(rows: Sequence[Enrolled], people: Sequence[Person]) -> dict[int, Label]:
     """Names in the colours that `identify` will use; grey for those who were not enrolled."""
-    people = people_of(gallery.templates())
     number = {person.identity: position for position, person in enumerate(people)}
     titles = drawn({person.identity: person.name for person in people})
     return {

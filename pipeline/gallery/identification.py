@@ -17,19 +17,20 @@ from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.recurring import Newcomer, newcomers, refuse_no_threshold
+from pipeline.gallery.reporting import MOST_CANDIDATES, Compared, roster_of_gallery
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
 from pipeline.matching import match_distances
 from pipeline.matching.results import results_tree
+from pipeline.run import report_all
 from pipeline.types import Match
 from pipeline.views.annotate import Label
 from pipeline.views.colours import GREY, Colour, identity_colour
 from pipeline.views.progress import Progress
 
 UnknownAs = Literal["unknown", "new"]
-MOST_CANDIDATES = 20  # of a track in results.json, nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,16 @@ def identify(
         new: list[Newcomer] = []
         if unknown_as == "new":
             new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder)
-        write_json(work.folder.results, _results(path, prepared, walkers, matches, known, new, calibration))
+        results = _results(path, prepared, walkers, matches, known, new, calibration)
+        write_json(work.folder.results, results)
         draw_videos(prepared, walkers, _labels(matches, known, new), work)
+        if config.output.report:
+            colours = {who: known.colour_of[name] for who, name in known.name_of.items()}
+            embeddings, matching = walkers.embeddings, config.matching
+            compared = Compared(
+                gallery, known.people, known.name_of, colours, matches, embeddings, new, matching, calibration
+            )
+            report_all(prepared.sources, walkers.walks, work, roster_of_gallery(compared))
     return work.folder.path
 
 

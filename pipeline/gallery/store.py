@@ -134,6 +134,10 @@ class Gallery:
 
         return self.reading(read)
 
+    def version(self) -> int:
+        """Differs after every change."""
+        return int(self.reading(lambda: _opened(self.path).version))
+
     def table(self) -> Any:
         """LanceDB's table in its newest version, to read from within `reading`."""
         return _opened(self.path)

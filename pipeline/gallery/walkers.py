@@ -18,6 +18,7 @@ from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GalleryError
 from pipeline.gallery.template import Stored, Template
+from pipeline.portraits import portraits_taken, wanted_portraits
 from pipeline.prepare import (
     Networks,
     Source,
@@ -110,8 +111,17 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
         tracklets = [walk.tracklet for walk in walkers.walks[source.name]]
         path = work.folder.gallery_video(source.name)
         frames = known.frames if known else 0
-        drawings.append(Drawing(path, source.video.source, frames, tracklets, labels[source.name]))
-    draw(drawings, prepared.config, work.record.meter, work.bars, done=lambda drawing: None)
+        portraits = None
+        if prepared.config.output.report:
+            portraits = wanted_portraits(source, walkers.walks[source.name], work.folder, prepared.config)
+        drawings.append(Drawing(path, source.video.source, frames, tracklets, labels[source.name], portraits))
+    of = {drawing.path: source for drawing, source in zip(drawings, prepared.sources, strict=True)}
+
+    def done(drawing: Drawing) -> None:
+        if drawing.portraits is not None:
+            portraits_taken(of[drawing.path], work.folder, prepared.config)
+
+    draw(drawings, prepared.config, work.record.meter, work.bars, done)
 
 
 def refuse_other_encoder(encoder: Encoder, templates: Sequence[Template], gallery: Path, profile: str) -> None:

@@ -39,6 +39,10 @@ class Events:
         if self._file is not None:
             self._file.close()
 
+    def meet(self, known: Known) -> None:
+        """Take names from these people from now on."""
+        self._known = known
+
     def note(self, sight: Sight) -> list[dict[str, Any]]:
         """What is new in this sight."""
         found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ class Known:
     """People with their walks. names: of the people, each once, in the order in which `owners` first names them.
 
     identity_of, title_of (what videos can show), colour_of: by name; walks: the templates, owners: whose name each has,
-    weights: how much each counts. calibration: what distances to them are worth, where that is known.
+    weights: how much each counts. calibration: what distances to them are worth, where that is known. until: when the
+    first of them expires, None where none does.
     """
 
     names: Sequence[str]
@@ -42,6 +44,7 @@ class Known:
     owners: Sequence[str]
     weights: Sequence[float]
     calibration: Calibration | None = None
+    until: datetime | None = None
 
     def distances(self, probe: Embedding, config: Config) -> NDArray[np.float64]:
         """How far one walk is from every person, M in the order of `names`."""
@@ -78,6 +81,7 @@ class Known:
             owners=[name_of[template.identity] for template in current],
             weights=[template.weight for template in current],
             calibration=calibration,
+            until=min((template.expires for template in current if template.expires), default=None),
         )
 
     @classmethod

@@ -154,6 +154,10 @@ class Painter:
         self._size = info.width, info.height
         self._annotator = Annotator(info.width, info.height)
 
+    def meet(self, known: Known) -> None:
+        """Take names and colours from these people from now on."""
+        self._known = known
+
     def paint(self, sight: Sight) -> Image:
         """A picture of its own, H×W×3 uint8 BGR."""
         image = sight.frame.image.copy()

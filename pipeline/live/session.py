@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
+from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
 from pipeline.live.known import Known
 from pipeline.live.loop import Eyes, Latency, Painter, Sight, watch
@@ -96,7 +97,8 @@ def live(
                 f"recognition.encoder: {networks.encoder.model} looks at {' and '.join(networks.encoder.needs)}; gait "
                 "live makes silhouettes only. Choose another profile, such as light."
             )
-        known = _of_run(people, networks.encoder) if from_run else Known.of_gallery(people, networks.encoder, config)
+        enrolled = None if from_run else Enrolled(people, networks.encoder, config)
+        known = enrolled.known if enrolled else _of_run(people, networks.encoder)
         for caution in cautions(networks.checkpoints):
             logger.warning(caution)
         eyes = Eyes(networks, known, config, info, background)
@@ -106,10 +108,10 @@ def live(
         if page is not None:
             logger.info(f"open {page.address}")
         open_.enter_context(live_source)
-        return _watched(live_source, eyes, screen)
+        return _watched(live_source, eyes, screen, enrolled)
 
 
-def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
+def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, enrolled: Enrolled | None) -> Tally:
     tally, latency = Tally(), Latency()
     begun, busy = time.monotonic(), time.process_time()
     told = begun
@@ -123,6 +125,9 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
     def show(sight: Sight) -> None:
         nonlocal told
         screen.show(sight)
+        if enrolled is not None and enrolled.changed():
+            eyes.walkers.meet(enrolled.known)
+            screen.meet(enrolled.known)
         tally.looked += 1
         latency.note(sight.latency_s, source.newest.newest - sight.frame.index)
         if time.monotonic() - told >= TELL_S:
@@ -140,7 +145,7 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen) -> Tally:
     return tally
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Screen:
     """Everything that shows what is seen."""
 
@@ -150,6 +155,11 @@ class _Screen:
     window: Window | None
     page: Page | None
     sink: _Recording | None
+
+    def meet(self, known: Known) -> None:
+        self.known = known
+        self.painter.meet(known)
+        self.events.meet(known)
 
     def show(self, sight: Sight) -> None:
         for event in self.events.note(sight):

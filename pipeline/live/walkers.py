@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
@@ -139,6 +139,22 @@ class Walkers:
         for walker in gone:
             del self._walkers[walker.track_id]
         return gone
+
+    def meet(self, known: Known) -> None:
+        """Compare with these people from now on. Who is shown as somebody removed is looked for again at once."""
+        name_of = {identity: name for name, identity in known.identity_of.items()}
+
+        def now_called(answer: Answer) -> Answer:
+            if answer.name is None:
+                return answer
+            name = name_of.get(self._known.identity_of.get(answer.name, ""))
+            return replace(answer, name=name) if name else LOOKING
+
+        for walker in self._walkers.values():
+            walker.shown, walker.latest = now_called(walker.shown), now_called(walker.latest)
+            if walker.embedding is not None:
+                walker.distances = known.distances(walker.embedding, self._config)
+        self._known = known
 
     def add(self, silhouette: Silhouette) -> None:
         """Put a silhouette into its person's window, if it is good enough."""

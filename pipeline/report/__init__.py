@@ -8,13 +8,18 @@ from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_bytes
 from pipeline.finished import FinishedRun
 from pipeline.report.gather import page_of
+from pipeline.report.roster import Roster, roster_of
 from pipeline.views.report import render
 
-__all__ = ["write_report"]
+__all__ = ["Roster", "write_report"]
 
 
-def write_report(folder: RunFolder) -> Path:
-    """Write report.html from what lies in the run folder, and return its path. Raises GaitError."""
-    html = render(page_of(FinishedRun.open(folder.path)))
+def write_report(folder: RunFolder, roster: Roster | None = None) -> Path:
+    """Write report.html from what lies in the run folder, and return its path. Raises GaitError.
+
+    roster: the people that probes were compared with, where they are not those of the run's own gallery.
+    """
+    run = FinishedRun.open(folder.path)
+    html = render(page_of(run, roster or roster_of(run)))
     write_bytes(folder.report, html.encode("utf-8", "replace"))  # file names may be no Unicode
     return folder.report

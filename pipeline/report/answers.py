@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.finished import FinishedRun, Track
-from pipeline.matching.match import threshold_of
 from pipeline.matching.parts import agreement
 from pipeline.recognition.strips import by_rows, strips_of
-from pipeline.report.people import People, facts_of, rejected_of, tag_of
-from pipeline.types import SILHOUETTE_HEIGHT, Embedding, FloatArray
+from pipeline.report.people import People, facts_of, rejected_of
+from pipeline.report.roster import Walk, tag_of, walk_in
+from pipeline.types import SILHOUETTE_HEIGHT, FloatArray
 from pipeline.views.colours import GREY
-from pipeline.views.report.page import Answer, Bar, Comparison, Person, Probe, Rival, css
+from pipeline.views.report.page import Answer, Bar, Comparison, Probe, Rival, css
 from pipeline.views.report.pictures import png
 from pipeline.views.walks import coloured, compared_colour, in_regions, region_of, stride
 
@@ -24,14 +24,12 @@ NOBODY = {"unknown": "unknown", "unusable": "not usable"}
 
 def probes_of(run: FinishedRun, people: People) -> list[Probe]:
     """Every probe video with the answers for its tracks."""
-    gallery = [embedding for video in run.gallery for embedding in run.embeddings(video)]
-    threshold = threshold_of(run.matching, gallery)
     return [
         Probe(
             video,
             f"probe-{number}",
             [
-                _answer(run, people, (video, track_id), entry, f"answer-{number}-{track_id}", gallery, threshold)
+                _answer(people, (video, track_id), entry, f"answer-{number}-{track_id}")
                 for track_id, entry in tracks.items()
             ],
         )
@@ -39,50 +37,36 @@ def probes_of(run: FinishedRun, people: People) -> list[Probe]:
     ]
 
 
-def _answer(
-    run: FinishedRun,
-    people: People,
-    track: Track,
-    entry: Mapping[str, Any],
-    anchor: str,
-    gallery: Sequence[Embedding],
-    threshold: float,
-) -> Answer:
+def _answer(people: People, track: Track, entry: Mapping[str, Any], anchor: str) -> Answer:
     status, identity, candidates = entry["status"], entry["identity"], entry["candidates"]
-    nearest = identity or (candidates[0]["identity"] if candidates else None)
-    tag = people.tag(identity, NOBODY.get(status, "unknown"))
-    other_track = people.enrolled.get(nearest) if nearest else None
-    other = people.person(other_track, people.tag(nearest)) if other_track else None
-    rivals, limit = _rivals(people, candidates, identity, threshold)
+    nearest = identity if status == "known" else (candidates[0]["identity"] if candidates else None)
+    walk, other = walk_in(people.run, track), people.compared(track, nearest)
+    rivals, limit = _rivals(people, candidates, identity)
     return Answer(
         anchor=anchor,
         track=f"{track[0]}/{track[1]}",
         status=status,
-        tag=tag,
+        tag=people.tag(identity, NOBODY.get(status, "unknown")),
         confidence="" if entry["confidence"] is None else f"{100 * entry['confidence']:.0f} %",
         distance="" if entry["distance"] is None else _number(entry["distance"]),
         reason=entry["reason"],
-        person=_probe_person(people, track),
-        other=other,
+        person=people.person(walk, tag_of(f"track {track[1]}", GREY)),
+        other=people.person(other, people.tag(nearest)) if other else None,
         rivals=rivals,
         limit=limit,
-        comparison=_comparison(people, track, other_track, gallery) if other_track else None,
+        comparison=_comparison(people, walk, other) if other else None,
         facts=facts_of(entry),
         rejected=rejected_of(entry),
     )
 
 
-def _probe_person(people: People, track: Track) -> Person:
-    return people.person(track, tag_of(f"track {track[1]}", GREY))
-
-
 def _rivals(
-    people: People, candidates: Sequence[Mapping[str, Any]], identity: str | None, threshold: float
+    people: People, candidates: Sequence[Mapping[str, Any]], identity: str | None
 ) -> tuple[list[Rival], float | None]:
     """The nearest few, the chosen one always among them, and where the threshold stands."""
     shown = list(candidates[:MOST_RIVALS])
     shown += [candidate for candidate in candidates[MOST_RIVALS:] if candidate["identity"] == identity]
-    limit = threshold if math.isfinite(threshold) else None
+    limit = people.roster.threshold if math.isfinite(people.roster.threshold) else None
     marks = [0.0, *(float(candidate["distance"]) for candidate in shown), *([] if limit is None else [limit])]
     low, high = min(marks), max(marks)  # normalised scores can be negative
     room = 0.04 * max(high - low, 1e-12)
@@ -103,23 +87,22 @@ def _rivals(
     return rivals, None if limit is None else share(limit)
 
 
-def _comparison(people: People, one: Track, other: Track, gallery: Sequence[Embedding]) -> Comparison | None:
+def _comparison(people: People, one: Walk, other: Walk) -> Comparison | None:
     """The two walks part by part, or None where something of them is missing."""
     run, scale = people.run, people.thrift.scale
-    walks, sequences = [run.embedding(track) for track in (one, other)], [run.sequence(track) for track in (one, other)]
-    probe, person = walks
-    if probe is None or person is None or any(sequence is None for sequence in sequences):
+    sequences = [one.sequence, other.sequence]
+    if one.embedding is None or other.embedding is None or any(sequence is None for sequence in sequences):
         return None
-    ratios = agreement(probe, person, gallery, run.metric).ratios
-    strips = strips_of(probe.model, len(ratios))
+    ratios = agreement(one.embedding, other.embedding, people.roster.others, run.metric).ratios
+    strips = strips_of(one.embedding.model, len(ratios))
     rows = by_rows(ratios, strips, SILHOUETTE_HEIGHT) if strips else None
     masks = [stride(sequence.masks) for sequence in sequences if sequence is not None]
     if any(len(mask) != SILHOUETTE_HEIGHT for mask in masks):
         rows = None  # another size of silhouettes: bars only
-    names = [f"{video}, track {track_id}" for video, track_id in (one, other)]
     shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
     left, right = (
-        png(coloured(mask, rows, scale), f"{name}: {shown}") for mask, name in zip(masks, names, strict=True)
+        png(coloured(mask, rows, scale), f"{walk.where}: {shown}")
+        for mask, walk in zip(masks, (one, other), strict=True)
     )
     summary = summary_of(rows) + (f" As embedded, before {run.reshaped}." if run.reshaped else "")
     return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary, rows is not None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from pipeline.finished import FinishedRun
 from pipeline.report.answers import probes_of
@@ -16,39 +17,34 @@ from pipeline.report.overview import (
     stages_of,
 )
 from pipeline.report.people import People, facts_of, rejected_of
-from pipeline.views.report.page import Enrolled, Fact, Page, Probe
+from pipeline.report.roster import Roster
+from pipeline.views.report.page import Answer, Enrolled, Fact, Page, Probe, Words
 from pipeline.views.report.pictures import Thrift
 
+WORDS = {
+    "run": Words("Gait report", "The gallery's people", "Nobody was found in the gallery video."),
+    "identify": Words("Identification report", "The enrolled people they are most like", "Nobody is like them."),
+    "enrol": Words("Enrolment report", "Who is in the video", "Nobody was found in the video."),
+}
 
-def page_of(run: FinishedRun) -> Page:
+
+def page_of(run: FinishedRun, roster: Roster) -> Page:
     """Everything that report.html says. Raises InputError for files of the run that are damaged."""
-    people = People(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)))
-    gallery = [(video, track_id, entry) for video in run.gallery for track_id, entry in run.gallery[video].items()]
-    enrolled_tracks = {track: people.person(track, people.tag(name)) for name, track in people.enrolled.items()}
+    people = People(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
     probes = probes_of(run, people)
-    seen = {name: [a for probe in probes for a in probe.answers if a.tag.name == name] for name in people.enrolled}
-    enrolled = [
-        Enrolled(
-            enrolled_tracks.get((video, track_id))
-            or people.person((video, track_id), people.tag(None, str(entry["identity"]))),
-            "" if (video, track_id) in enrolled_tracks else str(entry["reason"]),
-            facts_of(entry),
-            rejected_of(entry),
-            seen.get(str(entry["identity"]), []),
-        )
-        for video, track_id, entry in gallery
-    ]
     config = run.record.get("config", {})
     return Page(
-        title=f"{', '.join(run.gallery)} and {_few(list(run.probes))}",
+        title=" and ".join(filter(None, (", ".join(run.gallery), _few(list(run.probes))))),
+        words=WORDS[roster.task],
+        caution=roster.caution,
         started=_date(str(run.record.get("started", ""))),
-        lead=_lead(probes),
-        counts=_counts(people, probes),
+        lead=_lead_of_enrolment(run) if roster.task == "enrol" else _lead(probes),
+        counts=_counts_of_enrolment(run) if roster.task == "enrol" else _counts(people, probes),
         notices=[
             *map(str, run.record.get("warnings", [])),
             *(str(one.get("problem", "")) for one in run.record.get("unreadable", [])),
         ],
-        gallery=enrolled,
+        gallery=_gallery(people, probes),
         probes=probes,
         matrix=matrix_of(run, people, probes),
         films=films_of(run, people),
@@ -59,6 +55,44 @@ def page_of(run: FinishedRun) -> Page:
         versions=[Fact(name, str(version)) for name, version in run.record.get("versions", {}).items()],
         inputs=inputs_of(run),
     )
+
+
+def _gallery(people: People, probes: Sequence[Probe]) -> list[Enrolled]:
+    """Everybody of the run's gallery; of a gallery that lasts, those whom somebody was compared with on the page."""
+    answers = [answer for probe in probes for answer in probe.answers]
+    if people.roster.task == "identify":
+        return [
+            Enrolled(
+                people.person(walk, people.tag(identity)), "", "", walk.facts, "", _seen(answers, people, identity)
+            )
+            for identity, walk in people.beside.items()
+        ]
+    return [
+        _gallery_track(people, (video, track_id), entry, answers)
+        for video, tracks in people.run.gallery.items()
+        for track_id, entry in tracks.items()
+    ]
+
+
+def _gallery_track(
+    people: People, track: tuple[str, int], entry: Mapping[str, Any], answers: Sequence[Answer]
+) -> Enrolled:
+    identity, enrolled = entry["identity"], entry["status"] == "enrolled"
+    tag = people.tag(identity) if enrolled else people.tag(None, str(identity or f"track {track[1]}"))
+    if people.roster.task == "enrol" and not enrolled:
+        tag = people.tag(None, f"track {track[1]}")
+    return Enrolled(
+        person=people.track(track, tag),
+        reason="" if enrolled else str(entry["reason"]),
+        outcome=str(entry.get("outcome", "")),
+        facts=facts_of(entry),
+        rejected=rejected_of(entry),
+        seen=_seen(answers, people, identity) if people.roster.task == "run" else None,
+    )
+
+
+def _seen(answers: Sequence[Answer], people: People, identity: str) -> list[Answer]:
+    return [answer for answer in answers if answer.status == "known" and answer.tag == people.tag(identity)]
 
 
 def _few(names: Sequence[str]) -> str:
@@ -73,9 +107,24 @@ def _lead(probes: Sequence[Probe]) -> str:
     return f"{known} of {len(answers)} walks in the probe videos were given a name from the gallery."
 
 
+def _lead_of_enrolment(run: FinishedRun) -> str:
+    entries = [entry for tracks in run.gallery.values() for entry in tracks.values()]
+    enrolled = sum(entry["status"] == "enrolled" for entry in entries)
+    return f"{enrolled} of {len(entries)} walks in the video belong to people who are enrolled now."
+
+
+def _counts_of_enrolment(run: FinishedRun) -> list[Fact]:
+    entries = [entry for tracks in run.gallery.values() for entry in tracks.values()]
+    people = {entry["identity"] for entry in entries if entry["status"] == "enrolled"}
+    counts = [Fact("people in the video enrolled", str(len(people)))]
+    for outcome, words in (("new", "new"), ("added", "walks added"), ("there already", "there already")):
+        counts.append(Fact(words, str(sum(entry.get("outcome") == outcome for entry in entries))))
+    return [*counts, Fact("left out", str(sum(entry["status"] != "enrolled" for entry in entries)))]
+
+
 def _counts(people: People, probes: Sequence[Probe]) -> list[Fact]:
     answers = [answer for probe in probes for answer in probe.answers]
-    counts = [Fact("people in the gallery", str(len(people.enrolled)))]
+    counts = [Fact("people in the gallery", str(people.roster.people))]
     for status, words in (("known", "recognised"), ("unknown", "unknown"), ("unusable", "not usable")):
         counts.append(Fact(words, str(sum(answer.status == status for answer in answers))))
     return counts

@@ -36,7 +36,7 @@ STAGES = {
 
 def matrix_of(run: FinishedRun, people: People, probes: Sequence[Probe]) -> Matrix:
     """Distances of all probe tracks that could be judged to all of the gallery."""
-    names = list(people.enrolled)
+    names = people.roster.columns
     rows = []
     for probe in probes:
         for answer, entry in zip(probe.answers, run.probes[probe.name].values(), strict=True):
@@ -64,18 +64,20 @@ def _cell(distance: float, shade: int, chosen: bool) -> Cell:
 
 def films_of(run: FinishedRun, people: People) -> list[Film]:
     """Every annotated video, the gallery first."""
-    (gallery, *_), films = [*run.gallery, ""], []
+    gallery, films = next(iter(run.gallery), None), []
     for video in run.gallery:
         names = {track_id: _gallery_tag(people, entry) for track_id, entry in run.gallery[video].items()}
-        films.append(_film(run, video, "Gallery", run.folder.gallery_video(video).name, names))
+        role = "Video" if people.roster.task == "enrol" else "Gallery"
+        films.append(_film(run, video, role, run.folder.gallery_video(video).name, names))
     for video, tracks in run.probes.items():
         names = {track_id: people.tag(entry["identity"], entry["status"]) for track_id, entry in tracks.items()}
-        films.append(_film(run, video, "Probe", run.folder.probe_video(gallery, video).name, names))
+        file = run.folder.probe_video(gallery, video) if gallery else run.folder.gallery_video(video)
+        films.append(_film(run, video, "Probe" if gallery else "Video", file.name, names))
     return films
 
 
 def _gallery_tag(people: People, entry: Mapping[str, Any]) -> Tag:
-    return people.tag(None, "unusable") if entry["status"] == "unusable" else people.tag(entry["identity"])
+    return people.tag(entry["identity"]) if entry["status"] == "enrolled" else people.tag(None, entry["status"])
 
 
 def _film(run: FinishedRun, video: str, role: str, file: str, names: Mapping[int, Tag]) -> Film:

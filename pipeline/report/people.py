@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.finished import FinishedRun, Track
-from pipeline.views.colours import GREY, Colour, identity_colour, text_colour
-from pipeline.views.report.page import Fact, Person, Tag, css
+from pipeline.report.roster import Roster, Walk, tag_of, walk_in
+from pipeline.views.colours import GREY
+from pipeline.views.report.page import Fact, Person, Tag
 from pipeline.views.report.pictures import Picture, Thrift, energy_picture, portrait, strip_picture
 
 # name in results.json → words, and how the number is written
@@ -24,51 +25,59 @@ QUALITY: Mapping[str, tuple[str, str]] = {
 
 @dataclass
 class People:
-    """Everybody of a run. What is shown in several places is made once."""
+    """Everybody on the page. What is shown in several places is made once.
+
+    beside: the walks that have been shown beside a probe track, by identity.
+    """
 
     run: FinishedRun
     thrift: Thrift
+    roster: Roster
+    beside: dict[str, Walk] = field(default_factory=dict)
     _persons: dict[Track, Person] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.enrolled = self.run.enrolled()
-        self._colours = {identity: identity_colour(number) for number, identity in enumerate(self.enrolled)}
-
     def tag(self, identity: str | None, otherwise: str = "") -> Tag:
-        """A gallery identity's name and colour; grey, with other words, for nobody."""
-        return tag_of(identity or otherwise, self._colours.get(identity or "", GREY))
+        """An identity's name and colour; grey, with other words, for nobody."""
+        return self.roster.tags.get(identity or "") or tag_of(identity or otherwise, GREY)
 
-    def person(self, track: Track, tag: Tag) -> Person:
-        """A track's pictures under the name that `tag` gives it."""
-        if track not in self._persons:
-            self._persons[track] = self._person(track, tag)
-        return replace(self._persons[track], tag=tag)  # a gallery that is its own probe has two names
+    def track(self, track: Track, tag: Tag) -> Person:
+        """The pictures of a track of the run under the name that `tag` gives it."""
+        return self.person(walk_in(self.run, track), tag)
 
-    def _person(self, track: Track, tag: Tag) -> Person:
-        video, track_id = track
-        where = f"{video}, track {track_id}"
-        sequence = self.run.sequence(track)
+    def compared(self, track: Track, identity: str | None) -> Walk | None:
+        """The walk of that identity that a probe track is shown beside."""
+        walk = self.roster.walk_of(track, identity) if identity else None
+        if walk and identity:
+            self.beside.setdefault(identity, walk)
+        return walk
+
+    def person(self, walk: Walk, tag: Tag) -> Person:
+        """A walk's pictures under the name that `tag` gives it."""
+        if walk.key not in self._persons:
+            self._persons[walk.key] = self._person(walk, tag)
+        return replace(self._persons[walk.key], tag=tag)  # a gallery that is its own probe has two names
+
+    def _person(self, walk: Walk, tag: Tag) -> Person:
         energy, strip, when = None, None, ""
-        if sequence is not None:
-            energy = energy_picture(sequence, where)
-            strip, when = strip_picture(sequence, self.run.fps(video), where, self.thrift)
-        silhouettes = len(sequence) if sequence is not None else 0
-        return Person(tag, where, self._portrait(track, where), energy, strip, when, silhouettes)
+        if walk.sequence is not None:
+            energy = energy_picture(walk.sequence, walk.where)
+            strip, when = strip_picture(walk.sequence, walk.fps, walk.where, self.thrift)
+        silhouettes = len(walk.sequence) if walk.sequence is not None else 0
+        return Person(
+            tag, walk.where, self._portrait(walk), energy, strip, when, silhouettes, no_portrait=walk.no_portrait
+        )
 
-    def _portrait(self, track: Track, where: str) -> Picture | None:
+    def _portrait(self, walk: Walk) -> Picture | None:
         with contextlib.suppress(OSError):
-            return portrait(self.run.folder.portrait(*track).read_bytes(), f"Person of {where}", self.thrift)
+            if walk.portrait is not None:
+                return portrait(walk.portrait.read_bytes(), f"Person of {walk.where}", self.thrift)
         return None
-
-
-def tag_of(name: str, colour: Colour) -> Tag:
-    return Tag(name, css(colour), css(text_colour(colour)))
 
 
 def facts_of(entry: Mapping[str, Any]) -> list[Fact]:
     """The quality parts of an entry of results.json in words."""
     usable, frames = int(entry.get("silhouettes", 0)), int(entry.get("frames", 0))
-    facts = [Fact("usable frames", f"{usable} of {frames}", round(100 * usable / max(frames, 1), 1))]
+    facts = [Fact("usable frames", f"{usable} of {frames}", round(100 * usable / frames, 1))] if frames else []
     for name, (words, kind) in QUALITY.items():
         value = entry.get("quality", {}).get(name)
         if isinstance(value, int | float):

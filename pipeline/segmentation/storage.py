@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ def write_sequence(path: Path, sequence: SilhouetteSequence) -> None:
         )
 
 
-def read_sequence(path: Path, video: str, track_id: int) -> SilhouetteSequence:
-    """Read what `write_sequence` wrote for this track of this video. Raises InputError when the file is damaged."""
+def read_sequence(path: Path | BytesIO, video: str, track_id: int) -> SilhouetteSequence:
+    """Read what `write_sequence` wrote for this track of this video, from its file or from the file's bytes.
+
+    Raises InputError when it is damaged.
+    """
     with _opened(path) as arrays:
         return SilhouetteSequence(
             video, track_id, arrays["masks"], arrays["frame_indices"], _quality(arrays), _rejected(arrays)
@@ -53,12 +57,13 @@ def read_frame_indices(path: Path) -> IntArray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path | BytesIO) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             yield arrays
     except DAMAGED_NPZ as error:
-        raise InputError(f"{path}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
+        where = path if isinstance(path, Path) else "what a gallery keeps of a walk"
+        raise InputError(f"{where}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
 
 
 def _quality(arrays: Any) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import pytest
 
 from pipeline.gallery.proof import verify
@@ -72,6 +73,52 @@ def test_identify_names_those_who_are_enrolled_and_labels_the_other(identified, 
     assert all(name in identified.stdout for name in known.values())
     with open_video(folder / f"videos/{video}.mp4") as annotated:
         assert len(list(annotated)) == 30
+
+
+def test_the_report_of_an_enrolment_shows_who_is_enrolled_as_whom(enrolled, gait):
+    folder = gait.cwd / enrolled.stdout.splitlines()[-1]
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "3 of 4 walks in the video belong to people who are enrolled now." in html
+    assert all(f">{name}</span>" in html for name in NAMES.values()) and html.count("✓ enrolled") == 3
+    assert html.count("others were named") == 1 and 'id="answers"' not in html and "#answers" not in html
+    assert html.count('alt="Gait energy image of') == html.count(" silhouettes of ") == 4  # of the strips
+    assert html.count('alt="Person of ') == len(list(folder.glob("portraits/*/*.jpg"))) == 4
+    assert html.count("<video") == 1
+
+
+def test_the_report_of_an_identification_shows_the_enrolled_beside_those_seen(identified, gait):
+    folder = gait.cwd / identified.stdout.splitlines()[-1]
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    results = json.loads((folder / "results.json").read_text())
+    ((video, tracks),) = results["probes"].items()
+    cards = html.split('<article class="card" id="answer-')[1:]
+    assert len(cards) == 4
+    for card, (track, row) in zip(cards, tracks.items(), strict=True):
+        assert row["reason"] in card and f'alt="Person of {video}, track {int(track)}"' in card
+        nearest = row["candidates"][0]["name"] if row["status"] == "unknown" else row["name"]
+        assert f">{nearest}</span>" in card.split("person two")[1]
+        assert "galleries keep no pictures" in card
+        assert 'alt="Gait energy image of enrolled from ' in card and " silhouettes of enrolled from " in card
+        assert "Which parts agree" in card and f"{row['distance']:.3g}" in card
+    assert html.count("<video") == 1 and "see gait calibrate" in html
+    assert all(html.count(f">{row['name']}</span>") >= 2 for row in tracks.values())  # table, timeline
+
+
+def test_heads_in_the_report_of_an_identification_are_blurred_when_asked(identified, gait, walkers):
+    sharp = gait.cwd / identified.stdout.splitlines()[-1]
+    options = [part for one in ("blur_faces=on", "videos=off") for part in ("--set", f"output.{one}")]
+    done = gait("identify", walkers("probe2"), "--db", "people", *options)
+    assert done.returncode == 0, done.stderr
+    blurred = gait.cwd / done.stdout.splitlines()[-1]
+    assert "heads of tracked people are blurred" in (blurred / "report.html").read_text(encoding="utf-8")
+    for path in sharp.glob("portraits/*/*.jpg"):
+        head, soft = (_detail_of_the_head(folder / path.relative_to(sharp)) for folder in (sharp, blurred))
+        assert soft < 0.6 * head
+
+
+def _detail_of_the_head(portrait):
+    image = cv2.imread(str(portrait), cv2.IMREAD_GRAYSCALE)
+    return float(cv2.Laplacian(image[: round(0.2 * len(image))], cv2.CV_64F).std())
 
 
 def test_somebody_unknown_is_recognised_by_the_label_in_the_next_video(identified, gait, walkers):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import accessible
 import pytest
 from processes import finish
 
@@ -190,6 +191,19 @@ def test_everything_to_fill_in_has_a_name(identified):
         assert bare == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_can_be_read_and_every_control_has_a_name_and_is_reached_by_keyboard(identified, scheme):
+    identified.page.emulate_media(color_scheme=scheme)
+    identified.page.locator("body.dark").wait_for(state="attached" if scheme == "dark" else "detached")
+    problems = {}
+    for tab in ("Gallery", "Compare", "Identify"):
+        identified.tab(tab)
+        page = identified.page
+        problems[tab] = [*accessible.faint(page), *accessible.nameless(page), *accessible.unreachable(page)]
+    identified.page.emulate_media(color_scheme="light")
+    assert problems == {"Gallery": [], "Compare": [], "Identify": []}
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_fits(identified, width):
     for tab in ("Gallery", "Compare", "Identify"):
@@ -224,16 +238,42 @@ def test_the_gallery_is_the_command_lines_own(identified, server):
     listed = json.loads(gait("gallery", "list", "--db", "people", "--json").stdout)["people"]
     assert listed[0]["name"] == "Ada ${1+1} {{x}} <b>" and first.startswith("probe2-")
 
+    _found_by_name(identified, server[0], listed[0]["name"], first)
+    identified.tab("Gallery")
     pick()
     identified.button("Delete").click()
     identified.page.locator("#said").get_by_text("tick the box beside Delete first").wait_for()
-    pick()
     identified.page.get_by_label("Remove this person").check()
     identified.button("Delete").click()
     identified.page.locator("#said").get_by_text("is removed:").wait_for()
     after = json.loads(gait("gallery", "list", "--db", "people", "--json").stdout)["people"]
     assert after == listed[1:]
+    identified.page.locator("#people tbody th", has_text=listed[0]["name"]).wait_for(state="detached")
     identified.tab("Identify")
+
+
+def _found_by_name(seen: Watched, url: str, name: str, track: str) -> None:
+    """Search the very video for those who are enrolled from it, and open the report."""
+    seen.tab("Identify")
+    seen.page.get_by_role("radio", name="Enrolled people").check()
+    seen.page.locator(".g-upload", has_text="Gallery:").wait_for(state="hidden")
+    link = seen.page.get_by_role("link", name="Open the whole report")
+    before = link.get_attribute("href")
+    seen.button("Identify").click()
+    sync_api.expect(link).not_to_have_attribute("href", before, timeout=LONG_MS)
+    assert seen.ends().startswith("Done.")
+    rows = seen.page.locator("#answers .g-scroll tbody tr")
+    number = int(track.rpartition("-")[2])
+    assert rows.nth(number - 1).inner_text().startswith(f"{number}\t{name} ✓ recognised\t")
+    assert seen.page.locator("#answers video").count() == 1
+    report = Watched(seen.page.context.new_page())
+    report.page.goto(url.rstrip("/") + link.get_attribute("href"))
+    card = report.page.locator(f"#answer-1-{number}")
+    assert card.locator("h3").text_content().endswith(f"→ {name}")
+    card.scroll_into_view_if_needed()
+    assert card.get_by_alt_text("Gait energy image of enrolled from").evaluate("e => e.naturalWidth") > 0
+    assert report.complaints == [] and report.foreign == []
+    report.page.close()
 
 
 def test_nothing_was_complained_of_and_nobody_else_was_asked(identified):

@@ -47,6 +47,7 @@ def test_rename_merge_export_delete_verify_import(said, tmp_path):
     assert "3 templates" in said("export", tmp_path / "all.zip")
     told = said("delete", "Ada Byron", "--yes")
     assert "10 of 10 marks" in told and ", 0 are now" in told and "run-of-the-lobby" in told
+    assert "reports of gait identify" in told
     assert "is in none of" in said("verify", "--absent", "Ada Byron")
     assert "2 of 3 templates added" in said("import", tmp_path / "all.zip")
     assert "Ada Byron: 2 templates" in said("list")

@@ -97,7 +97,7 @@ def test_every_probe_track_has_a_card_with_its_answer(page, run):
         assert f"answer-1-{int(track)}" in cards
         assert entry["reason"] in page.text
     assert "Recognised as gallery-001 gallery, track 1" in page.text
-    assert "Nearest, too far: gallery-002" in page.text
+    assert "Nearest, not the answer: gallery-002" in page.text
 
 
 def test_links_inside_the_page_and_to_the_videos_lead_somewhere(page, run):

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from pipeline.commands.serve.guard import RUNS
 from pipeline.files import read_json
 from pipeline.finished import FinishedRun, Track
-from pipeline.report.people import People, tag_of
+from pipeline.report.people import People
+from pipeline.report.roster import roster_of, tag_of
 from pipeline.views.colours import GREY, identity_colour
 from pipeline.views.report.page import Tag
 from pipeline.views.report.pictures import Thrift
@@ -28,7 +29,7 @@ def answers_of(folder: Path) -> Answers:
     """Of `gait run` and of `gait identify`. Raises InputError for a damaged run."""
     run = FinishedRun.open(folder)
     results = read_json(run.folder.results)
-    people = People(run, Thrift.of(sum(len(tracks) for tracks in run.probes.values())))
+    people = People(run, Thrift.of(sum(len(tracks) for tracks in run.probes.values())), roster_of(run))
     names = _names(run, results)
     groups = [
         (video, [_row(people, (video, track), entry, names) for track, entry in tracks.items()])
@@ -43,7 +44,7 @@ def answers_of(folder: Path) -> Answers:
 def enrolment_of(folder: Path) -> Answers:
     """Of `gait enrol`: who is who in the video."""
     run = FinishedRun.open(folder)
-    people = People(run, Thrift.of(sum(len(tracks) for tracks in run.gallery.values())))
+    people = People(run, Thrift.of(sum(len(tracks) for tracks in run.gallery.values())), roster_of(run))
     groups = []
     for video, tracks in run.gallery.items():
         rows = []
@@ -58,7 +59,7 @@ def enrolment_of(folder: Path) -> Answers:
             )
             rows.append(
                 Row(str(track), tag, "enrolled" if enrolled else "unusable", verdict, "", "", reason, (),
-                    people.person((video, track), tag))
+                    people.track((video, track), tag))
             )  # fmt: skip
         groups.append((video, rows))
     count = sum(row.status == "enrolled" for _, rows in groups for row in rows)
@@ -95,7 +96,7 @@ def _row(people: People, track: Track, entry: Mapping[str, Any], names: Mapping[
         "" if distance is None else _number(distance),
         str(entry["reason"]),
         rivals,
-        people.person(track, tag),
+        people.track(track, tag),
     )
 
 

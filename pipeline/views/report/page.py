@@ -30,7 +30,8 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One track as one sees it. strip_when: the time that the strip covers; silhouettes: usable ones."""
+    """One track as one sees it. strip_when: the time that the strip covers; silhouettes: usable ones; no_portrait: said
+    where there is no picture."""
 
     tag: Tag
     where: str
@@ -39,6 +40,7 @@ class Person:
     strip: Picture | None
     strip_when: str
     silhouettes: int
+    no_portrait: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """One of the gallery's people, or the reason that somebody is none. seen: the answers that name them."""
+    """One of the gallery's people, or the reason that somebody is none.
+
+    outcome: how they were enrolled; seen: the answers that name them, None where nobody was looked for.
+    """
 
     person: Person
     reason: str
+    outcome: str
     facts: Sequence[Fact]
     rejected: str
-    seen: Sequence[Answer]
+    seen: Sequence[Answer] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +173,21 @@ class Film:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What the page is, what it calls the section with the gallery's people, and what it says where that is empty."""
+
+    kind: str
+    gallery: str
+    nobody: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """The whole report."""
+    """The whole report. caution: what the confidence is worth."""
 
     title: str
+    words: Words
+    caution: str
     started: str
     lead: str
     counts: Sequence[Fact]

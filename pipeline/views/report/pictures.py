@@ -14,6 +14,7 @@ from pipeline.types import SilhouetteSequence
 from pipeline.views.walks import energy, filmstrip, moments
 
 GREYS = 17  # of silhouettes: as good to look at, and half the bytes
+USUAL_FPS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def energy_picture(sequence: SilhouetteSequence, name: str) -> Picture:
     return png(energy(sequence.masks), f"Gait energy image of {name}: the mean of {len(sequence)} silhouettes")
 
 
-def strip_picture(sequence: SilhouetteSequence, fps: float, name: str, thrift: Thrift) -> tuple[Picture, str]:
-    """Silhouettes in a row, and when they were: "4.1 s to 5.2 s"."""
-    shown = moments(sequence.frame_indices, fps, thrift.silhouettes)
-    first, last = (float(sequence.frame_indices[shown[place]]) / fps for place in (0, -1))
-    when = f"{first:.1f} s to {last:.1f} s"
+def strip_picture(sequence: SilhouetteSequence, fps: float | None, name: str, thrift: Thrift) -> tuple[Picture, str]:
+    """Silhouettes in a row, and when they were: "4.1 s to 5.2 s"; in frames without fps."""
+    shown = moments(sequence.frame_indices, fps or USUAL_FPS, thrift.silhouettes)
+    first, last = (int(sequence.frame_indices[shown[place]]) for place in (0, -1))
+    when = f"{first / fps:.1f} s to {last / fps:.1f} s" if fps else f"frames {first} to {last}"
     return png(_few_greys(filmstrip(sequence.masks[shown])), f"{len(shown)} silhouettes of {name}, {when}"), when
 
 

@@ -250,11 +250,16 @@ def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any], Any]
         shown, who = actions.people()
         return shown, gr.Dropdown(choices=list(who), value=None)
 
+    def people_now() -> tuple[str, Any]:
+        shown, who = actions.people()
+        return shown, gr.Dropdown(choices=list(who))  # whoever has been chosen meanwhile stays chosen
+
     def renamed(person: str | None, name: str) -> tuple[str, str, Any]:
         return actions.rename(person, name), *people()
 
-    def deleted(person: str | None, sure: bool) -> tuple[str, str, Any, bool]:
-        return actions.delete(person, sure), *people(), False
+    def deleted(person: str | None, sure: bool) -> tuple[str, Any, Any, Any]:
+        said = actions.delete(person, sure)
+        return (said, *people(), False) if sure else (said, gr.skip(), gr.skip(), gr.skip())
 
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     ended = _job(
@@ -263,7 +268,7 @@ def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any], Any]
     ended.then(people, None, [table, person], queue=False, **quick)
     rename.click(renamed, [person, name], [said, table, person], concurrency_id="gallery", **quick)
     delete.click(deleted, [person, sure], [said, table, person, sure], concurrency_id="gallery", **quick)
-    return people, [table, person], choice
+    return people_now, [table, person], choice
 
 
 def _compare_tab(actions: Actions) -> tuple[Any, list[Any], Any, Any]:

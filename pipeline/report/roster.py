@@ -1,0 +1,87 @@
+"""The people whom the walks of a report are compared with, wherever they are kept: in the run, or in a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.finished import FinishedRun, Track
+from pipeline.matching.match import threshold_of
+from pipeline.types import Embedding, SilhouetteSequence
+from pipeline.views.colours import Colour, identity_colour, text_colour
+from pipeline.views.report.page import Fact, Tag, css
+
+UNCALIBRATED = "Confidence is not calibrated."
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One walk that the report can show.
+
+    key: tells it from all others; where: in words; fps: None where nobody knows; portrait: the file of a picture;
+    no_portrait: said where there is none; facts: what is known of it.
+    """
+
+    key: Track
+    where: str
+    sequence: SilhouetteSequence | None
+    embedding: Embedding | None
+    fps: float | None
+    portrait: Path | None
+    no_portrait: str = "no picture of the video at hand"
+    facts: Sequence[Fact] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Whom probes are compared with.
+
+    task: what was done; people: how many there are; tags: by identity, of everybody who is named on the page;
+    columns: the identities in the matrix of distances; walk_of: the walk of an identity to stand beside a probe track,
+    None for nobody; others: tell which distance is usual; threshold: beyond it nobody is recognised;
+    caution: what the confidence is worth.
+    """
+
+    task: Literal["run", "identify", "enrol"]
+    people: int
+    tags: Mapping[str, Tag]
+    columns: Sequence[str]
+    walk_of: Callable[[Track, str], Walk | None]
+    others: Sequence[Embedding]
+    threshold: float
+    caution: str = UNCALIBRATED
+
+
+def roster_of(run: FinishedRun) -> Roster:
+    """The people of the run's own gallery."""
+    tracks = run.enrolled()
+    others = [embedding for video in run.gallery for embedding in run.embeddings(video)]
+    return Roster(
+        task="run",
+        people=len(tracks),
+        tags={identity: tag_of(identity, identity_colour(number)) for number, identity in enumerate(tracks)},
+        columns=list(tracks),
+        walk_of=lambda _, identity: walk_in(run, tracks[identity]) if identity in tracks else None,
+        others=others,
+        threshold=threshold_of(run.matching, others),
+    )
+
+
+def walk_in(run: FinishedRun, track: Track) -> Walk:
+    """A track of the run."""
+    video, track_id = track
+    return Walk(
+        track,
+        f"{video}, track {track_id}",
+        run.sequence(track),
+        run.embedding(track),
+        run.fps(video),
+        run.folder.portrait(*track),
+    )
+
+
+def tag_of(name: str, colour: Colour) -> Tag:
+    """A name in a colour."""
+    return Tag(name, css(colour), css(text_colour(colour)))

@@ -1,0 +1,145 @@
+"""A gallery that changes while a camera is watched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import runs
+
+from pipeline.config import load_config
+from pipeline.gallery import people
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Stored, Template, new_id, now
+from pipeline.live import enrolled as module
+from pipeline.live.enrolled import LOOK_S, Enrolled
+from pipeline.live.walkers import Walkers
+from pipeline.recognition.models.gei import GaitEnergyImageEncoder
+from pipeline.segmentation.sequences import Silhouette
+from pipeline.types import SilhouetteSequence, TrackedBoxes
+
+CONFIG = load_config(overrides=["matching.threshold=0.1"])
+ENCODER = GaitEnergyImageEncoder(CONFIG.recognition)
+WIDTHS = {"Ada": 5, "Bo": 9, "Cy": 16}
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def template(name, **facts):
+    sequence = SilhouetteSequence("g", 1, runs.walker(WIDTHS[name]), np.arange(runs.FRAMES))
+    (embedding,) = ENCODER.encode([sequence])
+    kept = {"video": "g", "video_sha256": "0" * 64, "track": 1, "run": "", "enrolled": now()}
+    return Template.of(embedding, Stored(name.encode()), identity=new_id(), name=name, **kept, **facts)
+
+
+def add(gallery, *templates):
+    with gallery.writing() as writer:
+        writer.add(list(templates))
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    gallery = Gallery.create(tmp_path / "people")
+    add(gallery, template("Ada"), template("Bo"))
+    return gallery
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def enrolled(gallery, clock):
+    return Enrolled(gallery.path, ENCODER, CONFIG, clock)
+
+
+def later(enrolled, clock):
+    clock.seconds += 1.01 * LOOK_S
+    return enrolled.changed()
+
+
+def test_who_is_enrolled_or_removed_meanwhile_is_noticed(enrolled, gallery, clock):
+    assert sorted(enrolled.known.names) == ["Ada", "Bo"]
+    add(gallery, template("Cy"))
+    assert not enrolled.changed()  # not before a second has passed
+    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Bo", "Cy"]
+    assert not later(enrolled, clock)
+    people.delete(gallery, "Bo")
+    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cy"]
+    people.rename(gallery, "Cy", "Cyd")
+    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cyd"]
+
+
+def test_a_gallery_that_stays_as_it_is_is_not_read_again(enrolled, clock, monkeypatch):
+    def read(self, **how):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(Gallery, "templates", read)
+    assert not any(later(enrolled, clock) for _ in range(5))
+
+
+def test_who_expires_meanwhile_is_forgotten(gallery, clock, monkeypatch):
+    add(gallery, template("Cy", expires=now() + timedelta(days=1)))
+    enrolled = Enrolled(gallery.path, ENCODER, CONFIG, clock)
+    assert "Cy" in enrolled.known.names and not later(enrolled, clock)
+    tomorrow = now() + timedelta(days=2)
+    monkeypatch.setattr(module, "now", lambda: tomorrow)
+    monkeypatch.setattr("pipeline.live.known.now", lambda: tomorrow)
+    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Bo"]
+
+
+def test_a_gallery_that_cannot_be_read_any_more_is_told_of_once(enrolled, gallery, clock, lines):
+    (gallery.path / "gallery.json").rename(gallery.path / "elsewhere")
+    assert not later(enrolled, clock) and not later(enrolled, clock)
+    assert sum("no gallery there" in line for line in lines) == 1
+    assert sorted(enrolled.known.names) == ["Ada", "Bo"]
+    (gallery.path / "elsewhere").rename(gallery.path / "gallery.json")
+    people.delete(gallery, "Bo")
+    assert later(enrolled, clock) and list(enrolled.known.names) == ["Ada"]
+
+
+def test_walkers_take_new_names_at_once_and_lose_those_who_were_removed(enrolled, gallery, clock):
+    walkers = Walkers(ENCODER, enrolled.known, CONFIG, fps=25.0)
+    masks = {1: runs.walker(WIDTHS["Ada"], 200), 2: runs.walker(WIDTHS["Cy"], 200)}
+    index = iter(range(200))
+
+    def walk(frames=60):
+        for frame in (next(index) for _ in range(frames)):
+            boxes = np.array([[100, 0, 140, 120], [300, 0, 340, 120]], np.float32)
+            walkers.tracked(TrackedBoxes(frame, np.array([1, 2], np.int64), boxes, np.ones(2, np.float32)))
+            for track, found in masks.items():
+                walkers.add(Silhouette(track, frame, found[frame], found[frame], None, {}))
+            walkers.answer([1, 2])
+
+    def shown():
+        return [walkers[track].shown.name or walkers[track].shown.status for track in (1, 2)]
+
+    def meet():
+        assert later(enrolled, clock)
+        walkers.meet(enrolled.known)
+
+    walk()
+    assert shown() == ["Ada", "unknown"]
+    add(gallery, template("Cy"))
+    meet()
+    walk()
+    assert shown() == ["Ada", "Cy"]
+    people.rename(gallery, "Cy", "Cyd")
+    people.delete(gallery, "Ada")
+    meet()
+    assert shown() == ["looking", "Cyd"]
+    walk()
+    assert shown() == ["unknown", "Cyd"]
+    people.delete(gallery, "Cyd")
+    people.delete(gallery, "Bo")
+    meet()
+    assert shown() == ["unknown", "looking"]
+    walk(20)
+    assert shown() == ["unknown", "unknown"]

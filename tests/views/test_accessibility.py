@@ -1,0 +1,78 @@
+"""report.html in Chromium: every word can be read, every control has a name and can be reached by keyboard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import accessible
+import pytest
+import runs
+
+from pipeline.engine.runfolder import RunFolder
+from pipeline.report import write_report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian package chromium)")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """A report with everything in it: many colours of people, a note, blurred heads."""
+    path = runs.made_up(tmp_path_factory.mktemp("accessible") / "run")
+    record = json.loads((path / "run.json").read_text())
+    record["config"]["output"]["blur_faces"] = True
+    (path / "run.json").write_text(json.dumps(record))
+    return write_report(RunFolder(path))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)], ids=str)
+def page(report, browser, request):
+    scheme, width = request.param
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(report.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    yield page
+    page.close()
+
+
+def test_every_word_can_be_read(page):
+    assert accessible.faint(page) == []
+
+
+def test_every_control_has_a_name_and_is_reached_by_keyboard(page):
+    assert accessible.nameless(page) == []
+    assert accessible.unreachable(page) == []
+
+
+def test_links_land_where_they_lead(page):
+    for name in ("Distances", "Gallery", "Answers"):
+        page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+        page.wait_for_timeout(100)
+        top = page.evaluate(f"document.querySelector('#{name.lower()}').getBoundingClientRect().top")
+        bottom = page.evaluate("innerHeight + scrollY >= document.documentElement.scrollHeight - 1")
+        assert 0 <= top < 100 or (bottom and top < 900)
+
+
+def test_the_check_finds_what_it_is_for(browser):
+    page = browser.new_page()
+    filler = "<p>" + "</p><p>".join(f"word {n}" for n in range(12)) + "</p>"
+    page.set_content(
+        f"<style>button:focus {{ outline: 0 }}</style>{filler}<p style='color:#999'>faint</p>"
+        "<p style='opacity:.5;background:#fff;color:#000'>half</p><input><button>go</button>"
+        "<div role=tab onclick='1'>x</div><p style='color:#767676'>just enough</p>"
+    )
+    assert [words for _, words, _ in accessible.faint(page)] == ["faint", "half"]
+    assert accessible.nameless(page) == ["<input>"]
+    problems = accessible.unreachable(page)
+    assert len(problems) == 1 and problems[0].startswith("no visible focus: <button")
+    page.close()
