@@ -97,10 +97,9 @@ def pool_by_height(features: Tensor, heights: Tensor, bins: Sequence[int]) -> Te
     """
     pooled = []
     for count in bins:
-        edges = torch.linspace(0, _TALLEST, count + 1, device=features.device)[1:-1]
-        where = (heights[..., None] > edges).sum(-1)
-        for place in range(count):  # ONNX knows no scatter that leaves out what was there before
-            inside = (where == place)[..., None]
+        edges = [-torch.inf, *torch.linspace(0, _TALLEST, count + 1).tolist()[1:-1], torch.inf]
+        for low, high in pairwise(edges):  # in ONNX no scatter leaves out what was there before
+            inside = ((heights > low) & (heights <= high))[..., None]
             size = inside.sum(1)
             peak = features.masked_fill(~inside, -torch.inf).amax(1)
             mean = (features * inside).sum(1) / size.clamp(min=1)
