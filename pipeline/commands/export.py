@@ -62,8 +62,6 @@ def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tupl
     model = load_backend(ENCODERS, encoder, "encoder")
     if not isinstance(model, Model):
         raise ConfigError(f"gait export: the encoder {encoder} has no trained network. `gait models list` has those.")
-    if not model.exports:
-        raise ConfigError(f"gait export: {model.title} cannot be written as a graph; it runs in torch only.")
     if found.path.suffix in EXPORTED:
         raise CheckpointError(f"{found.path}: exported already. Export the weights that torch reads.")
     return found, model

@@ -27,7 +27,7 @@ from pipeline.types import Modality
 
 OPSET = 17
 TRACED = (9, 11)  # frames of the walks whose shapes tell which axis is time
-LENGTHS = ((1, 5), (2, 12), (1, 30))  # walks, frames: that a graph is tried with
+LENGTHS = ((1, 5), (2, 12), (1, 30), (1, 70))  # walks, frames: that a graph is tried with (some look at 64)
 SHORTEST = 8  # frames: what a graph may ask for at the most
 TOLERANCE = 1e-4  # of the rms of torch's answer
 

@@ -5,7 +5,7 @@ Keypoints here are tensors [n, t, v, 3]: n walks of t frames, v joints, each x, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -68,29 +68,34 @@ def missing_to_middle(keypoints: Tensor) -> Tensor:
 def middle_frames(keypoints: Tensor, frames: int) -> Tensor:
     """As many frames as that, from the middle of the walk; short walks are first lengthened (see `to_and_fro`)."""
     chosen = to_and_fro(keypoints.shape[1], frames)
-    start = int(len(chosen) / 2 - frames / 2)
-    return keypoints[:, chosen[start : start + frames]]
+    start = (chosen.shape[0] - frames) // 2
+    return keypoints[:, chosen[start + torch.arange(frames)]]
 
 
-def to_and_fro(count: int, frames: int) -> list[int]:
+def to_and_fro(count: int, frames: int) -> Tensor:
     """Which of `count` frames to show so that there are `frames` at least: at both ends the walk turns round.
 
-    GaitGraph2's PadSequence. Walks that are long enough stay as they are.
+    GaitGraph2's PadSequence: a walk that is too short for that is first made three times as long, as often as needed,
+    backwards, forwards and backwards again. Walks that are long enough stay as they are. Without lists and branches,
+    so that an exported graph does the same for walks of any length.
     """
-    chosen = list(range(count))
-    if count >= frames:
-        return chosen
-    before, after = -(-(frames + 1 - count) // 2), (frames + 1 - count) // 2 + 1
-    while max(before, after) > len(chosen):
-        chosen = [*chosen[::-1], *chosen, *chosen[::-1]]
-    return [*chosen[1:before][::-1], *chosen, *chosen[-1 - after : -1][::-1]][:frames]
+    had = torch.as_tensor(count)
+    places = torch.arange(cast(int, torch.maximum(had, torch.tensor(frames))))
+    missing = (frames + 1 - had).clamp(min=0)
+    before, after = (missing + 1) // 2, missing // 2 + 1
+    lengths = had * 3 ** torch.arange(frames.bit_length())
+    times = (torch.maximum(before, after) > lengths).sum()
+    away = (places - before + 1).abs()
+    turned = torch.where(away < lengths[times], away, 2 * (lengths[times] - 1) - away)
+    within = (turned + had * (times % 2)) % (2 * had)
+    short = torch.where(within < had, within, 2 * had - 1 - within)
+    return torch.where(had < frames, short, places)
 
 
 def velocities(points: Tensor, frames: int) -> Tensor:
     """How far every joint has moved `frames` later, [n, t, v, 2]; 0 in the last two frames, as the references do."""
-    steps = max(points.shape[1] - 2, 0)
-    moved = points[:, frames : frames + steps] - points[:, :steps]
-    return F.pad(moved, (0, 0, 0, 0, 0, points.shape[1] - steps))
+    moved = points[:, frames : points.shape[1] - 2 + frames] - points[:, :-2]
+    return F.pad(moved, (0, 0, 0, 0, 0, points.shape[1] - moved.shape[1]))
 
 
 def bones(points: Tensor, parents: tuple[int, ...]) -> Tensor:

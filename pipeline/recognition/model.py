@@ -46,7 +46,6 @@ class Model:
     motion: looks at consecutive frames, so that long walks are cut, not thinned out.
     least_frames: that the network needs; shorter walks are repeated.
     size: height and width that the network was made for; step: they may be any multiple of these (None: no pictures).
-    exports: whether it can be written as a graph for other engines.
     opens: the encoder, where the common one will not do.
     """
 
@@ -63,7 +62,6 @@ class Model:
     least_frames: int = 1
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     step: tuple[int, int] | None = (64, 4)
-    exports: bool = True
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
 
     @property

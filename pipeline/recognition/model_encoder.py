@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.networks.checkpoints import Checkpoint
+from pipeline.networks.hashing import sha256_of
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
 from pipeline.recognition.exported_engine import ExportedEngine
 from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
@@ -98,7 +101,7 @@ def open_model_encoder(
     model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
 ) -> ModelEncoder:
     """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-    found = checked(model, checkpoint)
+    found = whole(model, checked(model, checkpoint))
     needs_of(model, found)
     features = features_of(config, found)
     if found.path.suffix in EXPORTED:
@@ -116,6 +119,15 @@ def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwo
         head=features == "logits",
         objects=checkpoint.card.loader == TENSORS_ONLY,
     )
+
+
+def whole(model: Model, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with the sha256 of all its files together, where the model's authors keep it in several."""
+    parts = model.network.further_files(checkpoint.path).values()
+    if not parts:
+        return checkpoint
+    together = " ".join([checkpoint.sha256, *map(sha256_of, parts)])
+    return replace(checkpoint, sha256=hashlib.sha256(together.encode()).hexdigest())
 
 
 def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:

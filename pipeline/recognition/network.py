@@ -6,6 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
@@ -66,6 +67,11 @@ class GaitNetwork(nn.Module):
         """The weights of a checkpoint under the names of this network, where others are in use for it too."""
         return dict(weights)
 
+    @classmethod
+    def further_files(cls, path: Path) -> dict[str, Path]:
+        """Files beside the checkpoint `path` that hold more of the network: how their keys begin here → the file."""
+        return {}
+
     def chosen(self, embeddings: Tensor, features: str) -> Tensor:
         """Embeddings [n, c, p] → what is compared: themselves ("embeddings"), or the answer of "neck" or "logits"."""
         if features == "embeddings":
@@ -113,15 +119,17 @@ def load_network(
     objects: the file holds other things than tensors too, which are left alone (see `load_state_dict`).
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
-    passed_by: list[str] = []
+    weights, passed_by = dict[str, Tensor](), list[str]()
 
-    def wanted(name: str) -> bool:
-        if head or not name.startswith(network.HEAD):
+    def wanted(prefix: str, name: str) -> bool:
+        if head or not (prefix + name).startswith(network.HEAD):
             return True
-        passed_by.append(name)
+        passed_by.append(prefix + name)
         return False
 
-    weights = load_state_dict(path, only=wanted, tolerate_objects=objects)
+    for prefix, part in {"": path, **network.further_files(path)}.items():
+        found = load_state_dict(part, only=partial(wanted, prefix), tolerate_objects=objects)
+        weights |= {prefix + name: value for name, value in found.items()}
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
     told, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,17 +22,23 @@ def farthest_points(places: Tensor, count: int, random_start: bool = False) -> T
     The first is the one farthest from the cloud's middle; random_start: any (by torch's global generator), so that the
     same walk gives another answer the next time.
     """
-    b, n, _ = places.shape
-    chosen = torch.empty(b, count, dtype=torch.long, device=places.device)
-    rows = torch.arange(b, device=places.device)
-    nearest = torch.full((b, n), 1e10, device=places.device, dtype=places.dtype)
     if random_start:
-        latest = torch.randint(0, n, (b,)).to(places.device)
+        first = torch.randint(0, places.shape[1], places.shape[:1]).to(places.device)
     else:
-        latest = (places - places.mean(1, keepdim=True)).square().sum(-1).argmax(-1)
-    for i in range(count):  # one by one: each depends on those before
-        chosen[:, i] = latest
-        nearest = torch.minimum(nearest, (places - places[rows, latest][:, None]).square().sum(-1))
+        first = (places - places.mean(1, keepdim=True)).square().sum(-1).argmax(-1)
+    # so that an exported graph has a loop, and not `count` copies of what is in it
+    one_by_one = torch.jit.script_if_tracing(_one_by_one)  # type: ignore[no-untyped-call]  # torch says no types
+    return cast(Tensor, one_by_one(places, count, first))
+
+
+def _one_by_one(places: Tensor, count: int, first: Tensor) -> Tensor:
+    latest, columns = first, torch.arange(count, device=places.device)
+    chosen = first[:, None].expand(-1, count)
+    nearest = torch.full_like(places[..., 0], 1e10)
+    for i in range(count):  # each depends on those before
+        chosen = torch.where(columns == i, latest[:, None], chosen)
+        place = places.gather(1, latest[:, None, None].expand(-1, 1, 3))
+        nearest = torch.minimum(nearest, (places - place).square().sum(-1))
         latest = nearest.argmax(-1)
     return chosen
 
@@ -45,7 +52,7 @@ def nearest_neighbours(places: Tensor, centres: Tensor, count: int) -> Tensor:
 
 def pick(points: Tensor, indices: Tensor) -> Tensor:
     """Points [b, n, c] by indices [b, …] → [b, …, c]."""
-    rows = torch.arange(len(points), device=points.device).view(-1, *[1] * (indices.ndim - 1))
+    rows = torch.arange(points.shape[0], device=points.device).view(-1, *[1] * (indices.ndim - 1))
     return points[rows, indices]
 
 
@@ -88,13 +95,13 @@ def pool_by_height(features: Tensor, heights: Tensor, bins: Sequence[int]) -> Te
 
     Each level has bins of equal height between 0 and 2 m (the outer ones are open); an empty one gives zeros.
     """
-    b, _, c = features.shape
-    levels = []
+    pooled = []
     for count in bins:
-        edges = torch.linspace(0, _TALLEST, count + 1, device=features.device)[1:-1]
-        where = torch.bucketize(heights.contiguous(), edges)[..., None].expand_as(features)
-        empty = features.new_zeros(b, count, c)
-        peak = empty.scatter_reduce(1, where, features, "amax", include_self=False)
-        mean = empty.scatter_reduce(1, where, features, "mean", include_self=False)
-        levels.append(peak + mean)
-    return torch.cat(levels, 1).transpose(1, 2)
+        edges = [-torch.inf, *torch.linspace(0, _TALLEST, count + 1).tolist()[1:-1], torch.inf]
+        for low, high in pairwise(edges):  # in ONNX no scatter leaves out what was there before
+            inside = ((heights > low) & (heights <= high))[..., None]
+            size = inside.sum(1)
+            peak = features.masked_fill(~inside, -torch.inf).amax(1)
+            mean = (features * inside).sum(1) / size.clamp(min=1)
+            pooled.append(torch.where(size > 0, peak + mean, 0.0))
+    return torch.stack(pooled, 2)

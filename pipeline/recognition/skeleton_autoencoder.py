@@ -115,14 +115,14 @@ def in_body_units(keypoints: Tensor) -> Tensor:
     """
     points = as_joints(keypoints, BODY15)[..., :2]
     ankles = [BODY15.joints.index(name) for name in ("left ankle", "right ankle")]
-    height = (points[:, :, ankles, 1].mean(-1) - points[:, :, 0, 1]).median(dim=1).values.clamp(min=1)
+    heights = (points[:, :, ankles, 1].mean(-1) - points[:, :, 0, 1]).sort(dim=1).values
+    height = heights[:, (points.shape[1] - 1) // 2].clamp(min=1)  # torch's median, which ONNX does not have
     found = (points != 0).any(dim=-1, keepdim=True)
     points = (points - points[:, :, BODY15.centre : BODY15.centre + 1]) * (HEIGHT / height)[:, None, None, None]
     return (points * found)[:, chosen_frames(points.shape[1])]
 
 
-def chosen_frames(count: int) -> list[int]:
+def chosen_frames(count: int) -> Tensor:
     """Which 64 of `count` frames are shown."""
-    if count < FRAMES:
-        return [place % count for place in range(FRAMES)]
-    return [place * count // FRAMES for place in range(FRAMES)]
+    had, places = torch.as_tensor(count), torch.arange(FRAMES)
+    return torch.where(had < FRAMES, places % had, places * had // FRAMES)

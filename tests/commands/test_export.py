@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 import yaml
 from small_networks import BACKENDS, save_small
 
@@ -14,7 +15,7 @@ from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
 
 CPU = RuntimeConfig(device="cpu", threads=1)
-SOME = ("gaitset", "gaitgl", "gaitpart", "smplgait")
+SOME = ("gaitset", "gaitgl", "gaitpart", "smplgait", "gaitgraph2", "stgcn", "lidargaitpp", "disentanglement")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, c
     target = folder / f"{name}.onnx"
     assert export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder) == 0
     assert "of torch's rms" in capsys.readouterr().out
-    walks = [made_up_walk(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 30, 17)]
+    walks = [made_up_walk(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 70, 1, 17)]
     theirs = embeddings(name, folder / f"{name}_small.pt", walks)
     same(embeddings(name, target, walks), theirs, assert_close_to_rms)
 
@@ -91,6 +92,24 @@ def test_scores_and_necks_are_exported_when_asked_for(written, assert_close_to_r
             embeddings("sconet", target, walks, features="embeddings")
 
 
+def test_a_network_in_two_files_is_exported_whole(written, tmp_path, assert_close_to_rms):
+    """As the authors of the disentangled skeletons keep theirs."""
+    weights = torch.load(written("disentanglement") / "disentanglement_small.pt", weights_only=True)["model"]
+    for part, prefix in (("autoencoder_7", "autoencoder."), ("fc_7", "fc.")):
+        some = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        torch.save(some, tmp_path / f"{part}.pt")
+    card = {"stage": "encoder", "loader": "opengait", "model": "disentanglement", "licence": "ours"}
+    (tmp_path / "autoencoder_7.yaml").write_text(yaml.safe_dump(card))
+    export("autoencoder_7", "onnx", output=tmp_path / "both.onnx", checkpoints=tmp_path)
+    walks = [made_up_walk(BACKENDS["disentanglement"].needs, length, length) for length in (3, 64)]
+    theirs = embeddings("disentanglement", tmp_path / "autoencoder_7.pt", walks)
+    same(embeddings("disentanglement", tmp_path / "both.onnx", walks), theirs, assert_close_to_rms)
+    second = torch.load(tmp_path / "fc_7.pt", weights_only=True)
+    torch.save({**second, "fc.bias": second["fc.bias"] + 1}, tmp_path / "fc_7.pt")
+    (other,) = embeddings("disentanglement", tmp_path / "autoencoder_7.pt", walks[:1])
+    assert other.checkpoint_sha256 != theirs[0].checkpoint_sha256
+
+
 @pytest.mark.slow
 def test_a_graph_that_takes_no_short_walks_says_so(written, assert_close_to_rms):
     name, folder = "swingait", written("swingait")
@@ -112,8 +131,6 @@ def test_what_cannot_be_exported_is_refused(written, tmp_path):
         export("gaitset_small", "openvino", output=tmp_path / "x.onnx", checkpoints=folder)
     with pytest.raises(ConfigError, match="shipped card"):
         export("gaitset_small", "onnx", output=tmp_path / "gaitset_casiae.onnx", checkpoints=folder)
-    with pytest.raises(ConfigError, match="torch only"):
-        export("lidargaitpp_small", "onnx", checkpoints=written("lidargaitpp"))
     with pytest.raises(ConfigError, match="no trained network"):
         export("gei", "onnx", checkpoint="gaitset_small", checkpoints=folder)
     assert not list(tmp_path.iterdir())

@@ -7,9 +7,8 @@ the walk with its motion and body codes. Reads the authors' autoencoder_N.pt, wi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -17,13 +16,9 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.hashing import sha256_of
 from pipeline.networks.safeload import load_state_dict
 from pipeline.networks.strict import load_strictly
 from pipeline.recognition import told
-from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork, architecture_of, memory
 from pipeline.recognition.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
@@ -100,6 +95,12 @@ class Disentanglement(GaitNetwork):
         parts = ("motion_encoder.", "body_encoder.", "view_encoder.", "decoder.")
         return {f"autoencoder.{key}" if key.startswith(parts) else key: value for key, value in weights.items()}
 
+    @classmethod
+    def further_files(cls, path: Path) -> dict[str, Path]:
+        """The authors' recognition network, beside their autoencoder."""
+        beside = path.with_name(path.name.replace("autoencoder_", "fc_", 1))
+        return {"fc.": beside} if path.name.startswith("autoencoder_") and beside.is_file() else {}
+
     def forward(self, keypoints: Tensor) -> Tensor:
         return self.recognise(self.autoencoder.rows(in_body_units(keypoints))).unsqueeze(-1)
 
@@ -115,43 +116,12 @@ class Disentanglement(GaitNetwork):
         del self.fc.fc_cls, self.fc.center_loss
 
 
-def load_disentanglement(path: Path, card: Mapping[str, Any] | None = None) -> Disentanglement:
-    """`load_network` with the head, for the authors' two files as well: autoencoder_N.pt, and fc_N.pt beside it.
-
-    Raises CheckpointError for files that are unreadable or not of this network.
-    """
-    weights = load_state_dict(path)
-    if (second := second_file(path)) is not None:
-        weights |= {f"fc.{key}": value for key, value in load_state_dict(second).items()}
-    network = Disentanglement(architecture_of(Architecture, card or {}, weights))
-    load_strictly(network, network.renamed(weights), path)
-    return network.eval()
-
-
 def load_autoencoder(path: Path, card: Mapping[str, Any] | None = None) -> Autoencoder:
     """The autoencoder alone, of a file that may hold both networks. Raises CheckpointError."""
     weights = load_state_dict(path, only=lambda name: not name.startswith("fc."))
     autoencoder = Autoencoder(architecture_of(Architecture, card or {}, weights).layout)
     load_strictly(autoencoder, {key.removeprefix("autoencoder."): value for key, value in weights.items()}, path)
     return autoencoder.eval()
-
-
-def second_file(path: Path) -> Path | None:
-    """Where the recognition network of the authors' autoencoder lies."""
-    beside = path.with_name(path.name.replace("autoencoder_", "fc_", 1))
-    return beside if path.name.startswith("autoencoder_") and beside.is_file() else None
-
-
-def _encoder(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
-    from pipeline.recognition.model_encoder import ModelEncoder, checked, features_of
-    from pipeline.recognition.torch_engine import TorchEngine
-
-    found = checked(model, checkpoint)
-    network = load_disentanglement(found.path, found.card.architecture)
-    if (second := second_file(found.path)) is not None:  # embeddings depend on both files
-        both = hashlib.sha256(f"{found.sha256} {sha256_of(second)}".encode()).hexdigest()
-        found = replace(found, sha256=both)
-    return ModelEncoder(model, config, TorchEngine(network, runtime, features_of(config, found)), found)
 
 
 DISENTANGLEMENT = Model(
@@ -165,6 +135,4 @@ DISENTANGLEMENT = Model(
     inputs=as_they_are,
     motion=True,
     step=None,
-    exports=False,  # ONNX has no median
-    opens=_encoder,
 )

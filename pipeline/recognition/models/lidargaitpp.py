@@ -103,5 +103,4 @@ LIDARGAITPP = Model(
     needs=(Modality.POINTS,),
     inputs=_inputs,
     step=None,
-    exports=False,  # farthest points are chosen one by one: a graph of 30,000 nodes
 )

@@ -97,5 +97,4 @@ STGCN_MODEL = Model(
     inputs=as_they_are,
     motion=True,
     step=None,
-    exports=False,  # walks are cut to a fixed number of frames, which tracing cannot follow
 )
