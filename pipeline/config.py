@@ -186,6 +186,9 @@ class MatchingConfig(Section):
     score_norm: Literal["none", "z", "t", "s"] = Field(
         "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
     )
+    cohort: str | None = Field(
+        None, description="folder of a gallery or a run with other people: what both are fitted on, not the gallery"
+    )
     threshold: float | None = Field(
         None, description="best distance above this: unknown; default: the encoder's own, if it was measured"
     )
@@ -201,7 +204,9 @@ class MatchingConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _positive_threshold(self) -> MatchingConfig:
+    def _sensible(self) -> MatchingConfig:
+        if self.cohort and self.backend == self.score_norm == "none":
+            raise ValueError("matching.cohort: nothing is fitted on it. Choose matching.backend or matching.score_norm")
         if self.threshold is not None and self.threshold <= 0 and self.score_norm == "none":
             raise ValueError("matching.threshold must be above 0: distances are")
         return self

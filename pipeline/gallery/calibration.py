@@ -24,7 +24,8 @@ from pipeline.matching.calibrate import Confidence
 from pipeline.types import Match
 
 FILE = "calibration.json"
-COMPARED_BY = ("metric", "backend", "score_norm", "templates")  # settings of matching that distances depend on
+# Settings of matching that distances depend on.
+COMPARED_BY = ("metric", "backend", "score_norm", "cohort", "templates")
 
 
 class Calibration(BaseModel):
@@ -74,7 +75,7 @@ class Calibration(BaseModel):
         if (self.model, self.checkpoint_sha256) != (model, checkpoint_sha256):
             return f"it is of the encoder {self.model}"
         for name in COMPARED_BY:
-            if (theirs := self.compared_by.get(name)) != (ours := str(getattr(matching, name))):
+            if (theirs := self.compared_by.get(name, "None")) != (ours := str(getattr(matching, name))):
                 return f"it was made with matching.{name}={theirs}, this is {ours}"
         return None
 

@@ -4,7 +4,7 @@ A clear walk is near to many, a poor one far from all; one threshold for both is
 told in deviations from what each side has to strangers (Auckenthaler, Carey and Lloyd-Thomas, Digital Signal Processing
 2000): z from the gallery walk's side, t from the probe's, s the mean of the two (Kenny, Odyssey 2010).
 
-The strangers are the gallery's other people, for each pair those who are not the gallery walk's person.
+The strangers are a cohort, or the gallery's other people: for each pair those who are not the gallery walk's person.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ def among_the_gallery(name: str, distances: Distances, within: Distances, people
     cannot be used) stay infinite.
     Raises ConfigError for an unknown name, or where a walk has fewer than three strangers' walks to compare with.
     """
-    if name not in SCORE_NORMS:
-        raise ConfigError(f"matching.score_norm: {name!r}; expected {', '.join(SCORE_NORMS)}.")
+    _refuse_unknown(name)
     if name == "none" or not len(people):
         return distances
     everybody = np.arange(people.max() + 1)
@@ -42,6 +41,29 @@ def among_the_gallery(name: str, distances: Distances, within: Distances, people
         own = np.arange(len(people)), people
         sides.append(tuple(side[own][None] for side in _usual(within, people, everybody)))
     return np.asarray(np.mean([(distances - mean) / deviation for mean, deviation in sides], axis=0))
+
+
+def against_a_cohort(name: str, distances: Distances, probes: Distances, gallery: Distances) -> Distances:
+    """N×M distances in deviations from those to K walks of a cohort: probes N×K, gallery M×K.
+
+    Nobody of the cohort may be among the people searched for. Raises as `among_the_gallery` does.
+    """
+    _refuse_unknown(name)
+    if name == "none":
+        return distances
+    nobody, strangers = np.zeros(1, np.int64), np.ones(gallery.shape[1], np.int64)
+    sides = []
+    if name in "ts":
+        sides.append(_usual(probes, strangers, nobody))
+    if name in "zs":
+        mean, deviation = _usual(gallery, strangers, nobody)
+        sides.append((mean.T, deviation.T))
+    return np.asarray(np.mean([(distances - mean) / deviation for mean, deviation in sides], axis=0))
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in SCORE_NORMS:
+        raise ConfigError(f"matching.score_norm: {name!r}; expected {', '.join(SCORE_NORMS)}.")
 
 
 def _usual(distances: Distances, people: NDArray[np.int64], left_out: NDArray[np.int64]) -> tuple[Distances, Distances]:

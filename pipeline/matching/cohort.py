@@ -1,0 +1,49 @@
+"""A cohort: walks of people who are neither searched for nor enrolled, from which it is learnt what is usual.
+
+A folder of one: a gallery (`gait enrol`), whose people are known, or a run, each of whose tracks counts as a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipeline.errors import ConfigError, GaitError
+from pipeline.types import Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Walks and whose each is."""
+
+    embeddings: Sequence[Embedding]
+    people: Sequence[str]
+
+
+@cache
+def read_cohort(folder: Path) -> Cohort:
+    """The walks in a folder, read once. Raises ConfigError for a folder that has none, and for what cannot be read."""
+    try:
+        cohort = _of_gallery(folder) if (folder / "gallery.json").is_file() else _of_run(folder)
+    except (GaitError, OSError) as error:
+        raise ConfigError(f"matching.cohort: {error}") from None
+    if not cohort.embeddings:
+        raise ConfigError(f"matching.cohort: {folder}: no walks there. Give a gallery, or the folder of a run.")
+    return cohort
+
+
+def _of_gallery(folder: Path) -> Cohort:
+    from pipeline.gallery.store import Gallery
+
+    templates = Gallery.open(folder).templates()
+    return Cohort([template.embedding() for template in templates], [template.identity for template in templates])
+
+
+def _of_run(folder: Path) -> Cohort:
+    from pipeline.recognition.features import read_features
+
+    paths = sorted((folder / "features").glob("*/*.npz"))
+    embeddings = [read_features(path, path.parent.name, int(path.stem)) for path in paths if path.stem.isdecimal()]
+    return Cohort(embeddings, [f"{one.video}/{one.track_id}" for one in embeddings])
