@@ -112,6 +112,7 @@ class PoseConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     always: bool = Field(False, description="write poses even where the encoder does not look at them")
     every: int = Field(1, ge=1, description="look at every n-th frame")
+    steady_sides: bool = Field(False, description="put limbs back that have changed places with the other side's")
     min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
     use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
     batch: int = Field(16, ge=1, description="crops in one call of the network")

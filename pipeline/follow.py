@@ -68,7 +68,7 @@ def follow(
     background = _background(video, config, meter) if "foreground" in (detector.looks_at, segmenter.looks_at) else None
     with open_video(video.source, video.name) as source, ExitStack() as beside:
         fps = source.info.fps
-        poses = PoseBuilder(video.name, (source.info.height, source.info.width))
+        poses = PoseBuilder(video.name, (source.info.height, source.info.width), config.pose.steady_sides)
         cut = _cut_poses_for(estimator, poses, config, meter, beside) if estimator else None
         tracks = TrackletBuilder(video.name, fps, config.tracking)
         sequences = SequenceBuilder(video.name, config.segmentation)

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from pipeline.cli import app
+from pipeline.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,6 +66,13 @@ def test_whole_commands_of_the_readme_would_be_taken():
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         command.make_context("gait", words)  # raises for what it does not know
+
+
+def test_every_setting_of_the_readme_is_one():
+    found = re.findall(r"--set ([a-z_]+\.[\w.]+)=([\w.]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) >= 12
+    for name, value in found:
+        assert load_config(overrides=[f"{name}={value}"]), name
 
 
 @pages

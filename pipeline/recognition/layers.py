@@ -8,6 +8,7 @@ the order of operations: training with a high rate turns a difference of the las
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -94,6 +95,17 @@ class BasicBlock(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
+
+
+@dataclass(frozen=True, slots=True)
+class ResNet9Architecture:
+    """What ResNet9's constructor needs; the defaults are those of every GaitBase that OpenGait publishes."""
+
+    in_channels: int = 1
+    channels: Sequence[int] = (64, 128, 256, 512)
+    layers: Sequence[int] = (1, 1, 1, 1)
+    strides: Sequence[int] = (1, 2, 2, 1)
+    maxpool: bool = False
 
 
 class ResNet9(nn.Module):

@@ -30,14 +30,20 @@ def blocks(weights: Mapping[str, Tensor], pattern: str) -> dict[int, tuple[int, 
     return found
 
 
+def four_stages(weights: Mapping[str, Tensor], pattern: str) -> dict[str, Any]:
+    """layers and channels of a residual network of stages 1 to 4; pattern: as for `blocks`."""
+    stages = blocks(weights, pattern)
+    if sorted(stages) != [1, 2, 3, 4]:
+        return {}
+    layers, channels = zip(*(stages[stage] for stage in (1, 2, 3, 4)), strict=True)
+    return {"layers": layers, "channels": channels}
+
+
 def resnet9(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """in_channels, channels and layers of the backbone that GaitBase and others have."""
     prefix = "Backbone.forward_block."
-    stages = blocks(weights, re.escape(prefix) + r"layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight")
-    told = known(in_channels=side(weights, prefix + "conv1.conv.weight", 4, 1))
-    if sorted(stages) == [1, 2, 3, 4]:
-        told["layers"], told["channels"] = zip(*(stages[stage] for stage in (1, 2, 3, 4)), strict=True)
-    return told
+    pattern = re.escape(prefix) + r"layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
+    return known(in_channels=side(weights, prefix + "conv1.conv.weight", 4, 1)) | four_stages(weights, pattern)
 
 
 def heads(weights: Mapping[str, Tensor], fcs: str = "FCs.fc_bin", necks: str = "BNNecks.fc_bin") -> dict[str, Any]:

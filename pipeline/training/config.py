@@ -97,6 +97,9 @@ class ValidationConfig(Section):
     windows: int = Field(3, ge=1, description="interleaved windows of a walk whose embeddings are averaged, at most")
 
 
+YAML = (".yaml", ".yml")
+
+
 class TrainingConfig(Section):
     """All settings of a training, in OpenGait's sections."""
 
@@ -119,12 +122,13 @@ class TrainingConfig(Section):
 def load_training_config(config: str, overrides: Sequence[str] = ()) -> TrainingConfig:
     """Read a training's YAML (a file, or the name of one in configs/train) and apply `a.b=c` overrides.
 
+    A file whose `base` names another, by its name or by a path from its own folder, says only what it changes there.
     Keys of the file that are unknown here are collected in `unsupported`: OpenGait's files have some.
-    Raises ConfigError for a file that is none, an unknown key among the overrides (with the nearest name) or a value
-    out of range.
+    Raises ConfigError for a file that is none, files that are each other's base, an unknown key among the overrides
+    (with the nearest name) or a value out of range.
     """
     path = _path(config)
-    tree = read_yaml(path)
+    tree = _with_bases(path)
     unsupported = _take_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
@@ -137,6 +141,33 @@ def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
         return TrainingConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _with_bases(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The YAML at `path` over that of its base, if it has one; derived: the files that are based on it."""
+    tree, derived = read_yaml(path), (*derived, path.resolve())
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise ConfigError(f"{path.name}: base must be the name of a training configuration or a file, not {base!r}.")
+    beside = path.parent / Path(base).expanduser()
+    try:
+        below = _path(str(beside) if base.endswith(YAML) else base)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: base: {error}") from None
+    if below.resolve() in derived:
+        raise ConfigError(f"{path.name}: base: {base} is itself based on {path.name}. Take one of the two away.")
+    return _over(_with_bases(below, derived), tree)
+
+
+def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` where it says something, section by section; lists replace lists, and null takes a key away."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return {key: value for key, value in merged.items() if above.get(key, value) is not None}
 
 
 def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
@@ -157,7 +188,7 @@ def shipped() -> list[str]:
 
 
 def _path(config: str) -> Path:
-    if config.endswith((".yaml", ".yml")):
+    if config.endswith(YAML):
         path = Path(config).expanduser()
         if not path.is_file():
             raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped())}.")

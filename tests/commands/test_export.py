@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
-from small_networks import BACKENDS, save_small
+from small_networks import BACKENDS, MODELS, save_small
 
 from pipeline.commands.export import export
 from pipeline.config import RecognitionConfig, RuntimeConfig
@@ -15,7 +15,8 @@ from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
 
 CPU = RuntimeConfig(device="cpu", threads=1)
-SOME = ("gaitset", "gaitgl", "gaitpart", "smplgait", "gaitgraph2", "stgcn", "lidargaitpp", "disentanglement")
+QUICK = ("gaitset", "gaitgl", "gaitpart", "smplgait", "gaitgraph2", "stgcn", "lidargaitpp", "disentanglement")
+ALL = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name != "swingait"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def same(ones, others, close):
         assert one.frames_used == other.frames_used
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", ALL)  # of swingait see below
 def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, capsys):
     folder = written(name)
     target = folder / f"{name}.onnx"

@@ -13,6 +13,8 @@ import av
 import pytest
 from cameras import Camera, plain
 
+from pipeline.gallery.people import delete
+from pipeline.gallery.store import Gallery
 from pipeline.video import open_video
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
@@ -99,6 +101,28 @@ def test_a_network_camera_that_is_cut_is_shown_on_a_page_until_ctrl_c(gait, peop
     assert "lost; trying again in 1 s" in told and "lost 1 times" in told
     assert "s3cret" not in told and "abc123" not in told
     assert len(frames_of(tmp_path / "seen.mp4")) == counts(told)[1]
+
+
+def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walkers, tmp_path):
+    gallery = Gallery.create(tmp_path / "mine")
+    with gallery.writing() as writer:
+        writer.add(Gallery.open(people).templates(stored=True))
+    street = walkers("probe2", 0, 240)  # some ten seconds
+    process = gait.start("live", street, "--db", "mine", "--events", "seen.jsonl", "--set", "live.refresh=2")
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"track (\d+) is (\S+) \d+%", line):
+            delete(gallery, found[2])
+            break
+    lines += list(process.stderr)
+    assert process.wait(60) == 0
+    track, name = int(found[1]), found[2]
+    _, said, after = "".join(lines).partition("mine has changed: 3 people are known, 4 were")
+    assert said and f" is {name} " not in after
+    events = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    of_track = [(event["event"], event["name"]) for event in events if event["track"] == track]
+    assert of_track[-1][1] != name and len(of_track) > of_track.index(("known", name)) + 1
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,8 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything."""
-        found = {**told.known(in_channels=told.side(weights, _STEM, 4, 1)), **told.heads(weights)}
-        stages = told.blocks(weights, _BLOCK)
-        if sorted(stages) == [1, 2, 3, 4]:
-            found["layers"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
+        found = told.known(in_channels=told.side(weights, _STEM, 4, 1)) | told.heads(weights)
+        found |= told.four_stages(weights, _BLOCK)
         modes = {r"layer2\.forward_block\.": "2d", r"layer2\.0\.conv1\.forward_block\.": "p3d", r"layer2\.0\.bn1": "3d"}
         for pattern, mode in modes.items():
             if any(re.match(pattern, key) for key in weights):

@@ -27,6 +27,7 @@ from pipeline.recognition.layers import (
     BasicBlock,
     HorizontalPooling,
     ResNet9,
+    ResNet9Architecture,
     SeparateFCs,
     SetBlock,
     temporal_max,
@@ -39,14 +40,9 @@ from pipeline.types import Embedding, Modality
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
-    """What the network's constructor needs; the defaults are those of every GaitBase that OpenGait publishes."""
+class Architecture(ResNet9Architecture):
+    """The defaults are those of every GaitBase that OpenGait publishes."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 1, 1, 1)
-    strides: Sequence[int] = (1, 2, 2, 1)
-    maxpool: bool = False
     parts: int = 16
     out_channels: int = 256
     classes: int = 74

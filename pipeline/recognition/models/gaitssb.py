@@ -14,20 +14,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, ResNet9, SeparateBN, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers import (
+    HorizontalPooling,
+    ResNet9,
+    ResNet9Architecture,
+    SeparateBN,
+    SeparateFCs,
+    SetBlock,
+    temporal_max,
+)
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(ResNet9Architecture):
     """finetuned: with learnt directions behind the projector in the predictor's place."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 1, 1, 1)
-    strides: Sequence[int] = (1, 2, 2, 1)
-    maxpool: bool = False
     bins: Sequence[int] = (16, 8, 4, 2, 1)
     finetuned: bool = False
 

@@ -18,6 +18,7 @@ from pipeline.recognition import told
 from pipeline.recognition.layers import (
     HorizontalPooling,
     ResNet9,
+    ResNet9Architecture,
     SeparateFCs,
     SetBlock,
     temporal_max,
@@ -38,14 +39,9 @@ COARSE_JOINTS = ((0, 1), (0, 2), (0, 3), (0, 4))
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(ResNet9Architecture):
     """fine: a graph of the 11 labels; coarse: one of the trunk and four limbs. The published network is coarse only."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 1, 1, 1)
-    strides: Sequence[int] = (1, 2, 2, 1)
-    maxpool: bool = False
     bins: Sequence[int] = (16,)
     fine: bool = False
     coarse: bool = True

@@ -38,11 +38,7 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything."""
-        found = told.heads(weights)
-        stages = told.blocks(weights, _BLOCK)
-        if sorted(stages) == [1, 2, 3, 4]:
-            found["layers"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
-        return found
+        return told.heads(weights) | told.four_stages(weights, _BLOCK)
 
 
 class AttentionFusion(nn.Module):

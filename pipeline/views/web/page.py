@@ -265,7 +265,7 @@ def _gallery_tab(actions: Actions, limits: Limits) -> tuple[Any, list[Any], Any]
     ended = _job(
         actions, start, stop, enrol, [upload, choice, names, consent, expires, merge, profile], status, answers
     )
-    ended.then(people, None, [table, person], queue=False, **quick)
+    ended.then(people_now, None, [table, person], queue=False, **quick)
     rename.click(renamed, [person, name], [said, table, person], concurrency_id="gallery", **quick)
     delete.click(deleted, [person, sure], [said, table, person, sure], concurrency_id="gallery", **quick)
     return people_now, [table, person], choice
