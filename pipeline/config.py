@@ -79,6 +79,9 @@ class TrackingConfig(Section):
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
     nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
     tiles: TilesConfig = TilesConfig()
+    stretch: int = Field(
+        9000, ge=10, description="frames after which zoom is chosen anew; where a cluster may cut a longer video"
+    )
     tracker: str = Field("bytetrack", description="name in pipeline.tracking.TRACKERS")
     bytetrack: ByteTrackConfig = ByteTrackConfig()
     min_area: float = Field(10.0, ge=0, description="smaller boxes (px²) are not followed")
