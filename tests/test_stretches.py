@@ -21,7 +21,7 @@ from pipeline.video import open_video
 from pipeline.views.progress import Silent
 from pipeline.workers import Task
 
-FRAMES, STRETCH = 47, 12  # people far away, who need a closer look
+FRAMES, STRETCH = 47, 12
 SETTINGS = ["pose.always=true", "pose.steady_sides=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]
 
 
@@ -38,7 +38,7 @@ def networks(shared: Path, config):
 
 @pytest.fixture(scope="module")
 def street(shared: Path) -> list[Frame]:
-    with open_video(shared / "videos/demo/probe1.mp4") as video:
+    with open_video(shared / "videos/demo/probe2.mp4") as video:
         return [frame for frame in video if 60 <= frame.index < 60 + FRAMES]
 
 
