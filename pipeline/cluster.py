@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,7 +48,10 @@ def follow_on_cluster(
             address=address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error"
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise GaitError(f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}).") from None
+        raise GaitError(
+            f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}). "
+            "Where `ray start` has made a token, set RAY_AUTH_MODE=token."
+        ) from None
     try:
         yield from _Cluster(ray, task, cores).follow(videos)
     finally:
@@ -70,21 +74,19 @@ class _Cluster:
     """The calls that wait for workers, and whose they are."""
 
     def __init__(self, ray: Any, task: Task, cores: int) -> None:
-        self._ray, self._task, self._shared = ray, task, ray.put(task)
+        self._ray, self._task, self._shared, self._cores = ray, task, ray.put(task), cores
         self._remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(_do)
         self._waiting: dict[Any, tuple[_Course, int]] = {}  # by Ray's reference: place among the answers
 
     def follow(self, videos: Sequence[Video]) -> Iterator[tuple[Video, Followed, Stages]]:
         """Yield each video as it is done."""
-        task, folder = self._task, RunFolder(self._task.folder)
-        for video in videos:
-            meter = Meter()
-            steps = follow_in_stretches(video, task.config, task.pose is not None, folder, meter)
-            self._call(_Course(video, steps, meter), next(steps))
-        while self._waiting:
+        left = deque(videos)
+        while left or self._waiting:
+            while left and len(self._waiting) < self._room():
+                self._begin(left.popleft())
             (done, *_), _ = self._ray.wait(list(self._waiting), num_returns=1)
             course, place = self._waiting.pop(done)
-            course.answers[place], stages = _result(self._ray, done, course.video, task)
+            course.answers[place], stages = _result(self._ray, done, course.video, self._task)
             course.missing -= 1
             for stage, amounts in stages.items():
                 course.meter.add(stage, **amounts)
@@ -94,6 +96,16 @@ class _Cluster:
                 self._call(course, course.steps.send(course.answers))
             except StopIteration as end:
                 yield course.video, end.value, course.meter.as_record()
+
+    def _room(self) -> int:
+        """Calls that should wait at least, so that nobody is idle; no more, so that video after video is finished."""
+        workers = int(self._ray.cluster_resources().get("CPU", 1)) // self._cores
+        return 2 * max(workers, 1)
+
+    def _begin(self, video: Video) -> None:
+        task, meter = self._task, Meter()
+        steps = follow_in_stretches(video, task.config, task.pose is not None, RunFolder(task.folder), meter)
+        self._call(_Course(video, steps, meter), next(steps))
 
     def _call(self, course: _Course, calls: Sequence[Call]) -> None:
         course.answers, course.missing = [None] * len(calls), len(calls)

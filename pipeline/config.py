@@ -244,7 +244,9 @@ class RuntimeConfig(Section):
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
     workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
-    engine: Literal["local", "ray"] = Field("local", description="ray: videos are followed on a Ray cluster")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="ray: videos, long ones in stretches, are followed on a cluster"
+    )
     address: str | None = Field(None, description="of the Ray cluster, or auto; default: one on this machine alone")
 
 

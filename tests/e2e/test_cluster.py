@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import finish
+from processes import finish, killed
 
 FRAMES, LONG, STRETCH = 24, 60, 20  # frames: the gallery is one task, the probe is followed in three stretches
 PLAIN = ["--set", f"tracking.stretch={STRETCH}", "--set", "pose.always=true",
@@ -59,25 +59,27 @@ def workers_at(task: str) -> list[int]:
     return found
 
 
+def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
+    """Wait for a worker that is at one of the tasks of a running `gait`, and has written a silhouette if it does."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        for task in tasks:
+            written = (f.glob(f"silhouettes/{task.split()[1]}*/*/*/*.png") for f in gait.runs())
+            if (task.startswith("detect") or any(map(any, written))) and (at := workers_at(task)):
+                return task, at[0]
+        time.sleep(0.01)
+    raise AssertionError(f"no worker was seen at {tasks}: {killed(process)}")
+
+
 def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
     process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
-    tasks = [
-        ("follow gallery", "gallery"),
-        ("detect probe2", None),
-        ("cut probe2", "probe2"),
-    ]  # as they are seen at work
-    deadline = time.monotonic() + 240
-    while tasks and process.poll() is None and time.monotonic() < deadline:
-        for task, writes in tasks:
-            begun = not writes or any(any(f.glob(f"silhouettes/{writes}*/*/*/*.png")) for f in gait.runs())
-            if begun and (at := workers_at(task)):
-                os.kill(at[0], signal.SIGKILL)
-                tasks.remove((task, writes))
-                break
-        time.sleep(0.01)
+    tasks = ["follow gallery", "detect probe2", "cut probe2"]
+    while tasks:
+        task, worker = seen_at(tasks, process, gait)
+        os.kill(worker, signal.SIGKILL)
+        tasks.remove(task)
     _, errors = finish(process, 300)
-    assert not tasks, f"no worker was seen at {tasks}"
     assert process.returncode == 0, errors
     (folder,) = gait.runs()
     assert contents(folder) == alone
@@ -85,6 +87,21 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     assert record["status"] == "done"
     assert record["stages"]["track"]["frames"] == FRAMES + LONG
     assert not [path for path in folder.rglob("*") if "partial" in path.name]
+
+
+def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
+    gait = gait_in(tmp_path)
+    process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
+    seen_at(["cut probe2"], process, gait)
+    process.kill()
+    finish(process)
+    deadline = time.monotonic() + 30
+    while workers_at("cut probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
+        time.sleep(0.1)
+    (folder,) = gait.runs()
+    done = gait("run", "--resume", folder, "--engine", "local")
+    assert done.returncode == 0, done.stderr
+    assert contents(folder) == alone
 
 
 def test_a_cluster_that_is_not_there_gives_one_line(videos, tmp_path, gait_in):
