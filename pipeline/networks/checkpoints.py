@@ -143,7 +143,8 @@ def _card_for(path: Path, card: str | None, table: Mapping[str, Card], stage: St
     if card is not None:
         if card not in table:
             close = difflib.get_close_matches(card, table, n=1)
-            raise CheckpointError(f"card {card!r} is unknown{f'; did you mean {close[0]!r}' if close else ''}?")
+            hint = f"; did you mean {close[0]!r}?" if close else ". See: gait checkpoints list"
+            raise CheckpointError(f"card {card!r} is unknown{hint}")
         return table[card]
     beside = own_card(path.with_name(f"{path.name.removesuffix('.tar').rpartition('.')[0] or path.name}.yaml"))
     if beside is not None:

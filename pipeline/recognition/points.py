@@ -45,9 +45,9 @@ def _one_by_one(places: Tensor, count: int, first: Tensor) -> Tensor:
 
 def nearest_neighbours(places: Tensor, centres: Tensor, count: int) -> Tensor:
     """Indices [b, m, count] of the points [b, n, 3] that are nearest to each of the centres [b, m, 3]."""
-    apart = -2 * centres @ places.transpose(1, 2)
-    apart = apart + centres.square().sum(-1)[:, :, None] + places.square().sum(-1)[:, None]
-    return apart.topk(count, dim=-1, largest=False).indices
+    # Not by |a|² − 2ab + |b|², whose rounding is larger than the differences between neighbours: engines would differ.
+    x, y, z = ((centres[:, :, None, axis] - places[:, None, :, axis]).square() for axis in range(3))
+    return (x + y + z).topk(count, dim=-1, largest=False).indices
 
 
 def pick(points: Tensor, indices: Tensor) -> Tensor:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +123,31 @@ def test_the_same_people_walk_in_every_video() -> None:
         for walker, who in zip(walkers, cast(SHOW), strict=True):
             assert walker.who.body == who.body
             assert (walker.who.gait.coefficients == who.gait.coefficients).all()
+
+
+IN_A_PROCESS = """
+import sys, cv2, numpy as np
+from pathlib import Path
+from pipeline.synth.silhouette import sequences
+from pipeline.synth.videos import Show, write_video
+folder, threads = Path(sys.argv[1]), int(sys.argv[2])
+cv2.setNumThreads(threads)
+write_video(folder / "probe1.mp4", Show(people=2, seed=2, seconds=1.0, size=(320, 180), fps=10.0), 1)
+np.save(folder / "masks.npy", np.concatenate([one.masks for one in sequences((5, 2), 2, frames=8)]))
+"""
+
+
+def test_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    """Of OpenCV, and of the libraries below NumPy, which read theirs from the environment when they are loaded."""
+    for count in ("1", "2"):
+        (tmp_path / count).mkdir()
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": count, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / count), count]
+        subprocess.run(command, env=environment, check=True, timeout=60)
+    files = ("probe1.mp4", "probe1.gt.txt", "probe1.truth.npz", "masks.npy")
+    assert {path.name for path in (tmp_path / "1").iterdir()} >= set(files)
+    for file in files:
+        assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes(), file
 
 
 def test_files_have_the_same_bytes_again_and_agree(tmp_path: Path) -> None:
