@@ -137,9 +137,10 @@ def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
     path = Path(video.source).expanduser()
     if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter):
         stretches = cut(path, worker.config.tracking.stretch)
-        if len(stretches) > 1:
-            with open_video(video.source, video.name) as source:
-                info = source.info
+        with open_video(video.source, video.name) as source:
+            info = source.info
+        whole = info.frame_count in (None, sum(stretch.frames for stretch in stretches))
+        if len(stretches) > 1 and whole:
             worker.folder.clear("walks", video.name, *worker.folder.walks(video.name).values())
             return _Plan(stretches, info.fps, (info.height, info.width))
     return _follow(worker, video)
