@@ -1,39 +1,41 @@
 """Following many videos on a Ray cluster: `gait run --engine ray`.
 
-Every video is one task, on any machine that sees the run folder, the videos and the weights under the same paths
-(shared storage). A worker that dies has its video followed anew elsewhere; what it left half-written never had a final
-name.
+Every video is one task, and every stretch of a long one two (see stretches.py), on any machine that sees the run
+folder, the videos and the weights under the same paths (shared storage). A worker that dies has its task done anew
+elsewhere; what it left half-written never had a final name.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, GaitError
-from pipeline.follow import Followed, follow
-from pipeline.views.progress import Silent
+from pipeline.follow import Followed
+from pipeline.stretches import Call, Steps, Worker, follow_in_stretches
 from pipeline.workers import Task, WalkNetworks
 
 REACHED = 5.0  # seconds within which a cluster answers
-RETRIES = 3  # of a video whose worker died
+RETRIES = 3  # of a task whose worker died
+Stages = dict[str, dict[str, float]]  # seconds and counts by stage
 
 _loaded: dict[str, WalkNetworks] = {}  # of a worker process, by run folder: it follows many videos
 
 
 def follow_on_cluster(
     videos: Sequence[Video], task: Task, address: str | None
-) -> Iterator[tuple[Video, Followed, dict[str, dict[str, float]]]]:
+) -> Iterator[tuple[Video, Followed, Stages]]:
     """Yield each video as it is done, with what was found and the stages' seconds and counts.
 
     address: of a running cluster, "auto" for the one that this machine belongs to; None starts one on this machine.
-    runtime.threads cores are asked for each video, one unless set. Raises the first error of a task, as itself;
+    runtime.threads cores are asked for each task, one unless set. Raises the first error of a task, as itself;
     GaitError for a cluster that cannot be reached and for a video whose workers keep dying.
     """
     ray = _ray()
@@ -46,18 +48,69 @@ def follow_on_cluster(
             address=address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error"
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise GaitError(f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}).") from None
+        raise GaitError(
+            f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}). "
+            "Where `ray start` has made a token, set RAY_AUTH_MODE=token."
+        ) from None
     try:
-        remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(_follow)
-        shared = ray.put(task)
-        waiting = {remote.options(name=f"follow {video.name}").remote(shared, video): video for video in videos}
-        while waiting:
-            (done, *_), _ = ray.wait(list(waiting), num_returns=1)
-            video = waiting.pop(done)
-            yield video, *_result(ray, done, video, task)
+        yield from _Cluster(ray, task, cores).follow(videos)
     finally:
         ray.shutdown()
         RunFolder(task.folder).sweep()
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a video has come. steps: what is left to do; answers: to the calls last made, None until they come."""
+
+    video: Video
+    steps: Steps
+    meter: Meter
+    answers: list[Any] = field(default_factory=list)
+    missing: int = 0
+
+
+class _Cluster:
+    """The calls that wait for workers, and whose they are."""
+
+    def __init__(self, ray: Any, task: Task, cores: int) -> None:
+        self._ray, self._task, self._shared, self._cores = ray, task, ray.put(task), cores
+        self._remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(_do)
+        self._waiting: dict[Any, tuple[_Course, int]] = {}  # by Ray's reference: place among the answers
+
+    def follow(self, videos: Sequence[Video]) -> Iterator[tuple[Video, Followed, Stages]]:
+        """Yield each video as it is done."""
+        left = deque(videos)
+        while left or self._waiting:
+            while left and len(self._waiting) < self._room():
+                self._begin(left.popleft())
+            (done, *_), _ = self._ray.wait(list(self._waiting), num_returns=1)
+            course, place = self._waiting.pop(done)
+            course.answers[place], stages = _result(self._ray, done, course.video, self._task)
+            course.missing -= 1
+            for stage, amounts in stages.items():
+                course.meter.add(stage, **amounts)
+            if course.missing:
+                continue
+            try:
+                self._call(course, course.steps.send(course.answers))
+            except StopIteration as end:
+                yield course.video, end.value, course.meter.as_record()
+
+    def _room(self) -> int:
+        """Calls that should wait at least, so that nobody is idle; no more, so that video after video is finished."""
+        workers = int(self._ray.cluster_resources().get("CPU", 1)) // self._cores
+        return 2 * max(workers, 1)
+
+    def _begin(self, video: Video) -> None:
+        task, meter = self._task, Meter()
+        steps = follow_in_stretches(video, task.config, task.pose is not None, RunFolder(task.folder), meter)
+        self._call(_Course(video, steps, meter), next(steps))
+
+    def _call(self, course: _Course, calls: Sequence[Call]) -> None:
+        course.answers, course.missing = [None] * len(calls), len(calls)
+        for place, call in enumerate(calls):
+            self._waiting[self._remote.options(name=call.name).remote(self._shared, call)] = course, place
 
 
 def _refuse_absent(address: str | None) -> None:
@@ -85,9 +138,9 @@ def _ray() -> Any:
     return ray
 
 
-def _result(ray: Any, done: Any, video: Video, task: Task) -> tuple[Followed, dict[str, dict[str, float]]]:
+def _result(ray: Any, done: Any, video: Video, task: Task) -> tuple[Any, Stages]:
     try:
-        found, stages = ray.get(done)
+        answer, stages = ray.get(done)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, GaitError):
             raise error.cause from None
@@ -97,15 +150,12 @@ def _result(ray: Any, done: Any, video: Video, task: Task) -> tuple[Followed, di
             f"{video.name}: its worker died {RETRIES + 1} times, perhaps for want of memory ({type(error).__name__}). "
             f"Go on with: gait run --resume {task.folder}"
         ) from None
-    return found, stages
+    return answer, stages
 
 
-def _follow(task: Task, video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
-    detector, segmenter, estimator = _networks(task)
-    folder = RunFolder(task.folder)
-    folder.clear("walks", video.name, *folder.walks(video.name).values())  # of a worker that died over it
-    meter = Meter()
-    return follow(video, detector, segmenter, estimator, task.config, folder, meter, Silent()), meter.as_record()
+def _do(task: Task, call: Call) -> tuple[Any, Stages]:
+    worker = Worker(_networks(task), task.config, RunFolder(task.folder), Meter())
+    return call.does(worker, *call.arguments), worker.meter.as_record()
 
 
 def _networks(task: Task) -> WalkNetworks:

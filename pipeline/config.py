@@ -79,6 +79,9 @@ class TrackingConfig(Section):
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
     nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
     tiles: TilesConfig = TilesConfig()
+    stretch: int = Field(
+        9000, ge=10, description="frames after which zoom is chosen anew; where a cluster may cut a longer video"
+    )
     tracker: str = Field("bytetrack", description="name in pipeline.tracking.TRACKERS")
     bytetrack: ByteTrackConfig = ByteTrackConfig()
     min_area: float = Field(10.0, ge=0, description="smaller boxes (px²) are not followed")
@@ -241,7 +244,9 @@ class RuntimeConfig(Section):
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
     workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
-    engine: Literal["local", "ray"] = Field("local", description="ray: videos are followed on a Ray cluster")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="ray: videos, long ones in stretches, are followed on a cluster"
+    )
     address: str | None = Field(None, description="of the Ray cluster, or auto; default: one on this machine alone")
 
 

@@ -36,7 +36,10 @@ Checkpoints = Annotated[
     typer.Option("--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"),
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="local, or ray: videos are followed on a Ray cluster.", metavar="NAME")
+    str | None,
+    typer.Option(
+        "--engine", help="local, or ray: videos, long ones in stretches, are followed on a Ray cluster.", metavar="NAME"
+    ),
 ]
 Address = Annotated[
     str | None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -131,11 +131,15 @@ def aside(consume: Callable[[Iterator[T]], None], depth: int, name: str = "aside
         raise failure[0]
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` consecutive items; the last one may be shorter."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+def batches(items: Iterable[T], size: int, of: Callable[[T], Hashable] | None = None) -> Iterator[list[T]]:
+    """Lists of `size` consecutive items; the last one may be shorter.
+
+    of: to what an item belongs; no list holds consecutive items of two, so the last of each may be shorter.
+    """
+    runs = (run for _, run in groupby(items, of)) if of else (iter(items),)
+    for run in runs:
+        while batch := list(islice(run, size)):
+            yield batch
 
 
 class UnwantedError(Exception):

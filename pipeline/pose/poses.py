@@ -46,6 +46,14 @@ class PoseBuilder:
             track.frame_indices.append(crop.frame_index)
             track.joints.append(crop.to_frame(found))
 
+    def join(self, later: PoseBuilder) -> None:
+        """Take over what another has gathered of later frames of the same video, as if it had been added here."""
+        for track_id, new in later._tracks.items():
+            track = self._tracks.setdefault(track_id, _Track())
+            track.frame_indices += new.frame_indices
+            track.joints += new.joints
+        later._tracks.clear()
+
     def finish(self, track_ids: Iterable[int]) -> Iterator[PoseSequence]:
         """The poses of every track asked for, those without any (T = 0) included; each once."""
         for track_id in track_ids:

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -115,7 +116,7 @@ class _Track:
     shape: tuple[int, ...] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     frame_indices: array[int] = field(default_factory=lambda: array("q"))
     heights: array[float] = field(default_factory=lambda: array("f"))
-    sums: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, array[float]] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
 
     def keep(self, mask: NDArray[np.uint8]) -> None:
@@ -137,6 +138,18 @@ class _Track:
             masks[begin : begin + len(rows)] = rows
             begin += len(rows)
         return masks
+
+    def join(self, later: _Track) -> None:
+        self.pack()
+        later.pack()
+        if later.packed:
+            self.shape = later.shape
+        self.packed += later.packed
+        self.frame_indices += later.frame_indices
+        self.heights += later.heights
+        for part, values in later.parts.items():
+            self.parts.setdefault(part, array("d")).extend(values)
+        self.rejected.update(later.rejected)
 
 
 class SequenceBuilder:
@@ -166,7 +179,13 @@ class SequenceBuilder:
         track.frame_indices.append(silhouette.frame_index)
         track.heights.append(silhouette.quality.get("height_px", 0.0))
         for part in self.MEANS:
-            track.sums[part] = track.sums.get(part, 0.0) + silhouette.quality.get(part, 0.0)
+            track.parts.setdefault(part, array("d")).append(silhouette.quality.get(part, 0.0))
+
+    def join(self, later: SequenceBuilder) -> None:
+        """Take over what another has gathered of later frames of the same video, as if it had been added here."""
+        for track_id, track in later._tracks.items():
+            self._tracks.setdefault(track_id, _Track()).join(track)
+        later._tracks.clear()
 
     def finish(self, track_ids: Iterable[int]) -> Iterator[SilhouetteSequence]:
         """The sequence of every track asked for, those without a usable silhouette included (T = 0); each once.
@@ -187,7 +206,7 @@ class SequenceBuilder:
             "frames_usable": float(usable),
             "usable_share": usable / tracked if tracked else 0.0,
             "median_height_px": float(np.median(track.heights)) if usable else 0.0,
-            **{f"mean_{part}": track.sums.get(part, 0.0) / usable if usable else 0.0 for part in self.MEANS},
+            **{f"mean_{part}": fsum(track.parts[part]) / usable if usable else 0.0 for part in self.MEANS},
         }
         return SilhouetteSequence(
             self._video,

@@ -29,7 +29,11 @@ class Detector(Protocol):
         """Get ready for pictures of this size: compile, allocate. The answers are the same without."""
 
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
-        """The people of each frame. Frames come in order; an index that does not rise starts another video."""
+        """The people of each frame. Frames come in order; an index that does not rise starts another video.
+
+        Where a detector looks at the image, an answer may depend on earlier frames of the same stretch only, those
+        between two multiples of TrackingConfig.stretch: one call holds no frames of two.
+        """
 
 
 class Tracker(Protocol):

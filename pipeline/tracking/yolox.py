@@ -63,7 +63,8 @@ class YoloxDetector:
     def detect(self, frames: Sequence[Frame]) -> list[Detections]:
         """The people of each frame: boxes in pixels of the picture (they may reach beyond it), best score first.
 
-        A call holds frames of one video. With zoom `auto` the answer for a frame depends on the frames before it.
+        A call holds frames of one stretch of one video. With zoom `auto` the answer for a frame depends on the frames
+        before it in this stretch.
         """
         found: list[Detections] = []
         while len(found) < len(frames):
@@ -98,7 +99,9 @@ class YoloxDetector:
         return self._config.tiles.rows * self._config.tiles.columns > 1
 
     def _chooser_for(self, frame: Frame) -> ZoomChooser:
-        if self._chooser is None or frame.index <= self._last_index:
+        stretch = self._config.stretch
+        another = frame.index // stretch != self._last_index // stretch
+        if self._chooser is None or another or frame.index <= self._last_index:
             self._chooser = ZoomChooser(self._ratio(frame.image, 1))
         return self._chooser
 

@@ -66,6 +66,7 @@ class VideoSource(ABC):
     """
 
     info: VideoInfo
+    first_index = 0  # of its frames: more where only a later stretch of a video is read
 
     def __init__(self) -> None:
         self.frames_read = 0
@@ -76,7 +77,7 @@ class VideoSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         for time_s, image in self._pictures():
             self.frames_read += 1
-            yield Frame(self.frames_read - 1, time_s, image)
+            yield Frame(self.first_index + self.frames_read - 1, time_s, image)
 
     @property
     def colours(self) -> Colours | None:
@@ -127,15 +128,15 @@ def open_video(
     text = str(source)
     if _ADDRESS.match(text):
         shown = masked(text)
-        return _StreamSource(open_address(text, shown), shown, name or "stream", threads, live=True)
+        return StreamSource(open_address(text, shown), shown, name or "stream", threads, live=True)
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
-        return _StreamSource(open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True)
+        return StreamSource(open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True)
     path = Path(text).expanduser()
     if path.is_dir():
         return _FolderSource(path, name or path.resolve().name, fps)
-    return _StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
+    return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
 
 
 def masked(address: str) -> str:
@@ -157,7 +158,7 @@ def sha256_of(path: str | Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
 
 
-class _StreamSource(VideoSource):
+class StreamSource(VideoSource):
     """Whatever FFmpeg opens: files, cameras, network streams."""
 
     def __init__(self, container: InputContainer, shown: str, name: str, threads: int, *, live: bool) -> None:

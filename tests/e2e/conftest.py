@@ -106,15 +106,18 @@ def full(tmp_path_factory: pytest.TempPathFactory, gait_in, demo: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def walkers(tmp_path_factory: pytest.TempPathFactory, demo: Path) -> Callable[..., Path]:
-    """walkers("gallery", 60, 30) is a clip of 30 frames of the demo from frame 60 on, made once."""
+    """walkers("gallery", 60, 30) is a clip of 30 frames of the demo from frame 60 on, made once.
+
+    keys: frames from one key frame to the next.
+    """
     folder = tmp_path_factory.mktemp("walkers")
 
-    def clip(name: str, first: int = 60, frames: int = 30) -> Path:
-        path = folder / f"{name}-{first}-{frames}.mp4"
+    def clip(name: str, first: int = 60, frames: int = 30, keys: int = 250) -> Path:
+        path = folder / f"{name}-{first}-{frames}-{keys}.mp4"
         if not path.exists():
             with open_video(demo / f"{name}.mp4") as video:
                 images = [frame.image for frame in video if first <= frame.index < first + frames]
-                clips.write(path, images, fps=25, options={"preset": "ultrafast", "crf": "18"})
+                clips.write(path, images, fps=25, options={"preset": "ultrafast", "crf": "18", "g": str(keys)})
         return path
 
     return clip

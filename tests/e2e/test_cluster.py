@@ -1,4 +1,4 @@
-"""`gait run --engine ray`: a cluster of two workers gives the results of one process, also when a worker is killed."""
+"""`gait run --engine ray`: a cluster of two workers gives the results of one process, also when workers are killed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import finish
+from processes import finish, killed
 
-FRAMES = 24
-PLAIN = ["--set", "output.videos=false", "--set", "output.cache_gb=0", "--set", "output.report=false"]
+FRAMES, LONG, STRETCH = 24, 60, 20  # frames: the gallery is one task, the probe is followed in three stretches
+PLAIN = ["--set", f"tracking.stretch={STRETCH}", "--set", "pose.always=true",
+         "--set", "output.videos=false", "--set", "output.cache_gb=0", "--set", "output.report=false"]  # fmt: skip
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,12 +29,11 @@ def _ray():
 
 @pytest.fixture(scope="module")
 def videos(walkers):
-    probes = [walkers("probe2", 60, FRAMES), walkers("probe3", 60, FRAMES)]
-    return ["--gallery", walkers("gallery", 60, FRAMES), *(arg for probe in probes for arg in ("--probe", probe))]
+    return ["--gallery", walkers("gallery", 60, FRAMES), "--probe", walkers("probe2", 60, LONG, keys=7)]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    kept = ("tracks", "silhouettes", "results.json")
+    kept = ("tracks", "silhouettes", "sequences", "poses", "results.json")
     files = [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).parts[0] in kept]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
@@ -46,39 +46,62 @@ def alone(videos, tmp_path_factory, gait_in):
     return contents(gait.runs()[0])
 
 
-def workers_at(video: str) -> list[int]:
-    """Processes of this machine that follow the video for Ray."""
+def workers_at(task: str) -> list[int]:
+    """Processes of this machine that do the task for Ray."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             title = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if title.startswith(f"ray::follow {video}"):
+        if title.startswith(f"ray::{task}"):
             found.append(int(process.name))
     return found
 
 
-def test_a_killed_worker_costs_nothing_but_time(videos, alone, tmp_path, gait_in):
+def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
+    """Wait for a worker that is at one of the tasks of a running `gait`, and has written a silhouette if it does."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        for task in tasks:
+            written = (f.glob(f"silhouettes/{task.split()[1]}*/*/*/*.png") for f in gait.runs())
+            if (task.startswith("detect") or any(map(any, written))) and (at := workers_at(task)):
+                return task, at[0]
+        time.sleep(0.01)
+    raise AssertionError(f"no worker was seen at {tasks}: {killed(process)}")
+
+
+def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
     process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
-    killed, deadline = None, time.monotonic() + 240
-    while killed is None and process.poll() is None and time.monotonic() < deadline:
-        begun = any(folder.glob("silhouettes/*/*/*/*.png") for folder in gait.runs())
-        for video in ("gallery", "probe2", "probe3") if begun else ():
-            if (at := workers_at(video)) and any(f.glob(f"silhouettes/{video}*/*/*/*.png") for f in gait.runs()):
-                os.kill(at[0], signal.SIGKILL)
-                killed = video
-                break
-        time.sleep(0.01)
+    tasks = ["follow gallery", "detect probe2", "cut probe2"]
+    while tasks:
+        task, worker = seen_at(tasks, process, gait)
+        os.kill(worker, signal.SIGKILL)
+        tasks.remove(task)
     _, errors = finish(process, 300)
-    assert killed is not None, "no worker was seen at work"
     assert process.returncode == 0, errors
     (folder,) = gait.runs()
     assert contents(folder) == alone
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert record["status"] == "done"
+    assert record["stages"]["track"]["frames"] == FRAMES + LONG
     assert not [path for path in folder.rglob("*") if "partial" in path.name]
+
+
+def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
+    gait = gait_in(tmp_path)
+    process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
+    seen_at(["cut probe2"], process, gait)
+    process.kill()
+    finish(process)
+    deadline = time.monotonic() + 30
+    while workers_at("cut probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
+        time.sleep(0.1)
+    (folder,) = gait.runs()
+    done = gait("run", "--resume", folder, "--engine", "local")
+    assert done.returncode == 0, done.stderr
+    assert contents(folder) == alone
 
 
 def test_a_cluster_that_is_not_there_gives_one_line(videos, tmp_path, gait_in):

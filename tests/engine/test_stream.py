@@ -163,6 +163,11 @@ def test_batches_are_full_but_for_the_last(count, size, lengths):
     assert [item for batch in found for item in batch] == list(range(count))
 
 
+def test_no_batch_holds_items_of_two():
+    found = list(batches(iter(range(12)), 4, lambda item: item // 5))
+    assert found == [[0, 1, 2, 3], [4], [5, 6, 7, 8], [9], [10, 11]]
+
+
 def test_batches_read_no_further_than_asked():
     source = Counter()
     found = batches(source.items(), 4)
