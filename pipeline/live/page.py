@@ -144,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole("application/json", json.dumps({"people": list(self.server.page.people)}).encode())
         elif path == "/stream.mjpg":
             self._stream()
+        elif path == "/favicon.ico":  # browsers ask unasked, and complain to the console
+            self._whole("image/x-icon", b"", 204)
         else:
             self.send_error(404)
 
@@ -152,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         port = self.server.server_address[1]
         return self.headers.get("Host", "") in (f"{HOST}:{port}", f"localhost:{port}")
 
-    def _whole(self, kind: str, content: bytes) -> None:
-        self.send_response(200)
+    def _whole(self, kind: str, content: bytes, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self._finish_headers()

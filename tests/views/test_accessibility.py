@@ -1,4 +1,4 @@
-"""report.html in Chromium: every word can be read, every control has a name and can be reached by keyboard."""
+"""report.html and the page of `gait live` in Chromium: all can be read, named and reached by keyboard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import shutil
 
 import accessible
+import numpy as np
 import pytest
 import runs
 
 from pipeline.engine.runfolder import RunFolder
+from pipeline.live.page import Page
 from pipeline.report import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -52,6 +54,34 @@ def test_every_word_can_be_read(page):
 def test_every_control_has_a_name_and_is_reached_by_keyboard(page):
     assert accessible.nameless(page) == []
     assert accessible.unreachable(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_of_gait_live_can_be_read_and_used_by_keyboard(browser, scheme, width):
+    people = [
+        {"track": 1, "status": "known", "name": "Ada", "confidence": 0.9},
+        {"track": 2, "status": "unknown", "name": "", "confidence": None},
+        {"track": 3, "status": "looking", "name": "", "confidence": None},
+    ]
+    complaints = []
+    with Page(0) as live:
+        live.show(np.full((48, 64, 3), 90, np.uint8), people)
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(live.address, wait_until="commit")  # its stream never ends
+        page.get_by_text("looking…").wait_for()
+        assert accessible.faint(page) == []
+        assert accessible.nameless(page) == []
+        assert accessible.unreachable(page) == []
+        live.show(np.full((48, 64, 3), 120, np.uint8), people)
+        page.locator("#picture").evaluate("e => new Promise(done => e.naturalWidth ? done() : e.onload = done)")
+        page.get_by_role("button", name="Pause the picture").press("Enter")
+        page.get_by_role("img", name="The picture as it was when it was paused").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()
+    assert complaints == []
 
 
 def test_links_land_where_they_lead(page):

@@ -74,7 +74,7 @@ class Work:
     def stop(self) -> None:
         """End the job within seconds, and remove what it has begun. Does nothing where it has ended."""
         if self._process.is_alive() and self.folder is None:
-            self.stopped = not self._ended  # else it has said how it ended, and is only slow to go
+            self.stopped |= not self._ended  # else it has said how it ended, and is only slow to go
             self._process.terminate()
             self._process.join(GRACE_S)
             if self._process.is_alive():

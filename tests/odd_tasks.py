@@ -1,0 +1,42 @@
+"""Tasks of the app that behave badly, for a process that imports them: `from odd_tasks import SlowToGo`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError
+from pipeline.views.progress import Progress
+
+
+@dataclass(frozen=True)
+class SlowToGo:
+    """Begins a folder in `runs` and never ends; stopped, it says so at once and is still there for seconds."""
+
+    runs: Path
+
+    def __call__(self, progress: Progress) -> Path:
+        atexit.register(time.sleep, 10)
+        (self.runs / "begun").mkdir()
+        progress.start("waiting", None, "frames")
+        time.sleep(60)
+        raise AssertionError("nobody stopped it")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Says what is wrong."""
+
+    def __call__(self, progress: Progress) -> Path:
+        raise InputError("street.mp4: no such file")
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Ends without a word, as a process that the system kills."""
+
+    def __call__(self, progress: Progress) -> Path:
+        os._exit(9)
