@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
-from pipeline.engine.memory import peak_memory
+from pipeline.engine.memory import memory_now, peak_memory
 from pipeline.errors import ConfigError
 from pipeline.files import write_json
 from pipeline.matching.distance import Metric, distance_matrix
@@ -126,7 +126,7 @@ def _fill(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
             made.append(Template.of(_embedding(parts.reshape(crowd.shape), number + 1), Stored(b""), **facts))
         with gallery.writing() as writer:
             writer.add(made)
-    return {"enrol_seconds": time.perf_counter() - begun, "enrol_peak_rss_bytes": _rss("VmHWM")}
+    return {"enrol_seconds": time.perf_counter() - begun, "enrol_peak_rss_bytes": peak_memory()}
 
 
 def _index(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _index(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
     sizes = {path: path.stat().st_size for path in place.rglob("*") if path.is_file()}
     return {
         "index_seconds": seconds,
-        "index_peak_rss_bytes": _rss("VmHWM"),
+        "index_peak_rss_bytes": peak_memory(),
         "dims": facts.dims,
         "disk_bytes": sum(sizes.values()),
         "index_bytes": sum(size for path, size in sizes.items() if path.parent.name == FOLDER),
@@ -169,7 +169,7 @@ def _search(crowd: Crowd, place: Path, metric: Metric) -> dict[str, Any]:
         begun = time.perf_counter()
         search.shortlist([probe])
         whole.append(time.perf_counter() - begun)
-    during, peak = _rss("VmRSS"), _rss("VmHWM")
+    during, peak = memory_now(), peak_memory()
     begun = time.perf_counter()
     truth = _exact(crowd, place, probes, metric)
     exact = time.perf_counter() - begun
@@ -252,16 +252,6 @@ def _apart(step: Callable[[Crowd, Path, Metric], _T], *arguments: Any) -> _T:
     """In a process of its own, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(step, *arguments).result()
-
-
-def _rss(name: str) -> int:
-    """Bytes of this process in memory: VmRSS now, VmHWM at most so far."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-    return peak_memory()
 
 
 class _working_folder:  # noqa: N801  # reads as the context manager that it is

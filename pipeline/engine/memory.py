@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
 _LARGE = 1 << 22  # bytes; pictures of 720p and more, whose page faults cost little beside the work on them
@@ -12,9 +13,25 @@ _LARGE = 1 << 22  # bytes; pictures of 720p and more, whose page faults cost lit
 
 def peak_memory() -> int:
     """Bytes that this process has had in memory at once, at most so far."""
+    if (most := _of_status("VmHWM")) is not None:  # Linux counts what was before an exec, too, in what getrusage tells
+        return most
     import resource  # Unix has it
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def memory_now() -> int:
+    """Bytes that this process has in memory; what it has had at most, where the system does not tell."""
+    now = _of_status("VmRSS")
+    return peak_memory() if now is None else now
+
+
+def _of_status(name: str) -> int | None:
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    return None
 
 
 def return_freed_pictures() -> None:

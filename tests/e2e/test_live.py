@@ -50,7 +50,7 @@ def test_a_file_is_played_as_live_recorded_and_written_down(gait, people, walker
     events = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
     assert {event["event"] for event in events[:4]} == {"looking"}
     assert {event["track"] for event in events[:4]} == {1, 2, 3, 4}
-    enrolled = {f"gallery-60-24-{number:03d}" for number in range(1, 5)}
+    enrolled = {f"{walkers('gallery', 60, 24).stem}-{number:03d}" for number in range(1, 5)}
     for event in events:
         assert event["event"] in ("looking", "known", "unknown", "left")
         if event["event"] == "known":
