@@ -88,6 +88,10 @@ class TrackingConfig(Section):
     max_aspect: float = Field(1.6, gt=0, description="boxes with width / height above this are not pedestrians")
     min_frames: int = Field(5, ge=1, description="shorter tracks are dropped")
 
+    def stretch_of(self, frame_index: int) -> int:
+        """The number of the stretch that a frame is in."""
+        return frame_index // self.stretch
+
 
 class SegmentationConfig(Section):
     """Stage 2: cut everybody out."""

@@ -101,7 +101,7 @@ def _cut_poses_for(
     """What to call for every frame so that its people's joints end up in `poses`, when `beside` is closed at last."""
 
     def estimate(crops: Iterator[PoseCrop]) -> None:
-        for batch in batches(crops, config.pose.batch, lambda crop: crop.frame_index // config.tracking.stretch):
+        for batch in batches(crops, config.pose.batch, lambda crop: config.tracking.stretch_of(crop.frame_index)):
             with meter.time("pose", crops=len(batch)):
                 joints = estimator.estimate(stacked(batch))
             poses.add(batch, joints)
@@ -120,7 +120,7 @@ def _cut_poses_for(
 def _segmented(
     crops: Iterator[PersonCrop], segmenter: Segmenter, config: Config, meter: Meter, bars: Progress
 ) -> Iterator[tuple[list[PersonCrop], FloatArray]]:
-    for batch in batches(crops, config.segmentation.batch, lambda crop: crop.frame_index // config.tracking.stretch):
+    for batch in batches(crops, config.segmentation.batch, lambda crop: config.tracking.stretch_of(crop.frame_index)):
         with meter.time("segment", crops=len(batch)):
             probabilities = segmenter.segment(np.stack([crop.image for crop in batch]))
         bars.advance("segmentation", len(batch))

@@ -112,7 +112,7 @@ def detected(
     frames: Iterator[Frame], detector: Detector, config: Config, meter: Meter, bars: Progress
 ) -> Iterator[tuple[Frame, Detections]]:
     """The frames with the people found in them."""
-    for batch in batches(frames, detector.batch, lambda frame: frame.index // config.tracking.stretch):
+    for batch in batches(frames, detector.batch, lambda frame: config.tracking.stretch_of(frame.index)):
         with meter.time("detect", frames=len(batch)):
             found = detector.detect(batch)
         meter.add("detect", boxes=sum(map(len, found)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.networks.runtime import torch_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ class Scan:
         import torch
 
         probe = torch.from_numpy(np.ascontiguousarray(code))
-        with _one_thread():
+        with torch_threads(1):  # it waits for memory, and more threads would spin while LanceDB's want their core
             apart = _products(self._beginnings, probe[:BEGINNING]).mul_(-2).add_(self._squares_of_beginnings).numpy()
             likely = _least(apart, min(max(LOOKED_AT_WHOLE, 4 * count), len(apart)))
             products = _products(torch.from_numpy(self._codes[likely]), probe).numpy()
@@ -68,19 +68,6 @@ def _least(values: NDArray[np.int32], count: int) -> NDArray[np.int64]:
         if len(positions) >= count:  # else those near lie between the sampled ones
             return np.asarray(positions[np.argpartition(values[positions], count - 1)[:count]])
     return np.asarray(np.argpartition(values, count - 1)[:count])
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """The products wait for memory, and torch's other threads would spin while LanceDB's want their core."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _products(codes: Tensor, code: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
+from pipeline.follow import looks_ahead
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
 from pipeline.live.known import Known
@@ -203,7 +204,7 @@ class _Recording:
 def _background(source: str, networks: Networks, config: Config) -> Background | None:
     """The empty scene of a file, where a backend looks at the foreground. Raises InputError for what is no file."""
     refuse_streams([Video(VIDEO, source)], networks)
-    if "foreground" not in (networks.detector.looks_at, networks.segmenter.looks_at):
+    if not looks_ahead(networks.detector, networks.segmenter):
         return None
     with open_video(source, VIDEO) as video:
         return Background(video, VIDEO, video.info.fps, config.background)

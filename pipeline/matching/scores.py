@@ -26,10 +26,10 @@ def scores(
     too small for what is wanted of it.
     """
     cohort = read_cohort(Path(config.cohort)) if config.cohort else None
-    refuse_mixture([*probes, *gallery, *(cohort.embeddings if cohort else ())])
+    others = cohort.embeddings if cohort else ()
+    refuse_mixture([*probes, *gallery, *others])
     if not probes or not gallery:
         return np.zeros((len(probes), len(gallery)))
-    others = cohort.embeddings if cohort else ()
     learnt = (others, cohort.people) if cohort else (gallery, people)
     if (backend := fit(config.backend, *learnt, config.metric)) is not None:
         probes, gallery, others = backend.project(probes), backend.project(gallery), backend.project(others)

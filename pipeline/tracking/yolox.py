@@ -99,8 +99,8 @@ class YoloxDetector:
         return self._config.tiles.rows * self._config.tiles.columns > 1
 
     def _chooser_for(self, frame: Frame) -> ZoomChooser:
-        stretch = self._config.stretch
-        another = frame.index // stretch != self._last_index // stretch
+        stretch_of = self._config.stretch_of
+        another = stretch_of(frame.index) != stretch_of(self._last_index)
         if self._chooser is None or another or frame.index <= self._last_index:
             self._chooser = ZoomChooser(self._ratio(frame.image, 1))
         return self._chooser

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import pickle
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from pipeline.networks.runtime import torch_threads
 from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import read_checkpoint
 from pipeline.training.config import load_training_config
@@ -39,17 +39,6 @@ class Witness(Course):
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.steps.append(({name: value.numpy() for name, value in pl_module.logged.items()}, rate))
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-
-
-@contextmanager
-def two_threads():
-    """As the reference had: the order of its sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +88,7 @@ def trained(folder, data, weight_rule, tmp_path_factory):
     config, module = module_of(folder, data)
     weight_rule.fill(module.network)
     witness = Witness(config.trainer_cfg, output / "checkpoints", lambda line: None, dict)
-    with two_threads():
+    with torch_threads(2):  # as the reference had: the order of its sums
         fit(module, config, output, "cpu", witness, batches=batches_of(folder, config))
     return output, witness.steps
 
@@ -155,7 +144,7 @@ def test_training_goes_on_from_the_references_checkpoint(
     module.network.load_state_dict(state["model"])
     module.resume(state)
     witness = Witness(config.trainer_cfg, tmp_path / "checkpoints", lambda line: None, dict)
-    with two_threads():
+    with torch_threads(2):  # as the reference had: the order of its sums
         fit(module, config, tmp_path, "cpu", witness, batches=batches_of(folder, config, first=4))
     ours = read_checkpoint(tmp_path / "checkpoints/tiny-00008.pt")
     for name, tensor in read_checkpoint(folder / "tiny-00008.pt")["model"].items():
