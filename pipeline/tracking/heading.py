@@ -10,13 +10,16 @@ from pipeline.types import Tracklet
 BLOCK_S = 0.2  # positions are medians over so long, so that a box that trembles goes nowhere
 LEAST_TRAVEL = 0.5  # body heights; a walk straight at the camera drifts less
 LEAST_STRAIGHTNESS = 0.6  # of the way gone sideways; who turns round comes back
+LEAST_SIDEWAYS = 0.5  # of the way gone in depth; who comes nearer than 27° to the camera's axis is seen from the front
+ENDS = 3  # blocks of either end, whose median height says how far away somebody was
 
 
 def heading(tracklet: Tracklet) -> float:
     """Sideways travel in body heights, positive to the right; 0 where there is no clear direction.
 
     The way is measured from box to box in the heights of the time, so that people who come nearer count alike at both
-    ends. A walk is clear if it leads at least half a body height away, and most of the way leads there.
+    ends. A walk is clear if it leads at least half a body height away, most of the way leads there, and it is no walk
+    towards the camera or away from it that drifts.
     """
     frames = max(1, round(BLOCK_S * tracklet.fps))
     if len(tracklet) < 2 * frames:
@@ -25,7 +28,16 @@ def heading(tracklet: Tracklet) -> float:
     middles, heights = _medians((x1 + x2) / 2, frames), _medians(np.maximum(y2 - y1, 1.0), frames)
     steps = np.diff(middles) / ((heights[1:] + heights[:-1]) / 2)
     travel, way = float(steps.sum()), float(np.abs(steps).sum())
-    return travel if abs(travel) >= max(LEAST_TRAVEL, LEAST_STRAIGHTNESS * way) else 0.0
+    depth = _depth(heights, focal=float(max(x2.max(), y2.max())))
+    return travel if abs(travel) >= max(LEAST_TRAVEL, LEAST_STRAIGHTNESS * way, LEAST_SIDEWAYS * depth) else 0.0
+
+
+def _depth(heights: NDArray[np.float64], focal: float) -> float:
+    """How many body heights nearer or farther somebody ended than they began.
+
+    focal: of the lens, in pixels. It is about as long as the picture's longer side, so no shorter than the boxes reach.
+    """
+    return focal * abs(1 / float(np.median(heights[:ENDS])) - 1 / float(np.median(heights[-ENDS:])))
 
 
 def _medians(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:

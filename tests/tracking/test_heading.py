@@ -44,6 +44,17 @@ def test_who_comes_at_the_camera_has_no_direction():
     assert heading(tracklet(np.linspace(0, 40, 100), heights=np.linspace(60, 240, 100))) == 0
 
 
+@pytest.mark.parametrize("growth", [(80, 240), (240, 80)], ids=["towards", "away"])
+def test_who_drifts_sideways_on_the_way_to_the_camera_has_no_direction(growth):
+    heights = np.linspace(*growth, 100)
+    assert heading(tracklet(400 + np.linspace(0, 200, 100), heights=heights)) == 0
+
+
+def test_who_walks_obliquely_past_the_camera_has_a_direction():
+    heights = np.linspace(100, 130, 100)
+    assert heading(tracklet(np.linspace(0, 400, 100), heights=heights)) > 2
+
+
 def test_who_turns_after_most_of_the_way_keeps_the_direction():
     assert heading(tracklet([*np.linspace(0, -300, 75), *np.linspace(-300, -270, 10)])) < -2
 
