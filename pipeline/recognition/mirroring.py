@@ -77,8 +77,9 @@ def _mirrored_keypoints(keypoints: NDArray[Any]) -> NDArray[Any]:
 class MirroredEncoder:
     """An encoder that sees every walk in one direction; its embeddings are compared with their like only.
 
-    heading: walks to the left are mirrored, those without a clear direction stay as they are. both: the mean of the
-    embeddings of the walk and of its mirror image, the same for either direction.
+    heading: walks to the left are mirrored; those without a clear direction stay as they are, and so do those of which
+    nobody measured it (datasets of silhouettes). both: the mean of the embeddings of the walk and of its mirror image,
+    the same for either direction.
     """
 
     def __init__(self, encoder: Encoder, mirroring: Literal["heading", "both"]) -> None:
@@ -89,7 +90,7 @@ class MirroredEncoder:
         self.needs = encoder.needs
 
     def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk, in order. Raises ValueError where a heading is needed and not known."""
+        """One embedding for each walk, in order."""
         if self._mirroring == "heading":
             return [self._named(one) for one in self._encoder.encode([_facing_right(walk) for walk in walks])]
         found = self._encoder.encode([*walks, *(mirror(walk) for walk in walks)])
@@ -101,6 +102,4 @@ class MirroredEncoder:
 
 
 def _facing_right(sequence: Walk) -> Walk:
-    if HEADING not in sequence.quality:
-        raise ValueError(f"{sequence.video} track {sequence.track_id}: its heading was not measured")
-    return mirror(sequence) if sequence.quality[HEADING] < 0 else sequence
+    return mirror(sequence) if sequence.quality.get(HEADING, 0.0) < 0 else sequence

@@ -17,7 +17,7 @@ from pipeline.gallery.walkers import refuse_other_encoder
 from pipeline.recognition import open_encoder
 from pipeline.segmentation.storage import read_sequence
 
-CONFIG = load_config("light", ["recognition.parts=8"])
+CONFIG = load_config("light", ["recognition.parts=8", "recognition.mirroring=off"])
 
 
 @pytest.fixture

@@ -147,6 +147,8 @@ def test_confidence_is_defined_where_all_distances_are_zero():
     ("model", "settings", "expected"),
     [
         ("gei-16", {}, 0.14),
+        ("gei-16+heading", {}, 0.14),
+        ("gei-16+both", {}, np.inf),
         ("gei-16", {"metric": "frobenius"}, np.inf),
         ("gei-16", {"threshold": 7.0}, 7.0),
         ("gaitbase-16", {}, np.inf),

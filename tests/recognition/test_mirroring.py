@@ -126,11 +126,9 @@ def test_a_threshold_that_was_measured_without_mirroring_does_not_hold_with_it(m
     assert threshold_of(matching, plain) < threshold_of(matching, mirrored) == np.inf
 
 
-def test_a_walk_whose_heading_nobody_measured_is_a_fault(masks):
+def test_a_walk_whose_heading_nobody_measured_stays_as_it_is(masks):
     sequence = SilhouetteSequence("probe", 7, masks, np.arange(len(masks)))
-    with pytest.raises(ValueError, match="probe track 7: its heading was not measured"):
-        encoder("heading").encode([sequence])
-    assert encoder("both").encode([sequence])
+    np.testing.assert_array_equal(parts("heading", sequence)[0], parts("off", sequence)[0])
 
 
 @pytest.mark.parametrize("written", ["off", "false", "'off'"])
