@@ -11,33 +11,35 @@ from typing import Any
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
-from pipeline.gallery.people import Person
 from pipeline.gallery.proof import Erasure, verify
+from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 
 
 def list_command(db: Path, as_json: bool) -> None:
     """One line a person."""
-    found = people.people_of(Gallery.open(db).templates())
+    register = Register.of(Gallery.open(db))
     if as_json:
-        _print_json({"people": [_person(person, templates=False) for person in found]})
+        _print_json({"people": [_person(who, register) | {"templates": who.templates} for who in register]})
         return
-    for person in found:
-        print(f"{person.identity[:8]}  {person.name}: {_counted(len(person.templates), 'template')}{_until(person)}")
-    print(f"{_counted(len(found), 'person', 'people')} in {db}")
+    for who in register:
+        until = _until(register.expires(who))
+        print(f"{who.identity[:8]}  {who.name}: {_counted(who.templates, 'template')}{until}")
+    print(f"{_counted(len(register), 'person', 'people')} in {db}")
 
 
 def show_command(db: Path, wanted: str, as_json: bool) -> None:
     """Everything that is known of somebody's templates."""
-    person = people.find_person(people.people_of(Gallery.open(db).templates()), wanted)
+    gallery = Gallery.open(db)
+    register = Register.of(gallery)
+    who = people.find_person(register, wanted)
+    templates = gallery.templates(only=[who.identity], by="identity")
     if as_json:
-        _print_json(_person(person, templates=True))
+        _print_json(_person(who, register) | {"templates": [_facts(template) for template in templates]})
         return
-    print(
-        f"{person.name}\nidentity  {person.identity}" + ("" if person.templates[-1].named else " (nobody named them)")
-    )
-    for template in person.templates:
+    print(f"{who.name}\nidentity  {who.identity}" + ("" if who.named else " (nobody named them)"))
+    for template in templates:
         print(f"\ntemplate  {template.template}")
         for name, value in _facts(template).items():
             if name not in ("template", "quality") and value not in (None, ""):
@@ -61,10 +63,10 @@ def merge_command(db: Path, into: str, others: Sequence[str]) -> None:
 def delete_command(db: Path, wanted: str, sure: bool) -> None:
     """Remove somebody without a trace, tell what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
-    person = people.find_person(people.people_of(gallery.templates()), wanted)
-    if not sure and not _agreed(f"Remove {person.name} ({_counted(len(person.templates), 'template')}) for good?"):
+    who = people.find_person(Register.of(gallery), wanted)
+    if not sure and not _agreed(f"Remove {who.name} ({_counted(who.templates, 'template')}) for good?"):
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
-    person, erasure = people.delete(gallery, person.identity)
+    person, erasure = people.delete(gallery, who.identity)
     print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
     _tell_copies(person.templates)
 
@@ -122,15 +124,13 @@ def import_command(db: Path, archive: Path, merge: bool) -> None:
     print(f"{db}: {added} of {_counted(len(templates), 'template')} added")
 
 
-def _person(person: Person, *, templates: bool) -> dict[str, Any]:
-    tree: dict[str, Any] = {
-        "identity": person.identity,
-        "name": person.name,
-        "named": person.templates[-1].named,
-        "expires": _moment(person.expires),
+def _person(who: Who, register: Register) -> dict[str, Any]:
+    return {
+        "identity": who.identity,
+        "name": who.name,
+        "named": who.named,
+        "expires": _moment(register.expires(who)),
     }
-    found = [_facts(template) for template in person.templates]
-    return tree | {"templates": found if templates else len(found)}
 
 
 def _facts(template: Template) -> dict[str, Any]:
@@ -158,10 +158,10 @@ def _moment(when: datetime | None) -> str | None:
     return when.isoformat(timespec="seconds") if when else None
 
 
-def _until(person: Person) -> str:
-    if person.expires is None:
+def _until(expires: datetime | None) -> str:
+    if expires is None:
         return ""
-    return f", {'expired' if person.expires <= now() else 'until'} {person.expires.date()}"
+    return f", {'expired' if expires <= now() else 'until'} {expires.date()}"
 
 
 def _proof(erasure: Erasure) -> str:

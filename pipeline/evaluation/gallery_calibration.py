@@ -74,7 +74,7 @@ def calibrate(
     people = people_of(templates)
     enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
-    refuse_other_encoder(encoder, templates, db, config.profile)
+    refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     noted = {"calibrated": {"db": str(db), "fpir": fpir}}
     with studied(manifest, clips, config, checkpoints, sequences, noted, progress) as study:
         with study.record.meter.time("recognise", clips=len(clips)):

@@ -4,6 +4,7 @@ template.py   one row: a walk of a person, with everything that is known of it
 rows.py       templates as rows of a table, and back
 store.py      the folder: LanceDB's table, the lock of those who write, reading, adding, rewriting
 names.py      what people may be called, and which names look alike
+register.py   who is enrolled, without their walks
 people.py     rename, merge, delete, expire
 proof.py      that a gallery is whole, and that somebody is gone from it
 archive.py    one file to take elsewhere, and what comes back from it

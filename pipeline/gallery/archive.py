@@ -21,7 +21,8 @@ import numpy as np
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import atomic
 from pipeline.gallery.names import checked_name, looks
-from pipeline.gallery.people import find_person, namesake, people_of
+from pipeline.gallery.people import find_person, namesakes, newest_of
+from pipeline.gallery.register import Register
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import ID_LENGTH, Stored, Template
 from pipeline.pose.storage import read_poses
@@ -42,11 +43,11 @@ _SHA256 = re.compile(r"([0-9a-f]{64})?")
 
 def export(gallery: Gallery, path: Path, wanted: Sequence[str] = ()) -> int:
     """Write everybody, or those who are wanted (names or identities), into one file; returns how many templates."""
-    templates = gallery.templates(stored=True)
+    chosen = None
     if wanted:
-        people = people_of(templates)
-        chosen = {find_person(people, one).identity for one in wanted}
-        templates = [template for template in templates if template.identity in chosen]
+        register = Register.of(gallery)
+        chosen = {find_person(register, one).identity for one in wanted}
+    templates = gallery.templates(stored=True, only=chosen, by="identity")
     if not templates:
         raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nothing to export.")
     with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -97,9 +98,11 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
     """
     new = []
     with gallery.writing() as writer:
-        enrolled = gallery.templates()
-        people = people_of(enrolled)
-        there = {template.template: template for template in enrolled}
+        register = Register.of(gallery)
+        there = {one.template: one for one in gallery.templates(only=[template.template for template in templates])}
+        people = register.of_identities(template.identity for template in templates)
+        taken = namesakes(register, {template.name for template in templates})
+        newest = newest_of(gallery, [*people.values(), *taken.values()])
         for template in templates:
             known = there.get(template.template)
             if known is not None:
@@ -108,8 +111,7 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
                         f"{template.name}: template {template.template} is there with another embedding."
                     )
                 continue
-            same = next((person for person in people if person.identity == template.identity), None)
-            alike = namesake(people, template.name)
+            same, alike = people.get(template.identity), taken.get(looks(template.name))
             if same is None and alike is not None and not merge:
                 raise GalleryError(
                     f"{template.name!r} looks like {alike.name!r}, who is enrolled ({alike.identity[:8]}). "
@@ -120,7 +122,8 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
                     f"{template.name!r} is enrolled as {same.name!r} ({same.identity[:8]}). "
                     "Give --merge to keep that name."
                 )
-            person = same or alike
+            who = same or alike
+            person = newest[who.identity] if who else None
             new.append(
                 dataclasses.replace(template, identity=person.identity, name=person.name) if person else template
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from pipeline.config import Config
 from pipeline.errors import GalleryError
 from pipeline.files import write_json
 from pipeline.gallery.names import checked_name, drawn, looks
-from pipeline.gallery.people import Person, find_person, namesake, people_of
+from pipeline.gallery.people import namesakes, newest_of
+from pipeline.gallery.register import Register, Who
 from pipeline.gallery.reporting import roster_of_enrolment
 from pipeline.gallery.store import MARK, Gallery
 from pipeline.gallery.template import Template, new_id, now
@@ -67,10 +68,10 @@ def enrol(
             pass
     prepared = prepare([video], config, checkpoints)
     gallery = Gallery.create(path)
-    enrolled = gallery.templates()
-    refuse_other_encoder(prepared.encoder, enrolled, path, config.profile)
-    for name in names.values():
-        _find_or_refuse(people_of(enrolled), name, merge)
+    register = Register.of(gallery)
+    refuse_other_encoder(prepared.encoder, register.encoders, path, config.profile)
+    if not merge:
+        _refuse_taken(register, names.values())
     (source,) = prepared.sources
     work = prepared.begin(progress)
     with work.folder.logging(), work.record.following():
@@ -97,7 +98,7 @@ def enrol(
             for track, embedding in walkers.embeddings.items()
             if track[1] in names
         ]
-        rows = _add(gallery, made, merge) + [
+        rows = add_walks(gallery, made, merge) + [
             Enrolled(tracklet.track_id, "unusable", reason=walkers.unusable[tracklet.video, tracklet.track_id])
             if (tracklet.video, tracklet.track_id) in walkers.unusable
             else Enrolled(tracklet.track_id, "not named")
@@ -106,11 +107,11 @@ def enrol(
         ]
         rows.sort(key=lambda row: row.track)
         write_json(work.folder.results, _results(source.name, walkers, rows))
-        people = people_of(gallery.templates())
-        draw_videos(prepared, walkers, {source.name: _labels(rows, people)}, work)
+        register = Register.of(gallery)
+        people = register.of_identities(row.identity for row in rows)
+        draw_videos(prepared, walkers, {source.name: _labels(rows, people, register)}, work)
         if config.output.report:
-            named = {who.identity: (who.name, identity_colour(number)) for number, who in enumerate(people)}
-            report_all(prepared.sources, walkers.walks, work, roster_of_enrolment(named))
+            report_all(prepared.sources, walkers.walks, work, roster_of_enrolment(people.values(), len(register)))
     return rows, work.folder.path
 
 
@@ -123,16 +124,28 @@ def same_walk(one: Template, other: Template) -> bool:
     )
 
 
-def _add(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[Enrolled]:
-    """Add what is new, under the identity that the name has, in one commit. Nobody else can write meanwhile."""
+def there_already(gallery: Gallery, made: Sequence[Template]) -> dict[str, Template]:
+    """Which of these walks a gallery has: its templates, first enrolled, by the identifiers of those that were made.
+
+    Embeddings are read of the same videos' walks only.
+    """
+    others = gallery.templates(only={template.video_sha256 for template in made}, by="video_sha256")
+    return {template.template: other for template in made for other in reversed(others) if same_walk(template, other)}
+
+
+def add_walks(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[Enrolled]:
+    """Add what is new, under the identity that the name has, in one commit. Nobody else can write meanwhile.
+
+    merge: as in `enrol`. Raises GalleryError for a name that is taken, and for a walk that has another name.
+    """
     rows, new = [], []
     with gallery.writing() as writer:
-        enrolled = gallery.templates()
-        people = people_of(enrolled)
+        there = there_already(gallery, made)
+        taken = namesakes(Register.of(gallery), {template.name for template in made})
+        people = newest_of(gallery, taken.values()) if merge else {}
         identities: dict[str, tuple[str, str]] = {}  # of the names that this enrolment brings
         for template in made:
-            known = next((other for other in enrolled if same_walk(template, other)), None)
-            if known is not None:
+            if known := there.get(template.template):
                 if looks(known.name) != looks(template.name) and not _by_track(template):
                     raise GalleryError(
                         f"track {template.track} is enrolled already, as {known.name!r}. "
@@ -140,9 +153,11 @@ def _add(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[Enroll
                     )
                 rows.append(Enrolled(template.track, "there already", known.name, known.identity))
                 continue
-            person = _find_or_refuse(people, template.name, merge)
-            who = (person.identity, person.name) if person else (new_id(), template.name)
-            identity, name = identities.setdefault(looks(template.name), who)
+            person = taken.get(looks(template.name))
+            if person and not merge:
+                raise _taken(person, template.name)
+            first = people[person.identity] if person else dataclasses.replace(template, identity=new_id())
+            identity, name = identities.setdefault(looks(template.name), (first.identity, first.name))
             new.append(dataclasses.replace(template, identity=identity, name=name))
             rows.append(Enrolled(template.track, "added" if person else "new", name, identity))
         writer.add(new)
@@ -153,18 +168,19 @@ def _by_track(template: Template) -> bool:
     return template.name == identity_of(template.video, template.track)
 
 
-def _find_or_refuse(people: Sequence[Person], name: str, merge: bool) -> Person | None:
-    """Who is meant by a name: somebody enrolled, if the user says so; None for somebody new."""
-    taken = namesake(people, name)
-    if taken is None:
-        return None
-    if not merge:
-        alike = "" if taken.name == name else f" (it looks like {name!r})"
-        raise GalleryError(
-            f"{taken.name!r} is enrolled already{alike}. Give --merge to add further walks to that person, "
-            "or choose another name."
-        )
-    return find_person(people, taken.identity)
+def _refuse_taken(register: Register, names: Collection[str]) -> None:
+    taken = namesakes(register, names)
+    for name in names:
+        if person := taken.get(looks(name)):
+            raise _taken(person, name)
+
+
+def _taken(person: Who, name: str) -> GalleryError:
+    alike = "" if person.name == name else f" (it looks like {name!r})"
+    return GalleryError(
+        f"{person.name!r} is enrolled already{alike}. Give --merge to add further walks to that person, "
+        "or choose another name."
+    )
 
 
 def _refuse_missing(names: Mapping[int, str], tracklets: Sequence[Tracklet], walkers: Walkers, run: Path) -> None:
@@ -203,13 +219,13 @@ def _results(video: str, walkers: Walkers, rows: Sequence[Enrolled]) -> dict[str
     return tree
 
 
-def _labels(rows: Sequence[Enrolled], people: Sequence[Person]) -> dict[int, Label]:
-    """Names in the colours that `identify` will use; grey for those who were not enrolled."""
-    number = {person.identity: position for position, person in enumerate(people)}
-    titles = drawn({person.identity: person.name for person in people})
+def _labels(rows: Sequence[Enrolled], people: Mapping[str, Who], register: Register) -> dict[int, Label]:
+    """Names in the colours that `identify` will use; grey for those who were not enrolled. people: by identity."""
+    names = {identity: person.name for identity, person in people.items()}
+    titles = drawn(names, (person.name for person in register))
     return {
-        row.track: Label(titles[row.identity], "", identity_colour(number[row.identity]))
-        if row.identity in number
+        row.track: Label(titles[row.identity], "", identity_colour(people[row.identity].number))
+        if row.identity in people
         else (UNUSABLE if row.outcome == "unusable" else Label("not enrolled", status="unusable"))
         for row in rows
     }

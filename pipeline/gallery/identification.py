@@ -12,7 +12,7 @@ from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, calibrated, judged_by, read_calibration, told, usable
-from pipeline.gallery.enrolment import same_walk
+from pipeline.gallery.enrolment import there_already
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
@@ -77,7 +77,7 @@ def identify(
     search = Search(gallery, config.matching)
     templates = search.at_first()
     prepared = prepare(videos, config, checkpoints)
-    refuse_other_encoder(prepared.encoder, templates, path, config.profile)
+    refuse_other_encoder(prepared.encoder, {template.origin for template in templates}, path, config.profile)
     if unknown_as == "new":  # refused now rather than after the work
         refuse_no_threshold(config.matching, prepared.encoder.model)
         with gallery.writing():
@@ -88,7 +88,7 @@ def identify(
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
         walkers = look_at(prepared, work)
         current = search.shortlist(list(walkers.embeddings.values()))  # others may have enrolled meanwhile
-        refuse_other_encoder(prepared.encoder, current, path, config.profile)
+        refuse_other_encoder(prepared.encoder, {template.origin for template in current}, path, config.profile)
         for caution in search.cautions():
             work.record.warn(caution)
         calibration = read_calibration(path)
@@ -177,8 +177,8 @@ def _keep_unknown(
         for track, (identity, name) in sorted(labels.items())
     ]
     with gallery.writing() as writer:
-        there = gallery.templates()
-        writer.add([template for template in made if not any(same_walk(template, other) for other in there)])
+        there = there_already(gallery, made)
+        writer.add([template for template in made if template.template not in there])
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from pipeline.errors import GalleryError
 from pipeline.views.annotate import drawable
@@ -38,9 +39,8 @@ def checked_name(name: str) -> str:
 
 def looks(name: str) -> str:
     """The same for names that people take for one another: without case, accents, punctuation and kind of letter."""
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    bare = "".join(c for c in folded if not unicodedata.category(c).startswith(("M", "Z", "C", "P")))
-    return bare.translate(_LOOKS_LIKE).replace("rn", "m").replace("vv", "w")
+    letters = name.translate(_ascii_letters()) if name.isascii() else _letters(name)
+    return letters.replace("rn", "m").replace("vv", "w")
 
 
 def handles(names: Mapping[str, str]) -> dict[str, str]:
@@ -49,11 +49,28 @@ def handles(names: Mapping[str, str]) -> dict[str, str]:
     return {who: name if count[name] == 1 else f"{name} ({who[:SHORT]})" for who, name in names.items()}
 
 
-def drawn(names: Mapping[str, str]) -> dict[str, str]:
+def drawn(names: Mapping[str, str], among: Iterable[str] | None = None) -> dict[str, str]:
     """By identity, what is written into videos: the name where ASCII can write it and no other is written alike, else
     "id " and the identity's first digits.
+
+    among: the names of everybody, where `names` are of some.
     """
     written = {who: drawable(name) for who, name in names.items()}
-    count = Counter(written.values())
+    shown = set(written.values())
+    everybody = map(drawable, names.values() if among is None else among)
+    count = Counter(text for text in everybody if text in shown)
     spoilt = {who for who, text in written.items() if text.count("?") > names[who].count("?") or count[text] > 1}
     return {who: f"id {who[:SHORT]}" if who in spoilt else text for who, text in written.items()}
+
+
+def _letters(name: str) -> str:
+    """What people read of a name, letter by letter."""
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    bare = "".join(c for c in folded if not unicodedata.category(c).startswith(("M", "Z", "C", "P")))
+    return bare.translate(_LOOKS_LIKE)
+
+
+@cache
+def _ascii_letters() -> dict[int, str]:
+    """`_letters` of every ASCII character: looked up four times as fast, and there may be a million names."""
+    return {code: _letters(chr(code)) for code in range(128)}

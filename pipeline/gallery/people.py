@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
 
 from pipeline.config import nearest
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import SHORT, checked_name, looks
 from pipeline.gallery.proof import Erasure, entries_of, found_in, marks_of
+from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 
@@ -23,12 +26,18 @@ class Person:
     name: str
     templates: tuple[Template, ...]
 
+
+class Named(Protocol):
+    """Somebody with a name: a `Person`, or `Who` of the register."""
+
     @property
-    def expires(self) -> datetime | None:
-        """When the last of the templates expires; None where one never does."""
-        dates = [template.expires for template in self.templates]
-        known = [date for date in dates if date is not None]
-        return max(known) if len(known) == len(dates) else None
+    def identity(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+_P = TypeVar("_P", bound=Named)
 
 
 def people_of(templates: Sequence[Template]) -> list[Person]:
@@ -39,10 +48,10 @@ def people_of(templates: Sequence[Template]) -> list[Person]:
     return [Person(identity, found[-1].name, tuple(found)) for identity, found in whose.items()]
 
 
-def find_person(people: Sequence[Person], wanted: str) -> Person:
+def find_person(people: Iterable[_P], wanted: str) -> _P:
     """The person of that name, or of an identity that begins so (8 digits or more).
 
-    Raises GalleryError where nobody or several are meant.
+    people: gone through several times. Raises GalleryError where nobody or several are meant.
     """
     found = [person for person in people if wanted in (person.name, person.identity)]
     found = found or [
@@ -50,26 +59,42 @@ def find_person(people: Sequence[Person], wanted: str) -> Person:
     ]
     found = found or [person for person in people if person.name.casefold() == wanted.casefold()]
     if not found:
-        names = [person.name for person in people]
-        raise GalleryError(f"nobody called {wanted!r} is enrolled{nearest(wanted, names[:20])}")
+        names = [person.name for person in itertools.islice(people, 20)]
+        raise GalleryError(f"nobody called {wanted!r} is enrolled{nearest(wanted, names)}")
     if len(found) > 1:
         which = ", ".join(f"{person.identity[:SHORT]} ({person.name})" for person in found)
         raise GalleryError(f"{wanted!r} may be {which}. Give one of these identities.")
     return found[0]
 
 
-def namesake(people: Sequence[Person], name: str) -> Person | None:
+def namesakes(people: Iterable[_P], names: Iterable[str]) -> dict[str, _P]:
+    """Who first has each of these names, or one that is taken for it; by how the name looks."""
+    found: dict[str, _P] = {}
+    wanted = {looks(name) for name in names}
+    for person in people:
+        if (look := looks(person.name)) in wanted:
+            found.setdefault(look, person)
+    return found
+
+
+def namesake(people: Iterable[_P], name: str) -> _P | None:
     """Who already has this name, or one that is taken for it."""
-    return next((person for person in people if looks(person.name) == looks(name)), None)
+    return namesakes(people, [name]).get(looks(name))
+
+
+def newest_of(gallery: Gallery, people: Iterable[Who]) -> dict[str, Template]:
+    """The newest template of each, read whole, by the person's identity. For those who keep writers away."""
+    found = gallery.templates(only={who.newest for who in people})
+    return {template.identity: template for template in found}
 
 
 def rename(gallery: Gallery, wanted: str, name: str) -> Person:
     """Give somebody another name; the old one is in no file afterwards. Raises GalleryError where it is taken."""
     name = checked_name(name)
     with gallery.writing() as writer:
-        people = people_of(gallery.templates())
-        person = find_person(people, wanted)
-        taken = namesake([other for other in people if other.identity != person.identity], name)
+        register = Register.of(gallery)
+        person = _whole(gallery, [find_person(register, wanted)])[0]
+        taken = namesake((other for other in register if other.identity != person.identity), name)
         if taken:
             raise GalleryError(
                 f"{name!r} looks like {taken.name!r}, who is enrolled ({taken.identity[:SHORT]}). Choose another name, "
@@ -83,15 +108,16 @@ def rename(gallery: Gallery, wanted: str, name: str) -> Person:
 def merge(gallery: Gallery, into: str, others: Sequence[str]) -> Person:
     """Make several people one: all templates become those of the first, who keeps identity and name."""
     with gallery.writing() as writer:
-        people = people_of(gallery.templates())
-        person = find_person(people, into)
-        joined = {other.identity: other for other in (find_person(people, wanted) for wanted in others)}
-        if person.identity in joined or not joined:
-            raise GalleryError(f"{person.name} cannot be merged with themselves. Name somebody else.")
+        register = Register.of(gallery)
+        first = find_person(register, into)
+        joined = {other.identity: other for other in (find_person(register, wanted) for wanted in others)}
+        if first.identity in joined or not joined:
+            raise GalleryError(f"{first.name} cannot be merged with themselves. Name somebody else.")
+        person, *moving = _whole(gallery, [first, *joined.values()])
         named = person.templates[-1].named
         moved = [
             dataclasses.replace(template, identity=person.identity, name=person.name, named=named)
-            for other in joined.values()
+            for other in moving
             for template in other.templates
         ]
         writer.rewrite({template.template: template for template in moved})
@@ -129,6 +155,13 @@ def expiry(text: str, at: datetime) -> datetime:
     if date <= at:
         raise GalleryError(f"--expires {text}: that is over already. Give a later date.")
     return date
+
+
+def _whole(gallery: Gallery, people: Sequence[Who]) -> list[Person]:
+    """These people with their walks, in this order. Nobody else writes meanwhile."""
+    identities = [who.identity for who in people]
+    found = people_of(gallery.templates(only=identities, by="identity"))
+    return sorted(found, key=lambda person: identities.index(person.identity))
 
 
 def _erase(

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.errors import GalleryError
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
@@ -18,6 +20,7 @@ from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
 
 MARK_BYTES = 32  # of an embedding or a compressed sequence: no two have them in common by chance
+NO_PARTS = np.zeros((0, 0), np.float16)
 SHORTEST_TEXT = 6  # bytes; shorter names are found by chance in a few megabytes of numbers
 
 
@@ -110,12 +113,14 @@ def verify(gallery: Gallery, absent: str | None = None) -> Verdict:
 
 def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     problems: list[str] = []
-    found: list[Template] = []
+    found: list[Template] = []  # without silhouettes and embeddings
+    digests = []
     for template in (template for portion in gallery.portions() for template in portion):
         wrong = problem_of(template)
         if wrong:
             problems.append(f"{template.name} (template {template.template}): {wrong}")
-        found.append(dataclasses.replace(template, stored=None))
+        digests.append(template.digest)
+        found.append(dataclasses.replace(template, stored=None, parts=NO_PARTS))
     problems += _mixtures(found)
     facts, files = gallery.facts(), gallery.files()
     if facts.rows != len(found) or len({template.template for template in found}) != len(found):
@@ -124,7 +129,7 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     stray = len(gallery.data_files()) - facts.data_files + len(gallery.half_written())
     if stray:
         problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
-    misfits, late = index_problems(gallery.path, [template.digest for template in found])
+    misfits, late = index_problems(gallery.path, digests)
     problems += misfits
     remarks += late
     expired = {template.name for template in found if template.expired(now())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -12,6 +12,7 @@ from pipeline.finished import Track
 from pipeline.gallery.calibration import Calibration, judged_by
 from pipeline.gallery.people import Person
 from pipeline.gallery.recurring import Newcomer
+from pipeline.gallery.register import Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template
 from pipeline.matching.distance import distance_matrix
@@ -64,7 +65,7 @@ def roster_of_gallery(compared: Compared) -> Roster:
         identity = owner[match.identity or match.candidates[0].identity]
         beside[track, identity] = nearest_walk(compared.embeddings[track], person[identity], compared.matching)
     wanted = {template.template for template in beside.values()}
-    whole = {t.template: t for t in compared.gallery.templates(stored=True, only=wanted)} if wanted else {}
+    whole = {t.template: t for t in compared.gallery.templates(stored=True, only=wanted)}
     walks = {
         key: _walk(whole.get(template.template, template), len(person[key[1]].templates))
         for key, template in beside.items()
@@ -88,10 +89,10 @@ def roster_of_gallery(compared: Compared) -> Roster:
     )
 
 
-def roster_of_enrolment(names: Mapping[str, tuple[str, Colour]]) -> Roster:
-    """For the report of `gait enrol`. names: name and colour, by identity."""
-    tags = {identity: tag_of(name, colour) for identity, (name, colour) in names.items()}
-    return Roster("enrol", len(tags), tags, (), lambda track, identity: None, (), float("inf"), caution="")
+def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
+    """For the report of `gait enrol`. people: those in the video; enrolled: how many people the gallery has."""
+    tags = {who.identity: tag_of(who.name, identity_colour(who.number)) for who in people}
+    return Roster("enrol", enrolled, tags, (), lambda track, identity: None, (), float("inf"), caution="")
 
 
 def nearest_walk(probe: Embedding, person: Person, matching: MatchingConfig) -> Template:

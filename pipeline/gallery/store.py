@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import PARTIAL, read_json, write_json
@@ -46,6 +46,8 @@ ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
 COMPACT_FROM = 32  # data files; each enrolment adds one
 HALF_WRITTEN = re.compile(rf"^\.tmp|#\d+$|^{re.escape(PARTIAL)}")  # LanceDB's, its object store's and our own names
+
+Identifier = Literal["template", "identity", "video_sha256"]  # columns of hexadecimal digits
 
 _T = TypeVar("_T")
 
@@ -87,19 +89,24 @@ class Gallery:
             raise GalleryError(f"{path}: made by a later version of gait (schema {known['schema']}). Update gait.")
         return cls(path)
 
-    def templates(self, *, stored: bool = False, only: Collection[str] | None = None) -> list[Template]:
+    def templates(
+        self, *, stored: bool = False, only: Collection[str] | None = None, by: Identifier = "template"
+    ) -> list[Template]:
         """Every template, in the order of enrolment; stored: with the silhouettes that each was made from.
 
-        only: the templates of these identifiers. Raises GalleryError for a damaged gallery.
+        only: the templates of these identifiers, or by those of people or videos; others' embeddings are not read.
+        Raises GalleryError for a damaged gallery.
         """
         columns = [*COLUMNS, *LARGE] if stored else list(COLUMNS)
-        if only is not None and not all(re.fullmatch("[0-9a-f]+", one) for one in only):
+        if only is not None and not only:
+            return []
+        if not all(re.fullmatch("[0-9a-f]+", one) for one in only or ()):
             raise ValueError("identifiers are hexadecimal digits")  # they become part of a condition
 
         def read() -> list[Template]:
             rows = _opened(self.path).search().select(columns)
-            if only is not None:
-                rows = rows.where(f"template IN ({', '.join(repr(one) for one in only)})") if only else rows.limit(0)
+            if only:
+                rows = rows.where(f"{by} IN ({', '.join(repr(one) for one in only)})")
             return from_rows(rows.to_arrow(), str(self.path))
 
         return sorted(self.reading(read), key=lambda template: (template.enrolled, template.template))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GalleryError
-from pipeline.gallery.template import Stored, Template
+from pipeline.gallery.template import Stored
 from pipeline.portraits import portraits_taken, wanted_portraits
 from pipeline.prepare import (
     Networks,
@@ -124,11 +124,14 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
     draw(drawings, prepared.config, work.record.meter, work.bars, done)
 
 
-def refuse_other_encoder(encoder: Encoder, templates: Sequence[Template], gallery: Path, profile: str) -> None:
-    """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one."""
-    for template in templates:
-        if template.origin != (encoder.model, encoder.checkpoint_sha256):
-            theirs, ours = _described(*template.origin), _described(encoder.model, encoder.checkpoint_sha256)
+def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Path, profile: str) -> None:
+    """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one.
+
+    origins: as in `Template`, of the gallery's templates.
+    """
+    for origin in origins:
+        if origin != (encoder.model, encoder.checkpoint_sha256):
+            theirs, ours = _described(*origin), _described(encoder.model, encoder.checkpoint_sha256)
             raise GalleryError(
                 f"{gallery}: its embeddings are of {theirs}, these are of {ours}, and the two cannot be compared. "
                 f"Use the settings it was made with, or embed its stored silhouettes anew: "

@@ -61,7 +61,7 @@ class Known:
         from pipeline.gallery.walkers import refuse_other_encoder
 
         templates = Gallery.open(path).templates()
-        refuse_other_encoder(encoder, templates, path, config.profile)
+        refuse_other_encoder(encoder, {template.origin for template in templates}, path, config.profile)
         current = [template for template in templates if not template.expired(now())]
         if len(current) < len(templates):
             logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")

@@ -33,13 +33,14 @@ def page_of(run: FinishedRun, roster: Roster) -> Page:
     people = People(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
     probes = probes_of(run, people)
     config = run.record.get("config", {})
+    lead, counts = _of_enrolment(run) if roster.task == "enrol" else (_lead(probes), _counts(people, probes))
     return Page(
         title=" and ".join(filter(None, (", ".join(run.gallery), _few(list(run.probes))))),
         words=WORDS[roster.task],
         caution=roster.caution,
         started=_date(str(run.record.get("started", ""))),
-        lead=_lead_of_enrolment(run) if roster.task == "enrol" else _lead(probes),
-        counts=_counts_of_enrolment(run) if roster.task == "enrol" else _counts(people, probes),
+        lead=lead,
+        counts=counts,
         notices=[
             *map(str, run.record.get("warnings", [])),
             *(str(one.get("problem", "")) for one in run.record.get("unreadable", [])),
@@ -107,19 +108,15 @@ def _lead(probes: Sequence[Probe]) -> str:
     return f"{known} of {len(answers)} walks in the probe videos were given a name from the gallery."
 
 
-def _lead_of_enrolment(run: FinishedRun) -> str:
-    entries = [entry for tracks in run.gallery.values() for entry in tracks.values()]
-    enrolled = sum(entry["status"] == "enrolled" for entry in entries)
-    return f"{enrolled} of {len(entries)} walks in the video belong to people who are enrolled now."
-
-
-def _counts_of_enrolment(run: FinishedRun) -> list[Fact]:
-    entries = [entry for tracks in run.gallery.values() for entry in tracks.values()]
-    people = {entry["identity"] for entry in entries if entry["status"] == "enrolled"}
-    counts = [Fact("people in the video enrolled", str(len(people)))]
+def _of_enrolment(run: FinishedRun) -> tuple[str, list[Fact]]:
+    """The lead and the counts of an enrolment."""
+    walks = [entry for tracks in run.gallery.values() for entry in tracks.values()]
+    enrolled = [entry for entry in walks if entry["status"] == "enrolled"]
+    lead = f"{len(enrolled)} of {len(walks)} walks in the video belong to people who are enrolled now."
+    counts = [Fact("people in the video enrolled", str(len({entry["identity"] for entry in enrolled})))]
     for outcome, words in (("new", "new"), ("added", "walks added"), ("there already", "there already")):
-        counts.append(Fact(words, str(sum(entry.get("outcome") == outcome for entry in entries))))
-    return [*counts, Fact("left out", str(sum(entry["status"] != "enrolled" for entry in entries)))]
+        counts.append(Fact(words, str(sum(entry.get("outcome") == outcome for entry in enrolled))))
+    return lead, [*counts, Fact("left out", str(len(walks) - len(enrolled)))]
 
 
 def _counts(people: People, probes: Sequence[Probe]) -> list[Fact]:

@@ -263,6 +263,8 @@ def _plate(label: Label, text: int, widest: int) -> Image:
 
 def drawable(text: str) -> str:
     """What OpenCV's font has: ASCII. Accents are dropped, dashes become hyphens, the rest question marks."""
+    if text.isascii():
+        return text[:40]
     plain = unicodedata.normalize("NFKD", text.translate({0x2013: "-", 0x2014: "-", 0xD7: "x"}))
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return bare.encode("ascii", "replace").decode()[:40]

@@ -52,6 +52,17 @@ def test_names_that_ascii_cannot_write_are_drawn_as_identities():
     assert list(drawn(names).values()) == ["Ada", "Zoe", "id 33333333", "Who?", "id 55555555", "id 66666666"]
 
 
+def test_some_names_are_drawn_as_among_those_of_everybody():
+    names = {f"{number:016x}": name for number, name in enumerate(["Ada", "Bo", "Bó", "Ада", "Cy", "Zoë"])}
+    for who, name in names.items():
+        assert drawn({who: name}, names.values()) == {who: drawn(names)[who]}
+
+
+def test_ascii_names_look_as_they_do_beside_other_letters():
+    for name in map(chr, range(128)):
+        assert looks(f"x{name}x") == looks(f"x{name}xи").removesuffix("и")
+
+
 def test_namesakes_are_told_apart_by_their_identity():
     assert handles({"a" * 16: "Ada", "b" * 16: "Bo", "c" * 16: "Ada"}) == {
         "a" * 16: "Ada (aaaaaaaa)", "b" * 16: "Bo", "c" * 16: "Ada (cccccccc)",

@@ -54,4 +54,4 @@ def test_another_encoder_is_refused_with_the_command_that_helps(made):
     encoder = open_encoder(CONFIG.recognition, CONFIG.runtime, None)
     refuse_other_encoder(encoder, [], Path("people"), "light")
     with pytest.raises(GalleryError, match=r"gei-16 .*gei-8 .*gait gallery reenrol --db people --config light"):
-        refuse_other_encoder(encoder, [made("Ada")], Path("people"), "light")
+        refuse_other_encoder(encoder, [made("Ada").origin], Path("people"), "light")

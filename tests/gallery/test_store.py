@@ -40,6 +40,21 @@ def test_templates_come_back_as_they_were_added(gallery, made):
             }
 
 
+def test_some_templates_are_those_of_identifiers_people_or_videos(gallery, made):
+    ada, bo = made("Ada"), made("Bo", video_sha256="6" * 64)
+    add(gallery, ada, bo, made("Ada", identity=ada.identity, video_sha256="6" * 64))
+
+    def names(**some):
+        return [template.name for template in gallery.templates(**some)]
+
+    assert names(only=[bo.template]) == ["Bo"]
+    assert names(only=[ada.identity], by="identity") == ["Ada", "Ada"]
+    assert names(only=["6" * 64], by="video_sha256") == ["Bo", "Ada"]
+    assert names(only=["7" * 64], by="video_sha256") == names(only=[]) == []
+    with pytest.raises(ValueError, match="hexadecimal"):
+        names(only=["' OR name = 'Ada"], by="video_sha256")
+
+
 def test_a_new_gallery_is_empty_and_making_it_twice_changes_nothing(gallery, made):
     assert gallery.templates() == []
     add(gallery, made())

@@ -120,28 +120,29 @@ class Desk:
 
     def people(self) -> tuple[str, list[tuple[str, str]]]:
         """Who is enrolled: the table, and (name, identity) to choose from."""
-        from pipeline.gallery.people import people_of
+        from pipeline.gallery.register import Register
         from pipeline.gallery.store import MARK, Gallery
         from pipeline.gallery.template import now
 
         if not (self.setting.db / MARK).exists():
             return html.people([]), []
         try:
-            found = people_of(Gallery.open(self.setting.db).templates())
+            register = Register.of(Gallery.open(self.setting.db))
         except GaitError as error:
             return html.notice(str(error)), []
         rows = [
             Somebody(
-                person.identity[:8],
-                person.name,
-                len(person.templates),
-                f"{person.templates[-1].enrolled:%Y-%m-%d}",
-                f"{person.expires:%Y-%m-%d}" if person.expires else "always",
-                person.expires is not None and person.expires <= now(),
+                who.identity[:8],
+                who.name,
+                who.templates,
+                f"{register.enrolled(who):%Y-%m-%d}",
+                f"{expires:%Y-%m-%d}" if expires else "always",
+                expires is not None and expires <= now(),
             )
-            for person in found
+            for who in register
+            for expires in [register.expires(who)]
         ]
-        return html.people(rows), [(f"{person.name} ({person.identity[:8]})", person.identity) for person in found]
+        return html.people(rows), [(f"{who.name} ({who.identity[:8]})", who.identity) for who in register]
 
     def rename(self, person: str | None, name: str) -> str:
         """Another name for somebody."""

@@ -1,0 +1,154 @@
+"""Adding walks to a gallery: who they become, and that others' embeddings are not read for it."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import GalleryError
+from pipeline.gallery.enrolment import add_walks, there_already
+from pipeline.gallery.names import looks
+from pipeline.gallery.people import people_of
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Stored, Template, now
+from pipeline.types import Embedding
+
+NAMES = ("Ada", "ADA", "Аda", "Bo", "Bó", "Cy", "street-001", "Dee")  # some are taken for one another
+
+
+@pytest.fixture
+def gallery(tmp_path) -> Gallery:
+    return Gallery.create(tmp_path / "db")
+
+
+def outcomes_of(templates, made, merge):
+    """What `add_walks` says, found by looking at every template; None where it refuses."""
+    brought, told = {}, []
+    for walk in made:
+        same = [
+            other
+            for other in templates
+            if (other.video_sha256, other.track) == (walk.video_sha256, walk.track)
+            and np.array_equal(other.parts, walk.parts)
+        ]
+        taken = [person for person in people_of(templates) if looks(person.name) == looks(walk.name)]
+        if same:
+            if looks(same[0].name) != looks(walk.name) and walk.name != f"{walk.video}-{walk.track:03d}":
+                return None
+            told.append((walk.track, "there already", same[0].name))
+        elif taken and not merge:
+            return None
+        elif taken:
+            told.append((walk.track, "added", taken[0].name))
+        else:
+            told.append((walk.track, "new", brought.setdefault(looks(walk.name), walk.name)))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_who_walks_become_is_what_a_look_at_every_template_tells(gallery, made, seed):
+    rng = random.Random(seed)
+    refused = 0
+    for _ in range(4):
+        video = rng.choice("12") * 64
+        facts = {"video_sha256": video, "identity": ""}
+        walks = [made(rng.choice(NAMES), track=track, seed=track, **facts) for track in (1, 2, 3)]
+        merge, before = rng.random() < 0.7, gallery.templates()
+        expected = outcomes_of(before, walks, merge)
+        if expected is None:
+            with pytest.raises(GalleryError, match=r"enrolled already"):
+                add_walks(gallery, walks, merge)
+            assert len(gallery.templates()) == len(before)
+            refused += 1
+            continue
+        rows = add_walks(gallery, walks, merge)
+        assert [(row.track, row.outcome, row.name) for row in rows] == expected
+        after = gallery.templates()
+        assert len(after) - len(before) == sum(row.outcome != "there already" for row in rows)
+        identities = {looks(person.name): person.identity for person in people_of(after)}
+        assert len(identities) == len(people_of(after))
+        assert all(row.identity == identities[looks(row.name)] for row in rows)
+    assert refused < 4
+
+
+def test_a_walk_that_is_there_under_two_names_is_that_of_the_first(gallery, made):
+    first = made("Ada", track=1, seed=1)
+    with gallery.writing() as writer:
+        writer.add([first, made("Bo", track=1, seed=1)])
+    walk = made("Ada", track=1, seed=1)
+    assert there_already(gallery, [walk, made("Ada", track=1, seed=2)])[walk.template].template == first.template
+
+
+def test_a_name_is_not_taken_over_from_a_row_that_a_disk_has_changed(gallery, made):
+    with gallery.writing() as writer:
+        writer.add([made("Ada Byron"), made("Bo")])
+    (data,) = gallery.data_files()
+    data.write_bytes(data.read_bytes().replace(b"Ada Byron", b"Ada Byrom"))
+    with pytest.raises(GalleryError, match="damaged"):
+        add_walks(gallery, [made("Ada Byrom")], merge=True)
+    (row,) = add_walks(gallery, [made("Cy", video_sha256="6" * 64)], merge=False)
+    assert row.outcome == "new"  # `verify` tells of what others' rows have come to
+
+
+READ = """
+import dataclasses, sys
+from pathlib import Path
+from pipeline.commands.gallery import list_command, show_command
+from pipeline.gallery.enrolment import add_walks, there_already
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import new_id
+
+def read():
+    return int(dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())["rchar"])
+
+gallery = Gallery.open(Path(sys.argv[1]))
+(one,) = gallery.templates(stored=True, only=[sys.argv[2]])
+one = dataclasses.replace(one, video_sha256="a" * 64)
+walks = [dataclasses.replace(one, template=new_id(), track=n, name=f"new {n}") for n in (1, 2, 3)]
+before = read()
+if sys.argv[3] == "everything":
+    gallery.templates()
+else:
+    assert [row.outcome for row in add_walks(gallery, walks, merge=False)] == ["new"] * 3
+    assert len(there_already(gallery, walks)) == 3
+    again = [dataclasses.replace(one, template=new_id(), track=4, name="PERSON 7")]
+    assert [row.name for row in add_walks(gallery, again, merge=True)] == ["person 7"]
+    show_command(gallery.path, "new 3", as_json=False)
+    list_command(gallery.path, as_json=False)
+print(read() - before)
+"""
+
+
+@pytest.fixture
+def large(gallery):
+    """4000 walks of 1000 people, of 256×16 values each: 33 MB of embeddings."""
+    rng = np.random.default_rng(0)
+    facts = {"video": "crowd", "video_sha256": "c" * 64, "run": "", "enrolled": now()}
+    walks = [
+        Template.of(
+            Embedding("crowd", track, rng.standard_normal((256, 16), np.float32), "made-up", "", 60),
+            Stored(b""), identity=f"{track // 4:016x}", name=f"person {track // 4}", track=track, **facts,
+        )
+        for track in range(4000)
+    ]  # fmt: skip
+    with gallery.writing() as writer:
+        writer.add(walks)
+    return gallery
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs /proc/self/io to count what is read")
+def test_to_enrol_and_to_list_reads_no_embedding_of_others(large):
+    walks = large.templates()
+    embeddings = sum(walk.parts.nbytes for walk in walks)
+
+    def cost(what):
+        command = [sys.executable, "-c", READ, str(large.path), walks[0].template, what]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+
+    assert cost("everything") > embeddings  # else it would not be seen
+    assert cost("enrol") < embeddings / 20
