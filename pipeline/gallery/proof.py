@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.backend import backend_problems
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
@@ -127,6 +128,9 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     misfits, late = index_problems(gallery.path, [template.digest for template in found])
     problems += misfits
     remarks += late
+    wrong_backend, doubt = backend_problems(gallery.path, found)
+    problems += wrong_backend
+    remarks += doubt
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")
