@@ -17,7 +17,7 @@ from pipeline.evaluation.bootstrap import PeopleBootstrap
 from pipeline.evaluation.clip_study import encode_clips, open_clip_encoder, studied
 from pipeline.evaluation.manifest import Clip, read_manifest
 from pipeline.files import write_json
-from pipeline.gallery.backend import outdated, stored_backend
+from pipeline.gallery.backend import outdated, stored_backend, told_of_backend
 from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
 from pipeline.gallery.names import looks
@@ -77,9 +77,8 @@ def calibrate(
     enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, templates, db, config.profile)
-    noted = {"calibrated": {"db": str(db), "fpir": fpir}}
-    stored, doubt = stored_backend(db, config.matching, templates[0].origin)
-    doubts = [doubt, outdated(stored, templates, db)]
+    stored, unused = stored_backend(db, config.matching, templates[0].origin)
+    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_backend(stored)}}
     with studied(manifest, clips, config, checkpoints, sequences, noted, progress) as study:
         with study.record.meter.time("recognise", clips=len(clips)):
             rows, probes = encode_clips(clips, study.kept, encoder, config)
@@ -87,7 +86,7 @@ def calibrate(
             study.record.warn(
                 f"{len(clips) - len(rows)} of {len(clips)} clips have too few silhouettes and are left out"
             )
-        for doubt in filter(None, doubts):
+        for doubt in filter(None, (unused, outdated(stored, templates, db))):
             study.record.warn(doubt)
         found = searches([clips[row] for row in rows], probes, templates, people, config, stored)
         enough(manifest, found.own[found.own < 0].tolist(), fpir)
