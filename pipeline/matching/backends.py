@@ -50,7 +50,8 @@ class Backend:
     def apply(self, parts: Floats) -> Floats:
         """N×P×C → N×P×D."""
         centred = parts / lengths(parts, axis=2) if self.unit else parts
-        return np.asarray(np.einsum("npc,pcd->npd", centred - self.mean, self.projection))
+        projected = (centred - self.mean).transpose(1, 0, 2) @ self.projection
+        return np.asarray(projected.transpose(1, 0, 2))
 
     def project(self, embeddings: Sequence[Embedding]) -> list[Embedding]:
         """The same walks with their parts projected; `model` says so, so that nobody compares the two."""
