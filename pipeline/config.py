@@ -188,8 +188,8 @@ class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
-    backend: Literal["none", "whitening", "lda"] = Field(
-        "none", description="fitted on the gallery, before distances; lda needs several walks of a person"
+    backend: Literal["none", "whitening", "lda", "plda"] = Field(
+        "none", description="before distances: the gallery's stored one, or fitted; l/plda: several walks of a person"
     )
     score_norm: Literal["none", "z", "t", "s"] = Field(
         "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
@@ -215,9 +215,14 @@ class MatchingConfig(Section):
     def _sensible(self) -> MatchingConfig:
         if self.cohort and self.backend == self.score_norm == "none":
             raise ValueError("matching.cohort: nothing is fitted on it. Choose matching.backend or matching.score_norm")
-        if self.threshold is not None and self.threshold <= 0 and self.score_norm == "none":
+        if self.threshold is not None and self.threshold <= 0 and not self.signed:
             raise ValueError("matching.threshold must be above 0: distances are")
         return self
+
+    @property
+    def signed(self) -> bool:
+        """Whether distances may be negative: deviations from what is usual, logarithms of how likely it is."""
+        return self.score_norm != "none" or self.backend == "plda"
 
 
 class LiveConfig(Section):

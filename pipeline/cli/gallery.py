@@ -27,6 +27,14 @@ class UnknownAs(StrEnum):
     NEW = "new"
 
 
+class FittedBackend(StrEnum):
+    """What stands between embeddings and distances."""
+
+    WHITENING = "whitening"
+    LDA = "lda"
+    PLDA = "plda"
+
+
 @app.command(epilog="Example: gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365")
 def enrol(
     video: Annotated[str, typer.Argument(help="Video of the people.", metavar="VIDEO", show_default=False)],
@@ -212,6 +220,27 @@ def verify(
     from pipeline.commands.gallery import verify_command
 
     verify_command(db, absent, json_)
+
+
+@gallery_app.command(epilog="Example: gait gallery fit --db people --backend lda")
+def fit(
+    db: Db,
+    backend: Annotated[FittedBackend, typer.Option("--backend", help="What is fitted.", show_default=False)],
+    cohort: Annotated[
+        Path | None,
+        typer.Option("--cohort", help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
+    ] = None,
+    config: Profile = None,
+    set_: Settings = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fit a back-end once and keep it here; identify, live and calibrate use it under matching.backend=NAME.
+
+    Changing or removing people drops one that was fitted on them.
+    """
+    from pipeline.commands.fit import fit_command
+
+    fit_command(db, backend.value, cohort, config, settings_of(set_, None, None))
 
 
 @gallery_app.command(epilog="Example: gait gallery index --db people")

@@ -17,6 +17,8 @@ from pipeline.evaluation.bootstrap import PeopleBootstrap
 from pipeline.evaluation.clip_study import encode_clips, open_clip_encoder, studied
 from pipeline.evaluation.manifest import Clip, read_manifest
 from pipeline.files import write_json
+from pipeline.gallery.backend import outdated, stored_backend, told_of_backend
+from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
 from pipeline.gallery.names import looks
 from pipeline.gallery.nearest import people_distances
@@ -75,7 +77,8 @@ def calibrate(
     enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
-    noted = {"calibrated": {"db": str(db), "fpir": fpir}}
+    stored, unused = stored_backend(db, config.matching, templates[0].origin)
+    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_backend(stored)}}
     with studied(manifest, clips, config, checkpoints, sequences, noted, progress) as study:
         with study.record.meter.time("recognise", clips=len(clips)):
             rows, probes = encode_clips(clips, study.kept, encoder, config)
@@ -83,9 +86,11 @@ def calibrate(
             study.record.warn(
                 f"{len(clips) - len(rows)} of {len(clips)} clips have too few silhouettes and are left out"
             )
-        found = searches([clips[row] for row in rows], probes, templates, people, config)
+        for doubt in filter(None, (unused, outdated(stored, templates, db))):
+            study.record.warn(doubt)
+        found = searches([clips[row] for row in rows], probes, templates, people, config, stored)
         enough(manifest, found.own[found.own < 0].tolist(), fpir)
-        calibration, reliable = calibration_of(found, templates, fpir, config)
+        calibration, reliable = calibration_of(found, templates, fpir, config, stored)
         write_json(study.folder.path / REPORT, calibration.model_dump(mode="json"))
         write_calibration(db, calibration)
     return calibration, reliable, study.folder.path
@@ -115,19 +120,25 @@ def searches(
     templates: Sequence[Template],
     people: Sequence[Person],
     config: Config,
+    stored: StoredBackend | None = None,
 ) -> Searches:
-    """Every clip against everybody in the gallery, as `gait identify` compares."""
+    """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this back-end."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
-    distances = people_distances(probes, enrolled, identities, weights, config.matching)
+    fitted = stored.backend if stored else None
+    distances = people_distances(probes, enrolled, identities, weights, config.matching, fitted)
     return Searches(distances, whose, np.array(owners(clips, people), np.int64))
 
 
 def calibration_of(
-    found: Searches, templates: Sequence[Template], fpir: float, config: Config
+    found: Searches,
+    templates: Sequence[Template],
+    fpir: float,
+    config: Config,
+    stored: StoredBackend | None = None,
 ) -> tuple[Calibration, Reliability | None]:
-    """What the searches say."""
+    """What the searches, by this back-end, say."""
     strangers = found.own < 0
     (nearest, gap), right = nearest_and_gap(found.distances), found.right
     threshold = threshold_at(fpir, nearest[strangers])
@@ -140,7 +151,7 @@ def calibration_of(
         made=now().isoformat(timespec="seconds"),
         model=templates[0].model,
         checkpoint_sha256=templates[0].checkpoint_sha256,
-        compared_by=compared_by(config.matching),
+        compared_by=compared_by(config.matching, stored.facts.digest if stored else None),
         gallery_people=len({template.identity for template in templates}),
         gallery_templates=len(templates),
         fingerprint=fingerprint(templates),

@@ -26,6 +26,7 @@ from pipeline.types import Match
 FILE = "calibration.json"
 # Settings of matching that distances depend on.
 COMPARED_BY = ("metric", "backend", "score_norm", "cohort", "templates")
+STORED = "stored_backend"
 
 
 class Calibration(BaseModel):
@@ -70,19 +71,23 @@ class Calibration(BaseModel):
             return None
         return float(Confidence(*self.confidence)(np.array([distance]), np.array([gap]))[0])
 
-    def mismatch(self, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> str | None:
-        """Why it cannot be used with these settings; None where it can."""
+    def mismatch(
+        self, matching: MatchingConfig, model: str, checkpoint_sha256: str, backend: str | None = None
+    ) -> str | None:
+        """Why it cannot be used with these settings, and the stored back-end of that digest; None where it can."""
         if (self.model, self.checkpoint_sha256) != (model, checkpoint_sha256):
             return f"it is of the encoder {self.model}"
         for name in COMPARED_BY:
             if (theirs := self.compared_by.get(name, "None")) != (ours := str(getattr(matching, name))):
                 return f"it was made with matching.{name}={theirs}, this is {ours}"
+        if self.compared_by.get(STORED, "None") != str(backend):
+            return "its back-end has been fitted anew"
         return None
 
 
-def compared_by(matching: MatchingConfig) -> dict[str, str]:
-    """The settings that distances depend on, as they are kept."""
-    return {name: str(getattr(matching, name)) for name in COMPARED_BY}
+def compared_by(matching: MatchingConfig, backend: str | None = None) -> dict[str, str]:
+    """The settings that distances depend on, as they are kept; backend: the digest of the stored one, if it is used."""
+    return {**{name: str(getattr(matching, name)) for name in COMPARED_BY}, STORED: str(backend)}
 
 
 def fingerprint(templates: Sequence[Template | Brief]) -> str:
@@ -107,15 +112,22 @@ def write_calibration(gallery: Path, calibration: Calibration) -> None:
 
 
 def usable(
-    calibration: Calibration | None, templates: Sequence[Template | Brief], matching: MatchingConfig, gallery: Path
+    calibration: Calibration | None,
+    templates: Sequence[Template | Brief],
+    matching: MatchingConfig,
+    gallery: Path,
+    backend: str | None = None,
 ) -> tuple[Calibration | None, str | None]:
-    """The calibration if it may be used, and what the user should know about it."""
+    """The calibration if it may be used, and what the user should know about it.
+
+    backend: the digest of the stored back-end that is used.
+    """
     if calibration is None:
         return None, None
     again = f"Calibrate again: gait calibrate --db {gallery}"
     if not templates:
         return None, None
-    if reason := calibration.mismatch(matching, templates[0].model, templates[0].checkpoint_sha256):
+    if reason := calibration.mismatch(matching, templates[0].model, templates[0].checkpoint_sha256, backend):
         return None, f"{gallery}: its calibration is not used, {reason}. {again}"
     if fingerprint(templates) != calibration.fingerprint:
         people = len({template.identity for template in templates})

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
+from pipeline.gallery.backend import outdated, stored_backend, told_of_backend
+from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.calibration import Calibration, calibrated, judged_by, read_calibration, told, usable
 from pipeline.gallery.enrolment import there_already
 from pipeline.gallery.names import drawn, handles
@@ -74,10 +76,12 @@ def identify(
     Raises GaitError for whatever a user can mend, before the work begins.
     """
     gallery = Gallery.open(path)
-    search = Search(gallery, config.matching)
-    templates = search.at_first()
+    templates = Search(gallery, config.matching).at_first()
     prepared = prepare(videos, config, checkpoints)
     refuse_other_encoder(prepared.encoder, {template.origin for template in templates}, path, config.profile)
+    encoder = (prepared.encoder.model, prepared.encoder.checkpoint_sha256)
+    stored, unused = stored_backend(path, config.matching, encoder)
+    search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
         refuse_no_threshold(config.matching, prepared.encoder.model)
         with gallery.writing():
@@ -89,38 +93,52 @@ def identify(
         walkers = look_at(prepared, work)
         current = search.shortlist(list(walkers.embeddings.values()))  # others may have enrolled meanwhile
         refuse_other_encoder(prepared.encoder, {template.origin for template in current}, path, config.profile)
-        for caution in search.cautions():
+        calibration, doubts = _judged(path, search, current, config, stored)
+        for caution in (*search.cautions(), *([unused] if unused else []), *doubts):
             work.record.warn(caution)
-        calibration = read_calibration(path)
-        if calibration is not None:
-            calibration, doubt = usable(calibration, search.everybody(current), config.matching, path)
-            if doubt:
-                work.record.warn(doubt)
         known = Known.of(current)
         with work.record.meter.time("match", tracks=len(walkers.embeddings)):
-            matches = match_all(walkers, known, config, calibration)
+            matches = match_all(walkers, known, config, calibration, stored)
         new: list[Newcomer] = []
         if unknown_as == "new":
             new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder)
         results = _results(path, prepared, walkers, matches, known, new, calibration)
+        results["backend"] = told_of_backend(stored)
         write_json(work.folder.results, results)
         draw_videos(prepared, walkers, _labels(matches, known, new), work)
         if config.output.report:
             colours = {who: known.colour_of[name] for who, name in known.name_of.items()}
             embeddings, matching = walkers.embeddings, config.matching
             compared = Compared(
-                gallery, known.people, known.name_of, colours, matches, embeddings, new, matching, calibration
+                gallery, known.people, known.name_of, colours, matches, embeddings, new, matching, calibration, stored
             )
             report_all(prepared.sources, walkers.walks, work, roster_of_gallery(compared))
     return work.folder.path
 
 
+def _judged(
+    path: Path, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
+) -> tuple[Calibration | None, list[str]]:
+    """The gallery's calibration, if it may be used, and what the user should know of it and of the back-end."""
+    calibration = read_calibration(path)
+    if calibration is None and stored is None:
+        return None, []
+    everybody = search.everybody(current)
+    digest = stored.facts.digest if stored else None
+    calibration, doubt = usable(calibration, everybody, config.matching, path, digest)
+    return calibration, [one for one in (outdated(stored, everybody, path), doubt) if one]
+
+
 def match_all(
-    walkers: Walkers, known: Known, config: Config, calibration: Calibration | None = None
+    walkers: Walkers,
+    known: Known,
+    config: Config,
+    calibration: Calibration | None = None,
+    stored: StoredBackend | None = None,
 ) -> dict[str, list[Match]]:
     """Every track's answer, by video; identities are those of the gallery's people.
 
-    calibration: gives the threshold, unless the settings do, and the confidences.
+    calibration: gives the threshold, unless the settings do, and the confidences; stored: the gallery's back-end.
     """
     matching = judged_by(calibration, config.matching)
     owners = [template.identity for template in known.templates]
@@ -129,7 +147,7 @@ def match_all(
     for video, walks in walkers.walks.items():
         probes = [embedding for (name, _), embedding in walkers.embeddings.items() if name == video]
         weights = [template.weight for template in known.templates]
-        distances = people_distances(probes, gallery, owners, weights, matching)
+        distances = people_distances(probes, gallery, owners, weights, matching, stored.backend if stored else None)
         reasons = {track: reason for track, reason in walkers.unusable.items() if track[0] == video}
         names = [known.name_of[person.identity] for person in known.people]
         tracklets = [walk.tracklet for walk in walks]

@@ -3,8 +3,9 @@
 Embeddings of C×P values are projected on their first principal components (randomised SVD of a sample: Halko,
 Martinsson & Tropp 2011, https://arxiv.org/abs/0909.4061) and kept as 8-bit integers, all of which a search looks at
 (scan.py). For the cosine every part is brought to length 1 first: then the squared distance of whole embeddings is 2 P
-times the cosine distance; the mean over parts of the L2 distance is near to the L2 distance of the whole. All this only
-has to find candidates: their order is not used.
+times the cosine distance; the mean over parts of the L2 distance is near to the L2 distance of the whole.
+With a stored back-end it is the projected embeddings that are indexed. All this only has to find candidates: their
+order is not used.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
+from pipeline.gallery.backend_file import StoredBackend, read_backend
 from pipeline.gallery.index_files import FOLDER, IndexFacts, check_files, damaged, read_facts, write_files
 from pipeline.gallery.store import Gallery
+from pipeline.matching.backends import Backend
 from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
 
@@ -39,17 +42,27 @@ Codes = NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """From embeddings of C×P values to D. mean: C·P; components: C·P×D; scale: what makes 8-bit integers of values."""
+    """From embeddings of C×P values to D.
+
+    backend: what they go through first; mean: C·P, or as many as that leaves; components: as many ×D; scale: what makes
+    8-bit integers of values.
+    """
 
     metric: Metric
     shape: tuple[int, int]
     mean: FloatArray
     components: FloatArray
     scale: float
+    backend: Backend | None = None
+
+    @property
+    def values(self) -> int:
+        """Of an embedding."""
+        return self.shape[0] * self.shape[1]
 
     def project(self, embeddings: NDArray[np.floating]) -> FloatArray:
         """N×(C·P) values, C slowest, as N×D float32."""
-        prepared = _prepared(embeddings, self.shape, self.metric)
+        prepared = _prepared(embeddings, self.shape, self.metric, self.backend)
         return np.asarray((prepared - self.mean) @ self.components, np.float32)
 
     def codes(self, projected: FloatArray) -> Codes:
@@ -58,7 +71,7 @@ class Projection:
 
     def beginnings(self, embeddings: NDArray[np.floating], dims: int) -> Codes:
         """The first values of embeddings' codes, N×dims."""
-        centred = _prepared(embeddings, self.shape, self.metric) - self.mean
+        centred = _prepared(embeddings, self.shape, self.metric, self.backend) - self.mean
         return self.codes(np.asarray(centred @ self.components[:, :dims], np.float32))
 
 
@@ -92,9 +105,15 @@ def entry(text: str) -> bytes:
     return bytes.fromhex(text[:16])
 
 
-def build(gallery: Gallery, metric: Metric, progress: Callable[[int, int], None] | None = None) -> IndexFacts:
+def build(
+    gallery: Gallery,
+    metric: Metric,
+    progress: Callable[[int, int], None] | None = None,
+    fitted: StoredBackend | None = None,
+) -> IndexFacts:
     """Index all rows that the table has now, and put the index in place of an older one.
 
+    fitted: the gallery's stored back-end, where searches are to use it.
     progress: called with the rows done and those there are. Others may enrol meanwhile: what they add is searched
     beside the index. Raises GalleryError where people were removed or changed meanwhile, and for an empty gallery.
     """
@@ -102,7 +121,7 @@ def build(gallery: Gallery, metric: Metric, progress: Callable[[int, int], None]
     total, version = table.count_rows(), table.version
     if not total:
         raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nothing to index.")
-    projection = gallery.reading(lambda: _fitted(table, total, metric))
+    projection = gallery.reading(lambda: _fitted(table, total, metric, fitted.backend if fitted else None))
     dims = projection.components.shape[1]
     digests, identities = np.zeros(total, np.uint64), np.zeros(total, np.uint64)
     codes = np.zeros((total, dims), np.int8)
@@ -120,6 +139,7 @@ def build(gallery: Gallery, metric: Metric, progress: Callable[[int, int], None]
     gallery.reading(fill)
     facts = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"), "metric": metric, "rows": total,
+        "backend": fitted.facts.digest if fitted else "",
         "channels": projection.shape[0], "parts": projection.shape[1], "dims": dims, "table_version": version,
     }  # fmt: skip
 
@@ -145,12 +165,14 @@ def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
         with np.load(gallery / FOLDER / name, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
         shape, metric = (facts.channels, facts.parts), _metric(facts.metric)
-        projection = Projection(metric, shape, arrays["mean"], arrays["components"], float(arrays["scale"]))
+        scale, backend = float(arrays["scale"]), _backend_of(gallery, facts)
+        projection = Projection(metric, shape, arrays["mean"], arrays["components"], scale, backend)
         index = Index(facts, projection, arrays["digests"], arrays["identities"], arrays["codes"])
     except (*DAMAGED_NPZ, TypeError):
         raise GalleryError(damaged(gallery)) from None
-    fits = projection.components.shape == (shape[0] * shape[1], facts.dims)
-    fits &= projection.mean.shape == (shape[0] * shape[1],)
+    values = backend.projection[..., 0, :].size if backend else projection.values
+    fits = projection.components.shape == (values, facts.dims) and projection.mean.shape == (values,)
+    fits &= backend is None or backend.mean.shape == shape[::-1]
     fits &= index.codes.shape == (facts.rows, facts.dims) and index.codes.dtype == np.int8
     fits &= index.digests.shape == index.identities.shape == (facts.rows,)
     if not fits:
@@ -188,18 +210,31 @@ def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], li
     return [], [f"{later} templates are later than the index. Searching is faster after: gait gallery index"]
 
 
-def _fitted(table: Any, total: int, metric: Metric) -> Projection:
+def _backend_of(gallery: Path, facts: IndexFacts) -> Backend | None:
+    """The back-end that the index is for. Raises GalleryError where the gallery has another one by now, or none."""
+    if not facts.backend:
+        return None
+    stored = read_backend(gallery)
+    if stored is None or stored.facts.digest != facts.backend:
+        raise GalleryError(
+            f"{gallery}: its index is for a back-end that is gone, and not used. Build it again: gait gallery index "
+            f"--db {gallery}"
+        )
+    return stored.backend
+
+
+def _fitted(table: Any, total: int, metric: Metric, backend: Backend | None) -> Projection:
     """The projection on the principal components of a sample of the rows."""
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(total, min(SAMPLE, total), replace=False))
     rows = table.take_offsets(chosen.tolist()).select(["channels", "parts", "embedding"]).to_arrow()
     shape = int(rows.column("channels")[0].as_py()), int(rows.column("parts")[0].as_py())
-    sample = _prepared(embeddings_of(rows), shape, metric)
+    sample = _prepared(embeddings_of(rows), shape, metric, backend)
     mean = sample.mean(axis=0)
     sample -= mean
     components = _principal(sample, min(DIMS, *sample.shape), rng)
     spread = float(np.quantile(np.abs(sample @ components), 0.9999))
-    return Projection(metric, shape, mean, components, 127 / max(spread, 1e-12))
+    return Projection(metric, shape, mean, components, 127 / max(spread, 1e-12), backend)
 
 
 def _principal(centred: FloatArray, dims: int, rng: np.random.Generator) -> FloatArray:
@@ -212,12 +247,17 @@ def _principal(centred: FloatArray, dims: int, rng: np.random.Generator) -> Floa
     return np.ascontiguousarray(vectors[:dims].T, np.float32)
 
 
-def _prepared(embeddings: NDArray[np.floating], shape: tuple[int, int], metric: Metric) -> FloatArray:
+def _prepared(
+    embeddings: NDArray[np.floating], shape: tuple[int, int], metric: Metric, backend: Backend | None
+) -> FloatArray:
+    """What distances are taken of, N×V float32."""
     values = embeddings.astype(np.float32)
-    if metric == "cosine":
-        parts = values.reshape(-1, *shape)
-        parts /= lengths(parts, axis=1)
-    return values
+    parts = values.reshape(-1, *shape)
+    if backend is not None:
+        parts = backend.apply(parts.transpose(0, 2, 1).astype(np.float64)).transpose(0, 2, 1).astype(np.float32)
+    if metric == "cosine" and (backend is None or backend.share is None):
+        parts = parts / lengths(parts, axis=1)
+    return np.ascontiguousarray(parts).reshape(len(values), -1)
 
 
 def _metric(name: str) -> Metric:

@@ -23,13 +23,17 @@ SCHEMA = 1
 
 
 class IndexFacts(BaseModel):
-    """What an index covers: the first so many rows of the table, compared by one metric. files: name → sha256."""
+    """What an index covers: the first so many rows of the table, compared by one metric. files: name → sha256.
+
+    backend: the digest of the stored back-end whose distances it is for, "" for none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_: int = Field(SCHEMA, alias="schema")
     made: str
     metric: str
+    backend: str = ""
     rows: int = Field(ge=1)
     channels: int = Field(ge=1)
     parts: int = Field(ge=1)

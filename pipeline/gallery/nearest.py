@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
+from pipeline.matching.backends import Backend
 from pipeline.matching.scores import scores
 from pipeline.types import Embedding
 
@@ -36,12 +37,14 @@ def people_distances(
     owners: Sequence[str],
     weights: Sequence[float],
     config: MatchingConfig,
+    fitted: Backend | None = None,
 ) -> NDArray[np.float64]:
     """How far every probe is from every person, N×M, as the settings say; people in the order of `to_people`.
 
-    owners, weights: of each gallery walk. Raises ConfigError for embeddings that cannot be compared.
+    owners, weights: of each gallery walk; fitted: the back-end of the settings, where it need not be fitted.
+    Raises ConfigError for embeddings that cannot be compared.
     """
-    return to_people(scores(probes, gallery, owners, config), owners, weights, config.templates)
+    return to_people(scores(probes, gallery, owners, config, fitted), owners, weights, config.templates)
 
 
 def to_people(

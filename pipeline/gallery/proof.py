@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.backend import backend_problems
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
@@ -132,6 +133,9 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     misfits, late = index_problems(gallery.path, digests)
     problems += misfits
     remarks += late
+    wrong_backend, doubt = backend_problems(gallery.path, found)
+    problems += wrong_backend
+    remarks += doubt
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")

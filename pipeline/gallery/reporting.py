@@ -9,6 +9,7 @@ from io import BytesIO
 from pipeline.config import MatchingConfig
 from pipeline.errors import InputError
 from pipeline.finished import Track
+from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.calibration import Calibration, judged_by
 from pipeline.gallery.people import Person
 from pipeline.gallery.recurring import Newcomer
@@ -44,6 +45,7 @@ class Compared:
     newcomers: Sequence[Newcomer]
     matching: MatchingConfig
     calibration: Calibration | None
+    stored: StoredBackend | None = None
 
 
 def roster_of_gallery(compared: Compared) -> Roster:
@@ -63,7 +65,9 @@ def roster_of_gallery(compared: Compared) -> Roster:
     for match in (match for found in compared.matches.values() for match in found if match.candidates):
         track = match.video, match.track_id
         identity = owner[match.identity or match.candidates[0].identity]
-        beside[track, identity] = nearest_walk(compared.embeddings[track], person[identity], compared.matching)
+        beside[track, identity] = nearest_walk(
+            compared.embeddings[track], person[identity], compared.matching, compared.stored
+        )
     wanted = {template.template for template in beside.values()}
     whole = {t.template: t for t in compared.gallery.templates(stored=True, only=wanted)}
     walks = {
@@ -95,10 +99,13 @@ def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
     return Roster("enrol", enrolled, tags, (), lambda track, identity: None, (), float("inf"), caution="")
 
 
-def nearest_walk(probe: Embedding, person: Person, matching: MatchingConfig) -> Template:
-    """The template of a person that is most like a probe."""
-    distances = distance_matrix([probe], [template.embedding() for template in person.templates], matching.metric)
-    return person.templates[int(distances[0].argmin())]
+def nearest_walk(
+    probe: Embedding, person: Person, matching: MatchingConfig, stored: StoredBackend | None = None
+) -> Template:
+    """The template of a person that is most like a probe, by the stored back-end or as embedded."""
+    walks = [template.embedding() for template in person.templates]
+    apart = distance_matrix if stored is None else stored.backend.between
+    return person.templates[int(apart([probe], walks, matching.metric)[0].argmin())]
 
 
 def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:

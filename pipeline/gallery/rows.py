@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.template import Stored, Template
+from pipeline.gallery.template import Brief, Stored, Template
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,3 +107,11 @@ def _template(cells: dict[str, Any], embedding: np.ndarray[Any, np.dtype[np.floa
         parts=np.ascontiguousarray(embedding).reshape(cells["channels"], cells["parts"]),
         stored=Stored(cells["sequence"], cells["poses"]) if whole else None,
     )
+
+
+def briefs_of(table: Any, at: datetime | None) -> list[Brief]:
+    """What tells a table's templates apart: of those that have not expired at that time, or of all."""
+    columns = [*Brief._fields, "expires"]
+    rows = table.search().select(columns).to_arrow()
+    cells = zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
+    return [Brief(*facts) for *facts, expires in cells if at is None or expires is None or expires > at]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
+from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.index import Codes, Entries, Index, embeddings_of, entries, in_order, load
-from pipeline.gallery.index_files import read_facts
-from pipeline.gallery.rows import COLUMNS, from_rows
+from pipeline.gallery.index_files import IndexFacts, read_facts
+from pipeline.gallery.rows import COLUMNS, briefs_of, from_rows
 from pipeline.gallery.scan import Scan
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
@@ -45,14 +46,22 @@ class Hit(NamedTuple):
 class Search:
     """Searches a gallery again and again; what others enrol is found at once.
 
-    exact_up_to: templates up to which an index is not used. Of the last search: exact: whether all templates were
+    fitted: the gallery's stored back-end, where matching.backend takes it; exact_up_to: templates up to which an index
+    is not used. Of the last search: exact: whether all templates were
     compared; expired: how many it met that were past their expiry, and left out; caution: one line that the user should
     know, or None.
     """
 
-    def __init__(self, gallery: Gallery, matching: MatchingConfig, exact_up_to: int = EXACT_UP_TO) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        matching: MatchingConfig,
+        exact_up_to: int = EXACT_UP_TO,
+        fitted: StoredBackend | None = None,
+    ) -> None:
         self._gallery = gallery
         self._matching = matching
+        self._fitted = fitted
         self._exact_up_to = exact_up_to
         self._indexed: _Indexed | None = None
         self._table: Any = None
@@ -101,11 +110,7 @@ class Search:
         """Of all templates that have not expired, what tells them apart. found: by the last search."""
         if self.exact:
             return found
-        columns = [*Brief._fields, "expires"]
-        rows = self._gallery.reading(lambda: self._newest().search().select(columns).to_arrow())
-        at = at or now()
-        cells = zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
-        return [Brief(*facts) for *facts, expires in cells if expires is None or expires > at]
+        return self._gallery.reading(lambda: briefs_of(self._newest(), at or now()))
 
     def cautions(self) -> list[str]:
         """What the user should know of the last search."""
@@ -140,21 +145,14 @@ class Search:
         rows = self._rows()
         if rows <= self._exact_up_to:
             return None
-        if self._matching.backend != "none" or self._matching.score_norm != "none":
-            name = "backend" if self._matching.backend != "none" else "score_norm"
-            self.caution = (
-                f"{self._gallery.path}: all {rows} templates are compared: matching.{name}="
-                f"{getattr(self._matching, name)} needs the distances to all of them. Without it the index is used."
-            )
+        if needs_all := self._needs_all():
+            self.caution = f"{self._gallery.path}: all {rows} templates are compared: {needs_all}"
             return None
         facts = None
         try:
             facts = read_facts(self._gallery.path)
-            if facts is not None and facts.metric != self._matching.metric:
-                self.caution = (
-                    f"{self._gallery.path}: all {rows} templates are compared: its index is for matching.metric="
-                    f"{facts.metric}. {self._remedy} --set matching.metric={self._matching.metric}"
-                )
+            if facts is not None and (other := self._other(facts)):
+                self.caution = f"{self._gallery.path}: all {rows} templates are compared: {other}"
                 return None
             if facts is not None and (self._indexed is None or self._indexed.index.facts.files != facts.files):
                 index = load(self._gallery.path, facts)
@@ -169,6 +167,29 @@ class Search:
             self.caution = self.caution or f"{self._gallery.path}: all {rows} templates are compared. {self._remedy}"
         return self._indexed
 
+    def _needs_all(self) -> str:
+        """Why no index helps; "" where one does."""
+        if self._matching.score_norm != "none":
+            return (
+                f"matching.score_norm={self._matching.score_norm} needs the distances to all of them. Without it the "
+                "index is used."
+            )
+        if self._matching.backend != "none" and self._fitted is None:
+            return (
+                f"matching.backend={self._matching.backend} is fitted on all of them. Fit it once: gait gallery fit "
+                f"--db {self._gallery.path} --backend {self._matching.backend}"
+            )
+        return ""
+
+    def _other(self, facts: IndexFacts) -> str:
+        """What the index is for, where that is another way of comparing; "" where it is this one."""
+        metric, backend = self._matching.metric, self._matching.backend
+        if facts.metric != metric:
+            return f"its index is for matching.metric={facts.metric}. {self._remedy} --set matching.metric={metric}"
+        if facts.backend != (self._fitted.facts.digest if self._fitted else ""):
+            return f"its index is for another back-end. {self._remedy} --set matching.backend={backend}"
+        return ""
+
     def _hits(self, indexed: _Indexed, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
         """Of each probe the nearest by their whole embeddings, of so many candidates."""
         table = self._newest()
@@ -180,12 +201,18 @@ class Search:
             positions = indexed.nearest(code, count)
             parts = indexed.embeddings(table, positions).reshape(-1, *projection.shape)
             templates = [dataclasses.replace(probe, parts=one.astype(np.float32)) for one in parts]
-            distances = distance_matrix([probe], templates, self._matching.metric)[0]
+            distances = self._apart(probe, templates)
             order = np.argsort(distances, kind="stable")
             found.append(
                 [Hit(int(positions[n]), indexed.identity(int(positions[n])), float(distances[n])) for n in order]
             )
         return found
+
+    def _apart(self, probe: Embedding, templates: Sequence[Embedding]) -> NDArray[np.floating]:
+        metric = self._matching.metric
+        if self._fitted is None:
+            return np.asarray(distance_matrix([probe], templates, metric)[0])
+        return np.asarray(self._fitted.backend.between([probe], templates, metric)[0])
 
     def _likely(self, indexed: _Indexed, probes: Sequence[Embedding], at: datetime) -> list[Template]:
         count = CANDIDATES
@@ -233,7 +260,7 @@ class _Indexed:
         digests, identities, later = [self.digests], [self.identities], [self._later]
         for batch in batches:
             embeddings = embeddings_of(batch)
-            if embeddings.shape[1] != len(self.index.projection.mean):
+            if embeddings.shape[1] != self.index.projection.values:
                 raise _OutdatedError
             digests.append(entries(batch.column("digest")))
             identities.append(entries(batch.column("identity")))

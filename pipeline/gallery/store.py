@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import PARTIAL, read_json, write_json
+from pipeline.gallery.backend_file import drop_learnt
 from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
@@ -252,10 +253,14 @@ class Writer:
                 left.unlink(missing_ok=True)
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
-        """A new version of exactly these rows, after which it is the only one. An index of the old rows goes first."""
+        """A new version of exactly these rows, after which it is the only one.
+
+        An index of the old rows, and a back-end that has learnt from them, go first.
+        """
         import pyarrow as pa
 
         drop(self._path)
+        drop_learnt(self._path)
 
         failure: list[BaseException] = []
 

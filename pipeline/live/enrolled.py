@@ -10,7 +10,8 @@ from loguru import logger
 
 from pipeline.config import Config
 from pipeline.errors import GaitError
-from pipeline.gallery.calibration import FILE
+from pipeline.gallery.backend_file import FILE as BACKEND
+from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.live.known import Known
@@ -51,8 +52,10 @@ class Enrolled:
         logger.info(f"{self._path} has changed: {len(self.known.names)} people are known, {before} were")
         return True
 
-    def _now(self) -> tuple[int, int]:
-        """What differs where the gallery or its calibration has changed."""
-        calibration = self._path / FILE
-        written = calibration.stat().st_mtime_ns if calibration.is_file() else 0
-        return Gallery.open(self._path).version(), written
+    def _now(self) -> tuple[int, ...]:
+        """What differs where the gallery, its calibration or its back-end has changed."""
+        return Gallery.open(self._path).version(), *(_written(self._path / name) for name in (CALIBRATION, BACKEND))
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0

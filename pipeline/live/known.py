@@ -15,11 +15,13 @@ from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
 from pipeline.files import read_json
+from pipeline.gallery.backend import outdated, stored_backend
 from pipeline.gallery.calibration import Calibration, read_calibration, usable
 from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
+from pipeline.matching.backends import Backend
 from pipeline.matching.results import identity_of
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
@@ -32,8 +34,8 @@ class Known:
     """People with their walks. names: of the people, each once, in the order in which `owners` first names them.
 
     identity_of, title_of (what videos can show), colour_of: by name; walks: the templates, owners: whose name each has,
-    weights: how much each counts. calibration: what distances to them are worth, where that is known. until: when the
-    first of them expires, None where none does.
+    weights: how much each counts. calibration: what distances to them are worth, where that is known. backend:
+    the gallery's stored one, where it is used. until: when the first of them expires, None where none does.
     """
 
     names: Sequence[str]
@@ -44,11 +46,12 @@ class Known:
     owners: Sequence[str]
     weights: Sequence[float]
     calibration: Calibration | None = None
+    backend: Backend | None = None
     until: datetime | None = None
 
     def distances(self, probe: Embedding, config: Config) -> NDArray[np.float64]:
         """How far one walk is from every person, M in the order of `names`."""
-        found = people_distances([probe], self.walks, self.owners, self.weights, config.matching)
+        found = people_distances([probe], self.walks, self.owners, self.weights, config.matching, self.backend)
         return np.asarray(found[0])
 
     def colour(self, name: str | None) -> Colour:
@@ -67,9 +70,11 @@ class Known:
             logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")
         if not current:
             logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
-        calibration, caution = usable(read_calibration(path), current, config.matching, path)
-        if caution:
-            logger.warning(caution)
+        stored, unused = stored_backend(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
+        digest = stored.facts.digest if stored else None
+        calibration, caution = usable(read_calibration(path), current, config.matching, path, digest)
+        for doubt in filter(None, (unused, outdated(stored, current, path), caution)):
+            logger.warning(doubt)
         people = People.of(current)
         name_of = people.name_of
         return cls(
@@ -81,6 +86,7 @@ class Known:
             owners=[name_of[template.identity] for template in current],
             weights=[template.weight for template in current],
             calibration=calibration,
+            backend=stored.backend if stored else None,
             until=min((template.expires for template in current if template.expires), default=None),
         )
 

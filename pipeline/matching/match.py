@@ -69,7 +69,7 @@ def match_distances(
         track_ids=[probes[rows[0]].track_id for rows in groups],
         threshold=threshold_of(config, probes),
         temperature=config.temperature,
-        scale=None if config.score_norm == "none" else 1.0,
+        scale=1.0 if config.signed else None,
     )
     chosen = assign(table.distances, table.exclusive, table.threshold)
     answers = {

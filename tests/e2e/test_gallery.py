@@ -147,6 +147,36 @@ def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers):
     assert "gei-16" in line and "gei-8" in line and "gait gallery reenrol --db people" in line
 
 
+def test_identify_takes_the_stored_back_end_and_says_so(identified, gait, walkers):
+    options = ("--set", "matching.backend=whitening", "--set", "output.videos=off", "--set", "output.report=off")
+    everybody = gait("enrol", walkers("gallery"), "--db", "whitened", "--set", "output.videos=off")
+    assert everybody.returncode == 0, everybody.stderr
+
+    def told():
+        done = gait("identify", walkers("probe2"), "--db", "whitened", *options)
+        assert done.returncode == 0, done.stderr
+        folder = gait.cwd / done.stdout.splitlines()[-1]
+        results, record = (json.loads((folder / name).read_text()) for name in ("results.json", "run.json"))
+        distances = [row["distance"] for tracks in results["probes"].values() for row in tracks.values()]
+        return results["backend"], distances, record
+
+    anew, distances, _ = told()
+    assert anew is None
+    fitted = gait("gallery", "fit", "--db", "whitened", "--backend", "whitening")
+    assert fitted.returncode == 0, fitted.stderr
+    assert "fitted on 4 walks of 4 people of the gallery" in fitted.stdout
+    stored, same, record = told()
+    assert (stored["backend"], stored["fitted_on"], stored["people"]) == ("whitening", "gallery", 4)
+    assert same == pytest.approx(distances, rel=1e-4)
+    assert not any("come or gone" in line for line in record["warnings"])
+    again = gait("enrol", walkers("probe2"), "--db", "whitened", "--set", "output.videos=off")
+    assert again.returncode == 0, again.stderr
+    assert any("people have come or gone" in line for line in told()[2]["warnings"])
+    (gait.cwd / "whitened/backend.npz").write_bytes(b"PK")
+    line = refused(gait, "identify", walkers("probe2"), "--db", "whitened", *options)
+    assert "backend.npz: damaged" in line and "gait gallery fit" in line
+
+
 def test_reenrolling_makes_the_gallery_fit_another_encoder(identified, gait, walkers):
     told = gait("gallery", "reenrol", "--db", "people", "--set", "recognition.parts=8")
     assert "embedded anew" in told.stdout, told.stderr

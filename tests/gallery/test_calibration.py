@@ -11,6 +11,7 @@ from pipeline.config import load_config
 from pipeline.errors import GalleryError, InputError
 from pipeline.evaluation.gallery_calibration import calibration_of, enough, owners, searches
 from pipeline.evaluation.manifest import Clip
+from pipeline.gallery.backend import fit_backend, stored_backend
 from pipeline.gallery.calibration import (
     FILE,
     calibrated,
@@ -136,6 +137,27 @@ def test_it_is_not_used_for_another_way_of_comparing(found, templates, config):
     assert usable(calibration, templates, config.matching, Path("db")) == (calibration, None)
     refused, why = usable(calibration, templates, other, Path("db"))
     assert refused is None and "matching.metric=euclidean" in why
+
+
+def test_it_is_not_used_when_the_stored_back_end_is_another_or_gone(templates, found, config, tmp_path):
+    gallery = Gallery.create(tmp_path / "db")
+    with gallery.writing() as writer:
+        writer.add(templates)
+    fit_backend(gallery, "lda", "euclidean")
+    matching = config.matching.model_copy(update={"backend": "lda"})
+    settings = config.model_copy(update={"matching": matching})
+    stored, _ = stored_backend(gallery.path, matching, ("gei-16", ""))
+    clips, probes = [clip("Ada", 2)] * 2, [embedding(parts) for parts in walks_of(0, 2, seed=2)]
+    one, other = (
+        searches(clips, probes, some, people_of(some), settings, stored) for some in (templates, templates[2:])
+    )
+    assert np.allclose(one.distances[:, 1:], other.distances)  # what is stored does not depend on who is enrolled now
+    calibration, _ = calibration_of(found, templates, 0.05, settings, stored)
+    digest = stored.facts.digest
+    assert usable(calibration, templates, matching, gallery.path, digest) == (calibration, None)
+    for now in (None, "0" * 64):
+        refused, why = usable(calibration, templates, matching, gallery.path, now)
+        assert refused is None and "back-end has been fitted anew" in why and "gait calibrate" in why
 
 
 def test_a_gallery_that_has_changed_is_told(found, templates, config):

@@ -10,6 +10,7 @@ import runs
 
 from pipeline.config import load_config
 from pipeline.gallery import people
+from pipeline.gallery.backend import fit_backend
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live import enrolled as module
@@ -75,6 +76,26 @@ def test_who_is_enrolled_or_removed_meanwhile_is_noticed(enrolled, gallery, cloc
     assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cy"]
     people.rename(gallery, "Cy", "Cyd")
     assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cyd"]
+
+
+def test_a_back_end_that_is_stored_meanwhile_is_taken_and_goes_with_people(gallery, clock, lines):
+    add(gallery, template("Cy"))
+    config = load_config(overrides=["matching.threshold=0.1", "matching.backend=whitening"])
+    enrolled = Enrolled(gallery.path, ENCODER, config, clock)
+    probe = template("Ada").embedding()
+    anew = enrolled.known.distances(probe, config)
+    assert enrolled.known.backend is None
+    fit_backend(gallery, "whitening", "euclidean")
+    assert later(enrolled, clock)
+    assert enrolled.known.backend.name == "whitening"
+    assert np.allclose(enrolled.known.distances(probe, config), anew, atol=1e-4 * anew.max())
+    add(gallery, template("Bo", named=False))
+    assert later(enrolled, clock)
+    assert any("people have come or gone" in line for line in lines)
+    assert np.allclose(enrolled.known.distances(probe, config)[:3], anew, atol=1e-4 * anew.max())
+    people.delete(gallery, "Cy")
+    assert later(enrolled, clock)
+    assert enrolled.known.backend is None
 
 
 def test_a_gallery_that_stays_as_it_is_is_not_read_again(enrolled, clock, monkeypatch):

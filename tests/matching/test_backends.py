@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
-from pipeline.matching.backends import fit, shrunk_covariance, stacked
+from pipeline.matching.backends import fit, stacked
+from pipeline.matching.covariance import shrunk_covariance
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import scores
 from pipeline.types import Embedding
