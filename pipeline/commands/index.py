@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.gallery.index import build
+from pipeline.gallery.place import Where
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
 
 
-def index_command(db: Path, overrides: Sequence[str]) -> None:
+def index_command(db: Where, overrides: Sequence[str]) -> None:
     """Index everybody for the metric of the settings, and say when it counts."""
     metric = load_config(DEFAULT_PROFILE, overrides).matching.metric
     begun = time.perf_counter()

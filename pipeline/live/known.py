@@ -18,6 +18,7 @@ from pipeline.files import read_json
 from pipeline.gallery.calibration import Calibration, read_calibration, usable
 from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.matching.results import identity_of
@@ -55,7 +56,7 @@ class Known:
         return self.colour_of.get(name or "", GREY)
 
     @classmethod
-    def of_gallery(cls, path: Path, encoder: Encoder, config: Config) -> Known:
+    def of_gallery(cls, path: Where, encoder: Encoder, config: Config) -> Known:
         """The people of a gallery, as `gait identify` compares with them. Raises GalleryError."""
         from pipeline.gallery.identification import Known as People
         from pipeline.gallery.walkers import refuse_other_encoder
