@@ -67,16 +67,20 @@ def delete_command(db: Where, wanted: str, sure: bool) -> None:
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
     person, erasure = people.delete(gallery, person.identity)
     print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
+    _tell_remembered(gallery)
     _tell_copies(person.templates)
 
 
 def expire_command(db: Where) -> None:
     """Remove every template whose time is over."""
-    over, erasure = people.expire(Gallery.open(db))
+    gallery = Gallery.open(db)
+    over, erasure = people.expire(gallery)
     for template in over:
         when = template.expires.date() if template.expires else ""
         print(f"{template.name} ({template.identity[:8]}), template {template.template}: expired {when}, removed")
     print(_proof(erasure) if erasure else f"nothing in {db} is past its expiry")
+    if over:
+        _tell_remembered(gallery)
     _tell_copies(over)
 
 
@@ -170,6 +174,11 @@ def _proof(erasure: Erasure) -> str:
         f"{erasure.before} of {erasure.marks} marks (identity, embeddings, silhouettes, name) were in the gallery's "
         f"files before, {erasure.after} are now ({erasure.files} files, {erasure.bytes / 1e6:.1f} MB read)"
     )
+
+
+def _tell_remembered(gallery: Gallery) -> None:
+    if remembered := gallery.place.remembers():
+        print(remembered)
 
 
 def _tell_copies(templates: Sequence[Template]) -> None:

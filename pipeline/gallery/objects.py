@@ -100,7 +100,9 @@ class Bucket(Place):
     def stamp(self, name: str) -> str:
         try:
             with refusals(self.where / name):
-                return str(self._client.head_object(**_object(self.where / name))["ETag"])
+                got = self._client.get_object(**_object(self.where / name))  # HEAD would not say why it is refused
+                got["Body"].close()
+                return str(got["ETag"])
         except FileNotFoundError:
             return ""
 

@@ -48,6 +48,8 @@ def where(text: str | Path) -> Where:
     address = Address(text)
     if address.parts[0] != SCHEME:
         raise GalleryError(f"{text}: a gallery lies in a folder, or at s3://BUCKET/PREFIX. Give one of these.")
+    if "@" in str(text).removeprefix(SCHEME).lstrip("/").partition("/")[0]:
+        raise GalleryError("--db: an address holds no credentials. Give s3://BUCKET/PREFIX, and AWS_… variables.")
     if len(address.parts) < 2:
         raise GalleryError(f"{text}: names no bucket. Give s3://BUCKET/PREFIX.")
     return address
