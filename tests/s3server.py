@@ -1,7 +1,7 @@
 """A server that speaks S3, as a process of its own: moto's, which keeps objects in memory and conditional writes.
 
-Run as a program: `python s3server.py PORT`; with `forgetful` behind it, it ignores the conditions of writes, and who asks (the
-conditions are part of what is signed).
+Run as a program: `python s3server.py PORT`. With `forgetful` behind it, it ignores the conditions of writes, and who
+asks (the conditions are part of what is signed).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pipeline.errors import GalleryError
 from pipeline.files import file_sha256, write_bytes
 from pipeline.gallery.aws import client, lancedb_options, refusals
 from pipeline.gallery.lease import Lease, leased
@@ -95,6 +96,7 @@ class Bucket(Place):
                 path.unlink(missing_ok=True)
 
     def lock(self, name: str) -> contextlib.AbstractContextManager[Lease]:
+        self._uploads()  # who may not see what killed writers left cannot remove it: refused before anything is written
         return leased(self._client, self.where / f"{name}.lock")
 
     def stamp(self, name: str) -> str:
@@ -107,7 +109,10 @@ class Bucket(Place):
             return ""
 
     def unfinished(self) -> list[Where]:
-        return [Address(f"s3://{self.where.bucket}/{one['Key']}") for one in self._uploads()]
+        try:
+            return [Address(f"s3://{self.where.bucket}/{one['Key']}") for one in self._uploads()]
+        except GalleryError:  # who only reads need not be let see them
+            return []
 
     def abandon(self) -> None:
         for one in self._uploads():
@@ -115,11 +120,10 @@ class Bucket(Place):
                 self._client.abort_multipart_upload(Bucket=self.where.bucket, Key=one["Key"], UploadId=one["UploadId"])
 
     def remembers(self) -> str | None:
-        from botocore.exceptions import ClientError
-
         try:
-            status = self._client.get_bucket_versioning(Bucket=self.where.bucket).get("Status")
-        except ClientError:
+            with refusals(self.where):
+                status = self._client.get_bucket_versioning(Bucket=self.where.bucket).get("Status")
+        except GalleryError:
             return f"{self.where}: whether the bucket keeps old versions of objects cannot be asked. Ask its owner."
         if status is None:
             return None
@@ -129,15 +133,11 @@ class Bucket(Place):
         )
 
     def _uploads(self) -> list[dict[str, Any]]:
-        from botocore.exceptions import ClientError
-
-        try:
+        with refusals(self.where):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.where.bucket, Prefix=_prefix(self.where)
             )
             return [one for page in pages for one in page.get("Uploads", [])]
-        except ClientError:  # who only reads need not be let see them
-            return []
 
     def _copies(self, name: str) -> Path:
         """Where copies of objects are kept on this machine."""
