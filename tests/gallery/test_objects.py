@@ -168,12 +168,12 @@ def test_a_writer_that_stood_still_for_too_long_is_told_and_changes_nothing(addr
 
 
 def test_a_lock_that_is_held_for_longer_than_it_lasts_is_renewed(address, made, monkeypatch):
-    monkeypatch.setattr(lease, "SECONDS", 2.0)
+    monkeypatch.setattr(lease, "SECONDS", 4.0)
     gallery = Gallery.create(address)
     with gallery.writing() as writer:
         other = start(address, "late", 1)
         go(other)
-        time.sleep(5)
+        time.sleep(7)
         assert other.poll() is None
         writer.add([made("Ada", shape=WHOLE)])
     _, errors = finish(other)
