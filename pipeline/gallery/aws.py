@@ -20,7 +20,7 @@ GONE = ("NoSuchKey", "NoSuchUpload", "404")
 
 def client(address: Address) -> Any:
     """boto3's client of S3. Raises GalleryError where there is no boto3, or its settings are wrong."""
-    with refusals(address):
+    with server_refusals(address):
         return _reached(_settings())[1]
 
 
@@ -48,7 +48,7 @@ def lancedb_options() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def refusals(address: Address) -> Iterator[None]:
+def server_refusals(address: Address) -> Iterator[None]:
     """Turn what boto3 says into one line. Raises FileNotFoundError for an object that is not there."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -23,7 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.aws import GONE, refusals
+from pipeline.gallery.aws import GONE, server_refusals
 from pipeline.gallery.place import Address, Hold
 
 SECONDS = 30.0  # a lock that was not renewed for so long may be broken
@@ -57,14 +57,14 @@ class Lease(Hold):
 
     def take(self) -> None:
         """Wait until the lock is ours."""
-        with refusals(self._address.parent):
+        with server_refusals(self._address.parent):
             while not self._taken(self._seen()):
                 time.sleep(POLL * random.uniform(0.5, 1.5))
             self._refuse_unconditional()
         threading.Thread(target=self._renew_in_time, name="gallery lease", daemon=True).start()
 
     def sure(self) -> None:
-        with self._one_at_a_time, refusals(self._address.parent):
+        with self._one_at_a_time, server_refusals(self._address.parent):
             if not self._renewed():
                 raise GalleryError(
                     f"{self._address.parent}: the lock was lost to another process (this one stood still, or its "

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from pipeline.errors import GalleryError
 from pipeline.files import file_sha256, write_bytes
-from pipeline.gallery.aws import client, lancedb_options, refusals
+from pipeline.gallery.aws import client, lancedb_options, server_refusals
 from pipeline.gallery.lease import Lease, leased
 from pipeline.gallery.place import Address, Place, Where
 from pipeline.networks.folders import cache_folder
@@ -35,7 +35,7 @@ class Bucket(Place):
         return str(self.where)
 
     def options(self) -> dict[str, str]:
-        with refusals(self.where):
+        with server_refusals(self.where):
             return lancedb_options()
 
     def make(self) -> None:
@@ -45,7 +45,7 @@ class Bucket(Place):
         return bool(self.stamp(name))
 
     def read(self, name: str) -> bytes:
-        with refusals(self.where / name):
+        with server_refusals(self.where / name):
             return bytes(self._client.get_object(**_object(self.where / name))["Body"].read())
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> str:
@@ -54,12 +54,12 @@ class Bucket(Place):
             stream.seek(0)
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            with refusals(self.where / name):
+            with server_refusals(self.where / name):
                 self._client.upload_fileobj(stream, **_object(self.where / name))
         return sha256
 
     def remove(self, name: str) -> None:
-        with refusals(self.where / name):
+        with server_refusals(self.where / name):
             self._client.delete_object(**_object(self.where / name))
 
     def remove_all(self, under: str) -> None:
@@ -70,7 +70,7 @@ class Bucket(Place):
     def files(self, under: str = "") -> dict[str, int]:
         found: dict[str, int] = {}
         within = self.where / under
-        with refusals(self.where):
+        with server_refusals(self.where):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=within.bucket, Prefix=_prefix(within), PaginationConfig={"PageSize": AT_ONCE}
             )
@@ -101,7 +101,7 @@ class Bucket(Place):
 
     def stamp(self, name: str) -> str:
         try:
-            with refusals(self.where / name):
+            with server_refusals(self.where / name):
                 got = self._client.get_object(**_object(self.where / name))  # HEAD would not say why it is refused
                 got["Body"].close()
                 return str(got["ETag"])
@@ -116,12 +116,12 @@ class Bucket(Place):
 
     def abandon(self) -> None:
         for one in self._uploads():
-            with refusals(self.where), contextlib.suppress(FileNotFoundError):
+            with server_refusals(self.where), contextlib.suppress(FileNotFoundError):
                 self._client.abort_multipart_upload(Bucket=self.where.bucket, Key=one["Key"], UploadId=one["UploadId"])
 
     def remembers(self) -> str | None:
         try:
-            with refusals(self.where):
+            with server_refusals(self.where):
                 status = self._client.get_bucket_versioning(Bucket=self.where.bucket).get("Status")
         except GalleryError:
             return f"{self.where}: whether the bucket keeps old versions of objects cannot be asked. Ask its owner."
@@ -133,7 +133,7 @@ class Bucket(Place):
         )
 
     def _uploads(self) -> list[dict[str, Any]]:
-        with refusals(self.where):
+        with server_refusals(self.where):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.where.bucket, Prefix=_prefix(self.where)
             )
@@ -148,7 +148,7 @@ class Bucket(Place):
 def downloaded(address: Address) -> Iterator[BinaryIO]:
     """An object's bytes in a file that is nowhere else. Raises FileNotFoundError."""
     with tempfile.TemporaryFile() as stream:
-        with refusals(address):
+        with server_refusals(address):
             client(address).download_fileobj(Fileobj=stream, **_object(address))
         stream.flush()
         yield stream

@@ -29,6 +29,7 @@ from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL
 from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.place import Hold, Place, Where, place_of
+from pipeline.gallery.refusals import RESTORE, gone, refusals
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 
@@ -40,7 +41,6 @@ TABLE = "templates"
 LOCK = "gallery"
 KIND = "gait gallery"
 SCHEMA = 1
-RESTORE = "Restore a copy, or import an export of it into a new folder."
 ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
 COMPACT_FROM = 32  # data files; each enrolment adds one
@@ -68,7 +68,7 @@ class Gallery:
         """
         place = place_of(path)
         if not place.has(MARK):
-            with _refusals(place.where, "made"):
+            with refusals(place.where, "made"):
                 place.make()
                 with place.lock(LOCK):
                     if not place.has(MARK):  # else another process was first
@@ -118,10 +118,10 @@ class Gallery:
 
     def portions(self) -> Iterator[list[Template]]:
         """Every template with its silhouettes, so many at a time as memory holds. For those who keep writers away."""
-        with _refusals(self.path, "read"):
+        with refusals(self.path, "read"):
             batches = iter(_opened(self.path).search().to_batches(ROWS_AT_ONCE))
         while True:
-            with _refusals(self.path, "read"):
+            with refusals(self.path, "read"):
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -131,7 +131,7 @@ class Gallery:
     def writing(self) -> Iterator[Writer]:
         """Keep all other writers away for the block; readers go on. Raises GalleryError where nobody may write."""
         with contextlib.ExitStack() as held:
-            with _refusals(self.path, "changed"):
+            with refusals(self.path, "changed"):
                 hold = held.enter_context(self.place.lock(LOCK))
             yield Writer(self, hold)
 
@@ -178,10 +178,10 @@ class Gallery:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with _refusals(self.path, "read"):
+                with refusals(self.path, "read"):
                     return read()
             except GalleryError as error:
-                if attempt == ATTEMPTS or not _gone(error.__cause__):
+                if attempt == ATTEMPTS or not gone(error.__cause__):
                     raise
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
@@ -207,7 +207,7 @@ class Writer:
     def add(self, templates: Sequence[Template]) -> None:
         """Add rows. Templates of another size than the others are refused."""
         if templates:
-            with _refusals(self._path, "changed"):
+            with refusals(self._path, "changed"):
                 self._add(templates)
 
     def _add(self, templates: Sequence[Template]) -> None:
@@ -234,7 +234,7 @@ class Writer:
         takes that size.
         """
         if changed:
-            with _refusals(self._path, "changed"):
+            with refusals(self._path, "changed"):
                 self._rewrite(changed)
 
     def _rewrite(self, changed: Mapping[str, Template | None]) -> None:
@@ -257,7 +257,7 @@ class Writer:
 
     def tidy(self) -> None:
         """Merge small data files, and remove old versions and what killed writers left."""
-        with _refusals(self._path, "changed"), warnings.catch_warnings():
+        with refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
             self._hold.sure()
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
@@ -322,30 +322,3 @@ def _table_of(batch: pa.RecordBatch) -> pa.Table:
     import pyarrow as pa
 
     return pa.Table.from_batches([batch])
-
-
-def _gone(cause: BaseException | None) -> bool:
-    """Whether LanceDB looked for a file that is not there any more."""
-    return isinstance(cause, RuntimeError | FileNotFoundError) and "not found" in str(cause).lower()
-
-
-@contextlib.contextmanager
-def _refusals(path: Where, done: str) -> Iterator[None]:
-    """Turn what the system and LanceDB say into one line: which gallery, why, what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:  # LanceDB raises some of its own so
-            raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
-        raise GalleryError(
-            f"{path}: cannot be {done} ({os.strerror(error.errno)}). Give a folder that you may "
-            f"{'read' if done == 'read' else 'write to'}, with room on its disk."
-        ) from error
-    except (RuntimeError, ValueError) as error:  # all that LanceDB raises
-        remedy = RESTORE if done == "read" else f"It is as it was. See: gait gallery verify --db {path}"
-        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
-
-
-def _brief(error: Exception) -> str:
-    """The first words of LanceDB's message, without the place in its own source."""
-    return " ".join(str(error).partition(", /")[0].split())[:160] or type(error).__name__
