@@ -69,11 +69,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, tree: Mapping[str, Any]) -> None:
     """Write JSON atomically: readable, UTF-8, never NaN."""
+    write_bytes(path, json_bytes(tree))
+
+
+def json_bytes(tree: Mapping[str, Any]) -> bytes:
+    """JSON as it is written to files."""
     try:
         content = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:  # a file name that is no Unicode survives as escapes only
         content = json.dumps(tree, indent=2, allow_nan=False).encode("ascii")
-    write_bytes(path, content + b"\n")
+    return content + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:

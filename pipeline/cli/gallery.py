@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app, help_without_command
-from pipeline.cli.options import Checkpoints, Device, Output, Profile, Settings, Verbose, settings_of
+from pipeline.cli.options import Checkpoints, Db, Device, Output, Profile, Settings, Verbose, settings_of
 
 gallery_app = typer.Typer(help="Who is enrolled: list, rename, merge, remove, take elsewhere, verify.")
 gallery_app.callback(invoke_without_command=True)(help_without_command)
 app.add_typer(gallery_app, name="gallery")
 
-Db = Annotated[Path, typer.Option("--db", help="Folder of the gallery.", metavar="DIR")]
 Who = Annotated[str, typer.Argument(help="A name, or 8 digits of an identity.", metavar="PERSON", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -227,7 +226,7 @@ def fit(
     db: Db,
     backend: Annotated[FittedBackend, typer.Option("--backend", help="What is fitted.", show_default=False)],
     cohort: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--cohort", help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
     ] = None,
     config: Profile = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app
-from pipeline.cli.options import Checkpoints, Device, Profile, Settings, Verbose, settings_of
+from pipeline.cli.options import Checkpoints, Device, MaybeDb, Profile, Settings, Verbose, settings_of
 
 
 @app.command(epilog="Example: gait live rtsp://camera.local/door --db people --serve")
@@ -19,9 +19,7 @@ def live(
             help="Camera number, address (rtsp, http, …), or a video file.", metavar="SOURCE", show_default=False
         ),
     ],
-    db: Annotated[
-        Path | None, typer.Option("--db", help="Folder of the gallery (see gait enrol).", metavar="DIR")
-    ] = None,
+    db: MaybeDb = None,
     gallery: Annotated[
         Path | None,
         typer.Option("--gallery", help="Instead: the gallery of this finished run.", metavar="RUN_DIR"),

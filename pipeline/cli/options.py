@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def _where(text: str) -> Any:
+    from pipeline.gallery.place import where
+
+    return where(text)
+
 
 Gallery = Annotated[str | None, typer.Option("--gallery", help="Video of the known people.", metavar="VIDEO")]
 Probes = Annotated[
@@ -31,6 +38,9 @@ Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.
 Resume = Annotated[
     Path | None, typer.Option("--resume", help="Go on in this run folder; what is done stays.", metavar="RUN_DIR")
 ]
+_DB = typer.Option("--db", help="Folder of the gallery, or s3://BUCKET/PREFIX.", metavar="DIR", parser=_where)
+Db = Annotated[Path, _DB]  # or an Address: typer knows no unions
+MaybeDb = Annotated[Path | None, _DB]
 Checkpoints = Annotated[
     Path | None,
     typer.Option("--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"),

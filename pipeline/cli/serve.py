@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app
-from pipeline.cli.options import Checkpoints, Device, Profile, Settings, Verbose, settings_of
+from pipeline.cli.options import Checkpoints, Db, Device, Profile, Settings, Verbose, settings_of
 
 
 @app.command(epilog="Example: gait serve --db people")
 def serve(
-    db: Annotated[Path, typer.Option("--db", help="Folder of the gallery of enrolled people.", metavar="DIR")] = Path(
-        "people"
-    ),
+    db: Db = Path("people"),
     host: Annotated[str, typer.Option("--host", help="Address to serve at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: one that is free.")] = 7860,
     allow_network: Annotated[

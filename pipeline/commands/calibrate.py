@@ -10,12 +10,13 @@ from pipeline.commands.evaluate import reliability_diagram
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.views.charts import as_png
 
 
 def calibrate_command(
-    db: Path,
+    db: Where,
     manifest: Path,
     fpir: float,
     profile: str | None,

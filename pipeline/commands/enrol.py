@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.people import expiry
+from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
 from pipeline.views.progress import Progress, T, with_progress
 
@@ -16,7 +17,7 @@ LONGEST_NOTE = 2000  # characters
 
 def enrol_command(
     video: str,
-    db: Path,
+    db: Where,
     names: Sequence[str],
     consent: str,
     expires: str | None,
@@ -44,7 +45,7 @@ def enrol_command(
     print(folder)
 
 
-def reenrol_command(db: Path, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
+def reenrol_command(db: Where, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
     """Embed the stored walks of a gallery with another encoder."""
     config = load_config(profile or DEFAULT_PROFILE, overrides)
     from pipeline.gallery.reenrolment import reenrol

@@ -11,13 +11,14 @@ from typing import Any
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
+from pipeline.gallery.place import Where
 from pipeline.gallery.proof import Erasure, verify
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 
 
-def list_command(db: Path, as_json: bool) -> None:
+def list_command(db: Where, as_json: bool) -> None:
     """One line a person."""
     register = Register.of(Gallery.open(db))
     if as_json:
@@ -29,7 +30,7 @@ def list_command(db: Path, as_json: bool) -> None:
     print(f"{_counted(len(register), 'person', 'people')} in {db}")
 
 
-def show_command(db: Path, wanted: str, as_json: bool) -> None:
+def show_command(db: Where, wanted: str, as_json: bool) -> None:
     """Everything that is known of somebody's templates."""
     gallery = Gallery.open(db)
     register = Register.of(gallery)
@@ -48,19 +49,19 @@ def show_command(db: Path, wanted: str, as_json: bool) -> None:
             print(f"  {name.replace('_', ' '):<18}{value:.4g}")
 
 
-def rename_command(db: Path, wanted: str, name: str) -> None:
+def rename_command(db: Where, wanted: str, name: str) -> None:
     """Another name for somebody."""
     person = people.rename(Gallery.open(db), wanted, name)
     print(f"{person.identity[:8]} is now called {person.name}")
 
 
-def merge_command(db: Path, into: str, others: Sequence[str]) -> None:
+def merge_command(db: Where, into: str, others: Sequence[str]) -> None:
     """Several people become one."""
     person = people.merge(Gallery.open(db), into, others)
     print(f"{person.name} ({person.identity[:8]}) has {_counted(len(person.templates), 'template')} now")
 
 
-def delete_command(db: Path, wanted: str, sure: bool) -> None:
+def delete_command(db: Where, wanted: str, sure: bool) -> None:
     """Remove somebody without a trace, tell what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
     who = people.find_person(Register.of(gallery), wanted)
@@ -68,20 +69,24 @@ def delete_command(db: Path, wanted: str, sure: bool) -> None:
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
     person, erasure = people.delete(gallery, who.identity)
     print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
+    _tell_remembered(gallery)
     _tell_copies(person.templates)
 
 
-def expire_command(db: Path) -> None:
+def expire_command(db: Where) -> None:
     """Remove every template whose time is over."""
-    over, erasure = people.expire(Gallery.open(db))
+    gallery = Gallery.open(db)
+    over, erasure = people.expire(gallery)
     for template in over:
         when = template.expires.date() if template.expires else ""
         print(f"{template.name} ({template.identity[:8]}), template {template.template}: expired {when}, removed")
     print(_proof(erasure) if erasure else f"nothing in {db} is past its expiry")
+    if over:
+        _tell_remembered(gallery)
     _tell_copies(over)
 
 
-def verify_command(db: Path, absent: str | None, as_json: bool) -> None:
+def verify_command(db: Where, absent: str | None, as_json: bool) -> None:
     """Read every row and every file. Raises GalleryError where something is wrong."""
     verdict = verify(Gallery.open(db), absent)
     if as_json:
@@ -98,7 +103,7 @@ def verify_command(db: Path, absent: str | None, as_json: bool) -> None:
         raise GalleryError(f"{db}: {_counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
 
 
-def tidy_command(db: Path) -> None:
+def tidy_command(db: Where) -> None:
     """Remove old versions and what killed enrolments left."""
     gallery = Gallery.open(db)
     with gallery.writing() as writer:
@@ -107,7 +112,7 @@ def tidy_command(db: Path) -> None:
     print(f"{db}: {before} files before, {len(gallery.files())} now")
 
 
-def export_command(db: Path, archive: Path, wanted: Sequence[str]) -> None:
+def export_command(db: Where, archive: Path, wanted: Sequence[str]) -> None:
     """Write everybody, or those who are named, into one file."""
     from pipeline.gallery.archive import export
 
@@ -115,7 +120,7 @@ def export_command(db: Path, archive: Path, wanted: Sequence[str]) -> None:
     print(f"{archive}: {_counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
 
 
-def import_command(db: Path, archive: Path, merge: bool) -> None:
+def import_command(db: Where, archive: Path, merge: bool) -> None:
     """Add what an exported file holds; what is there already stays as it is."""
     from pipeline.gallery.archive import read_archive, take_in
 
@@ -169,6 +174,11 @@ def _proof(erasure: Erasure) -> str:
         f"{erasure.before} of {erasure.marks} marks (identity, embeddings, silhouettes, name) were in the gallery's "
         f"files before, {erasure.after} are now ({erasure.files} files, {erasure.bytes / 1e6:.1f} MB read)"
     )
+
+
+def _tell_remembered(gallery: Gallery) -> None:
+    if remembered := gallery.place.remembers():
+        print(remembered)
 
 
 def _tell_copies(templates: Sequence[Template]) -> None:

@@ -10,12 +10,13 @@ from pipeline.commands.enrol import keeping
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 
 
 def identify_command(
     videos: Sequence[str],
-    db: Path,
+    db: Where,
     unknown_as: Literal["unknown", "new"],
     profile: str | None,
     overrides: Sequence[str],

@@ -11,13 +11,14 @@ from loguru import logger
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, Interrupted
+from pipeline.gallery.place import Where
 
 PORT = 8008
 
 
 def live_command(
     source: str,
-    db: Path | None,
+    db: Where | None,
     run: Path | None,
     serve: bool,
     port: int | None,

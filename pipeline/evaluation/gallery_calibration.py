@@ -23,6 +23,7 @@ from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, 
 from pipeline.gallery.names import looks
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import refuse_other_encoder
@@ -54,7 +55,7 @@ class Searches:
 
 
 def calibrate(
-    db: Path,
+    db: Where,
     manifest: Path,
     config: Config,
     fpir: float,

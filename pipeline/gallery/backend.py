@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.backend_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
 from pipeline.gallery.calibration import fingerprint
 from pipeline.gallery.index_files import drop, read_facts
+from pipeline.gallery.place import Where
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
@@ -32,7 +32,7 @@ MOST_WALKS = 8192  # that are learnt from: 4096 values each take 270 MB
 READ_AT_ONCE = 1024
 
 
-def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: Path | None = None) -> BackendFacts:
+def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None = None) -> BackendFacts:
     """Fit a back-end on the gallery's people, or on a cohort's, and keep it in place of an older one.
 
     Others may enrol meanwhile. Raises ConfigError for walks that are too few, GalleryError for a cohort of another
@@ -54,7 +54,7 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: Path | None
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
         made = write_backend(
-            gallery.path,
+            gallery.place,
             backend,
             made=now().isoformat(timespec="seconds"),
             metric=metric,
@@ -66,12 +66,12 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: Path | None
             people=len(set(learnt.walks.people)),
         )
         if _index_is_for_another(gallery.path, made):
-            drop(gallery.path)
+            drop(gallery.place)
         return made
 
 
 def stored_backend(
-    gallery: Path, matching: MatchingConfig, encoder: tuple[str, str]
+    gallery: Where, matching: MatchingConfig, encoder: tuple[str, str]
 ) -> tuple[StoredBackend | None, str | None]:
     """The gallery's back-end if these settings want it, and one line where they want another than it has.
 
@@ -89,7 +89,7 @@ def stored_backend(
         )
     if (facts.backend, facts.metric) != (matching.backend, matching.metric):
         reason = f"it is {facts.backend} for matching.metric={facts.metric}"
-    elif matching.cohort and cohort_fingerprint(read_cohort(Path(matching.cohort))) != facts.fingerprint:
+    elif matching.cohort and cohort_fingerprint(read_cohort(matching.cohort)) != facts.fingerprint:
         reason = "it was not fitted on matching.cohort as that is now"
     else:
         return stored, None
@@ -99,7 +99,7 @@ def stored_backend(
     )
 
 
-def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
+def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Where) -> str | None:
     """One line where people have come or gone since it was fitted on the gallery."""
     facts = stored.facts if stored else None
     if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
@@ -110,7 +110,7 @@ def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief]
     )
 
 
-def backend_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
+def backend_problems(gallery: Where, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
     """What is wrong with the gallery's back-end, and what the user may want to know; templates: all of them."""
     try:
         stored = read_backend(gallery)
@@ -149,7 +149,7 @@ class _Learnt:
     templates: Sequence[Brief] = ()
 
 
-def _of_cohort(folder: Path) -> _Learnt:
+def _of_cohort(folder: str) -> _Learnt:
     cohort = read_cohort(folder)
     return _Learnt(cohort, cohort_fingerprint(cohort))
 
@@ -171,7 +171,7 @@ def _of_gallery(gallery: Gallery) -> _Learnt:
     return _Learnt(cohort, fingerprint(current), chosen)
 
 
-def _index_is_for_another(gallery: Path, made: BackendFacts) -> bool:
+def _index_is_for_another(gallery: Where, made: BackendFacts) -> bool:
     try:
         facts = read_facts(gallery)
     except GalleryError:

@@ -10,7 +10,6 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import GalleryError
-from pipeline.files import DAMAGED_NPZ, atomic
+from pipeline.files import DAMAGED_NPZ
+from pipeline.gallery.place import Place, Where, place_of
 from pipeline.matching.backends import Backend
 
 FILE = "backend.npz"
@@ -60,11 +60,11 @@ class StoredBackend:
     backend: Backend
 
 
-def read_backend(gallery: Path) -> StoredBackend | None:
+def read_backend(gallery: Where | Place) -> StoredBackend | None:
     """The gallery's back-end, None where there is none. Raises GalleryError for a damaged one."""
-    path = gallery / FILE
+    place = gallery if isinstance(gallery, Place) else place_of(gallery)
     try:
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(io.BytesIO(place.read(FILE))) as file:
             facts = BackendFacts.model_validate_json(file.read(FACTS))
             arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name != FACTS}
         if _digest(arrays) != facts.digest:
@@ -73,28 +73,28 @@ def read_backend(gallery: Path) -> StoredBackend | None:
     except FileNotFoundError:
         return None
     except (*DAMAGED_NPZ, ValidationError, NotImplementedError, RuntimeError, SyntaxError):
-        raise GalleryError(f"{path}: damaged. Remove it, or fit it again: gait gallery fit --db {gallery} -h") from None
+        again = f"Remove it, or fit it again: gait gallery fit --db {place.where} -h"
+        raise GalleryError(f"{place.where / FILE}: damaged. {again}") from None
 
 
-def write_backend(gallery: Path, backend: Backend, **facts: Any) -> BackendFacts:
+def write_backend(place: Place, backend: Backend, **facts: Any) -> BackendFacts:
     """Keep a back-end in place of an older one; for who holds the gallery's lock. facts: `BackendFacts`' others."""
     arrays = _arrays(backend)
     own = {"backend": backend.name, "unit": backend.unit, "constant": backend.constant, "digest": _digest(arrays)}
     made = BackendFacts.model_validate({**facts, **own})
-    with atomic(gallery / FILE) as stream:
-        _write(stream, made, arrays)
+    place.write(FILE, lambda stream: _write(stream, made, arrays))
     return made
 
 
-def drop_learnt(gallery: Path) -> None:
+def drop_learnt(place: Place) -> None:
     """Remove the back-end unless it was fitted on a cohort: it has learnt from people who may be going."""
     try:
-        stored = read_backend(gallery)
+        stored = read_backend(place)
     except GalleryError:  # nobody knows what it learnt from
-        (gallery / FILE).unlink(missing_ok=True)
+        place.remove(FILE)
         return
     if stored is not None and stored.facts.fitted_on == "gallery":
-        (gallery / FILE).unlink(missing_ok=True)
+        place.remove(FILE)
 
 
 def _arrays(backend: Backend) -> Arrays:

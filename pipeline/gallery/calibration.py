@@ -10,15 +10,14 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.config import MatchingConfig
-from pipeline.errors import GaitError, GalleryError
-from pipeline.files import read_json, write_json
+from pipeline.errors import GalleryError
+from pipeline.gallery.place import Where, place_of
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.calibrate import Confidence
 from pipeline.types import Match
@@ -95,27 +94,29 @@ def fingerprint(templates: Sequence[Template | Brief]) -> str:
     return hashlib.sha256("".join(sorted(template.template for template in templates)).encode()).hexdigest()
 
 
-def read_calibration(gallery: Path) -> Calibration | None:
+def read_calibration(gallery: Where) -> Calibration | None:
     """The gallery's calibration, None where there is none. Raises GalleryError for a damaged one."""
-    path = gallery / FILE
-    if not path.is_file():
-        return None
+    place = place_of(gallery)
     try:
-        return Calibration.model_validate(read_json(path))
-    except (GaitError, ValidationError):
-        raise GalleryError(f"{path}: damaged. Remove it, or calibrate again: gait calibrate --db {gallery}") from None
+        return Calibration.model_validate(place.read_json(FILE))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        raise GalleryError(
+            f"{place.where / FILE}: damaged. Remove it, or calibrate again: gait calibrate --db {place.where}"
+        ) from None
 
 
-def write_calibration(gallery: Path, calibration: Calibration) -> None:
-    """Keep it in the gallery's folder, in place of an older one."""
-    write_json(gallery / FILE, calibration.model_dump(mode="json"))
+def write_calibration(gallery: Where, calibration: Calibration) -> None:
+    """Keep it in the gallery, in place of an older one."""
+    place_of(gallery).write_json(FILE, calibration.model_dump(mode="json"))
 
 
 def usable(
     calibration: Calibration | None,
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
-    gallery: Path,
+    gallery: Where,
     backend: str | None = None,
 ) -> tuple[Calibration | None, str | None]:
     """The calibration if it may be used, and what the user should know about it.

@@ -13,9 +13,10 @@ from pipeline.errors import GalleryError
 from pipeline.files import write_json
 from pipeline.gallery.names import checked_name, drawn, looks
 from pipeline.gallery.people import namesakes, newest_of
+from pipeline.gallery.place import Where
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.reporting import roster_of_enrolment
-from pipeline.gallery.store import MARK, Gallery
+from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, new_id, now
 from pipeline.gallery.walkers import Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
 from pipeline.matching.assign import covisible
@@ -48,7 +49,7 @@ class Enrolled:
 
 def enrol(
     video: str,
-    path: Path,
+    path: Where,
     config: Config,
     names: Mapping[int, str],
     consent: Consent,
@@ -56,14 +57,14 @@ def enrol(
     checkpoints: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Enrolled], Path]:
-    """Follow everybody in the video and enrol them in the gallery in folder `path`; returns what became of each track.
+    """Follow everybody in the video and enrol them in the gallery at `path`; returns what became of each track.
 
     names: by track; where there are any, only these tracks are enrolled. Without, everybody is, as <video>-<track>.
     merge: somebody who has such a name already gets the walk as a further template; else that is refused.
     All templates are added in one commit. Raises GaitError for whatever a user can mend.
     """
     names = {track: checked_name(name) for track, name in names.items()}
-    if (path / MARK).exists():  # refuse what cannot be written before the work, and make nothing for a wrong video
+    if Gallery.exists(path):  # refuse what cannot be written before the work, and make nothing for a wrong video
         with Gallery.open(path).writing():
             pass
     prepared = prepare([video], config, checkpoints)

@@ -18,6 +18,7 @@ from pipeline.gallery.enrolment import there_already
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
+from pipeline.gallery.place import Where
 from pipeline.gallery.recurring import Newcomer, newcomers, refuse_no_threshold
 from pipeline.gallery.reporting import MOST_CANDIDATES, Compared, roster_of_gallery
 from pipeline.gallery.search import Search
@@ -63,13 +64,13 @@ class Known:
 
 def identify(
     videos: Sequence[str],
-    path: Path,
+    path: Where,
     config: Config,
     unknown_as: UnknownAs = "unknown",
     checkpoints: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Name everybody in the videos after the gallery in folder `path`; returns the run folder.
+    """Name everybody in the videos after the gallery at `path`; returns the run folder.
 
     unknown_as: new: people who are nobody of the gallery are kept in it under a label of their own, so that they are
     recognised when they come again. Templates past their expiry are not compared with.
@@ -117,7 +118,7 @@ def identify(
 
 
 def _judged(
-    path: Path, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
+    path: Where, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
 ) -> tuple[Calibration | None, list[str]]:
     """The gallery's calibration, if it may be used, and what the user should know of it and of the back-end."""
     calibration = read_calibration(path)
@@ -201,7 +202,7 @@ def _keep_unknown(
 
 
 def _results(
-    path: Path,
+    path: Where,
     prepared: Prepared,
     walkers: Walkers,
     matches: Mapping[str, Sequence[Match]],

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.backend_file import StoredBackend, read_backend
-from pipeline.gallery.index_files import FOLDER, IndexFacts, check_files, damaged, read_facts, write_files
+from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.matching.backends import Backend
 from pipeline.matching.distance import Metric, lengths
@@ -151,18 +151,18 @@ def build(
 
     with gallery.writing():
         _refuse_changed(gallery, digests)
-        return write_files(gallery.path, facts, {"npz": write_arrays})
+        return write_files(gallery.place, facts, {"npz": write_arrays})
 
 
-def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
+def load(gallery: Where, facts: IndexFacts | None = None) -> Index | None:
     """The gallery's index; None where there is none. Raises GalleryError for a damaged one."""
     facts = facts or read_facts(gallery)
     if facts is None:
         return None
-    check_files(gallery, facts)  # before anything else reads them
+    paths = checked_files(gallery, facts)  # before anything else reads them
     try:
-        (name,) = facts.files
-        with np.load(gallery / FOLDER / name, allow_pickle=False) as kept:
+        (path,) = paths
+        with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
         shape, metric = (facts.channels, facts.parts), _metric(facts.metric)
         scale, backend = float(arrays["scale"]), _backend_of(gallery, facts)
@@ -193,7 +193,7 @@ def embeddings_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float16]:
     return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float16).reshape(len(column), -1)
 
 
-def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], list[str]]:
+def index_problems(gallery: Where, digests: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is wrong with the gallery's index, and what the user may want to know; digests: of all rows, in order."""
     try:
         index = load(gallery)
@@ -210,7 +210,7 @@ def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], li
     return [], [f"{later} templates are later than the index. Searching is faster after: gait gallery index"]
 
 
-def _backend_of(gallery: Path, facts: IndexFacts) -> Backend | None:
+def _backend_of(gallery: Where, facts: IndexFacts) -> Backend | None:
     """The back-end that the index is for. Raises GalleryError where the gallery has another one by now, or none."""
     if not facts.backend:
         return None

@@ -7,15 +7,14 @@ what it does not name is of nobody. Whoever removes or changes people drops the 
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import GaitError, GalleryError
-from pipeline.files import atomic, file_sha256, read_json, write_json, writing
+from pipeline.errors import GalleryError
+from pipeline.gallery.place import Place, Where, place_of
 
 FOLDER = "index"
 POINTER = "index.json"
@@ -42,76 +41,69 @@ class IndexFacts(BaseModel):
     files: Mapping[str, str]
 
 
-def read_facts(gallery: Path) -> IndexFacts | None:
+def read_facts(gallery: Where) -> IndexFacts | None:
     """What the gallery's index says of itself; None where there is none. Raises GalleryError for a damaged one."""
-    path = gallery / FOLDER / POINTER
-    if not path.is_file():
-        return None
+    place = place_of(gallery)
     try:
-        facts = IndexFacts.model_validate(read_json(path))
-    except (GaitError, ValidationError):
-        if not path.is_file():  # dropped meanwhile
-            return None
-        raise GalleryError(damaged(gallery)) from None
+        facts = IndexFacts.model_validate(place.read_json(f"{FOLDER}/{POINTER}"))
+    except (FileNotFoundError, NotADirectoryError):
+        place.forget(FOLDER, {})
+        return None
+    except (OSError, ValueError):
+        raise GalleryError(damaged(place.where)) from None
     if facts.schema_ != SCHEMA or any(Path(name).name != name for name in facts.files):
-        raise GalleryError(damaged(gallery))
+        raise GalleryError(damaged(place.where))
+    place.forget(FOLDER, facts.files)
     return facts
 
 
-def check_files(gallery: Path, facts: IndexFacts) -> None:
-    """Raise GalleryError unless the files are those that were written."""
-    for name, sha256 in facts.files.items():
-        try:
-            intact = file_sha256(gallery / FOLDER / name) == sha256
-        except OSError:
-            intact = False
-        if not intact:
-            raise GalleryError(damaged(gallery))
+def checked_files(gallery: Where, facts: IndexFacts) -> list[Path]:
+    """The files, on this machine. Raises GalleryError unless they are those that were written."""
+    place = place_of(gallery)
+    found = [place.local(f"{FOLDER}/{name}", sha256) for name, sha256 in facts.files.items()]
+    if None in found:
+        raise GalleryError(damaged(place.where))
+    return [path for path in found if path is not None]
 
 
 def write_files(
-    gallery: Path, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO], None]]
+    place: Place, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO], None]]
 ) -> IndexFacts:
     """Put an index in place of an older one; for who holds the gallery's lock.
 
     contents: by the ending of each file's name, what writes it.
     """
-    folder, token = gallery / FOLDER, secrets.token_hex(4)
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-    files = {}
-    for ending, write in contents.items():
-        path = folder / f"{token}.{ending}"
-        with atomic(path) as stream:
-            write(stream)
-        files[path.name] = file_sha256(path)
+    token = secrets.token_hex(4)
+    files = {
+        f"{token}.{ending}": place.write(f"{FOLDER}/{token}.{ending}", write) for ending, write in contents.items()
+    }
     made = IndexFacts.model_validate({**facts, "schema": SCHEMA, "files": files})
-    write_json(folder / POINTER, made.model_dump(mode="json", by_alias=True))
-    for left in strays(gallery):
-        left.unlink(missing_ok=True)
+    place.write_json(f"{FOLDER}/{POINTER}", made.model_dump(mode="json", by_alias=True))
+    for left in strays(place):
+        place.remove(left)
     return made
 
 
-def drop(gallery: Path) -> None:
+def drop(gallery: Where | Place) -> None:
     """Remove the index, the file that names the others first."""
-    (gallery / FOLDER / POINTER).unlink(missing_ok=True)
-    if (gallery / FOLDER).is_dir():
-        shutil.rmtree(gallery / FOLDER)
+    place = gallery if isinstance(gallery, Place) else place_of(gallery)
+    place.remove(f"{FOLDER}/{POINTER}")
+    place.remove_all(FOLDER)
 
 
-def strays(gallery: Path) -> list[Path]:
+def strays(place: Place) -> list[str]:
     """Files of no index: who wrote or removed one was killed."""
-    folder = gallery / FOLDER
-    if not folder.is_dir():
+    there = [name for name in place.files(FOLDER) if name.count("/") == 1]
+    if not there:
         return []
     try:
-        facts = read_facts(gallery)
+        facts = read_facts(place.where)
     except GalleryError:
         return []  # told as damaged, not as stray
     named = {POINTER, *facts.files} if facts else set()
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.name not in named)
+    return [name for name in there if name.partition("/")[2] not in named]
 
 
-def damaged(gallery: Path) -> str:
+def damaged(gallery: Where) -> str:
     """The message for an index that cannot be used."""
     return f"{gallery}: its index is damaged and not used. Build it again: gait gallery index --db {gallery}"

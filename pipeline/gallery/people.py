@@ -184,4 +184,4 @@ def _erase(
     if after:
         name, places = next(iter(after.items()))
         raise GalleryError(f"{gallery.path}: {name} is still in {places[0].name}. Run: gait gallery verify")
-    return Erasure(len(marks), len(before), len(after), len(files), sum(path.stat().st_size for path in files))
+    return Erasure(len(marks), len(before), len(after), len(files), gallery.size())

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from pipeline.errors import GalleryError
 from pipeline.gallery.backend import backend_problems
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
+from pipeline.gallery.place import Where, content_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
 
@@ -70,12 +69,12 @@ def entries_of(gone: Sequence[Template]) -> dict[str, bytes]:
     return {f"index entry of {template.template}": entry(template.digest) for template in gone}
 
 
-def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
+def found_in(files: Iterable[Where], marks: Mapping[str, bytes]) -> dict[str, list[Where]]:
     """Which marks are in the bytes of which files; marks that are in none are left out."""
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[Where]] = {}
     for path in files:
         try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            with content_of(path) as content:
                 for name, mark in marks.items():
                     if mark and content.find(mark) >= 0:
                         found.setdefault(name, []).append(path)
@@ -144,9 +143,10 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
         where = _places(gallery, absent, found)
         gone = not where
         problems += [f"{absent!r} is in {place}" for place in where]
-    size = sum(path.stat().st_size for path in files if path.exists())
+    if remembered := gallery.place.remembers():
+        remarks.append(remembered)
     people = len({template.identity for template in found})
-    return Verdict(people, len(found), len(files), size, problems, remarks, gone)
+    return Verdict(people, len(found), len(files), gallery.size(), problems, remarks, gone)
 
 
 def _places(gallery: Gallery, text: str, templates: Sequence[Template]) -> list[str]:

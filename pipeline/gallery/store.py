@@ -1,11 +1,11 @@
-"""The folder of a gallery: a LanceDB table of templates that many processes read and write at once.
+"""A gallery in its place: a LanceDB table of templates that many processes read and write at once.
 
 What LanceDB 0.40 does, and what this makes of it (all of it measured; tests/gallery keep it so):
 - A commit is one manifest that appears under its final name: a writer that is killed leaves the old version or the new
   one, and files that no version knows. LanceDB's clean-up removes the whole ones of them but not those half-written
   (data/.tmp…); the next writer here removes both.
 - Appends of several processes are rebased on one another and none is lost; an overwrite that was prepared before an
-  append loses it without a word. So whoever writes holds a lock on the folder, from reading to the commit.
+  append loses it without a word. So whoever writes holds the place's lock, from reading to the commit.
 - `delete` and `optimize` leave the deleted row's bytes in its data file, and the condition in a transaction file. So
   people are removed by rewriting the table without them, in one commit, and then dropping every older version.
 - A reader of a version whose files have been dropped gets an error: reading starts again with the newest.
@@ -23,16 +23,16 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pipeline.errors import GaitError, GalleryError
-from pipeline.files import PARTIAL, read_json, write_json
+from pipeline.errors import GalleryError
+from pipeline.files import PARTIAL
 from pipeline.gallery.backend_file import drop_learnt
 from pipeline.gallery.index_files import drop, strays
+from pipeline.gallery.place import Hold, Place, Where, place_of
+from pipeline.gallery.refusals import RESTORE, gone, refusals
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
-from pipeline.networks.lock import locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,6 @@ TABLE = "templates"
 LOCK = "gallery"
 KIND = "gait gallery"
 SCHEMA = 1
-RESTORE = "Restore a copy, or import an export of it into a new folder."
 ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
 COMPACT_FROM = 32  # data files; each enrolment adds one
@@ -54,41 +53,54 @@ _T = TypeVar("_T")
 
 
 class Gallery:
-    """People's templates in a folder. Get one with `create` or `open`; write into it with `writing`."""
+    """People's templates in a place. Get one with `create` or `open`; write into it with `writing`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    @property
+    def path(self) -> Where:
+        """The folder or address, as people are told of it."""
+        return self.place.where
 
     @classmethod
-    def create(cls, path: Path) -> Gallery:
-        """The gallery in this folder; a new one where there is none yet.
+    def create(cls, path: Where) -> Gallery:
+        """The gallery in this place; a new one where there is none yet.
 
-        Raises GalleryError for a folder that holds something else, and where nothing can be written.
+        Raises GalleryError for a place that holds something else, and where nothing can be written.
         """
-        _refuse_addresses(path)
-        if not (path / MARK).exists():
-            with _refusals(path, "made"):
-                path.mkdir(parents=True, exist_ok=True)
-                with locked(path / LOCK):
-                    if not (path / MARK).exists():  # else another process was first
-                        _make(path)
+        place = place_of(path)
+        if not place.has(MARK):
+            with refusals(place.where, "made"):
+                place.make()
+                with place.lock(LOCK):
+                    if not place.has(MARK):  # else another process was first
+                        _make(place)
         return cls.open(path)
 
+    @staticmethod
+    def exists(path: Where) -> bool:
+        """Whether there is one."""
+        return place_of(path).has(MARK)
+
     @classmethod
-    def open(cls, path: Path) -> Gallery:
+    def open(cls, path: Where) -> Gallery:
         """An existing gallery. Raises GalleryError where there is none, or one of a later version of this program."""
-        _refuse_addresses(path)
-        if not (path / MARK).is_file():
-            raise GalleryError(f"{path}: no gallery there (no {MARK}). Make one with: gait enrol VIDEO --db {path}")
+        place = place_of(path)
+        path = place.where
         try:
-            known = read_json(path / MARK)
-        except GaitError:
+            known = place.read_json(MARK)
+        except (FileNotFoundError, NotADirectoryError):
+            raise GalleryError(
+                f"{path}: no gallery there (no {MARK}). Make one with: gait enrol VIDEO --db {path}"
+            ) from None
+        except (OSError, ValueError):
             raise GalleryError(f"{path}: damaged ({MARK} is not readable). {RESTORE}") from None
         if known.get("kind") != KIND or not isinstance(known.get("schema"), int):
             raise GalleryError(f"{path}: {MARK} is not that of a gallery. Give another folder.")
         if known["schema"] > SCHEMA:
             raise GalleryError(f"{path}: made by a later version of gait (schema {known['schema']}). Update gait.")
-        return cls(path)
+        return cls(place)
 
     def templates(
         self, *, stored: bool = False, only: Collection[str] | None = None, by: Identifier = "template"
@@ -114,10 +126,10 @@ class Gallery:
 
     def portions(self) -> Iterator[list[Template]]:
         """Every template with its silhouettes, so many at a time as memory holds. For those who keep writers away."""
-        with _refusals(self.path, "read"):
+        with refusals(self.path, "read"):
             batches = iter(_opened(self.path).search().to_batches(ROWS_AT_ONCE))
         while True:
-            with _refusals(self.path, "read"):
+            with refusals(self.path, "read"):
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -127,9 +139,9 @@ class Gallery:
     def writing(self) -> Iterator[Writer]:
         """Keep all other writers away for the block; readers go on. Raises GalleryError where nobody may write."""
         with contextlib.ExitStack() as held:
-            with _refusals(self.path, "changed"):
-                held.enter_context(locked(self.path / LOCK))
-            yield Writer(self)
+            with refusals(self.path, "changed"):
+                hold = held.enter_context(self.place.lock(LOCK))
+            yield Writer(self, hold)
 
     def facts(self) -> TableFacts:
         """What the table's newest version says of itself."""
@@ -150,18 +162,22 @@ class Gallery:
         """LanceDB's table in its newest version, to read from within `reading`."""
         return _opened(self.path)
 
-    def files(self) -> list[Path]:
-        """Every file of the folder."""
-        return sorted(path for path in self.path.rglob("*") if path.is_file())
+    def files(self) -> list[Where]:
+        """Every file of the place."""
+        return [self.path / name for name in self.place.files()]
 
-    def data_files(self) -> list[Path]:
+    def size(self) -> int:
+        """Of all files, in bytes."""
+        return sum(self.place.files().values())
+
+    def data_files(self) -> list[Where]:
         """The table's data files, those included that no version knows."""
         return [path for path in self.files() if path.parent.name == "data" and not HALF_WRITTEN.search(path.name)]
 
-    def half_written(self) -> list[Path]:
+    def half_written(self) -> list[Where]:
         """What killed writers had not finished. While nobody writes, nobody needs it."""
         left = [path for path in self.files() if HALF_WRITTEN.search(path.name)]
-        return sorted({*left, *strays(self.path)})
+        return sorted({*left, *(self.path / name for name in strays(self.place)), *self.place.unfinished()}, key=str)
 
     def reading(self, read: Callable[[], _T]) -> _T:
         """Read, again where another process has meanwhile dropped the version that was being read.
@@ -170,10 +186,10 @@ class Gallery:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with _refusals(self.path, "read"):
+                with refusals(self.path, "read"):
                     return read()
             except GalleryError as error:
-                if attempt == ATTEMPTS or not _gone(error.__cause__):
+                if attempt == ATTEMPTS or not gone(error.__cause__):
                     raise
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
@@ -191,14 +207,15 @@ class TableFacts:
 class Writer:
     """The one process that may write into a gallery now. Every change is one commit: it is there, or it is not."""
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, hold: Hold) -> None:
         self._gallery = gallery
         self._path = gallery.path
+        self._hold = hold
 
     def add(self, templates: Sequence[Template]) -> None:
         """Add rows. Templates of another size than the others are refused."""
         if templates:
-            with _refusals(self._path, "changed"):
+            with refusals(self._path, "changed"):
                 self._add(templates)
 
     def _add(self, templates: Sequence[Template]) -> None:
@@ -210,7 +227,9 @@ class Writer:
             row = table.search().select(["model", "checkpoint_sha256"]).limit(1).to_arrow().to_pylist()[0]
             if any(template.origin != (row["model"], row["checkpoint_sha256"]) for template in templates):
                 raise GalleryError(f"{self._path}: its embeddings are of another encoder. See: gait gallery reenrol -h")
+            self._hold.sure()
             table.add(to_rows(templates, table.schema))
+            self._hold.sure()
             if facts.data_files + 1 > max(COMPACT_FROM, math.isqrt(facts.rows)):
                 self.tidy()
         else:  # the size of the embeddings is settled now
@@ -223,7 +242,7 @@ class Writer:
         takes that size.
         """
         if changed:
-            with _refusals(self._path, "changed"):
+            with refusals(self._path, "changed"):
                 self._rewrite(changed)
 
     def _rewrite(self, changed: Mapping[str, Template | None]) -> None:
@@ -246,11 +265,14 @@ class Writer:
 
     def tidy(self) -> None:
         """Merge small data files, and remove old versions and what killed writers left."""
-        with _refusals(self._path, "changed"), warnings.catch_warnings():
+        with refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
+            self._hold.sure()
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+            place = self._gallery.place
+            place.abandon()
             for left in self._gallery.half_written():
-                left.unlink(missing_ok=True)
+                place.remove(left.relative_to(self._path).as_posix())
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
@@ -259,8 +281,9 @@ class Writer:
         """
         import pyarrow as pa
 
-        drop(self._path)
-        drop_learnt(self._path)
+        self._hold.sure()
+        drop(self._gallery.place)
+        drop_learnt(self._gallery.place)
 
         failure: list[BaseException] = []
 
@@ -268,6 +291,7 @@ class Writer:
             try:
                 for templates in portions:
                     yield from to_rows(templates, schema).to_batches()
+                self._hold.sure()  # what follows is the commit
             except BaseException as error:  # LanceDB would turn it into an error of its own
                 failure.append(error)
                 raise
@@ -282,30 +306,27 @@ class Writer:
         self.tidy()
 
 
-def _make(path: Path) -> None:
-    """Turn an empty folder into a gallery; the mark comes last, so that whatever bears it has a table."""
-    foreign = [child.name for child in path.iterdir() if child.name not in (f"{LOCK}.lock", f"{TABLE}.lance")]
-    if foreign:
-        raise GalleryError(f"{path}: holds {foreign[0]!r} and no {MARK}, so it is no gallery. Give a new folder.")
-    if not any((path / f"{TABLE}.lance").rglob("*.lance")):  # else only the mark was lost
+def _make(place: Place) -> None:
+    """Turn an empty place into a gallery; the mark comes last, so that whatever bears it has a table."""
+    path = place.where
+    there = {name.partition("/")[0] for name in place.files()} - {f"{LOCK}.lock", f"{TABLE}.lance"}
+    if there:
+        raise GalleryError(f"{path}: holds {min(there)!r} and no {MARK}, so it is no gallery. Give a new folder.")
+    if not any(name.endswith(".lance") for name in place.files(f"{TABLE}.lance")):  # else only the mark was lost
         _connected(path).create_table(TABLE, schema=schema_of(1), mode="overwrite")
     _opened(path)
-    write_json(path / MARK, {"kind": KIND, "schema": SCHEMA})
+    place.write_json(MARK, {"kind": KIND, "schema": SCHEMA})
 
 
-def _refuse_addresses(path: Path) -> None:
-    if ":/" in str(path):
-        raise GalleryError(f"{path}: a gallery lies in a folder, on shared storage too (mounted). Give a folder.")
-
-
-def _connected(path: Path) -> Any:
+def _connected(path: Where) -> Any:
     os.environ.setdefault("LANCEDB_LOG", "error")  # read once, at the import; else it warns of every new table
     import lancedb
 
-    return lancedb.connect(str(path))
+    place = place_of(path)
+    return lancedb.connect(place.uri, storage_options=place.options())
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Where) -> Any:
     return _connected(path).open_table(TABLE)
 
 
@@ -313,30 +334,3 @@ def _table_of(batch: pa.RecordBatch) -> pa.Table:
     import pyarrow as pa
 
     return pa.Table.from_batches([batch])
-
-
-def _gone(cause: BaseException | None) -> bool:
-    """Whether LanceDB looked for a file that is not there any more."""
-    return isinstance(cause, RuntimeError | FileNotFoundError) and "not found" in str(cause).lower()
-
-
-@contextlib.contextmanager
-def _refusals(path: Path, done: str) -> Iterator[None]:
-    """Turn what the system and LanceDB say into one line: which gallery, why, what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:  # LanceDB raises some of its own so
-            raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {RESTORE}") from error
-        raise GalleryError(
-            f"{path}: cannot be {done} ({os.strerror(error.errno)}). Give a folder that you may "
-            f"{'read' if done == 'read' else 'write to'}, with room on its disk."
-        ) from error
-    except (RuntimeError, ValueError) as error:  # all that LanceDB raises
-        remedy = RESTORE if done == "read" else f"It is as it was. See: gait gallery verify --db {path}"
-        raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
-
-
-def _brief(error: Exception) -> str:
-    """The first words of LanceDB's message, without the place in its own source."""
-    return " ".join(str(error).partition(", /")[0].split())[:160] or type(error).__name__

@@ -17,6 +17,7 @@ from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GalleryError
+from pipeline.gallery.place import Where
 from pipeline.gallery.template import Stored
 from pipeline.portraits import portraits_taken, wanted_portraits
 from pipeline.prepare import (
@@ -124,7 +125,7 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
     draw(drawings, prepared.config, work.record.meter, work.bars, done)
 
 
-def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Path, profile: str) -> None:
+def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Where, profile: str) -> None:
     """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one.
 
     origins: as in `Template`, of the gallery's templates.

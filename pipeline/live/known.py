@@ -19,6 +19,7 @@ from pipeline.gallery.backend import outdated, stored_backend
 from pipeline.gallery.calibration import Calibration, read_calibration, usable
 from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
+from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.matching.backends import Backend
@@ -58,7 +59,7 @@ class Known:
         return self.colour_of.get(name or "", GREY)
 
     @classmethod
-    def of_gallery(cls, path: Path, encoder: Encoder, config: Config) -> Known:
+    def of_gallery(cls, path: Where, encoder: Encoder, config: Config) -> Known:
         """The people of a gallery, as `gait identify` compares with them. Raises GalleryError."""
         from pipeline.gallery.identification import Known as People
         from pipeline.gallery.walkers import refuse_other_encoder

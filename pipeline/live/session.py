@@ -18,6 +18,7 @@ from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
 from pipeline.follow import looks_ahead
+from pipeline.gallery.place import Where
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
 from pipeline.live.known import Known
@@ -73,7 +74,7 @@ class Tally:
 
 def live(
     source: str,
-    people: Path,
+    people: Where,
     from_run: bool,
     config: Config,
     outputs: Outputs,
@@ -99,7 +100,7 @@ def live(
                 "live makes silhouettes only. Choose another profile, such as light."
             )
         enrolled = None if from_run else Enrolled(people, networks.encoder, config)
-        known = enrolled.known if enrolled else _of_run(people, networks.encoder)
+        known = enrolled.known if enrolled else _of_run(Path(people), networks.encoder)
         for caution in cautions(networks.checkpoints):
             logger.warning(caution)
         eyes = Eyes(networks, known, config, info, background)

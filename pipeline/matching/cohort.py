@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ConfigError, GaitError
 from pipeline.types import Embedding
+
+if TYPE_CHECKING:
+    from pipeline.gallery.store import Gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,17 @@ class Cohort:
 
 
 @cache
-def read_cohort(folder: Path) -> Cohort:
-    """The walks in a folder, read once. Raises ConfigError for a folder that has none, and for what cannot be read."""
+def read_cohort(folder: str) -> Cohort:
+    """The walks in a folder (or a gallery at an address), read once.
+
+    Raises ConfigError for a folder that has none, and for what cannot be read.
+    """
+    from pipeline.gallery.place import where
+    from pipeline.gallery.store import Gallery
+
     try:
-        cohort = _of_gallery(folder) if (folder / "gallery.json").is_file() else _of_run(folder)
+        place = where(folder)
+        cohort = _of_gallery(Gallery.open(place)) if Gallery.exists(place) else _of_run(Path(folder))
     except (GaitError, OSError) as error:
         raise ConfigError(f"matching.cohort: {error}") from None
     if not cohort.embeddings:
@@ -34,10 +45,8 @@ def read_cohort(folder: Path) -> Cohort:
     return cohort
 
 
-def _of_gallery(folder: Path) -> Cohort:
-    from pipeline.gallery.store import Gallery
-
-    templates = Gallery.open(folder).templates()
+def _of_gallery(gallery: Gallery) -> Cohort:
+    templates = gallery.templates()
     return Cohort([template.embedding() for template in templates], [template.identity for template in templates])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ def scores(
     plda's distances can be negative. Raises ConfigError for embeddings that cannot be compared, and for a gallery (or
     matching.cohort) too small for what is wanted of it.
     """
-    cohort = read_cohort(Path(config.cohort)) if config.cohort else None
+    cohort = read_cohort(config.cohort) if config.cohort else None
     others = cohort.embeddings if cohort else ()
     refuse_mixture([*probes, *gallery, *others])
     if not probes or not gallery:

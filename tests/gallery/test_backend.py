@@ -140,7 +140,7 @@ def test_another_one_than_is_stored_is_fitted_anew_and_that_is_told(db, settings
 
 
 def test_a_cohort_is_learnt_from_instead(db, cohort):
-    facts = fit_backend(db, "plda", "euclidean", cohort)
+    facts = fit_backend(db, "plda", "euclidean", str(cohort))
     assert facts.fitted_on == "cohort"
     matching = MatchingConfig(backend="plda", cohort=str(cohort))
     stored, doubt = stored_backend(db.path, matching, ENCODER)
@@ -165,7 +165,7 @@ def test_one_of_another_encoder_is_refused(db, cohort, tmp_path):
         stored_backend(db.path, MatchingConfig(backend="lda"), ("gaitbase", "ab" * 32))
     other = enrolled(tmp_path / "other", model="gei-16")
     with pytest.raises(GalleryError, match=r"embeddings are of gei-16, the cohort's of made"):
-        fit_backend(other, "lda", "euclidean", cohort)
+        fit_backend(other, "lda", "euclidean", str(cohort))
     shutil.copy(db.path / FILE, other.path / FILE)
     assert any("was fitted for made" in problem for problem in verify(other).problems)
 
@@ -185,7 +185,7 @@ def test_what_has_learnt_from_somebody_goes_with_them(db, cohort, change):
     assert not (db.path / FILE).exists()
     assert not any(path.name.endswith(".npz") for path in db.files())
     assert stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER) == (None, None)
-    fit_backend(db, "lda", "euclidean", cohort)
+    fit_backend(db, "lda", "euclidean", str(cohort))
     rename(db, "person 9", "Nine")
     assert read_backend(db.path).facts.fitted_on == "cohort"
 

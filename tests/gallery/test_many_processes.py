@@ -8,57 +8,12 @@ import subprocess
 import sys
 import time
 
+from enrolling import go, people, start
 from processes import finish
 
-from pipeline.gallery.people import delete, people_of
+from pipeline.gallery.people import delete
 from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
-
-ENROL = """
-import sys
-from pathlib import Path
-import numpy as np
-from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Stored, Template, new_id, now
-from pipeline.types import Embedding
-
-path, who, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-rng = np.random.default_rng(abs(hash(who)))
-gallery = Gallery.create(path)
-walk = rng.bytes(int(sys.argv[4]))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(times):
-    walks = []
-    identity = new_id()
-    for track in (1, 2, 3):  # three walks in one commit: all of them or none
-        parts = rng.normal(size=(256, 16)).astype(np.float32)
-        embedding = Embedding(f"video-{who}-{number}", track, parts, "gei-16", "", 30)
-        facts = dict(name=f"{who} {number}", video=embedding.video, video_sha256="", track=track, run="")
-        facts["enrolled"] = now()
-        walks.append(Template.of(embedding, Stored(walk), identity=identity, **facts))
-    with gallery.writing() as writer:
-        writer.add(walks)
-    print(number, flush=True)
-"""
-
-
-def start(path, who, times=1000, size=20_000):
-    command = [sys.executable, "-c", ENROL, str(path), who, str(times), str(size)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
-def go(process):
-    assert process.stdout.readline() == "ready\n", process.stderr.read()
-    process.stdin.write("\n")
-    process.stdin.flush()
-
-
-def people(path):
-    found = people_of(Gallery.open(path).templates())
-    assert all(len(person.templates) == 3 for person in found), "a commit was torn"
-    return {person.name for person in found}
 
 
 def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp_path):
@@ -107,7 +62,7 @@ def test_kill_9_while_somebody_is_removed_leaves_them_whole_or_gone(tmp_path):
     finish(process)
     rng = random.Random(5)
     remove = (
-        "import sys; from pathlib import Path; from pipeline.gallery.people import delete, people_of\n"
+        "import sys; from pathlib import Path; from pipeline.gallery.people import delete\n"
         "from pipeline.gallery.store import Gallery\n"
         "gallery = Gallery.open(Path(sys.argv[1])); print('ready', flush=True)\n"
         "for person in people_of(gallery.templates()):\n"

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE, load_config
 from pipeline.errors import ConfigError
+from pipeline.gallery.place import Where
 
 SHORTEST_PASSWORD = 8  # characters
 
 
 def serve_command(
-    db: Path,
+    db: Where,
     host: str,
     port: int,
     allow_network: bool,

@@ -18,6 +18,7 @@ from pipeline.commands.serve.work import Work
 from pipeline.config import Config, load_config
 from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.finished import FinishedRun
+from pipeline.gallery.place import Where
 from pipeline.views.web import html
 from pipeline.views.web.content import Answers, Bar, Comparison, Part, Somebody, Status
 from pipeline.views.web.page import ENROLLED, Choices, Enrolment, Shown, Wanted
@@ -31,7 +32,7 @@ GONE = "This page is of an earlier time. Load it again."
 class Setting:
     """What every job of this server has in common. overrides: as `--set` gives them."""
 
-    db: Path
+    db: Where
     profiles: Sequence[str]
     overrides: Sequence[str]
     checkpoints: Path | None
@@ -121,12 +122,12 @@ class Desk:
     def people(self) -> tuple[str, list[tuple[str, str]]]:
         """Who is enrolled: the table, and (name, identity) to choose from."""
         from pipeline.gallery.register import Register
-        from pipeline.gallery.store import MARK, Gallery
+        from pipeline.gallery.store import Gallery
         from pipeline.gallery.template import now
 
-        if not (self.setting.db / MARK).exists():
-            return html.people([]), []
         try:
+            if not Gallery.exists(self.setting.db):
+                return html.people([]), []
             register = Register.of(Gallery.open(self.setting.db))
         except GaitError as error:
             return html.notice(str(error)), []

@@ -19,6 +19,7 @@ from pipeline.commands.serve.uploads import suffixes
 from pipeline.commands.serve.visitors import Visitors
 from pipeline.config import profiles
 from pipeline.errors import ConfigError
+from pipeline.gallery.place import Where
 
 QUIET = {  # read at Gradio's import and later
     "GRADIO_ANALYTICS_ENABLED": "0",
@@ -41,7 +42,7 @@ class Address:
 
 def serve(
     address: Address,
-    db: Path,
+    db: Where,
     largest_mb: int,
     hours: float,
     profile: str,
@@ -80,7 +81,7 @@ def assemble(
     folder: Path,
     address: Address,
     port: int,
-    db: Path,
+    db: Where,
     largest_mb: int,
     hours: float,
     profile: str,
@@ -122,7 +123,7 @@ def assemble(
         run_history=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         allowed_paths=[],
-        blocked_paths=[str(folder / "visitors"), str(db.resolve())],
+        blocked_paths=[str(folder / "visitors"), *([str(db.resolve())] if isinstance(db, Path) else [])],
         show_error=False,
         max_file_size=largest_mb * 2**20,
         ssr_mode=False,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pipeline.config import Config
 from pipeline.engine.job import plan
+from pipeline.gallery.place import Where
 from pipeline.views.progress import Progress
 
 
@@ -38,7 +39,7 @@ class IdentifyTask:
     """`gait identify`."""
 
     videos: Sequence[str]
-    db: Path
+    db: Where
     config: Config
     checkpoints: Path | None
 
@@ -53,7 +54,7 @@ class EnrolTask:
     """`gait enrol`; names by track."""
 
     video: str
-    db: Path
+    db: Where
     names: Mapping[int, str]
     consent: str
     expires: str
