@@ -146,6 +146,16 @@ def judged_by(calibration: Calibration | None, matching: MatchingConfig) -> Matc
     return matching.model_copy(update={"threshold": calibration.threshold})
 
 
+def judged_beforehand(gallery: Where, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> MatchingConfig:
+    """The settings with the threshold of the gallery's calibration, as far as one can tell before anybody is seen.
+
+    Raises GalleryError for a damaged calibration.
+    """
+    calibration = read_calibration(gallery)
+    fits = calibration is not None and calibration.mismatch(matching, model, checkpoint_sha256) is None
+    return judged_by(calibration if fits else None, matching)
+
+
 def calibrated(match: Match, calibration: Calibration | None) -> Match:
     """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
     if calibration is None or match.distance is None or not match.candidates:

@@ -13,7 +13,15 @@ from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
 from pipeline.gallery.backend import outdated, stored_backend, told_of_backend
 from pipeline.gallery.backend_file import StoredBackend
-from pipeline.gallery.calibration import Calibration, calibrated, judged_by, read_calibration, told, usable
+from pipeline.gallery.calibration import (
+    Calibration,
+    calibrated,
+    judged_beforehand,
+    judged_by,
+    read_calibration,
+    told,
+    usable,
+)
 from pipeline.gallery.enrolment import there_already
 from pipeline.gallery.names import drawn, handles
 from pipeline.gallery.nearest import people_distances
@@ -27,6 +35,7 @@ from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
 from pipeline.matching import match_distances
 from pipeline.matching.results import results_tree
+from pipeline.matching.scores import scores_among
 from pipeline.run import report_all
 from pipeline.types import Match
 from pipeline.views.annotate import Label
@@ -84,7 +93,7 @@ def identify(
     stored, unused = stored_backend(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
-        refuse_no_threshold(config.matching, prepared.encoder.model)
+        refuse_no_threshold(judged_beforehand(path, config.matching, *encoder), prepared.encoder.model)
         with gallery.writing():
             pass
     work = prepared.begin(progress)
@@ -102,7 +111,7 @@ def identify(
             matches = match_all(walkers, known, config, calibration, stored)
         new: list[Newcomer] = []
         if unknown_as == "new":
-            new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder)
+            new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder, calibration, stored)
         results = _results(path, prepared, walkers, matches, known, new, calibration)
         results["backend"] = told_of_backend(stored)
         write_json(work.folder.results, results)
@@ -164,6 +173,8 @@ def _keep_unknown(
     known: Known,
     prepared: Prepared,
     folder: RunFolder,
+    calibration: Calibration | None,
+    stored: StoredBackend | None,
 ) -> list[Newcomer]:
     """Keep the unknown under labels of their own, and further walks of those who have one already; one commit.
 
@@ -173,7 +184,10 @@ def _keep_unknown(
     unnamed = {known.name_of[p.identity]: p for p in known.people if not p.templates[-1].named}
     walks = [walk for found in walkers.walks.values() for walk in found if answers[walk.track].status == "unknown"]
     embeddings = [walkers.embeddings[walk.track] for walk in walks]
-    found = newcomers(embeddings, [walk.tracklet for walk in walks], prepared.config.matching)
+    matching = judged_by(calibration, prepared.config.matching)
+    enrolled, owners = [one.embedding() for one in known.templates], [one.identity for one in known.templates]
+    apart = scores_among(embeddings, enrolled, owners, matching, stored.backend if stored else None)
+    found = newcomers(embeddings, [walk.tracklet for walk in walks], apart, matching)
     labels = {track: (newcomer.identity, newcomer.name) for newcomer in found for track in newcomer.tracks}
     for track, match in answers.items():
         if match.identity in unnamed:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import SHORT
 from pipeline.gallery.template import new_id
 from pipeline.matching.assign import covisible
-from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_for, threshold_of
 from pipeline.types import Embedding, Tracklet
 
@@ -27,11 +27,16 @@ class Newcomer:
     tracks: tuple[tuple[str, int], ...]
 
 
-def newcomers(embeddings: Sequence[Embedding], tracklets: Sequence[Tracklet], config: MatchingConfig) -> list[Newcomer]:
+def newcomers(
+    embeddings: Sequence[Embedding],
+    tracklets: Sequence[Tracklet],
+    distances: NDArray[np.float64],
+    config: MatchingConfig,
+) -> list[Newcomer]:
     """Group unknown tracks into people: those within the threshold of one another, closest first, that were never seen
     together (complete linkage, so that no chain of look-alikes makes one person of many).
 
-    embeddings, tracklets: N of each, of the same tracks. The order of the tracks does not matter.
+    embeddings, tracklets: N of each, of the same tracks; distances: N×N, between them. The order does not matter.
     Raises GalleryError where there is no threshold: then nobody is near or far.
     """
     if not embeddings:
@@ -39,8 +44,7 @@ def newcomers(embeddings: Sequence[Embedding], tracklets: Sequence[Tracklet], co
     for embedding in embeddings:
         refuse_no_threshold(config, embedding.model)
     threshold = threshold_of(config, embeddings)
-    distances = distance_matrix(embeddings, embeddings, config.metric).astype(np.float64)
-    distances[covisible(tracklets)] = np.inf
+    distances = np.where(covisible(tracklets), np.inf, distances)
     groups = [[row] for row in range(len(embeddings))]
     while len(groups) > 1:
         apart = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.config import MatchingConfig
 from pipeline.matching.backends import Backend, fit
 from pipeline.matching.cohort import read_cohort
-from pipeline.matching.distance import distance_matrix, refuse_mixture
+from pipeline.matching.distance import Metric, distance_matrix, refuse_mixture
 from pipeline.matching.normalisation import against_a_cohort, among_the_gallery
 from pipeline.types import Embedding
 
@@ -34,19 +35,69 @@ def scores(
     refuse_mixture([*probes, *gallery, *others])
     if not probes or not gallery:
         return np.zeros((len(probes), len(gallery)))
-    learnt = (others, cohort.people) if cohort else (gallery, people)
-    if (backend := fitted or fit(config.backend, *learnt, config.metric)) is not None:
-        probes, gallery, others = backend.project(probes), backend.project(gallery), backend.project(others)
-
-    def apart(some: Sequence[Embedding], from_others: Sequence[Embedding]) -> NDArray[np.float64]:
-        if backend is not None:
-            return backend.distances(some, from_others, config.metric)
-        return distance_matrix(some, from_others, config.metric).astype(np.float64)
-
-    distances = apart(probes, gallery)
+    measure = _Measure.of(gallery, people, config, fitted)
+    probes, gallery, others = measure.seen(probes), measure.seen(gallery), measure.seen(others)
+    distances = measure.apart(probes, gallery)
     if config.score_norm == "none":
         return distances
     if cohort:
-        return against_a_cohort(config.score_norm, distances, apart(probes, others), apart(gallery, others))
+        return against_a_cohort(
+            config.score_norm, distances, measure.apart(probes, others), measure.apart(gallery, others)
+        )
     whose = np.unique(np.array([str(person) for person in people]), return_inverse=True)[1]
-    return among_the_gallery(config.score_norm, distances, apart(gallery, gallery), whose)
+    return among_the_gallery(config.score_norm, distances, measure.apart(gallery, gallery), whose)
+
+
+def scores_among(
+    strangers: Sequence[Embedding],
+    gallery: Sequence[Embedding],
+    people: Sequence[str | int],
+    config: MatchingConfig,
+    fitted: Backend | None = None,
+) -> NDArray[np.float64]:
+    """How far walks of people who are nobody of the gallery are from one another, N×N, on the scale of `scores`.
+
+    So one threshold serves both. To them the gallery's people are strangers: where there is no matching.cohort, the
+    gallery is theirs. Raises ConfigError as `scores` does.
+    """
+    cohort = read_cohort(config.cohort) if config.cohort else None
+    others = cohort.embeddings if cohort else gallery
+    refuse_mixture([*strangers, *gallery, *others])
+    measure = _Measure.of(gallery, people, config, fitted)
+    strangers = measure.seen(strangers)
+    distances = measure.apart(strangers, strangers)
+    if config.score_norm == "none" or not others:
+        return distances
+    to_others = measure.apart(strangers, measure.seen(others))
+    return against_a_cohort(config.score_norm, distances, to_others, to_others)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What distances are measured by: the metric, or a back-end and it."""
+
+    metric: Metric
+    backend: Backend | None
+
+    @classmethod
+    def of(
+        cls,
+        gallery: Sequence[Embedding],
+        people: Sequence[str | int],
+        config: MatchingConfig,
+        fitted: Backend | None,
+    ) -> _Measure:
+        if fitted is None and config.backend != "none":
+            cohort = read_cohort(config.cohort) if config.cohort else None
+            learnt = (cohort.embeddings, cohort.people) if cohort else (gallery, people)
+            fitted = fit(config.backend, *learnt, config.metric)
+        return cls(config.metric, fitted)
+
+    def seen(self, walks: Sequence[Embedding]) -> Sequence[Embedding]:
+        return self.backend.project(walks) if self.backend else walks
+
+    def apart(self, some: Sequence[Embedding], others: Sequence[Embedding]) -> NDArray[np.float64]:
+        """Of walks as they are seen."""
+        if self.backend is not None:
+            return self.backend.distances(some, others, self.metric)
+        return distance_matrix(some, others, self.metric).astype(np.float64)

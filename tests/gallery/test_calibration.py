@@ -16,6 +16,7 @@ from pipeline.gallery.calibration import (
     FILE,
     calibrated,
     fingerprint,
+    judged_beforehand,
     read_calibration,
     usable,
     write_calibration,
@@ -175,6 +176,15 @@ def test_identifying_names_by_the_threshold_and_tells_the_rate(found, templates,
     assert (known.status, known.identity) == ("known", "Ada") and known.confidence > 0.9
     assert "of 120 strangers' searches come as near" in known.reason
     assert unknown.status == "unknown" and unknown.confidence > 0.5
+
+
+def test_an_encoder_without_a_threshold_has_that_of_its_gallery(found, templates, config, tmp_path):
+    gallery = Gallery.create(tmp_path / "db")
+    calibration, _ = calibration_of(found, templates, 0.05, config)
+    write_calibration(gallery.path, calibration.model_copy(update={"model": "gaitbase-16"}))
+    for encoder in (("gaitbase-16", ""), ("gaitset-62", ""), ("gaitbase-16", "0" * 64)):
+        expected = calibration.threshold if encoder == ("gaitbase-16", "") else None
+        assert judged_beforehand(gallery.path, config.matching, *encoder).threshold == expected
 
 
 def test_a_threshold_of_the_users_own_counts_more(found, templates, config):

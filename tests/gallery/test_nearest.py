@@ -12,6 +12,7 @@ from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.nearest import RULES, to_people
 from pipeline.gallery.recurring import newcomers
+from pipeline.matching.scores import scores, scores_among
 from pipeline.types import Embedding, Tracklet
 
 DISTANCES = np.array([[0.1, 0.4, 0.3], [0.5, 0.2, 0.9]], np.float32)  # two probes to Ada, Bo and Ada again
@@ -54,8 +55,12 @@ def walk(video, track, value, first=0):
 
 
 def grouped(*walks, threshold=1.0):
-    found = newcomers([e for e, _ in walks], [t for _, t in walks], MatchingConfig(threshold=threshold))
-    return [newcomer.tracks for newcomer in found]
+    return [newcomer.tracks for newcomer in found(walks, MatchingConfig(threshold=threshold))]
+
+
+def found(walks, config):
+    embeddings = [embedding for embedding, _ in walks]
+    return newcomers(embeddings, [track for _, track in walks], scores_among(embeddings, [], [], config), config)
 
 
 def test_unknown_tracks_that_are_alike_and_were_never_seen_together_are_one_person():
@@ -71,12 +76,44 @@ def test_a_chain_of_look_alikes_is_not_one_person():
 
 def test_newcomers_have_names_of_their_own():
     walks = [walk("a", 1, 0.0), walk("a", 2, 9.0)]
-    one, other = newcomers([e for e, _ in walks], [t for _, t in walks], MatchingConfig(threshold=1.0))
+    one, other = found(walks, MatchingConfig(threshold=1.0))
     assert one.identity != other.identity and one.name == f"unknown-{one.identity[:8]}" != other.name
-    assert newcomers([], [], MatchingConfig()) == []
+    assert found([], MatchingConfig()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"backend": "lda"}, {"backend": "plda"}, {"backend": "whitening"}, {"score_norm": "s"}, {"score_norm": "z"}],
+)
+def test_strangers_are_compared_on_the_scale_of_the_gallery_s_distances(settings):
+    """Those whom the gallery's own variation takes apart are one person; plain distances say the contrary."""
+    rng = np.random.default_rng(0)
+    spread = np.array([[30.0], [0.3], [0.3]])  # within a person the first value varies most
+
+    def walks_of(who, count):
+        centre = np.random.default_rng(100 + who).normal(size=(3, 1)) * [[1.0], [3.0], [3.0]]
+        return [
+            Embedding("g", 1, (centre + rng.normal(size=(3, 1)) * spread).astype(np.float32), "gei-16", "", 30)
+            for _ in range(count)
+        ]
+
+    gallery = [walk for who in range(40) for walk in walks_of(who, 4)]
+    people = [str(who) for who in range(40) for _ in range(4)]
+    config = MatchingConfig(**settings)
+    one, other = walks_of(50, 2), walks_of(51, 2)
+    among = scores_among([*one, *other], gallery, people, config)
+    if config.backend != "none":
+        assert max(among[0, 1], among[2, 3]) < among[:2, 2:].min()
+        assert scores_among([*one, *other], gallery, people, MatchingConfig())[0, 1] > 0
+    direct = scores(one, gallery, people, config)
+    expected = scores_among([*one, *gallery], gallery, people, config)[:2, 2:]
+    if config.score_norm == "none":
+        np.testing.assert_allclose(expected, direct, rtol=1e-6, atol=1e-6)
+    else:  # to the enrolled themselves strangers are the others of them: nearly the same
+        assert np.corrcoef(expected.ravel(), direct.ravel())[0, 1] > 0.95
 
 
 def test_without_a_threshold_nobody_is_unknown():
     embedding, tracklet = walk("a", 1, 0.0)
     with pytest.raises(GalleryError, match=r"matching\.threshold"):
-        newcomers([dataclasses.replace(embedding, model="other")], [tracklet], MatchingConfig())
+        found([(dataclasses.replace(embedding, model="other"), tracklet)], MatchingConfig())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,6 +18,9 @@ from s3server import BUCKET, serving
 from pipeline.cli import app
 from pipeline.errors import GalleryError
 from pipeline.gallery import index_files, lease
+from pipeline.gallery.backend import fit_backend
+from pipeline.gallery.backend_file import FILE as BACKEND
+from pipeline.gallery.backend_file import read_backend
 from pipeline.gallery.calibration import FILE
 from pipeline.gallery.index import build, load
 from pipeline.gallery.people import delete
@@ -290,3 +294,16 @@ def test_what_changes_is_seen_by_who_watches(address, made):
     assert first and place.stamp(FILE) != first
     add(address, made("Bo"))
     assert Gallery.open(address).version() != version and place.has(MARK)
+
+
+def test_a_back_end_is_kept_there_and_goes_with_whom_it_was_fitted_on(address, made, server):
+    crowd = [made(f"Person {number // 4}", seed=number) for number in range(16)]
+    for number, template in enumerate(crowd):
+        crowd[number] = dataclasses.replace(template, identity=f"{number // 4:016x}")
+    add(address, *crowd)
+    gallery = Gallery.open(address)
+    facts = fit_backend(gallery, "whitening", "euclidean")
+    assert read_backend(address).facts == facts and f"{address.key}/{BACKEND}" in server.objects(key_of(address))
+    assert verify(gallery).problems == []
+    delete(gallery, "Person 0")
+    assert read_backend(address) is None and f"{address.key}/{BACKEND}" not in server.objects(key_of(address))
