@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.config import Config, as_record
+from pipeline.config import Config
 from pipeline.engine.job import Job, Video, fingerprint
 from pipeline.engine.runfolder import key_of
 from pipeline.errors import InputError
@@ -21,6 +21,7 @@ from pipeline.networks import runtime
 from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose import PoseEstimator, open_estimator
+from pipeline.profiles import as_record
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter

@@ -13,11 +13,12 @@ import clips
 import cv2
 import numpy as np
 
-from pipeline.config import RecognitionConfig, as_record, load_config
+from pipeline.config import RecognitionConfig
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_bytes, write_json
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
+from pipeline.profiles import as_record, load_config
 from pipeline.recognition.features import write_features
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.storage import write_sequence

@@ -13,7 +13,7 @@ import typer
 from pipeline import __version__
 from pipeline.cli import app
 from pipeline.cli.options import settings_of
-from pipeline.config import load_config
+from pipeline.profiles import load_config
 
 GAIT = [sys.executable, "-m", "pipeline"]
 COMMANDS = ["run", "demo", "doctor", "evaluate", "checkpoints", "cache"]

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from pipeline.config import Config, as_record, known_keys, load_config, profiles
+from pipeline.config import Config
 from pipeline.errors import ConfigError
+from pipeline.profiles import as_record, known_keys, load_config, profiles
 
 
 @pytest.mark.parametrize("name", profiles())

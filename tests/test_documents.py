@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from pipeline.cli import app
-from pipeline.config import load_config
+from pipeline.profiles import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

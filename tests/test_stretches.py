@@ -9,12 +9,12 @@ from pathlib import Path
 import clips
 import pytest
 
-from pipeline.config import load_config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.follow import follow
 from pipeline.prepare import find_checkpoints
+from pipeline.profiles import load_config
 from pipeline.stretches import Call, Worker, follow_in_stretches
 from pipeline.types import Frame
 from pipeline.video import open_video

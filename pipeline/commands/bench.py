@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from loguru import logger
 
-from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.job import plan
 from pipeline.engine.memory import peak_memory
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json, write_json
 from pipeline.networks.runtime import OpenVinoNetwork, device
 from pipeline.networks.tally import Calls, tallied
+from pipeline.profiles import load_config
 from pipeline.views.progress import Bars, Lines, on_a_terminal
 
 REPLAYS = 200  # of one network with one input shape; more calls than that are extrapolated

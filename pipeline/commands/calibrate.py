@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pipeline.commands.enrol import keeping
 from pipeline.commands.evaluate import reliability_diagram
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
 from pipeline.views.charts import as_png
 
 

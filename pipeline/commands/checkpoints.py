@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.config import Config, load_config, profiles
+from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.cards import Card, cards
 from pipeline.networks.checkpoints import download_folder, how_to_get, locate, resolve, search_folders, verify
 from pipeline.networks.download import Progress
 from pipeline.networks.fetch import Fetched, fetch
 from pipeline.networks.hashing import recorded_sha256
+from pipeline.profiles import load_config, profiles
 from pipeline.recognition import needs_of
 from pipeline.types import from_poses
 

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.commands.checkpoints import fetch_checkpoints
 from pipeline.commands.demo_videos import fetch_demo_videos
 from pipeline.commands.run import show_run
-from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.job import INPUTS, Job, plan
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import GaitError, InputError
@@ -21,6 +21,7 @@ from pipeline.evaluation.identities import compare, named_right, read_truth
 from pipeline.files import read_json, write_json
 from pipeline.networks.checkpoints import cards, locate, search_folders
 from pipeline.prepare import find_checkpoints
+from pipeline.profiles import load_config
 from pipeline.tracking.mot import read_mot
 
 FOLDER = INPUTS / "demo"

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.commands.checkpoints import checkpoints_of
-from pipeline.config import OutputConfig, configs_dir, load_config, profiles
+from pipeline.config import OutputConfig
 from pipeline.errors import GaitError
 from pipeline.networks.cards import cards
 from pipeline.networks.checkpoints import cache_folder, download_folder, locate, resolve, search_folders
+from pipeline.profiles import configs_dir, load_config, profiles
 
 State = Literal["ok", "broken", "absent"]  # absent: something optional, or still to be fetched
 

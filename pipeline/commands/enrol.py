@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.people import expiry
 from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
+from pipeline.profiles import load_config
 from pipeline.views.progress import Progress, T, with_progress
 
 LONGEST_NOTE = 2000  # characters

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.evaluation.manifest import POOLED
 from pipeline.files import write_bytes, write_json
+from pipeline.profiles import load_config
 from pipeline.types import Image
 from pipeline.views.charts import Axis, as_png, curves, plot
 from pipeline.views.progress import with_progress

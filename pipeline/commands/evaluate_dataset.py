@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
-from pipeline.config import DEFAULT_PROFILE, Config, as_record, load_config
+from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, Interrupted
@@ -26,6 +26,7 @@ from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.networks import runtime
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.prepare import find_checkpoints, of_encoders, shown
+from pipeline.profiles import as_record, load_config
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.training.dataset import Walk, read_partition
 from pipeline.views.charts import as_png, curves, heat_map

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.gallery.backend import fit_backend
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
 
 
 def fit_command(db: Where, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:

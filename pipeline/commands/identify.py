@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.commands.enrol import keeping
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
 
 
 def identify_command(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pipeline.config import DEFAULT_PROFILE, MatchingConfig, load_config
+from pipeline.config import DEFAULT_PROFILE, MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.backend_file import StoredBackend, read_backend
 from pipeline.gallery.index import build
 from pipeline.gallery.place import Where
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
 
 
 def index_command(db: Where, overrides: Sequence[str]) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from loguru import logger
 
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.place import Where
+from pipeline.profiles import load_config
 
 PORT = 8008
 

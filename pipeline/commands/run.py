@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import DEFAULT_PROFILE, Config, load_config
+from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.job import Job, Video, plan
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import read_json
+from pipeline.profiles import load_config
 from pipeline.views.progress import with_progress
 
 

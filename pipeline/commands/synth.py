@@ -21,8 +21,8 @@ def synth_dataset(
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
 
-    from pipeline.config import load_config
     from pipeline.prepare import find_checkpoints
+    from pipeline.profiles import load_config
     from pipeline.synth.dataset import PARTITION, Plan, write_dataset
 
     counts = {"--people": people, "--sequences": sequences, "--frames": frames, "--workers": workers}

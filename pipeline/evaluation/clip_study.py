@@ -13,7 +13,7 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
-from pipeline.config import Config, as_record
+from pipeline.config import Config
 from pipeline.engine.cache import Cache
 from pipeline.engine.job import Video, plan
 from pipeline.engine.memory import return_freed_pictures
@@ -25,6 +25,7 @@ from pipeline.evaluation.manifest import Clip
 from pipeline.files import file_sha256
 from pipeline.networks import runtime
 from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed, of_encoders, open_networks, shown
+from pipeline.profiles import as_record
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.run import Work, follow_all

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Config, as_record
+from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.evaluation.clip_study import encode_clips, open_clip_encoder, studied
 from pipeline.evaluation.clip_walks import ClipFolder
@@ -27,6 +27,7 @@ from pipeline.evaluation.ranks import FloatMatrix, Labels, score
 from pipeline.evaluation.report import Compared, Report, report
 from pipeline.files import write_json
 from pipeline.matching.scores import scores
+from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
 from pipeline.types import Embedding
 from pipeline.views.progress import Progress

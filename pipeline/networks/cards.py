@@ -11,8 +11,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.config import configs_dir
 from pipeline.errors import CheckpointError
+from pipeline.profiles import configs_dir
 
 Stage = Literal["detector", "segmenter", "encoder", "pose"]
 

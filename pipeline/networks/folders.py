@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.config import configs_dir
 from pipeline.errors import CheckpointError
+from pipeline.profiles import configs_dir
 
 
 def cache_folder() -> Path:

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import DEFAULT_PROFILE, SegmentationConfig, load_config
+from pipeline.config import DEFAULT_PROFILE, SegmentationConfig
 from pipeline.files import write_bytes, write_json
 from pipeline.prepare import find_checkpoints
+from pipeline.profiles import load_config
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.synth.camera import draw_view
 from pipeline.synth.silhouette import SyntheticSequence, person, sequences

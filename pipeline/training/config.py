@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.config import apply_override, configs_dir, nearest, read_yaml
 from pipeline.errors import ConfigError
+from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml
 
 
 class Section(BaseModel):

@@ -15,8 +15,8 @@ from typing import Any, cast
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.config import nearest
 from pipeline.errors import ConfigError
+from pipeline.profiles import nearest
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings

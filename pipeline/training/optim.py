@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import nearest
 from pipeline.errors import ConfigError
+from pipeline.profiles import nearest
 from pipeline.training import disentangling, losses
 
 LEAST_SWIN_RATE, SWIN_STEP = 1e-6, 1000  # OpenGait's SwinGait: what the rate ends at, batches between its steps

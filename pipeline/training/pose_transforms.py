@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import nearest
 from pipeline.errors import ConfigError
+from pipeline.profiles import nearest
 from pipeline.training.draws import Draws
 
 MIRRORED: Mapping[str, Sequence[int]] = {

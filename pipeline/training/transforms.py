@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import nearest
 from pipeline.errors import ConfigError
+from pipeline.profiles import nearest
 from pipeline.training import pose_transforms as poses
 from pipeline.training import silhouette_transforms as silhouettes
 from pipeline.training.draws import Draws

@@ -11,9 +11,10 @@ import pytest
 from fileserver import FileServer
 
 from pipeline.commands.checkpoints import checkpoints_of, fetch_checkpoints, list_checkpoints, verify_checkpoints
-from pipeline.config import Config, load_config, profiles
+from pipeline.config import Config
 from pipeline.errors import CheckpointError
 from pipeline.networks.cards import cards
+from pipeline.profiles import load_config, profiles
 
 CONTENT = b"weights" * 1000
 

@@ -160,9 +160,9 @@ def test_a_window_without_a_screen_says_what_to_use_instead(gait_in, people, tmp
 
 
 def test_what_has_to_be_seen_twice_is_refused_for_a_camera(people):
-    from pipeline.config import load_config
     from pipeline.errors import InputError
     from pipeline.live.session import Outputs, live
+    from pipeline.profiles import load_config
 
     with Camera([plain(90, 40)]) as camera, pytest.raises(InputError, match="Record it to a file first"):
         live(camera.url, people, False, load_config("offline"), Outputs())

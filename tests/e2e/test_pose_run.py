@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config import load_config
 from pipeline.engine.job import plan
 from pipeline.files import read_json
 from pipeline.pose.storage import read_poses
+from pipeline.profiles import load_config
 from pipeline.run import run
 
 pytestmark = pytest.mark.slow

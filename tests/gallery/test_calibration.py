@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
 from pipeline.errors import GalleryError, InputError
 from pipeline.evaluation.gallery_calibration import calibration_of, enough, owners, searches
 from pipeline.evaluation.manifest import Clip
@@ -26,6 +25,7 @@ from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
 from pipeline.gallery.walkers import Walkers
+from pipeline.profiles import load_config
 from pipeline.types import Candidate, Embedding, Match
 
 ENROLLED, STRANGERS, WALKS = ["Ada", "Bo", "Cy"], ["Di", "Ed", "Flo", "Gil"], 30

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import runs
 
-from pipeline.config import load_config
 from pipeline.gallery import people
 from pipeline.gallery.backend import fit_backend
 from pipeline.gallery.store import Gallery
@@ -16,6 +15,7 @@ from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live import enrolled as module
 from pipeline.live.enrolled import LOOK_S, Enrolled
 from pipeline.live.walkers import Walkers
+from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.types import SilhouetteSequence, TrackedBoxes

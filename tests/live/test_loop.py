@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
 from pipeline.live.known import Known
 from pipeline.live.loop import Eyes, Painter, watch
 from pipeline.live.source import Arrival, LiveSource, Newest
 from pipeline.prepare import Networks, open_networks
+from pipeline.profiles import load_config
 from pipeline.recognition.encoder import Encoder
 from pipeline.types import Detections, Frame, SilhouetteSequence
 from pipeline.video import open_video

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import runs
 
-from pipeline.config import load_config
 from pipeline.live.known import Known
 from pipeline.live.walkers import LOOKING, Answer, Walkers
+from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.types import SilhouetteSequence, TrackedBoxes

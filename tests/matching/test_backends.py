@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
 from pipeline.errors import ConfigError
 from pipeline.matching.backends import fit, stacked
 from pipeline.matching.covariance import shrunk_covariance
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import scores
+from pipeline.profiles import load_config
 from pipeline.types import Embedding
 
 PARTS, VALUES, PEOPLE = 3, 6, 20

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from pipeline.config import MatchingConfig, load_config
+from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError
 from pipeline.gallery.nearest import to_people
 from pipeline.matching.backends import fit
 from pipeline.matching.covariance import people_means, shrunk_covariance, within_people
 from pipeline.matching.match import match_distances
 from pipeline.matching.scores import scores
+from pipeline.profiles import load_config
 from pipeline.types import Embedding
 
 PARTS, VALUES = 3, 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
 from pipeline.matching import match_probes
 from pipeline.matching.stitch import goes_on, stitched
+from pipeline.profiles import load_config
 from pipeline.types import Embedding, Tracklet
 
 FPS, TALL, PACE = 25.0, 100.0, 4.0  # pixels a frame

@@ -8,8 +8,8 @@ from collections import defaultdict
 import clips
 import pytest
 
-from pipeline.config import load_config
 from pipeline.engine.job import plan
+from pipeline.profiles import load_config
 from pipeline.run import run
 from pipeline.video import open_video
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import RecognitionConfig, RuntimeConfig, load_config
+from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
 from pipeline.pose.skeleton_maps import SkeletonMaps
+from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.recognition.mirroring import mirror
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import Config, load_config
+from pipeline.config import Config
 from pipeline.matching.distance import distance_matrix
 from pipeline.networks.cards import cards
 from pipeline.networks.checkpoints import resolve
+from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.synth.silhouette import sequences
 from pipeline.types import SilhouetteSequence

@@ -15,9 +15,10 @@ import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE, load_config
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.gallery.place import Where
+from pipeline.profiles import load_config
 
 SHORTEST_PASSWORD = 8  # characters
 

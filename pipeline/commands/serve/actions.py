@@ -15,10 +15,11 @@ from pipeline.commands.serve.tasks import EnrolTask, IdentifyTask, RunTask, Task
 from pipeline.commands.serve.uploads import chosen, listed, uploaded
 from pipeline.commands.serve.visitors import Visitor, Visitors
 from pipeline.commands.serve.work import Work
-from pipeline.config import Config, load_config
+from pipeline.config import Config
 from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.finished import FinishedRun
 from pipeline.gallery.place import Where
+from pipeline.profiles import load_config
 from pipeline.views.web import html
 from pipeline.views.web.content import Answers, Bar, Comparison, Part, Somebody, Status
 from pipeline.views.web.page import ENROLLED, Choices, Enrolment, Shown, Wanted

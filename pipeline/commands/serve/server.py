@@ -17,9 +17,9 @@ from typing import Any
 from pipeline.commands.serve.guard import RUNS, Guard
 from pipeline.commands.serve.uploads import suffixes
 from pipeline.commands.serve.visitors import Visitors
-from pipeline.config import profiles
 from pipeline.errors import ConfigError
 from pipeline.gallery.place import Where
+from pipeline.profiles import profiles
 
 QUIET = {  # read at Gradio's import and later
     "GRADIO_ANALYTICS_ENABLED": "0",

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from pipeline.config import nearest
 from pipeline.errors import ConfigError
+from pipeline.profiles import nearest
 from pipeline.recognition.models import gaitgraph1 as gaitgraph1_model
 from pipeline.recognition.models import gaitgraph2 as gaitgraph2_model
 from pipeline.recognition.models import gaittr as gaittr_model

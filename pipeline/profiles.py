@@ -1,0 +1,120 @@
+"""Where settings come from: a shipped profile, a YAML file or a run's record, and then `--set a.b=c`."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.errors import ConfigError
+
+
+def configs_dir() -> Path:
+    """Folder of the shipped YAML files: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def profiles() -> list[str]:
+    """Names of the shipped profiles."""
+    return sorted(path.stem for path in configs_dir().glob("*.yaml"))
+
+
+def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: Sequence[str] = ()) -> Config:
+    """Read a profile (shipped name, YAML file, or the tree that run.json keeps) and apply `a.b=c` overrides.
+
+    Raises ConfigError for an unknown profile, an unknown key (with the nearest name) or a value out of range.
+    """
+    if isinstance(profile, str):
+        path = _profile_path(profile)
+        origin, tree = path.name, {"profile": path.stem, **read_yaml(path)}
+    else:
+        origin, tree = "run.json", copy.deepcopy(dict(profile))
+    for override in overrides:
+        apply_override(tree, override)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _profile_path(profile: str) -> Path:
+    if profile.endswith((".yaml", ".yml")):
+        path = Path(profile).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{profile}: no such configuration file. Shipped profiles: {', '.join(profiles())}.")
+        return path
+    path = configs_dir() / f"{profile}.yaml"
+    if not path.is_file() or "/" in profile:
+        raise ConfigError(f"no profile {profile!r}{nearest(profile, profiles())} Give one of them or a .yaml file.")
+    return path
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not a readable YAML file ({reason}).") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected sections such as `tracking:`, found {type(tree).__name__}.")
+    return tree
+
+
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    *sections, leaf = key.strip().split(".")
+    node = tree
+    for section in sections:
+        child = node.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override}: {section} is a value, not a section.")
+        node = child
+    node[leaf] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        parent, _, leaf = key.rpartition(".")
+        known = list(known_keys())
+        elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
+        siblings = [name for name in known if name.rpartition(".")[0] == parent]
+        if elsewhere:  # the right name in the wrong section
+            return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
+        return f"unknown key {key!r}{nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
+    return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
+
+
+def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    """Dotted names of every setting and section."""
+    for name, info in section.model_fields.items():
+        yield prefix + name
+        kinds = [info.annotation, *get_args(info.annotation)]
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from known_keys(kind, f"{prefix}{name}.")
+
+
+def nearest(word: str, pool: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, pool, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f". Known: {', '.join(pool)}."
+
+
+def as_record(config: Config) -> Mapping[str, Any]:
+    """The tree as plain values, for run.json."""
+    return config.model_dump(mode="json")
