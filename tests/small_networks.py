@@ -41,6 +41,8 @@ def fill(network):
             value.uniform_(0.5, 1.5)
         elif name.endswith(("running_mean", "bias")):
             value.normal_(0, 0.1)
+        elif name.endswith("qkv_conv.weight"):  # a tenth: attention of this size is not all or nothing
+            value.normal_(0, 0.1 * (2 / value[0].numel()) ** 0.5)
         elif name.endswith("fc_bin"):
             value.normal_(0, value.shape[1] ** -0.5)
         elif name.endswith("weight") and value.ndim > 1:

@@ -156,6 +156,8 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
 def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
     """The options that are settings, as --set would give them, after what holds without a profile, before --set."""
     chosen = [] if wanted.profile else [f"recognition.max_frames={FRAMES}"]
+    if load_config(wanted.profile or DEFAULT_PROFILE).recognition.mirroring == "heading":
+        chosen.append("recognition.mirroring=off")  # a dataset's walks have none
     encoder = learnt.encoder if learnt else wanted.encoder
     if encoder is None and wanted.checkpoint is not None and wanted.profile is None:
         encoder = resolve(wanted.checkpoint, wanted.card, search_folders(wanted.checkpoints)).card.model or ENCODER

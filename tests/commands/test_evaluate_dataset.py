@@ -165,6 +165,11 @@ def test_heading_needs_boxes(evaluate, data):
         evaluate("recognition.mirroring=heading", protocol="casia-b", root=data)
 
 
+@pytest.mark.parametrize(("how", "encoder"), [({"profile": "light"}, "gei-16"), ({"encoder": "gei"}, "gei-16")])
+def test_that_of_a_profile_is_left_out(evaluate, data, how, encoder):
+    assert evaluate(protocol="casia-b", root=data, **how)["model"] == encoder
+
+
 def test_an_empty_walk_is_named(evaluate, tmp_path):
     root = write_dataset(tmp_path / "data", 3, ("nm-01",), ("000",))
     (root / "003/nm-01/000/000.pkl").write_bytes(pickle.dumps(np.zeros((0, 64, 44), np.uint8)))

@@ -99,7 +99,7 @@ def test_two_encoders_answer_as_one(full, gait_in, demo):
     assert run.record["checkpoints"]["encoder"] is None
     assert sum(answer["status"] == "known" for answer in run.results["probes"]["probe1"].values()) >= 3
     with np.load(next((run.path / "features").rglob("*.npz"))) as file:
-        assert str(file["model"]) == "fused-gei-16*1+hog*2"
+        assert str(file["model"]) == "fused-gei-16*1+hog*2+heading"
 
 
 def test_a_modality_that_no_stage_makes_is_refused_before_anything_is_written(gait, demo):
