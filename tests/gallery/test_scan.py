@@ -18,8 +18,7 @@ def codes_of(count, dims, seed=0):
 @pytest.mark.parametrize(("count", "dims"), [(1, 4), (300, 7), (5000, 96), (70_000, 130)])
 @pytest.mark.parametrize("by_integers", [True, False])
 def test_the_nearest_codes_are_found(count, dims, by_integers, monkeypatch):
-    if not by_integers:
-        monkeypatch.setattr(scan, "_integer_products_are_right", lambda: False)
+    monkeypatch.setattr(scan, "_integer_products_pay", lambda: by_integers)
     codes = codes_of(count, dims)
     for probe in codes_of(5, dims, seed=1):
         apart = np.square(codes.astype(np.int64) - probe).sum(axis=1)
