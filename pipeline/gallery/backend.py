@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.backend_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
-from pipeline.gallery.calibration import fingerprint
+from pipeline.gallery.calibration import Calibration, fingerprint, usable
 from pipeline.gallery.index_files import drop, read_facts
 from pipeline.gallery.place import Where
 from pipeline.gallery.rows import briefs_of
@@ -108,6 +108,21 @@ def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief]
         f"{gallery}: people have come or gone since its {facts.backend} was fitted ({facts.people} people, "
         f"{facts.walks} walks). Fit it again: gait gallery fit --db {gallery} --backend {facts.backend}"
     )
+
+
+def judged(
+    calibration: Calibration | None,
+    stored: StoredBackend | None,
+    templates: Sequence[Template | Brief],
+    matching: MatchingConfig,
+    gallery: Where,
+) -> tuple[Calibration | None, list[str]]:
+    """The calibration, if it may be used, and what the user should know of it and of the stored back-end.
+
+    templates: everybody's that have not expired.
+    """
+    calibration, doubt = usable(calibration, templates, matching, gallery, stored.facts.digest if stored else None)
+    return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
 
 
 def backend_problems(gallery: Where, templates: Sequence[Template]) -> tuple[list[str], list[str]]:

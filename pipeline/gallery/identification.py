@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_json
-from pipeline.gallery.backend import outdated, stored_backend, told_of_backend
+from pipeline.gallery.backend import judged, stored_backend, told_of_backend
 from pipeline.gallery.backend_file import StoredBackend
 from pipeline.gallery.calibration import (
     Calibration,
@@ -20,7 +20,6 @@ from pipeline.gallery.calibration import (
     judged_by,
     read_calibration,
     told,
-    usable,
 )
 from pipeline.gallery.enrolment import there_already
 from pipeline.gallery.names import drawn, handles
@@ -133,10 +132,7 @@ def _judged(
     calibration = read_calibration(path)
     if calibration is None and stored is None:
         return None, []
-    everybody = search.everybody(current)
-    digest = stored.facts.digest if stored else None
-    calibration, doubt = usable(calibration, everybody, config.matching, path, digest)
-    return calibration, [one for one in (outdated(stored, everybody, path), doubt) if one]
+    return judged(calibration, stored, search.everybody(current), config.matching, path)
 
 
 def match_all(

@@ -15,8 +15,8 @@ from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
 from pipeline.files import read_json
-from pipeline.gallery.backend import outdated, stored_backend
-from pipeline.gallery.calibration import Calibration, read_calibration, usable
+from pipeline.gallery.backend import judged, stored_backend
+from pipeline.gallery.calibration import Calibration, read_calibration
 from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.place import Where
@@ -72,9 +72,8 @@ class Known:
         if not current:
             logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
         stored, unused = stored_backend(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
-        digest = stored.facts.digest if stored else None
-        calibration, caution = usable(read_calibration(path), current, config.matching, path, digest)
-        for doubt in filter(None, (unused, outdated(stored, current, path), caution)):
+        calibration, doubts = judged(read_calibration(path), stored, current, config.matching, path)
+        for doubt in filter(None, (unused, *doubts)):
             logger.warning(doubt)
         people = People.of(current)
         name_of = people.name_of

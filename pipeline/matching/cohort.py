@@ -23,7 +23,7 @@ class Cohort:
     """Walks and whose each is."""
 
     embeddings: Sequence[Embedding]
-    people: Sequence[str]
+    people: Sequence[str | int]
 
 
 @cache

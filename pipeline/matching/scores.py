@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.backends import Backend, fit
-from pipeline.matching.cohort import read_cohort
+from pipeline.matching.cohort import Cohort, read_cohort
 from pipeline.matching.distance import Metric, distance_matrix, refuse_mixture
 from pipeline.matching.normalisation import against_a_cohort, among_the_gallery
 from pipeline.types import Embedding
@@ -35,7 +35,7 @@ def scores(
     refuse_mixture([*probes, *gallery, *others])
     if not probes or not gallery:
         return np.zeros((len(probes), len(gallery)))
-    measure = _Measure.of(gallery, people, config, fitted)
+    measure = _Measure.of(cohort or Cohort(gallery, people), config, fitted)
     probes, gallery, others = measure.seen(probes), measure.seen(gallery), measure.seen(others)
     distances = measure.apart(probes, gallery)
     if config.score_norm == "none":
@@ -60,15 +60,16 @@ def scores_among(
     So one threshold serves both. To them the gallery's people are strangers: where there is no matching.cohort, the
     gallery is theirs. Raises ConfigError as `scores` does.
     """
-    cohort = read_cohort(config.cohort) if config.cohort else None
-    others = cohort.embeddings if cohort else gallery
-    refuse_mixture([*strangers, *gallery, *others])
-    measure = _Measure.of(gallery, people, config, fitted)
+    if not strangers:
+        return np.zeros((0, 0))
+    others = read_cohort(config.cohort) if config.cohort else Cohort(gallery, people)
+    refuse_mixture([*strangers, *gallery, *others.embeddings])
+    measure = _Measure.of(others, config, fitted)
     strangers = measure.seen(strangers)
     distances = measure.apart(strangers, strangers)
-    if config.score_norm == "none" or not others:
+    if config.score_norm == "none" or not others.embeddings:
         return distances
-    to_others = measure.apart(strangers, measure.seen(others))
+    to_others = measure.apart(strangers, measure.seen(others.embeddings))
     return against_a_cohort(config.score_norm, distances, to_others, to_others)
 
 
@@ -80,18 +81,9 @@ class _Measure:
     backend: Backend | None
 
     @classmethod
-    def of(
-        cls,
-        gallery: Sequence[Embedding],
-        people: Sequence[str | int],
-        config: MatchingConfig,
-        fitted: Backend | None,
-    ) -> _Measure:
-        if fitted is None and config.backend != "none":
-            cohort = read_cohort(config.cohort) if config.cohort else None
-            learnt = (cohort.embeddings, cohort.people) if cohort else (gallery, people)
-            fitted = fit(config.backend, *learnt, config.metric)
-        return cls(config.metric, fitted)
+    def of(cls, learnt: Cohort, config: MatchingConfig, fitted: Backend | None) -> _Measure:
+        """learnt: what a back-end learns from that is not fitted yet."""
+        return cls(config.metric, fitted or fit(config.backend, learnt.embeddings, learnt.people, config.metric))
 
     def seen(self, walks: Sequence[Embedding]) -> Sequence[Embedding]:
         return self.backend.project(walks) if self.backend else walks
