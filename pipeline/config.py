@@ -95,7 +95,12 @@ class SegmentationConfig(Section):
     )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     every: int = Field(1, ge=1, description="segment every n-th frame")
-    margin: float = Field(0.1, ge=0, le=1, description="of the box's width and height, added on each side")
+    surroundings: Literal["scene", "blank"] = Field(
+        "scene", description="what the network sees around the box: the frame, a square of it; blank: white, or black"
+    )
+    margin: float = Field(
+        0.05, ge=0, le=1, description="added on each side: of the box's longer side; where blank, of its width and height"
+    )
     threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is person")
     clean: bool = Field(True, description="keep only the person of the box: no neighbours, no specks, no holes")
     normalise: bool = Field(True, description="align to 64×44; off: the raw square masks are the network's input")

@@ -1,4 +1,7 @@
-"""Cut a person out of a frame: the box with a margin, centred on a white square. Reference: golden/all_in_one_crop."""
+"""Cut a person out of a frame, as a square picture for a segmenter.
+
+Either the box alone on a white square (the reference: golden/all_in_one_crop), or with what surrounds it in the frame.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class Crop:
     """A square picture of one person and where it lies in the frame.
 
     image: S×S×3 uint8 BGR or S×S uint8, with a copy of the pixels, never a view of the frame. source: x1, y1, x2, y2 of
-    the pixels taken from the frame. offset: x, y of the source within the white square, in frame pixels. scale: crop
+    the pixels taken from the frame. offset: x, y of the source within the square, in frame pixels. scale: crop
     pixels per frame pixel. frame_size: height, width of the frame.
     """
 
@@ -39,14 +42,6 @@ class Crop:
         """The part of the crop that shows the frame (the rest is filled up): x1, y1, x2, y2 in crop pixels, float32."""
         return np.asarray(self.to_crop(np.array([self.source], np.float32))[0], np.float32)
 
-    def to_frame(self, mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """An S×S mask scaled back to the pixels of `source`, with the x, y of its top left corner in the frame."""
-        x1, y1, x2, y2 = self.source
-        side = max(x2 - x1, y2 - y1)
-        square = np.asarray(cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
-        left, top = self.offset
-        return square[top : top + y2 - y1, left : left + x2 - x1], (x1, y1)
-
 
 def cut_person(
     image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.1, around: int = WHITE
@@ -57,28 +52,64 @@ def cut_person(
     rectangle is pasted in the middle of a white square as long as its longer side, scaled bilinearly to size×size.
     image: H×W×3, or H×W of the foreground, and then `around` is black.
     """
-    rectangle = _source(box, image.shape[0], image.shape[1], margin)
-    if rectangle is None:
+    corners = _corners(box, image.shape)
+    if corners is None:
         return None
-    x1, y1, x2, y2 = rectangle
-    width, height = x2 - x1, y2 - y1
+    x1, y1, x2, y2 = corners
+    across, down = margin * (x2 - x1), margin * (y2 - y1)
+    source = _inside(int(x1 - across), int(y1 - down), int(x2 + across), int(y2 + down), image.shape)
+    width, height = source[2] - source[0], source[3] - source[1]
     side = max(width, height)
-    left, top = (side - width) // 2, (side - height) // 2
+    return _paste(image, source, ((side - width) // 2, (side - height) // 2), side, size, around)
+
+
+def cut_surroundings(
+    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.05, around: int = WHITE
+) -> Crop | None:
+    """Cut a square of the frame about the box (x1, y1, x2, y2, pixels); None where the box shows no pixel.
+
+    margin: of the longer side of that part of the box which lies inside the frame, on both of its ends. What is outside
+    of the frame is white. image: H×W×3, or H×W of the foreground, and then `around` is black.
+    """
+    corners = _corners(box, image.shape)
+    if corners is None:
+        return None
+    x1, y1, x2, y2 = _inside(*corners, image.shape)
+    side = round(max(x2 - x1, y2 - y1) * (1 + 2 * margin))
+    left, top = (x1 + x2 - side) // 2, (y1 + y2 - side) // 2
+    source = _inside(left, top, left + side, top + side, image.shape)
+    return _paste(image, source, (source[0] - left, source[1] - top), side, size, around)
+
+
+def _paste(
+    image: NDArray[np.uint8],
+    source: tuple[int, int, int, int],
+    offset: tuple[int, int],
+    side: int,
+    size: int,
+    around: int,
+) -> Crop:
+    """The pixels of `source` at `offset` of a square, whose `side` is scaled to `size`."""
+    x1, y1, x2, y2 = source
+    left, top = offset
     square = np.full((side, side, *image.shape[2:]), around, np.uint8)
-    square[top : top + height, left : left + width] = image[y1:y2, x1:x2]
+    square[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
     scaled = np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return Crop(scaled, rectangle, (left, top), size / side, (image.shape[0], image.shape[1]))
+    return Crop(scaled, source, offset, size / side, (image.shape[0], image.shape[1]))
 
 
-def _source(box: FloatArray, frame_height: int, frame_width: int, margin: float) -> tuple[int, int, int, int] | None:
+def _corners(box: FloatArray, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """The box in whole pixels, rounded towards zero; None where it has none in a frame of this shape."""
     values = [float(value) for value in box]
     if not all(math.isfinite(value) and abs(value) < 1e9 for value in values):
         return None
     x1, y1, x2, y2 = (int(value) for value in values)
     if x2 <= x1 or y2 <= y1:
         return None
-    if min(x2, frame_width) <= max(x1, 0) or min(y2, frame_height) <= max(y1, 0):
+    if min(x2, shape[1]) <= max(x1, 0) or min(y2, shape[0]) <= max(y1, 0):
         return None  # only a margin would show: nobody is there
-    across, down = margin * (x2 - x1), margin * (y2 - y1)
-    left, top = max(int(x1 - across), 0), max(int(y1 - down), 0)
-    return left, top, min(int(x2 + across), frame_width), min(int(y2 + down), frame_height)
+    return x1, y1, x2, y2
+
+
+def _inside(left: int, top: int, right: int, bottom: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    return max(left, 0), max(top, 0), min(right, shape[1]), min(bottom, shape[0])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.config import SegmentationConfig
 from pipeline.segmentation import quality as judge
 from pipeline.segmentation.clean import Cleaned, clean
-from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person
+from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person, cut_surroundings
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import (
     SILHOUETTE_HEIGHT,
@@ -89,7 +89,10 @@ def cut_people(
         raise ValueError(f"frame {frame.index} comes without its foreground")
     people = []
     for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
-        crop = cut_person(picture, box, crop_size, config.margin, around)
+        if config.surroundings == "scene":
+            crop = cut_surroundings(picture, box, crop_size, config.margin, around)
+        else:
+            crop = cut_person(picture, box, crop_size, config.margin, around)
         image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
         near = others[_meets(others, crop.source)] if crop else others[:0]

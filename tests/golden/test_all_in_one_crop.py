@@ -11,7 +11,9 @@ from pipeline.config import SegmentationConfig
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 
-REFERENCE = SegmentationConfig(every=4, threshold=80 / 255, clean=False, reject=False, normalise=False)
+REFERENCE = SegmentationConfig(
+    every=4, surroundings="blank", margin=0.1, threshold=80 / 255, clean=False, reject=False, normalise=False
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.segmentation.crop import cut_person
+from pipeline.segmentation.crop import cut_person, cut_surroundings
 
 
 @pytest.fixture
@@ -27,8 +27,9 @@ def box(*values):
         pytest.param((0, 0, np.inf, 20), id="infinite"),
     ],
 )
-def test_a_box_that_shows_nothing_gives_no_crop(picture, corners):
-    assert cut_person(picture, box(*corners), 64) is None
+@pytest.mark.parametrize("cut", [cut_person, cut_surroundings])
+def test_a_box_that_shows_nothing_gives_no_crop(cut, picture, corners):
+    assert cut(picture, box(*corners), 64) is None
 
 
 def test_a_box_partly_outside_is_clamped_and_centred_on_white(picture):
@@ -39,36 +40,53 @@ def test_a_box_partly_outside_is_clamped_and_centred_on_white(picture):
     assert (crop.image[:, :36] == 255).all() and (crop.image[:, 60:] == 255).all()
 
 
-def test_a_box_of_one_pixel_is_cut(picture):
-    assert cut_person(picture, box(5, 5, 6, 6), 32).image.shape == (32, 32, 3)
+@pytest.mark.parametrize("cut", [cut_person, cut_surroundings])
+def test_a_box_of_one_pixel_is_cut(cut, picture):
+    assert cut(picture, box(5, 5, 6, 6), 32).image.shape == (32, 32, 3)
 
 
-def test_the_crop_is_a_copy_of_the_frame(picture):
-    crop = cut_person(picture, box(0, 0, 90, 120), 120, margin=0)
+@pytest.mark.parametrize("cut", [cut_person, cut_surroundings])
+def test_the_crop_is_a_copy_of_the_frame(cut, picture):
+    crop = cut(picture, box(0, 0, 90, 120), 120, margin=0)
     before = crop.image.copy()
     picture[:] = 0
     np.testing.assert_array_equal(crop.image, before)
 
 
-def test_boxes_are_mapped_to_where_their_pixels_went(picture):
+def test_surroundings_are_a_square_of_the_frame_about_the_box(picture):
+    crop = cut_surroundings(picture, box(35, 30, 55, 90), 120, margin=0.0)
+    assert (crop.source, crop.offset) == ((15, 30, 75, 90), (0, 0))
+    assert crop.image.shape == (120, 120, 3)
+    np.testing.assert_array_equal(cut_surroundings(picture, box(35, 30, 55, 90), 60, 0.0).image, picture[30:90, 15:75])
+
+
+def test_the_margin_of_surroundings_is_of_the_longer_side(picture):
+    crop = cut_surroundings(picture, box(35, 30, 55, 90), 72, margin=0.1)
+    assert crop.source == (9, 24, 81, 96)
+    np.testing.assert_array_equal(crop.image, picture[24:96, 9:81])
+
+
+def test_surroundings_outside_of_the_frame_are_white(picture):
+    crop = cut_surroundings(picture, box(-20, 20, 20, 100), 80, margin=0.0)
+    assert (crop.source, crop.offset) == ((0, 20, 50, 100), (30, 0))  # about that part of the box which is inside
+    np.testing.assert_array_equal(crop.image[:, 30:], picture[20:100, :50])
+    assert (crop.image[:, :30] == 255).all()
+
+
+def test_surroundings_of_a_box_far_larger_than_the_frame_stay_small(picture):
+    crop = cut_surroundings(picture, box(-1e8, -1e8, 1e8, 1e8), 60, margin=0.5)
+    assert crop.source == (0, 0, 90, 120)
+    assert crop.scale == 60 / 240
+
+
+@pytest.mark.parametrize("cut", [cut_person, cut_surroundings])
+def test_boxes_are_mapped_to_where_their_pixels_went(cut, picture):
     picture[:] = 0
     picture[40:60, 30:50] = 255
-    crop = cut_person(picture, box(20, 10, 60, 110), 240, margin=0)
+    crop = cut(picture, box(20, 10, 60, 110), 240, margin=0)
     x1, y1, x2, y2 = crop.to_crop(box(30, 40, 50, 60)[None])[0].round().astype(int)
     assert crop.image[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].min() == 255
     left, top, right, bottom = crop.picture().round().astype(int)
-    assert crop.image[top + 2 : y1 - 2, left + 2 : right - 2].max() == 0
-    assert (left, top, right, bottom) == (72, 0, 168, 240)
-
-
-def test_a_mask_goes_back_to_the_pixels_of_the_frame(picture):
-    picture[:] = 0
-    picture[40:60, 30:50] = 255
-    crop = cut_person(picture, box(20, 10, 60, 110), 200, margin=0.1)
-    inner = crop.image[..., 0].copy()
-    left, _, right, _ = crop.picture().round().astype(int)
-    inner[:, :left] = inner[:, right:] = 0
-    mask, (x, y) = crop.to_frame(inner)
-    restored = np.zeros((120, 90), np.uint8)
-    restored[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
-    assert ((restored > 127) != (picture[..., 0] > 127)).mean() < 0.01
+    inside = crop.image[top + 2 : bottom - 2, left + 2 : right - 2].copy()
+    inside[y1 - 4 - top : y2 - top, x1 - 4 - left : x2 - left] = 0
+    assert inside.max() == 0
