@@ -99,7 +99,10 @@ class SegmentationConfig(Section):
         "scene", description="what the network sees around the box: the frame, a square of it; blank: white, or black"
     )
     margin: float = Field(
-        0.05, ge=0, le=1, description="added on each side: of the box's longer side; where blank, of its width and height"
+        0.05, ge=0, le=1, description="added on each side: of the box's longer side; where blank, of each side"
+    )
+    background: bool = Field(
+        False, description="join the network's answer with what differs from the empty scene: for fixed cameras"
     )
     threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel is person")
     clean: bool = Field(True, description="keep only the person of the box: no neighbours, no specks, no holes")

@@ -12,16 +12,18 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from pipeline.background import Background
+from pipeline.background import Background, TooShortError
 from pipeline.config import Config
 from pipeline.cutting import Cuttings, cut_out
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
 from pipeline.engine.stream import ahead, batches
+from pipeline.errors import InputError
 from pipeline.pose import PoseEstimator
 from pipeline.pose.storage import write_poses
 from pipeline.segmentation import Segmenter
+from pipeline.segmentation.foreground import UNKNOWN
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Detector, Tracker, open_tracker
 from pipeline.tracking.heading import heading
@@ -29,6 +31,7 @@ from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, Frame, TrackedBoxes
 from pipeline.video import VideoSource, open_video
+from pipeline.video.source import is_file
 from pipeline.views.progress import Progress
 
 FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
@@ -57,7 +60,7 @@ def follow(
 
     estimator: of poses, which are then written too.
     """
-    background = _background(video, config, meter) if looks_ahead(detector, segmenter) else None
+    background, unused = _background(video, detector, segmenter, config, meter)
     with open_video(video.source, video.name) as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker, tracks = open_tracker(config.tracking, fps), TrackletBuilder(video.name, fps, config.tracking)
@@ -69,13 +72,18 @@ def follow(
         found = ahead(detected(frames, detector, config, meter, bars), FRAMES_AHEAD, "detect")
         tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, meter)
         cuttings = cut_out(tracked, video.name, size, segmenter, estimator, config, folder, meter, bars)
-    remarks = [source.warning, background.warning if background else None]
+    remarks = [source.warning, unused, _doubts(background, detector, segmenter)]
     return write_walks(video, source.frames_read, tracks, cuttings, estimator is not None, folder, remarks)
 
 
-def looks_ahead(detector: Detector, segmenter: Segmenter) -> bool:
-    """Whether a video is looked at to its end before it is followed."""
+def needs_foreground(detector: Detector, segmenter: Segmenter) -> bool:
+    """Whether a video can only be followed once its background is known."""
     return "foreground" in (detector.looks_at, segmenter.looks_at)
+
+
+def looks_ahead(detector: Detector, segmenter: Segmenter, config: Config) -> bool:
+    """Whether a video is looked at to its end before it is followed."""
+    return config.segmentation.background or needs_foreground(detector, segmenter)
 
 
 def write_walks(
@@ -120,12 +128,48 @@ def detected(
         yield from zip(batch, found, strict=True)
 
 
-def _background(video: Video, config: Config, meter: Meter) -> Background:
-    """The empty scene, from a look at the whole video in advance."""
-    with open_video(video.source, video.name) as source, meter.time("background"):
-        background = Background(source, video.name, source.info.fps, config.background)
-        meter.add("background", frames=source.frames_read)
+def _background(
+    video: Video, detector: Detector, segmenter: Segmenter, config: Config, meter: Meter
+) -> tuple[Background | None, str | None]:
+    """The empty scene, from a look at the whole video in advance, or why it is not looked at though it was asked for.
+
+    Raises InputError for a video too short to learn from, where it cannot be followed without.
+    """
+    if not looks_ahead(detector, segmenter, config):
+        return None, None
+    with meter.time("background"):
+        found = learnt(video.source, video.name, config, needs_foreground(detector, segmenter))
+    if isinstance(found, Background):
+        meter.add("background", frames=found.frames)
+        return found, None
+    return None, found
+
+
+def learnt(source: str, name: str, config: Config, needed: bool) -> Background | str:
+    """The empty scene of a video that can be read twice; where it is not needed and no help, why, in one line."""
+    if not (needed or is_file(source)):
+        return f"{name}: what can be read only once has no background to learn; segmentation.background is not used"
+    try:
+        with open_video(source, name) as video:
+            background = Background(video, name, video.info.fps, config.background, 0 if needed else UNKNOWN)
+    except TooShortError as error:
+        if needed:
+            raise InputError(
+                f"{error} Pass a longer video, or choose a profile with networks, such as --config light."
+            ) from None
+        return f"{error} segmentation.background is not used"
+    if background.unfit and not needed:
+        return f"{name}: {'; '.join(background.unfit)}; segmentation.background is not used"
     return background
+
+
+def _doubts(background: Background | None, detector: Detector, segmenter: Segmenter) -> str | None:
+    """What the user should know of the background of a video that has been followed."""
+    if background is None or not background.doubts:
+        return None
+    if needs_foreground(detector, segmenter):
+        return f"{background.doubts}. Expect wrong tracks; --config light does not need a fixed camera"
+    return f"{background.doubts}. Look at the silhouettes; without: --set segmentation.background=false"
 
 
 def _decoded(source: VideoSource, meter: Meter) -> Iterator[Frame]:

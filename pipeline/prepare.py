@@ -16,7 +16,7 @@ from pipeline.config import Config
 from pipeline.engine.job import Job, Video, fingerprint
 from pipeline.engine.runfolder import key_of
 from pipeline.errors import InputError
-from pipeline.follow import looks_ahead
+from pipeline.follow import needs_foreground
 from pipeline.networks import runtime
 from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
@@ -147,7 +147,7 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
 
 def refuse_streams(videos: Iterable[Video], networks: Networks) -> None:
     """Raise InputError for a camera or a stream where a video is seen twice, the first time to its end."""
-    if not looks_ahead(networks.detector, networks.segmenter):
+    if not needs_foreground(networks.detector, networks.segmenter):
         return
     for video in videos:
         if not Path(video.source).expanduser().exists() or Path(video.source).is_char_device():

@@ -135,7 +135,7 @@ def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
     """Follow a video that is done by one worker; of another, say how it is cut."""
     detector, segmenter, _ = worker.networks
     path = Path(video.source).expanduser()
-    if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter):
+    if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter, worker.config):
         stretches = cut(path, worker.config.tracking.stretch)
         with open_video(video.source, video.name) as source:
             info = source.info

@@ -28,22 +28,29 @@ LIMITS = (
 )
 
 
+class TooShortError(InputError):
+    """The video has too few frames to learn a background from."""
+
+
 class Background:
     """The empty scene of one video: learnt from its frames, then subtracted from each of them, in order."""
 
-    def __init__(self, frames: Iterable[Frame], name: str, fps: float, config: BackgroundConfig) -> None:
-        """frames: all of the video's, read once. Raises InputError where they are too few to learn from."""
-        samples, self._seconds = [], 0.0
+    def __init__(
+        self, frames: Iterable[Frame], name: str, fps: float, config: BackgroundConfig, unseen: int = 0
+    ) -> None:
+        """frames: all of the video's, read once. unseen: the foreground of what the empty scene never shows.
+
+        Raises TooShortError where they are too few to learn from.
+        """
+        samples, self.frames = [], 0
         for frame, kept in spread(frames):
-            self._seconds, samples = (frame.index + 1) / fps, kept
+            self.frames, samples = frame.index + 1, kept
+        self._seconds = self.frames / fps
         if len(samples) < FEWEST:
-            raise InputError(
-                f"{name}: {len(samples)} frames are too few to learn a background from. Pass a longer video, or choose "
-                "a profile with networks, such as --config light."
-            )
+            raise TooShortError(f"{name}: {len(samples)} frames are too few to learn a background from.")
         learned = learn(samples)
         self._name, self._restless = name, learned.restless
-        self._subtractor = Subtractor(learned.scene, learned.steady, config.threshold, config.shadows)
+        self._subtractor = Subtractor(learned.scene, learned.steady, config.threshold, config.shadows, unseen)
         self._shares: list[float] = []
         self._lost = 0
 
@@ -59,8 +66,8 @@ class Background:
         return replace(frame, foreground=likely)
 
     @property
-    def warning(self) -> str | None:
-        """What makes the foreground of this video doubtful, in one line, or None; final after the last frame."""
+    def unfit(self) -> list[str]:
+        """Why the video is none to learn a background from; known before anything is subtracted."""
         remarks = []
         if self._seconds < SHORTEST_S:
             remarks.append(f"{self._seconds:.1f} s are little to learn a background from")
@@ -69,10 +76,14 @@ class Background:
                 f"{self._restless:.0%} of the picture never stands still, as if the camera moved more than can be "
                 "compensated"
             )
+        return remarks
+
+    @property
+    def doubts(self) -> str:
+        """What makes the foreground of this video doubtful, in one line, or ""; final after the last frame."""
+        remarks = self.unfit
         if self._shares and self._lost > LOST * len(self._shares):
             remarks.append(f"the camera's motion cannot be told in {self._lost} of {len(self._shares)} frames")
         if self._shares and float(np.median(self._shares)) > CROWDED:
             remarks.append(f"{np.median(self._shares):.0%} of the picture is not background in most frames")
-        if not remarks:
-            return None
-        return f"{self._name}: {'; '.join(remarks)}. Expect wrong tracks; --config light does not need a fixed camera"
+        return f"{self._name}: {'; '.join(remarks)}" if remarks else ""

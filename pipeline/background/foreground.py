@@ -34,11 +34,14 @@ class Foreground:
 class Subtractor:
     """Compares the pictures of one video with its empty scene, one after another."""
 
-    def __init__(self, scene: Scene, steady: bool, threshold: float = 3.2, shadows: bool = True) -> None:
+    def __init__(
+        self, scene: Scene, steady: bool, threshold: float = 3.2, shadows: bool = True, unseen: int = 0
+    ) -> None:
         """steady: the camera does not move at all. threshold: difference, in standard deviations of the noise, at which
-        a pixel is as likely person as background. shadows: take what only darkens the background for a shadow.
+        a pixel is as likely person as background. shadows: take what only darkens the background for a shadow. unseen:
+        the foreground where the empty scene was never seen, since the camera shakes.
         """
-        self._threshold, self._shadows = np.float32(threshold), shadows
+        self._threshold, self._shadows, self._unseen = np.float32(threshold), shadows, unseen
         grey = cv2.cvtColor(np.clip(scene.mean, 0, 255).astype(np.uint8), cv2.COLOR_BGR2GRAY)
         self._aligner = None if steady else Aligner(np.asarray(grey, np.uint8))
         self._motion = still()
@@ -56,7 +59,7 @@ class Subtractor:
             self._motion = self._motion if motion is None else motion
             mean, weight, outside = self._moved()
         likely = self._likely(picture.astype(np.float32), mean, weight)
-        likely[outside] = 0  # the empty scene was never seen there: nothing can be said
+        likely[outside] = self._unseen
         return Foreground(likely, motion)
 
     def _moved(self) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

@@ -17,7 +17,7 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
-from pipeline.follow import looks_ahead
+from pipeline.follow import learnt, looks_ahead, needs_foreground
 from pipeline.gallery.place import Where
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
@@ -30,7 +30,7 @@ from pipeline.live.window import Window, WindowClosed
 from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.recognition import Encoder
 from pipeline.types import Modality
-from pipeline.video import VideoInfo, VideoSink, open_video
+from pipeline.video import VideoInfo, VideoSink
 
 TELL_S = 30.0  # from one line on how it goes to the next
 CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
@@ -203,12 +203,18 @@ class _Recording:
 
 
 def _background(source: str, networks: Networks, config: Config) -> Background | None:
-    """The empty scene of a file, where a backend looks at the foreground. Raises InputError for what is no file."""
+    """The empty scene of a file, where somebody looks at the foreground.
+
+    Raises InputError for what is no file and cannot be searched without.
+    """
     refuse_streams([Video(VIDEO, source)], networks)
-    if not looks_ahead(networks.detector, networks.segmenter):
+    if not looks_ahead(networks.detector, networks.segmenter, config):
         return None
-    with open_video(source, VIDEO) as video:
-        return Background(video, VIDEO, video.info.fps, config.background)
+    found = learnt(source, VIDEO, config, needs_foreground(networks.detector, networks.segmenter))
+    if isinstance(found, str):
+        logger.warning(found)
+        return None
+    return found
 
 
 def _of_run(path: Path, encoder: Encoder) -> Known:

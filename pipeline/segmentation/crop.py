@@ -38,6 +38,11 @@ class Crop:
         shift = np.array([self.offset[0] - x1, self.offset[1] - y1] * 2, np.float32)
         return ((boxes + shift) * np.float32(self.scale)).astype(np.float32)
 
+    def same_of(self, image: NDArray[np.uint8], around: int) -> NDArray[np.uint8]:
+        """The same place of another picture of the frame's size, as S×S(×3) uint8."""
+        size = self.image.shape[0]
+        return _paste(image, self.source, self.offset, round(size / self.scale), size, around).image
+
     def picture(self) -> FloatArray:
         """The part of the crop that shows the frame (the rest is filled up): x1, y1, x2, y2 in crop pixels, float32."""
         return np.asarray(self.to_crop(np.array([self.source], np.float32))[0], np.float32)

@@ -21,6 +21,7 @@ from pipeline.config import SegmentationConfig
 from pipeline.segmentation import quality as judge
 from pipeline.segmentation.clean import Cleaned, clean
 from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person, cut_surroundings
+from pipeline.segmentation.foreground import UNKNOWN, with_foreground
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import (
     SILHOUETTE_HEIGHT,
@@ -40,7 +41,8 @@ class PersonCrop:
 
     image: S×S×3 uint8 BGR, or S×S of the foreground, what the segmenter sees. crop: where it lies in the frame; None
     where the box shows nothing (the image is white, or black, then). box: 4, neighbours: N×4 float32, the tracked boxes
-    in frame pixels.
+    in frame pixels. foreground: S×S uint8 of the same place, to be joined with the network's answer; None: its answer
+    stands.
     """
 
     track_id: int
@@ -49,6 +51,7 @@ class PersonCrop:
     crop: Crop | None
     box: FloatArray
     neighbours: FloatArray
+    foreground: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,10 @@ def cut_people(
         image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
         near = others[_meets(others, crop.source)] if crop else others[:0]
-        people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near))
+        foreground = None
+        if config.background and looks_at == "image" and crop is not None and frame.foreground is not None:
+            foreground = crop.same_of(frame.foreground, UNKNOWN)
+        people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near, foreground))
     return people
 
 
@@ -222,6 +228,8 @@ class SequenceBuilder:
 
 
 def _finish_one(person: PersonCrop, probability: FloatArray, config: SegmentationConfig) -> Silhouette:
+    if person.foreground is not None:
+        probability = with_foreground(probability, person.foreground)
     marked = np.where(probability >= np.float32(config.threshold), np.uint8(255), np.uint8(0))
     if person.crop is None:
         return Silhouette(person.track_id, person.frame_index, np.zeros_like(marked), None, judge.OUTSIDE, {})

@@ -26,7 +26,7 @@ from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Frame, Image, Tr
 
 Floats = NDArray[np.float64]
 
-AROUND = 0.35  # of the person's height, beside the walker on each side of the picture
+AROUND = 0.5  # of the person's height, beside the walker on each side of the picture: all that a segmenter is shown
 LEAST_USABLE = 0.5  # of the frames
 
 
