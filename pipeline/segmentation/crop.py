@@ -97,8 +97,10 @@ def _paste(
     """The pixels of `source` at `offset` of a square, whose `side` is scaled to `size`."""
     x1, y1, x2, y2 = source
     left, top = offset
-    square = np.full((side, side, *image.shape[2:]), around, np.uint8)
-    square[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
+    square = image[y1:y2, x1:x2]
+    if square.shape[:2] != (side, side):
+        square = np.full((side, side, *image.shape[2:]), around, np.uint8)
+        square[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
     scaled = np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
     return Crop(scaled, source, offset, size / side, (image.shape[0], image.shape[1]))
 

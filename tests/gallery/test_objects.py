@@ -128,12 +128,10 @@ def test_kill_9_of_a_writer_leaves_whole_commits_and_a_lock_that_expires(address
     )  # fmt: skip
     go(process)
     assert process.stdout.readline() == "0\n", process.stderr.read()
-    until = time.monotonic() + 60
-    while not place_of(address).unfinished() and time.monotonic() < until:  # killed while it uploads parts of an object
-        time.sleep(0.01)
+    assert caught_uploading(process, address), "the process was not caught uploading"
     process.send_signal(signal.SIGKILL)
     told = {"life 0"} | {f"life {number}" for number in finish(process)[0].split()}
-    assert place_of(address).unfinished(), "the process was not caught uploading"
+    assert place_of(address).unfinished()
     there = people(address)
     assert told <= there and len(there) <= len(told) + 1
     assert json.loads(server.objects(key_of(address))[f"{address.key}/gallery.lock"])["free"] is False
@@ -146,6 +144,20 @@ def test_kill_9_of_a_writer_leaves_whole_commits_and_a_lock_that_expires(address
     assert people(address) == there | {"x 0", "y 0"}
     assert not place_of(address).unfinished()
     assert verify(Gallery.open(address)).problems == []
+
+
+def caught_uploading(process, address):
+    """Stop the process while it uploads parts of an object, and not when it has just ended one."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if place_of(address).unfinished():
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.2)  # what it had asked of the server before is answered by then
+            if place_of(address).unfinished():
+                return True
+            process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    return False
 
 
 def test_a_writer_that_stood_still_for_too_long_is_told_and_changes_nothing(address, made):
