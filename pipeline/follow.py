@@ -60,19 +60,19 @@ def follow(
 
     estimator: of poses, which are then written too.
     """
-    background, unused = _background(video, detector, segmenter, config, meter)
+    background = _background(video, detector, segmenter, config, meter)
     with open_video(video.source, video.name) as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker, tracks = open_tracker(config.tracking, fps), TrackletBuilder(video.name, fps, config.tracking)
         frames = opened.enter_context(closing(decoded(source, meter)))
-        if background:
+        if isinstance(background, Background):
             frames = opened.enter_context(
                 closing(ahead(_subtracted(frames, background, meter), FRAMES_AHEAD, "subtract"))
             )
         found = ahead(detected(frames, detector, config, meter, bars), FRAMES_AHEAD, "detect")
         tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, meter)
         cuttings = cut_out(tracked, video.name, size, segmenter, estimator, config, folder, meter, bars)
-    remarks = [source.warning, unused, _doubts(background, detector, segmenter)]
+    remarks = [source.warning, _remark(background, detector, segmenter)]
     return write_walks(video, source.frames_read, tracks, cuttings, estimator is not None, folder, remarks)
 
 
@@ -130,23 +130,22 @@ def detected(
 
 def _background(
     video: Video, detector: Detector, segmenter: Segmenter, config: Config, meter: Meter
-) -> tuple[Background | None, str | None]:
-    """The empty scene, from a look at the whole video in advance, or why it is not looked at though it was asked for.
-
-    Raises InputError for a video too short to learn from, where it cannot be followed without.
-    """
+) -> Background | str | None:
+    """What is learnt in advance; None where nobody asks for it."""
     if not looks_ahead(detector, segmenter, config):
-        return None, None
+        return None
     with meter.time("background"):
         found = learnt(video.source, video.name, config, needs_foreground(detector, segmenter))
     if isinstance(found, Background):
         meter.add("background", frames=found.frames)
-        return found, None
-    return None, found
+    return found
 
 
 def learnt(source: str, name: str, config: Config, needed: bool) -> Background | str:
-    """The empty scene of a video that can be read twice; where it is not needed and no help, why, in one line."""
+    """The empty scene, from a look at the whole video in advance; where it is not needed and no help, why, in one line.
+
+    Raises InputError for a video too short to learn from, where it cannot be followed without.
+    """
     if not (needed or is_file(source)):
         return f"{name}: what can be read only once has no background to learn; segmentation.background is not used"
     try:
@@ -163,9 +162,11 @@ def learnt(source: str, name: str, config: Config, needed: bool) -> Background |
     return background
 
 
-def _doubts(background: Background | None, detector: Detector, segmenter: Segmenter) -> str | None:
+def _remark(background: Background | str | None, detector: Detector, segmenter: Segmenter) -> str | None:
     """What the user should know of the background of a video that has been followed."""
-    if background is None or not background.doubts:
+    if not isinstance(background, Background):
+        return background
+    if not background.doubts:
         return None
     if needs_foreground(detector, segmenter):
         return f"{background.doubts}. Expect wrong tracks; --config light does not need a fixed camera"

@@ -28,6 +28,7 @@ from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
 from pipeline.types import FROM_POSES, Modality, from_poses
 from pipeline.video import VideoInfo, open_video
+from pipeline.video.source import is_file
 
 PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
 WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
@@ -150,7 +151,7 @@ def refuse_streams(videos: Iterable[Video], networks: Networks) -> None:
     if not needs_foreground(networks.detector, networks.segmenter):
         return
     for video in videos:
-        if not Path(video.source).expanduser().exists() or Path(video.source).is_char_device():
+        if not is_file(video.source):
             raise InputError(
                 f"{video.name}: a background is learnt from a whole video before it is searched, which a camera or a "
                 "stream does not allow. Record it to a file first, or choose a profile with networks, such as light."

@@ -33,7 +33,10 @@ class TooShortError(InputError):
 
 
 class Background:
-    """The empty scene of one video: learnt from its frames, then subtracted from each of them, in order."""
+    """The empty scene of one video: learnt from its frames, then subtracted from each of them, in order.
+
+    frames: how many it was learnt from.
+    """
 
     def __init__(
         self, frames: Iterable[Frame], name: str, fps: float, config: BackgroundConfig, unseen: int = 0

@@ -41,7 +41,7 @@ class Crop:
     def same_of(self, image: NDArray[np.uint8], around: int) -> NDArray[np.uint8]:
         """The same place of another picture of the frame's size, as S×S(×3) uint8."""
         size = self.image.shape[0]
-        return _paste(image, self.source, self.offset, round(size / self.scale), size, around).image
+        return _scaled(image, self.source, self.offset, round(size / self.scale), size, around)
 
     def picture(self) -> FloatArray:
         """The part of the crop that shows the frame (the rest is filled up): x1, y1, x2, y2 in crop pixels, float32."""
@@ -65,7 +65,8 @@ def cut_person(
     source = _inside(int(x1 - across), int(y1 - down), int(x2 + across), int(y2 + down), image.shape)
     width, height = source[2] - source[0], source[3] - source[1]
     side = max(width, height)
-    return _paste(image, source, ((side - width) // 2, (side - height) // 2), side, size, around)
+    offset = (side - width) // 2, (side - height) // 2
+    return Crop(_scaled(image, source, offset, side, size, around), source, offset, size / side, image.shape[:2])
 
 
 def cut_surroundings(
@@ -83,17 +84,18 @@ def cut_surroundings(
     side = round(max(x2 - x1, y2 - y1) * (1 + 2 * margin))
     left, top = (x1 + x2 - side) // 2, (y1 + y2 - side) // 2
     source = _inside(left, top, left + side, top + side, image.shape)
-    return _paste(image, source, (source[0] - left, source[1] - top), side, size, around)
+    offset = source[0] - left, source[1] - top
+    return Crop(_scaled(image, source, offset, side, size, around), source, offset, size / side, image.shape[:2])
 
 
-def _paste(
+def _scaled(
     image: NDArray[np.uint8],
     source: tuple[int, int, int, int],
     offset: tuple[int, int],
     side: int,
     size: int,
     around: int,
-) -> Crop:
+) -> NDArray[np.uint8]:
     """The pixels of `source` at `offset` of a square, whose `side` is scaled to `size`."""
     x1, y1, x2, y2 = source
     left, top = offset
@@ -101,8 +103,7 @@ def _paste(
     if square.shape[:2] != (side, side):
         square = np.full((side, side, *image.shape[2:]), around, np.uint8)
         square[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
-    scaled = np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return Crop(scaled, source, offset, size / side, (image.shape[0], image.shape[1]))
+    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _corners(box: FloatArray, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:

@@ -90,12 +90,10 @@ def cut_people(
     picture, around = (frame.image, WHITE) if looks_at == "image" else (frame.foreground, BLACK)
     if picture is None:
         raise ValueError(f"frame {frame.index} comes without its foreground")
+    cut = cut_surroundings if config.surroundings == "scene" else cut_person
     people = []
     for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
-        if config.surroundings == "scene":
-            crop = cut_surroundings(picture, box, crop_size, config.margin, around)
-        else:
-            crop = cut_person(picture, box, crop_size, config.margin, around)
+        crop = cut(picture, box, crop_size, config.margin, around)
         image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
         near = others[_meets(others, crop.source)] if crop else others[:0]
