@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import clips
+import numpy as np
 import pytest
 from processes import finish, killed
 
@@ -81,3 +83,11 @@ def test_the_annotated_videos_are_whole(shown):
         source = gait.cwd / "inputs/made-up" / f"{name.rpartition('_P-')[2]}.mp4"
         with open_video(folder / f"videos/{name}.mp4") as after, open_video(source) as before:
             assert sum(1 for _ in after) == sum(1 for _ in before) == 125
+
+
+def test_a_moving_camera_is_told_with_what_to_do_about_it(gait, tmp_path):
+    rng = np.random.default_rng(0)
+    video = clips.write(tmp_path / "shaken.mp4", [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(120)])
+    done = gait("run", "--config", "offline", "--gallery", video, "--probe", video)
+    assert "never stands still" in done.stderr
+    assert "Expect wrong tracks; --config light does not need a fixed camera" in done.stderr

@@ -79,14 +79,17 @@ def test_surroundings_of_a_box_far_larger_than_the_frame_stay_small(picture):
     assert crop.scale == 60 / 240
 
 
-@pytest.mark.parametrize("cut", [cut_person, cut_surroundings])
-def test_boxes_are_mapped_to_where_their_pixels_went(cut, picture):
+@pytest.mark.parametrize(
+    ("cut", "shows"), [(cut_person, (72, 0, 168, 240)), (cut_surroundings, (24, 0, 240, 240))], ids=["alone", "scene"]
+)
+def test_boxes_are_mapped_to_where_their_pixels_went(cut, shows, picture):
     picture[:] = 0
     picture[40:60, 30:50] = 255
     crop = cut(picture, box(20, 10, 60, 110), 240, margin=0)
     x1, y1, x2, y2 = crop.to_crop(box(30, 40, 50, 60)[None])[0].round().astype(int)
     assert crop.image[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].min() == 255
     left, top, right, bottom = crop.picture().round().astype(int)
+    assert (left, top, right, bottom) == shows
     inside = crop.image[top + 2 : bottom - 2, left + 2 : right - 2].copy()
     inside[y1 - 4 - top : y2 - top, x1 - 4 - left : x2 - left] = 0
     assert inside.max() == 0

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import clips
 import numpy as np
 import pytest
 
-from pipeline.background import Background
-from pipeline.config import BackgroundConfig, RuntimeConfig, SegmentationConfig
+from pipeline.config import SegmentationConfig
+from pipeline.errors import InputError
 from pipeline.follow import learnt
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.profiles import load_config
-from pipeline.segmentation import open_segmenter
 from pipeline.segmentation.foreground import with_foreground
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.synth.videos import Show, write_video
 from pipeline.types import Frame, TrackedBoxes
 from pipeline.video import open_video
 
-FOLDER = "human_pp_humansegv1_lite_192x192"
 CAMERA = {"light": load_config("light"), "fixed": load_config("fixed")}
 
 
@@ -69,10 +67,7 @@ def street(tmp_path_factory):
     return path
 
 
-def test_small_people_before_a_fixed_camera_are_cut_out_better(shared, street):
-    card = Card(name=FOLDER, stage="segmenter", loader="paddle", file=FOLDER, licence="Apache-2.0")
-    network = Checkpoint(card, shared / "checkpoints" / FOLDER, "")
-    segmenter = open_segmenter(CAMERA["light"].segmentation, RuntimeConfig(device="cpu"), network)
+def test_small_people_before_a_fixed_camera_are_cut_out_better(segmenter, street):
     overlaps = {name: list(_overlaps(street, segmenter, config)) for name, config in CAMERA.items()}
     assert len(overlaps["fixed"]) >= 20
     assert np.mean(overlaps["fixed"]) > np.mean(overlaps["light"]) + 0.03
@@ -82,8 +77,7 @@ def test_small_people_before_a_fixed_camera_are_cut_out_better(shared, street):
 def _overlaps(path, segmenter, config):
     """Intersection over union of mask and truth, of those who are in full view in every 20th frame."""
     truth = np.load(path.with_suffix(".truth.npz"))
-    with open_video(path) as video:
-        background = Background(video, "street", 25.0, BackgroundConfig())
+    background = learnt(str(path), "street", config, needed=False)
     with open_video(path) as video:
         for picture in map(background.subtract, video):
             if picture.index % 20:
@@ -103,20 +97,22 @@ def _overlaps(path, segmenter, config):
 
 
 def test_a_moving_camera_has_no_background(tmp_path):
-    from clips import write
-
     rng = np.random.default_rng(0)
-    path = write(tmp_path / "shaken.mp4", [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(120)])
+    path = clips.write(tmp_path / "shaken.mp4", [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(120)])
     said = learnt(str(path), "shaken", CAMERA["fixed"], needed=False)
     assert "never stands still" in said and said.endswith("segmentation.background is not used")
 
 
 def test_a_video_too_short_for_a_background_is_followed_without(tmp_path):
-    from clips import picture, write
-
-    path = write(tmp_path / "short.mp4", [picture(0), picture(1)])
+    path = clips.write(tmp_path / "short.mp4", [clips.picture(0), clips.picture(1)])
     said = learnt(str(path), "short", CAMERA["fixed"], needed=False)
     assert "too few" in said and said.endswith("segmentation.background is not used")
+
+
+def test_a_video_too_short_for_a_background_is_refused_where_it_needs_one(tmp_path):
+    path = clips.write(tmp_path / "short.mp4", [clips.picture(0), clips.picture(1)])
+    with pytest.raises(InputError, match=r"too few .* Pass a longer video, or choose .* --config light"):
+        learnt(str(path), "short", CAMERA["fixed"], needed=True)
 
 
 def test_a_stream_is_followed_without_a_background():

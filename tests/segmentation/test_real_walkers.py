@@ -6,20 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.networks.checkpoints import Card, Checkpoint
-from pipeline.segmentation import open_segmenter
+from pipeline.config import SegmentationConfig
 from pipeline.segmentation.sequences import SequenceBuilder, cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
-
-FOLDER = "human_pp_humansegv1_lite_192x192"
-
-
-@pytest.fixture(scope="module")
-def segmenter(shared):
-    card = Card(name=FOLDER, stage="segmenter", loader="paddle", file=FOLDER, licence="Apache-2.0")
-    checkpoint = Checkpoint(card, shared / "checkpoints" / FOLDER, "")
-    return open_segmenter(SegmentationConfig(), RuntimeConfig(device="cpu"), checkpoint)
 
 
 @pytest.mark.parametrize("video", ["gallery", "probe2", "probe3"])
