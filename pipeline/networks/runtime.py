@@ -78,19 +78,6 @@ def threads(runtime: RuntimeConfig) -> int:
     return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch have so many threads for the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def open_network(
     path: Path,
     runtime: RuntimeConfig,

@@ -16,9 +16,7 @@ def codes_of(count, dims, seed=0):
 
 
 @pytest.mark.parametrize(("count", "dims"), [(1, 4), (300, 7), (5000, 96), (70_000, 130)])
-@pytest.mark.parametrize("by_integers", [True, False])
-def test_the_nearest_codes_are_found(count, dims, by_integers, monkeypatch):
-    monkeypatch.setattr(scan, "_integer_products_pay", lambda: by_integers)
+def test_the_nearest_codes_are_found(count, dims):
     codes = codes_of(count, dims)
     for probe in codes_of(5, dims, seed=1):
         apart = np.square(codes.astype(np.int64) - probe).sum(axis=1)
@@ -48,7 +46,7 @@ def test_among_nobody_nobody_is_found():
 
 @pytest.mark.parametrize("misled", ["sampled are near", "sampled are far", "no order", "all alike"])
 def test_the_least_values_are_found_whatever_the_sample_suggests(misled):
-    values = np.random.default_rng(3).integers(1000, 2000, 1 << 17).astype(np.int32)
+    values = np.random.default_rng(3).integers(1000, 2000, 1 << 17).astype(np.float64)
     values[:: len(values) // scan.SAMPLED] = {"sampled are near": 1, "sampled are far": 10**6}.get(misled, 1500)
     if misled == "all alike":
         values[:] = 7

@@ -7,6 +7,7 @@ differently cannot follow; the second step tells.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 
@@ -15,7 +16,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.networks.runtime import torch_threads
 from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import read_checkpoint
 from pipeline.training.config import load_training_config
@@ -39,6 +39,16 @@ class Witness(Course):
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.steps.append(({name: value.numpy() for name, value in pl_module.logged.items()}, rate))
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+
+@contextlib.contextmanager
+def torch_threads(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
