@@ -23,7 +23,7 @@ from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.backend_file import StoredBackend, read_backend
 from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
 from pipeline.gallery.place import Where
-from pipeline.gallery.store import Gallery
+from pipeline.gallery.store import COMPACT_FROM, Gallery
 from pipeline.matching.backends import Backend
 from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
@@ -111,12 +111,15 @@ def build(
     progress: Callable[[int, int], None] | None = None,
     fitted: StoredBackend | None = None,
 ) -> IndexFacts:
-    """Index all rows that the table has now, and put the index in place of an older one.
+    """Index all rows that the table has now, and put the index in place of an older one. Many data files become few.
 
     fitted: the gallery's stored back-end, where searches are to use it.
     progress: called with the rows done and those there are. Others may enrol meanwhile: what they add is searched
     beside the index. Raises GalleryError where people were removed or changed meanwhile, and for an empty gallery.
     """
+    if gallery.facts().data_files > COMPACT_FROM:  # reading 48 rows of 250 files takes three times as long as of one
+        with gallery.writing() as writer:
+            writer.tidy()
     table = gallery.reading(gallery.table)
     total, version = table.count_rows(), table.version
     if not total:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.config import RuntimeConfig
+from pipeline.networks.runtime import threads
 
 if TYPE_CHECKING:
     from pipeline.gallery.index import Codes
 
 BEGINNING = 64  # values of a code that are looked at of everybody: they have most of the variance
 LOOKED_AT_WHOLE = 8192  # templates whose whole code is looked at
+SHARE = 1 << 17  # codes that are worth a thread
+MOST_SHARES = 4  # more threads wait for memory
 SAMPLED = 1 << 14  # distances from which it is estimated how near those templates are
 
 Squares = NDArray[np.float64]  # squared distances: whole numbers
@@ -23,24 +30,34 @@ class Scan:
     def __init__(self, codes: Codes) -> None:
         self._codes = codes
         self._beginnings = np.ascontiguousarray(codes[:, :BEGINNING])
+        shares = min(threads(RuntimeConfig()), MOST_SHARES, max(len(codes) // SHARE, 1))
+        self._bounds = np.linspace(0, len(codes), shares + 1).astype(int).tolist()
+        self._pool = ThreadPoolExecutor(shares, "gait-scan")  # its threads begin with the first search
 
     def nearest(self, code: Codes, count: int) -> tuple[NDArray[np.int64], Squares]:
         """Positions of at most `count` codes near to this one (D), nearest first, and their squared distances."""
         if not len(self._codes):
             return np.zeros(0, np.int64), np.zeros(0)
-        apart = _apart(self._beginnings, code[:BEGINNING])
+        apart = self._beginnings_apart(code[:BEGINNING])
         likely = _least(apart, min(max(LOOKED_AT_WHOLE, 4 * count), len(apart)))
-        whole = _apart(self._codes[likely], code)
+        whole = np.empty(len(likely))
+        _measure(self._codes[likely], code, whole)
         order = np.argsort(whole, kind="stable")[:count]
         return likely[order], whole[order]
 
+    def _beginnings_apart(self, code: Codes) -> Squares:
+        """simsimd's own threads would wait in a loop after it, while LanceDB's want their cores."""
+        apart = np.empty(len(self._beginnings))
+        shares = [slice(first, last) for first, last in itertools.pairwise(self._bounds)]
+        list(self._pool.map(lambda share: _measure(self._beginnings[share], code, apart[share]), shares))
+        return apart
 
-def _apart(codes: Codes, code: Codes) -> Squares:
-    """Squared distances of N×D codes from one. By one thread: LanceDB's want the other cores right after."""
+
+def _measure(codes: Codes, code: Codes, apart: Squares) -> None:
+    """Put the squared distances of N×D codes from one into `apart`."""
     import simsimd
 
-    apart: Squares = np.asarray(simsimd.cdist(np.ascontiguousarray(code)[None], codes, "sqeuclidean"))
-    return apart.reshape(-1)
+    simsimd.cdist(np.ascontiguousarray(code)[None], codes, "sqeuclidean", out=apart[None])
 
 
 def _least(values: Squares, count: int) -> NDArray[np.int64]:

@@ -279,9 +279,9 @@ class _Indexed:
     def embeddings(self, table: Any, positions: NDArray[np.int64]) -> NDArray[np.float16]:
         """The whole embeddings at these positions, in their order, N×(C·P). Raises _OutdatedError for other ones.
 
-        LanceDB reads every column by itself, so the rows are known by the beginnings of their codes, not by digests.
+        table: as it was when this caught up with it. LanceDB reads every column by itself, so the rows are known by the
+        beginnings of their codes, not by digests.
         """
-        self._refuse_fewer(table, positions)
         order = np.argsort(positions)
         rows = embeddings_of(table.take_offsets(positions[order].tolist()).select(["embedding"]).to_arrow())
         codes = self.index.projection.beginnings(rows, KNOWN_BY)
@@ -291,7 +291,8 @@ class _Indexed:
 
     def rows(self, table: Any, positions: NDArray[np.int64]) -> pa.Table:
         """The rows at these positions, in any order. Raises _OutdatedError where others are there."""
-        self._refuse_fewer(table, positions)
+        if table.count_rows() <= positions.max():
+            raise _OutdatedError
         rows = table.take_offsets(positions.tolist()).select(list(COLUMNS)).to_arrow()
         if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(self.digests[positions])):
             raise _OutdatedError
@@ -303,7 +304,3 @@ class _Indexed:
         codes[indexed] = self.index.codes[positions[indexed]]
         codes[~indexed] = self._later[positions[~indexed] - len(self.index.codes)]
         return codes
-
-    def _refuse_fewer(self, table: Any, positions: NDArray[np.int64]) -> None:
-        if table.count_rows() <= positions.max():
-            raise _OutdatedError

@@ -19,7 +19,7 @@ from torch import nn
 
 from pipeline.errors import CheckpointError
 from pipeline.files import atomic, write_bytes
-from pipeline.networks.safeload import damaged
+from pipeline.networks.safeload import damaged, load_state_dict
 
 
 def checkpoint_name(save_name: str, iteration: int) -> str:
@@ -34,9 +34,14 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A training's state: 'model' at least. Raises CheckpointError for a file that is missing, damaged or unsafe."""
+    """A training's state: 'model' at least; of .safetensors, which hold weights and nothing else, 'model' alone.
+
+    Raises CheckpointError for a file that is missing, damaged or unsafe.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint file.")
+    if path.suffix == ".safetensors":
+        return {"model": load_state_dict(path)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -15,7 +15,7 @@ def codes_of(count, dims, seed=0):
     return np.clip(np.rint(values), -127, 127).astype(np.int8)
 
 
-@pytest.mark.parametrize(("count", "dims"), [(1, 4), (300, 7), (5000, 96), (70_000, 130)])
+@pytest.mark.parametrize(("count", "dims"), [(1, 4), (300, 7), (5000, 96), (70_000, 130), (2 * scan.SHARE + 7, 66)])
 def test_the_nearest_codes_are_found(count, dims):
     codes = codes_of(count, dims)
     for probe in codes_of(5, dims, seed=1):

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery import index_files
+from pipeline.gallery import index, index_files
 from pipeline.gallery.index import build, entry, load
 from pipeline.gallery.people import delete, rename
 from pipeline.gallery.proof import found_in, verify
@@ -131,6 +131,20 @@ def test_the_index_still_fits_after_files_are_merged(copied):
         writer.tidy()
     assert nearest(walk(1003, 50), search.shortlist([walk(1003, 50)])) == nearest(walk(1003, 50), copied.templates())
     assert not search.exact
+
+
+def test_indexing_merges_many_small_files_first(copied, monkeypatch):
+    for person in range(PEOPLE, PEOPLE + 3):
+        with copied.writing() as writer:
+            writer.add([template(person, 0)])
+    monkeypatch.setattr(index, "COMPACT_FROM", 4)
+    before = [one.digest for one in copied.templates()]
+    build(copied, "euclidean")
+    assert copied.facts().data_files == 1
+    assert [one.digest for one in copied.templates()] == before
+    assert verify(copied).problems == []
+    probe = walk(PEOPLE + 1, 50)
+    assert nearest(probe, indexed(copied).shortlist([probe])) == nearest(probe, copied.templates())
 
 
 def test_a_mean_is_over_all_walks_of_a_person(copied):

@@ -166,10 +166,12 @@ def test_mixed_precision_keeps_the_weights_in_full(trained, straight, tmp_path, 
     assert 0 < (mixed[stem] - full[stem]).abs().max() < 0.05
 
 
-def test_a_training_starts_from_the_weights_of_another(trained, straight, tmp_path):
-    file = straight / "checkpoints/gaitbase_synth-00008.pt"
+@pytest.mark.parametrize("file", ["checkpoints/gaitbase_synth-00008.pt", "gaitbase_synth.safetensors"])
+def test_a_training_starts_from_the_weights_of_another(trained, straight, tmp_path, file):
     still = ["trainer_cfg.total_iter=1", "optimizer_cfg.lr=0", "optimizer_cfg.weight_decay=0"]
-    hint = [f"trainer_cfg.restore_hint={file}", "trainer_cfg.optimizer_reset=true", "trainer_cfg.scheduler_reset=true"]
+    resets = ["trainer_cfg.optimizer_reset=true", "trainer_cfg.scheduler_reset=true"]
+    strict = f"trainer_cfg.restore_ckpt_strict={file.endswith('.pt')}"  # the other one has no classifier
+    hint = [f"trainer_cfg.restore_hint={straight / file}", strict, *resets]
     started = checkpoint(trained(tmp_path, *still, *hint), 1)
     assert started["iteration"] == 1
     assert torch.equal(started["model"]["FCs.fc_bin"], checkpoint(straight, 8)["model"]["FCs.fc_bin"])
