@@ -23,7 +23,7 @@ from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.backend_file import StoredBackend, read_backend
 from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
 from pipeline.gallery.place import Where
-from pipeline.gallery.store import COMPACT_FROM, Gallery
+from pipeline.gallery.store import Gallery
 from pipeline.matching.backends import Backend
 from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DIMS = 256  # at most, of a projection
 SAMPLE = 8192  # embeddings that the projection is fitted on
 ROWS_AT_ONCE = 4096
+FILES = 4  # of the table, at most, that are left as they are
 LOOKED_AT = ("digest", "identity", "channels", "parts", "embedding")
 
 Entries = NDArray[np.uint64]
@@ -117,7 +118,7 @@ def build(
     progress: called with the rows done and those there are. Others may enrol meanwhile: what they add is searched
     beside the index. Raises GalleryError where people were removed or changed meanwhile, and for an empty gallery.
     """
-    if gallery.facts().data_files > COMPACT_FROM:  # reading 48 rows of 250 files takes three times as long as of one
+    if gallery.facts().data_files > FILES:  # reading 48 rows of 250 files takes three times as long as of one
         with gallery.writing() as writer:
             writer.tidy()
     table = gallery.reading(gallery.table)

@@ -133,11 +133,11 @@ def test_the_index_still_fits_after_files_are_merged(copied):
     assert not search.exact
 
 
-def test_indexing_merges_many_small_files_first(copied, monkeypatch):
+def test_indexing_merges_many_small_files_first(copied):
     for person in range(PEOPLE, PEOPLE + 3):
         with copied.writing() as writer:
             writer.add([template(person, 0)])
-    monkeypatch.setattr(index, "COMPACT_FROM", 4)
+    assert copied.facts().data_files == index.FILES + 1
     before = [one.digest for one in copied.templates()]
     build(copied, "euclidean")
     assert copied.facts().data_files == 1
