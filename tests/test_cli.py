@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -53,6 +54,19 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_threads_of_numpy_are_told_to_sleep_before_it_is_loaded():
+    code = (
+        "import os, sys; from pipeline.cli import main; loaded = 'numpy' in sys.modules\n"
+        "sys.argv = ['gait', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print(loaded, os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    )
+    for given, there in (({}, "4"), ({"OPENBLAS_THREAD_TIMEOUT": "9"}, "9")):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"} | given
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == f"False {there}"
 
 
 def test_gait_and_python_m_pipeline_are_one_program():

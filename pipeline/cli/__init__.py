@@ -5,6 +5,7 @@ Nothing heavy is imported here: `gait --help` answers within half a second.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -37,6 +38,9 @@ OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 def main() -> NoReturn:
     """Entry point of `gait` and `python -m pipeline`."""
     verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    # Threads of NumPy's OpenBLAS sleep when they are done; else they wait 2^26 ticks in a loop for more, while networks
+    # and LanceDB want their cores.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = app(prog_name="gait", standalone_mode=False)

@@ -89,6 +89,9 @@ class Bucket(Place):
                 return None
         return kept if file_sha256(kept) == sha256 else None
 
+    def glance(self, under: str) -> None:
+        return None
+
     def forget(self, under: str, kept: Mapping[str, str]) -> None:
         folder = self._copies(under)
         for path in folder.iterdir() if folder.is_dir() else ():

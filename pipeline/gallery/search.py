@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ from pipeline.gallery.rows import COLUMNS, briefs_of, from_rows
 from pipeline.gallery.scan import Scan
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
-from pipeline.matching.distance import distance_matrix
-from pipeline.types import Embedding
+from pipeline.matching.distance import distances_between
+from pipeline.types import Embedding, FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,8 @@ EXACT_UP_TO = 10_000  # templates: comparing with all of them takes a fraction o
 CANDIDATES = 48  # templates whose whole embedding is read for each probe; of half of them the whole row
 KNOWN_BY = 16  # values of a code that tell whether a row is the one that was indexed
 ROWS_AT_ONCE = 4096
+
+_T = TypeVar("_T")
 
 
 class Hit(NamedTuple):
@@ -64,7 +67,9 @@ class Search:
         self._fitted = fitted
         self._exact_up_to = exact_up_to
         self._indexed: _Indexed | None = None
-        self._table: Any = None
+        self._table: Any = None  # as it was when it was last looked at
+        self._seen: object | None = None
+        self._counted: int | None = None
         self.caution: str | None = None
         self.expired = 0
         self.exact = True
@@ -74,9 +79,7 @@ class Search:
         if self._rows() <= self._exact_up_to:
             return self._gallery.templates()
         path = str(self._gallery.path)
-        return self._gallery.reading(
-            lambda: from_rows(self._newest().search().select(list(COLUMNS)).limit(1).to_arrow(), path)
-        )
+        return self._reading(lambda table: from_rows(table.search().select(list(COLUMNS)).limit(1).to_arrow(), path))
 
     def shortlist(self, probes: Sequence[Embedding], at: datetime | None = None) -> list[Template]:
         """The templates to compare these probes with, without those that have expired; all of them where it is exact.
@@ -89,7 +92,7 @@ class Search:
             if (indexed := self._index()) is None:
                 break
             try:
-                found = self._gallery.reading(functools.partial(self._likely, indexed, probes, at))
+                found = self._reading(functools.partial(self._likely, probes, at, indexed))
                 return sorted(found, key=lambda template: (template.enrolled, template.template))
             except _OutdatedError:
                 self._indexed = None
@@ -104,13 +107,13 @@ class Search:
         """Who is nearest by the index, expired or not, without reading more than embeddings; None without an index."""
         if (indexed := self._index()) is None:
             return None
-        return self._gallery.reading(functools.partial(self._hits, indexed, [probe], CANDIDATES))[0]
+        return self._reading(lambda table: self._hits(indexed, table, [probe], CANDIDATES))[0]
 
     def everybody(self, found: Sequence[Template], at: datetime | None = None) -> Sequence[Template | Brief]:
         """Of all templates that have not expired, what tells them apart. found: by the last search."""
         if self.exact:
             return found
-        return self._gallery.reading(lambda: briefs_of(self._newest(), at or now()))
+        return self._reading(lambda table: briefs_of(table, at or now()))
 
     def cautions(self) -> list[str]:
         """What the user should know of the last search."""
@@ -123,17 +126,35 @@ class Search:
 
     def _newest(self) -> Any:
         """LanceDB's table in its newest version; opening it takes ten times as long as looking for a newer version."""
-        if self._table is not None:
+        seen = self._gallery.glance()  # before LanceDB looks: what comes between the two is looked for again
+        if self._table is not None and (seen is None or seen != self._seen):
             try:
                 self._table.checkout_latest()
-                return self._table
             except (OSError, RuntimeError, ValueError):  # the folder was replaced
                 self._table = None
-        self._table = self._gallery.table()
+            self._seen = self._counted = None
+        if self._table is None:
+            self._table = self._gallery.table()
+        self._seen = seen
         return self._table
 
+    def _renewed(self) -> Any:
+        self._seen = None
+        return self._newest()
+
+    def _count(self, table: Any) -> int:
+        """The rows of the table as it was last looked at."""
+        if self._counted is None:
+            self._counted = int(table.count_rows())
+        return self._counted
+
     def _rows(self) -> int:
-        return int(self._gallery.reading(lambda: self._newest().count_rows()))
+        return self._gallery.reading(lambda: self._count(self._newest()))
+
+    def _reading(self, read: Callable[[Any], _T]) -> _T:
+        """Read the table as it was when its rows were counted, or its newest version where that one is gone."""
+        tables = itertools.chain([self._table], iter(self._renewed, None))
+        return self._gallery.reading(lambda: read(next(tables)))
 
     @property
     def _remedy(self) -> str:
@@ -190,39 +211,39 @@ class Search:
             return f"its index is for another back-end. {self._remedy} --set matching.backend={backend}"
         return ""
 
-    def _hits(self, indexed: _Indexed, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
+    def _hits(self, indexed: _Indexed, table: Any, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
         """Of each probe the nearest by their whole embeddings, of so many candidates."""
-        table = self._newest()
-        indexed.catch_up(table)
+        indexed.catch_up(table, self._count(table))
         projection = indexed.index.projection
         codes = projection.codes(projection.project(np.stack([probe.parts.ravel() for probe in probes])))
         found = []
         for probe, code in zip(probes, codes, strict=True):
             positions = indexed.nearest(code, count)
             parts = indexed.embeddings(table, positions).reshape(-1, *projection.shape)
-            templates = [dataclasses.replace(probe, parts=one.astype(np.float32)) for one in parts]
-            distances = self._apart(probe, templates)
+            distances = self._apart(probe, parts)
             order = np.argsort(distances, kind="stable")
             found.append(
                 [Hit(int(positions[n]), indexed.identity(int(positions[n])), float(distances[n])) for n in order]
             )
         return found
 
-    def _apart(self, probe: Embedding, templates: Sequence[Embedding]) -> NDArray[np.floating]:
+    def _apart(self, probe: Embedding, parts: FloatArray) -> NDArray[np.floating]:
+        """How far the probe is from embeddings, N×C×P."""
         metric = self._matching.metric
         if self._fitted is None:
-            return np.asarray(distance_matrix([probe], templates, metric)[0])
+            return np.asarray(distances_between(probe.parts[None], parts, metric)[0])
+        templates = [dataclasses.replace(probe, parts=one) for one in parts]
         return np.asarray(self._fitted.backend.between([probe], templates, metric)[0])
 
-    def _likely(self, indexed: _Indexed, probes: Sequence[Embedding], at: datetime) -> list[Template]:
+    def _likely(self, probes: Sequence[Embedding], at: datetime, indexed: _Indexed, table: Any) -> list[Template]:
         count = CANDIDATES
         while True:
-            hits = self._hits(indexed, probes, count)
+            hits = self._hits(indexed, table, probes, count)
             positions = np.unique([hit.position for found in hits for hit in found[: count // 2]])
             if self._matching.templates != "nearest":  # a mean is over all that a person has
                 whose = np.unique(indexed.identities[positions])
                 positions = np.flatnonzero(np.isin(indexed.identities, whose))
-            found = from_rows(indexed.rows(self._newest(), positions), str(self._gallery.path))
+            found = from_rows(indexed.rows(table, positions), str(self._gallery.path))
             current = [template for template in found if not template.expired(at)]
             self.expired = len(found) - len(current)
             if 2 * len(current) >= len(found) or count >= len(indexed.digests):
@@ -249,9 +270,9 @@ class _Indexed:
         """Whose the row is."""
         return bytes(self.identities[position].tobytes()).hex()
 
-    def catch_up(self, table: Any) -> None:
-        """Read what was added since."""
-        known, total = len(self.digests), table.count_rows()
+    def catch_up(self, table: Any, total: int) -> None:
+        """Read what was added since; total: the rows that the table has."""
+        known = len(self.digests)
         if total < known:
             raise _OutdatedError
         if total == known:
@@ -276,7 +297,7 @@ class _Indexed:
         positions = np.append(positions, later + self.index.facts.rows)
         return np.asarray(positions[np.argsort(np.append(apart, later_apart), kind="stable")[:count]])
 
-    def embeddings(self, table: Any, positions: NDArray[np.int64]) -> NDArray[np.float16]:
+    def embeddings(self, table: Any, positions: NDArray[np.int64]) -> FloatArray:
         """The whole embeddings at these positions, in their order, N×(C·P). Raises _OutdatedError for other ones.
 
         table: as it was when this caught up with it. LanceDB reads every column by itself, so the rows are known by the
@@ -284,6 +305,7 @@ class _Indexed:
         """
         order = np.argsort(positions)
         rows = embeddings_of(table.take_offsets(positions[order].tolist()).select(["embedding"]).to_arrow())
+        rows = rows.astype(np.float32)
         codes = self.index.projection.beginnings(rows, KNOWN_BY)
         if np.abs(codes - self._codes(positions[order])[:, :KNOWN_BY].astype(np.int16)).max() > 1:  # they may round so
             raise _OutdatedError
@@ -291,8 +313,6 @@ class _Indexed:
 
     def rows(self, table: Any, positions: NDArray[np.int64]) -> pa.Table:
         """The rows at these positions, in any order. Raises _OutdatedError where others are there."""
-        if table.count_rows() <= positions.max():
-            raise _OutdatedError
         rows = table.take_offsets(positions.tolist()).select(list(COLUMNS)).to_arrow()
         if not np.array_equal(np.sort(entries(rows.column("digest"))), np.sort(self.digests[positions])):
             raise _OutdatedError

@@ -158,6 +158,10 @@ class Gallery:
         """Differs after every change."""
         return int(self.reading(lambda: _opened(self.path).version))
 
+    def glance(self) -> object | None:
+        """Differs after every change, as `version` does, in a hundredth of its time; None where it cannot tell."""
+        return self.place.glance(f"{TABLE}.lance/_versions")
+
     def table(self) -> Any:
         """LanceDB's table in its newest version, to read from within `reading`."""
         return _opened(self.path)

@@ -30,11 +30,16 @@ def distance_matrix(probes: Sequence[Embedding], gallery: Sequence[Embedding], m
         return distances
     step = max(1, BLOCK_VALUES // probes[0].parts.size)
     for row in range(0, len(probes), step):
-        some = _vectors(probes[row : row + step], metric)
+        some = _vectors(_parts(probes[row : row + step]), metric)
         for column in range(0, len(gallery), step):
-            others = _vectors(gallery[column : column + step], metric)
+            others = _vectors(_parts(gallery[column : column + step]), metric)
             distances[row : row + step, column : column + step] = _between(some, others, metric)
     return distances
+
+
+def distances_between(probes: FloatArray, gallery: FloatArray, metric: Metric) -> FloatArray:
+    """As `distance_matrix`, of the values N×C×P and M×C×P of embeddings that are known to be of one model."""
+    return np.asarray(_between(_vectors(probes, metric), _vectors(gallery, metric), metric), np.float32)
 
 
 def refuse_mixture(embeddings: Sequence[Embedding]) -> None:
@@ -58,11 +63,15 @@ def _described(embedding: Embedding) -> str:
     return f"{embedding.video} track {embedding.track_id} ({embedding.model}{weights}, {c}×{p})"
 
 
-def _vectors(embeddings: Sequence[Embedding], metric: Metric) -> NDArray[np.float64]:
-    """Embeddings as P×N×C in float64, in which near-identical walks keep their small distances."""
-    stacked = np.stack([embedding.parts.T for embedding in embeddings], axis=1).astype(np.float64)
+def _parts(embeddings: Sequence[Embedding]) -> FloatArray:
+    return np.stack([embedding.parts for embedding in embeddings])
+
+
+def _vectors(parts: FloatArray, metric: Metric) -> NDArray[np.float64]:
+    """N×C×P as P×N×C in float64, in which near-identical walks keep their small distances."""
+    stacked = np.ascontiguousarray(parts.transpose(2, 0, 1), np.float64)
     if metric == "frobenius":
-        return stacked.transpose(1, 0, 2).reshape(1, len(embeddings), -1)
+        return stacked.transpose(1, 0, 2).reshape(1, len(parts), -1)
     if metric == "cosine":  # a part without any value (nobody there) is at right angles to everything
         stacked /= lengths(stacked, axis=2)
     return stacked

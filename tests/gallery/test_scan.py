@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -45,12 +49,41 @@ def test_among_nobody_nobody_is_found():
 
 
 @pytest.mark.parametrize("misled", ["sampled are near", "sampled are far", "no order", "all alike"])
-def test_the_least_values_are_found_whatever_the_sample_suggests(misled):
-    values = np.random.default_rng(3).integers(1000, 2000, 1 << 17).astype(np.float64)
-    values[:: len(values) // scan.SAMPLED] = {"sampled are near": 1, "sampled are far": 10**6}.get(misled, 1500)
+def test_the_nearest_beginnings_are_found_whatever_the_sample_suggests(misled):
+    rng, total = np.random.default_rng(3), 1 << 17
+    codes = rng.integers(40, 80, (total, 8)).astype(np.int8)
+    codes[:: total // scan.SAMPLED] = {"sampled are near": 1, "sampled are far": 120}.get(misled, 60)
     if misled == "all alike":
-        values[:] = 7
-    for count in (1, 500, 20_000, len(values) - 1, len(values)):
-        found = scan._least(values, count)
+        codes[:] = 7
+    searched, probe = Scan(codes), np.zeros(8, np.int8)
+    apart = np.square(codes.astype(np.int64)).sum(axis=1)
+    for count in (1, 500, 20_000, total - 1, total):
+        found = searched._likely(scan._unsigned(probe), count)
         assert len(set(found.tolist())) == count
-        np.testing.assert_array_equal(np.sort(values[found]), np.sort(values)[:count])
+        np.testing.assert_array_equal(np.sort(apart[found]), np.sort(apart)[:count])
+
+
+def test_the_order_does_not_depend_on_which_thread_is_faster(monkeypatch):
+    codes, probe = np.repeat(codes_of(3000, 16), 100, axis=0), codes_of(1, 16, seed=1)[0]  # many are as near
+    first = Scan(codes).nearest(probe, 300)
+    slow = scan._apart
+
+    def at_times_slower(*arguments):
+        if len(arguments[0]) == scan.AT_ONCE and threading.current_thread() is threading.main_thread():
+            time.sleep(0.01)
+        return slow(*arguments)
+
+    monkeypatch.setattr(scan, "_apart", at_times_slower)
+    monkeypatch.setattr(scan, "threads", lambda runtime: 4)
+    again = Scan(codes).nearest(probe, 300)
+    np.testing.assert_array_equal(again[0], first[0])
+    np.testing.assert_array_equal(again[1], first[1])
+
+
+def test_python_does_not_run_out_of_none():
+    """simsimd's `out` loses a reference to None at every call: after some thousand searches Python ended."""
+    searched = Scan(codes_of(2 * scan.SHARE, 96))
+    before = sys.getrefcount(None)
+    for probe in codes_of(100, 96, seed=1):
+        searched.nearest(probe, 10)
+    assert sys.getrefcount(None) > before - 100

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +186,19 @@ def test_a_search_that_goes_on_follows_what_is_done_to_the_gallery(copied):
     build(copied, "euclidean")
     assert "Eight" in {one.name for one in search.shortlist([walk(8, 50)])}
     assert not search.exact
+
+
+def test_a_gallery_put_in_the_place_of_another_is_the_one_that_is_searched(copied, tmp_path):
+    other = Gallery.open(Path(shutil.copytree(copied.path, tmp_path / "other")))
+    rename(copied, "person 7", "Seven")
+    rename(other, "person 7", "Another")
+    search = indexed(copied)
+    assert "Seven" in {one.name for one in search.shortlist([walk(7, 50)])}
+    versions = [{path.name for path in (one.path / "templates.lance/_versions").iterdir()} for one in (copied, other)]
+    assert versions[0] == versions[1]  # by their names nobody could tell
+    shutil.rmtree(copied.path)
+    other.path.rename(copied.path)
+    assert "Another" in {one.name for one in search.shortlist([walk(7, 50)])}
 
 
 def test_people_past_their_expiry_are_no_candidates(copied):

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.matching import distance
-from pipeline.matching.distance import distance_matrix
+from pipeline.matching.distance import distance_matrix, distances_between
 from pipeline.types import Embedding
 
 
@@ -46,6 +46,7 @@ def test_every_pair_has_the_distance_of_the_definition(walks, metric, measure, m
     found = distance_matrix(embeddings(walks[0]), embeddings(walks[1]), metric)
     assert found.dtype == np.float32
     assert_close_to_rms(found, one_by_one(*walks, measure), 1e-6)
+    np.testing.assert_array_equal(distances_between(*walks, metric), found)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "frobenius"])
