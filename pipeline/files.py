@@ -92,6 +92,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return tree
 
 
+def parse_yaml(text: str) -> Any:
+    """What YAML says, without any objects of its own. Raises yaml.YAMLError.
+
+    By libyaml where PyYAML was built with it: seven times as fast, and too deep a nesting is an error, not the end of
+    Python's stack.
+    """
+    import yaml
+
+    try:
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply") from None
+
+
 def file_sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes. Raises OSError: the caller knows what the file is for."""
     with path.open("rb") as file:

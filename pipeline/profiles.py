@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
+from pipeline.files import parse_yaml
 
 
 def configs_dir() -> Path:
@@ -59,7 +60,7 @@ def _profile_path(profile: str) -> Path:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: not a readable YAML file ({reason}).") from None
@@ -73,7 +74,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     if not separator or not key.strip():
         raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
     except yaml.YAMLError:
         value = text
     *sections, leaf = key.strip().split(".")

@@ -109,6 +109,7 @@ def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
         (b"- a\n- b\n", "expected sections such as `tracking:`, found list"),
         (b"just words", "found str"),
         (b"a: [1\n", "not a readable YAML file"),
+        (b"[" * 100_000, "not a readable YAML file"),
         (b"\xff\xfe\x00", "not a readable YAML file"),
         (b"a: !!python/object/apply:os.system [ls]\n", "not a readable YAML file"),
         (b"matching: {metrik: cosine}\n", "did you mean 'matching.metric'?"),

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import CheckpointError
+from pipeline.files import parse_yaml
 from pipeline.profiles import configs_dir
 
 Stage = Literal["detector", "segmenter", "encoder", "pose"]
@@ -125,7 +126,7 @@ def _stem(path: Path) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(f"{path}: not a readable card ({' '.join(str(error).split())}).") from None
     if not isinstance(tree, dict):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
+from pipeline.files import parse_yaml
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.pictures import Pictures
 from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
@@ -158,7 +159,7 @@ def _read_checkpoint(checkpoint: Checkpoint) -> tuple[Path, Conventions]:
         return path, conventions
     deploy = path / "deploy.yaml"
     try:
-        described = yaml.safe_load(deploy.read_text(encoding="utf-8"))["Deploy"]
+        described = parse_yaml(deploy.read_text(encoding="utf-8"))["Deploy"]
         transforms = list(described.get("transforms", []))
         model, parameters = path / str(described["model"]), path / str(described["params"])
         conventions = _from_transforms(conventions, transforms)
