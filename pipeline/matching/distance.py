@@ -63,13 +63,13 @@ def _described(embedding: Embedding) -> str:
     return f"{embedding.video} track {embedding.track_id} ({embedding.model}{weights}, {c}×{p})"
 
 
-def _parts(embeddings: Sequence[Embedding]) -> FloatArray:
-    return np.stack([embedding.parts for embedding in embeddings])
+def _parts(embeddings: Sequence[Embedding]) -> list[FloatArray]:
+    return [embedding.parts for embedding in embeddings]
 
 
-def _vectors(parts: FloatArray, metric: Metric) -> NDArray[np.float64]:
-    """N×C×P as P×N×C in float64, in which near-identical walks keep their small distances."""
-    stacked = np.ascontiguousarray(parts.transpose(2, 0, 1), np.float64)
+def _vectors(parts: Sequence[FloatArray] | FloatArray, metric: Metric) -> NDArray[np.float64]:
+    """N times C×P as P×N×C in float64, in which near-identical walks keep their small distances."""
+    stacked = np.stack([one.T for one in parts], axis=1).astype(np.float64)
     if metric == "frobenius":
         return stacked.transpose(1, 0, 2).reshape(1, len(parts), -1)
     if metric == "cosine":  # a part without any value (nobody there) is at right angles to everything
