@@ -309,6 +309,8 @@ class _Indexed:
         codes = self.index.projection.beginnings(rows, KNOWN_BY)
         if np.abs(codes - self._codes(positions[order])[:, :KNOWN_BY].astype(np.int16)).max() > 1:  # they may round so
             raise _OutdatedError
+        if not np.isfinite(rows).all():
+            raise ValueError("an embedding has values that are not finite")
         return np.asarray(rows[np.argsort(order)])
 
     def rows(self, table: Any, positions: NDArray[np.int64]) -> pa.Table:

@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery import index, index_files
+from pipeline.gallery import index, index_files, search
 from pipeline.gallery.index import build, entry, load
 from pipeline.gallery.people import delete, rename
 from pipeline.gallery.proof import found_in, verify
@@ -199,6 +200,19 @@ def test_a_gallery_put_in_the_place_of_another_is_the_one_that_is_searched(copie
     shutil.rmtree(copied.path)
     other.path.rename(copied.path)
     assert "Another" in {one.name for one in search.shortlist([walk(7, 50)])}
+
+
+def test_an_embedding_that_is_not_finite_is_refused(copied, monkeypatch):
+    monkeypatch.setattr(search, "CANDIDATES", 2 * PEOPLE * WALKS)  # everybody
+    table = copied.table()
+    row = table.search().limit(1).to_arrow()
+    values = np.zeros(SHAPE[0] * SHAPE[1], np.float16)
+    values[5] = np.inf  # LanceDB takes no NaN
+    place = row.schema.get_field_index("embedding")
+    bad = pa.FixedSizeListArray.from_arrays(pa.array(values), len(values))
+    table.add(row.set_column(place, row.schema.field(place), bad))
+    with pytest.raises(GalleryError, match="not finite"):
+        indexed(copied).nearest(walk(7, 50))
 
 
 def test_people_past_their_expiry_are_no_candidates(copied):
