@@ -202,19 +202,6 @@ def test_everything_to_fill_in_has_a_name(identified):
         assert bare == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_word_can_be_read_and_every_control_has_a_name_and_is_reached_by_keyboard(identified, scheme):
-    identified.page.emulate_media(color_scheme=scheme)
-    identified.page.locator("body.dark").wait_for(state="attached" if scheme == "dark" else "detached")
-    problems = {}
-    for tab in ("Gallery", "Compare", "Identify"):
-        identified.tab(tab)
-        page = identified.page
-        problems[tab] = [*accessible.faint(page), *accessible.nameless(page), *accessible.unreachable(page)]
-    identified.page.emulate_media(color_scheme="light")
-    assert problems == {"Gallery": [], "Compare": [], "Identify": []}
-
-
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_fits(identified, width):
     for tab in ("Gallery", "Compare", "Identify"):
@@ -242,7 +229,7 @@ def test_the_gallery_is_the_command_lines_own(identified, server):
         identified.page.wait_for_timeout(1000)  # a list that is being renewed would close under the pointer
         person = identified.page.get_by_label("Person", exact=True)
         person.click()
-        identified.page.get_by_role("option").first.click()
+        identified.page.locator(f"#{person.get_attribute('aria-controls')}").get_by_role("option").first.click()
         sync_api.expect(person).not_to_have_value("")
 
     pick()
@@ -290,6 +277,20 @@ def _found_by_name(seen: Watched, url: str, name: str, track: str) -> None:
 def test_nothing_was_complained_of_and_nobody_else_was_asked(identified):
     assert identified.complaints == []
     assert identified.foreign == []
+
+
+# The last on this page: Gradio leaves lists of options open that Tab has led through, and fails when it renews one.
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_can_be_read_and_every_control_has_a_name_and_is_reached_by_keyboard(identified, scheme):
+    identified.page.emulate_media(color_scheme=scheme)
+    identified.page.locator("body.dark").wait_for(state="attached" if scheme == "dark" else "detached")
+    problems = {}
+    for tab in ("Gallery", "Compare", "Identify"):
+        identified.tab(tab)
+        page = identified.page
+        problems[tab] = [*accessible.faint(page), *accessible.nameless(page), *accessible.unreachable(page)]
+    identified.page.emulate_media(color_scheme="light")
+    assert problems == {"Gallery": [], "Compare": [], "Identify": []}
 
 
 def test_what_is_no_video_is_refused_in_one_line(server, browser, tmp_path):
