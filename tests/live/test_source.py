@@ -109,7 +109,7 @@ def test_closing_does_not_wait_for_a_stream_that_is_gone():
                 break
             if source.newest.newest >= 59:
                 break
-    assert source.newest.take() is None
+    assert len(list(source)) <= 1  # the last frame, where it had not been taken
     assert not source._thread.is_alive()
 
 
