@@ -10,9 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FileServer:
-    """Serves `files` (path → bytes) with ranges and ETags. `breaks_after`: bytes after which a connection is cut."""
+    """Serves `files` (path → bytes) with ranges and ETags. `breaks_after`: bytes after which a connection is cut.
+
+    pages: paths that are answered with HTML. redirects: path → (status, Location).
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, tuple[int, str]] = field(default_factory=dict)
     content_type: str = "application/octet-stream"
     breaks_after: list[int] = field(default_factory=list)  # one for each answer, then none
     with_etag: bool = True
@@ -42,6 +47,20 @@ class FileServer:
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         asked = handler.headers.get("Range")
         self.requests.append((handler.path, asked))
+        if handler.path in self.redirects:
+            status, target = self.redirects[handler.path]
+            handler.send_response(status)
+            handler.send_header("Location", target)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
+        if handler.path in self.pages:
+            handler.send_response(200)
+            handler.send_header("Content-Type", "text/html; charset=utf-8")
+            handler.send_header("Content-Length", str(len(self.pages[handler.path])))
+            handler.end_headers()
+            handler.wfile.write(self.pages[handler.path])
+            return
         content = self.files.get(handler.path)
         if content is None:
             handler.send_error(404)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -40,6 +41,7 @@ class Card(BaseModel):
         None, description="of the file itself (of model.pdiparams for Paddle); unknown ones are recorded at download"
     )
     archive_sha256: str | None = Field(None, description="of the zip that the file comes in")
+    member: str = Field("", description="name or pattern of the file in its zip, where it is not that of `file`")
     licence: str = "not stated"
     warning: str = Field("", description="said by every run that uses it")
     source: str = ""
@@ -57,7 +59,7 @@ class Card(BaseModel):
     @property
     def zipped(self) -> bool:
         """Whether the download is a zip that holds the file."""
-        return self.url is not None and self.url.endswith(".zip")
+        return self.url is not None and urlsplit(self.url).path.endswith(".zip")
 
 
 @dataclass(frozen=True, slots=True)

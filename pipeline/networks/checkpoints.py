@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipeline.errors import CheckpointError
 from pipeline.networks.cards import Card, Checkpoint, Stage, cards, own_card
@@ -124,7 +125,7 @@ def _places(card: Card, folder: Path) -> Iterator[Path]:
     yield folder / card.name / file.name
     yield folder / file.name
     if card.zipped and card.url is not None and not file.suffix:
-        yield folder / Path(card.url).stem  # unzipped by hand
+        yield folder / Path(urlsplit(card.url).path).stem  # unzipped by hand
 
 
 def _path_of(text: str, folders: Sequence[Path], table: Mapping[str, Card]) -> Path:

@@ -64,7 +64,15 @@ def fetch(
 def _fetch(card: Card, target: Path, progress: Progress | None, timeout: float, pause: float) -> Fetched:
     assert card.url is not None
     part = target.with_name(target.name + (".zip.part" if card.zipped else ".part"))
-    came = download(card.url, part, size=card.size, progress=progress, timeout=timeout, pause=pause)
+    came = download(
+        card.url,
+        part,
+        size=card.size,
+        progress=progress,
+        by_hand=_by_hand(card, target),
+        timeout=timeout,
+        pause=pause,
+    )
     expected = card.archive_sha256 if card.zipped else card.sha256
     if expected is not None and came.sha256 != expected:
         forget(part)
@@ -78,6 +86,20 @@ def _fetch(card: Card, target: Path, progress: Progress | None, timeout: float, 
     if recorded:
         _record(card, target, sha256, came)
     return Fetched(card, target, sha256, recorded, downloaded=True)
+
+
+def _by_hand(card: Card, target: Path) -> str:
+    """What to do where only a browser gets the file: address, name and folder."""
+    what = f"unpack it and put {_wanted(card)} there as {target.name}" if card.zipped else f"save it as {target.name}"
+    return f"By hand: open {card.url} in a browser and {what} in {target.parent}/."
+
+
+def _wanted(card: Card) -> str:
+    """The name, or the pattern of it, that the card's file has in its zip."""
+    if card.member:
+        return card.member
+    file = Path(card.file)
+    return file.name if file.suffix else "*.pdiparams"
 
 
 def _refuse_text(card: Card, came: Downloaded) -> None:
@@ -106,11 +128,14 @@ def _unpack(card: Card, part: Path, target: Path) -> str:
         except Exception:
             forget(part)
             raise
-        wanted = target.name if target.suffix else "*.pdiparams"
-        found = [file for file in files if file.match(wanted)]
+        found = [file for file in files if file.relative_to(content).match(_wanted(card))]
         if len(found) != 1:
             forget(part)
-            raise FetchError(f"{card.url}: the zip holds {len(found)} files {wanted}, expected one. Get it by hand.")
+            inside = ", ".join(str(file.relative_to(content)) for file in (found or files)[:8]) or "nothing"
+            raise FetchError(
+                f"{card.url}: the zip holds {len(found)} files {_wanted(card)}, expected one (it holds {inside}). "
+                f"{_by_hand(card, target)}"
+            )
         source = found[0] if target.suffix else found[0].parent
         sha256 = sha256_of(weights_file(source), afresh=True)
         if card.sha256 is not None and sha256 != card.sha256:

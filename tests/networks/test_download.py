@@ -90,6 +90,81 @@ def test_a_web_page_is_refused(server: FileServer, part: Path) -> None:
         download(f"{server.url}/f", part, size=100)
 
 
+def _confirmation(server: FileServer, action: str = "/download", method: str = "get") -> bytes:
+    """What Google Drive shows before a large file; another form stands above it."""
+    return f"""<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>
+        <form action="/search"><input type="hidden" name="q" value="x"></form>
+        <form id="download-form" action="{server.url}{action}" method="{method}">
+        <input type="submit" id="uc-download-link" value="Download anyway"/>
+        <input type="hidden" name="id" value="1P4m"><input type="hidden" name="export" value="download">
+        <input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="a&amp;b 1"></form>
+        </body></html>""".encode()
+
+
+FORM = "/download?id=1P4m&export=download&confirm=t&uuid=a%26b+1"
+
+
+@pytest.mark.parametrize("status", [302, 303, 307, 308])
+def test_a_confirmation_page_behind_a_redirect_is_answered(server: FileServer, part: Path, status: int) -> None:
+    server.redirects["/uc?id=1P4m"] = status, "/download?id=1P4m"
+    server.pages["/download?id=1P4m"] = _confirmation(server)
+    server.files[FORM] = CONTENT
+    assert download(f"{server.url}/uc?id=1P4m", part).sha256 == sha256(CONTENT).hexdigest()
+    assert [path for path, _ in server.requests] == ["/uc?id=1P4m", "/download?id=1P4m", FORM]
+
+
+def test_a_download_behind_a_confirmation_page_is_resumed(server: FileServer, part: Path) -> None:
+    server.pages["/uc"] = _confirmation(server)
+    server.files[FORM] = CONTENT
+    server.breaks_after = [300_000]
+    assert download(f"{server.url}/uc", part, pause=0).sha256 == sha256(CONTENT).hexdigest()
+    assert server.requests[-1] == (FORM, "bytes=300000-")
+
+
+def test_a_used_up_quota_is_one_clear_line(server: FileServer, part: Path) -> None:
+    server.pages["/uc"] = b"<html><title>Google Drive - Quota exceeded</title><p>Too many users</p></html>"
+    with pytest.raises(FetchError, match=r"quota is used up\. Try again tomorrow\. Save it there\.") as error:
+        download(f"{server.url}/uc", part, by_hand="Save it there.")
+    assert "\n" not in str(error.value) and not part.exists()
+
+
+@pytest.mark.parametrize("again", ["a page without a form", "a form that posts", "the form once more", "no address"])
+def test_any_other_page_says_how_to_do_it_by_hand(server: FileServer, part: Path, again: str) -> None:
+    server.pages["/uc"] = {
+        "a page without a form": b"<html>Sign in</html>",
+        "a form that posts": _confirmation(server, method="post"),
+        "the form once more": _confirmation(server),
+        "no address": _confirmation(server).replace(server.url.encode(), b"http://["),
+    }[again]
+    server.pages[FORM] = _confirmation(server)
+    with pytest.raises(FetchError, match=r"/uc: the server answers with a web page .* Save it there\.$") as error:
+        download(f"{server.url}/uc", part, by_hand="Save it there.")
+    assert "\n" not in str(error.value) and len(server.requests) <= 2 and not part.exists()
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/f", "file:///etc/passwd", "data:,x"])
+def test_nothing_leads_out_of_the_web(server: FileServer, part: Path, target: str) -> None:
+    server.redirects["/redirect"] = 302, target
+    server.pages["/form"] = _confirmation(server).replace(f"{server.url}/download".encode(), target.encode())
+    for start in ("/redirect", "/form"):
+        with pytest.raises(FetchError, match=r"leads on to \w+:.*, which is not http or https\. Get the file by hand"):
+            download(server.url + start, part)
+    assert len(server.requests) == 2
+
+
+def test_redirects_in_a_circle_are_one_line(server: FileServer, part: Path) -> None:
+    server.redirects["/f"] = 302, "/f"
+    with pytest.raises(FetchError, match="infinite loop") as error:
+        download(f"{server.url}/f", part)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:port/f", "http://127.0.0.1:1/\u00e4", "http://"])
+def test_an_address_that_is_none_is_one_line(part: Path, url: str) -> None:
+    with pytest.raises(FetchError, match=r"address|out of reach"):
+        download(url, part)
+
+
 def test_a_missing_file_is_one_line(server: FileServer, part: Path) -> None:
     with pytest.raises(FetchError, match="answers 404") as error:
         download(f"{server.url}/f", part)

@@ -83,8 +83,17 @@ def test_a_page_served_as_a_file_is_refused(server: FileServer, tmp_path: Path) 
 
 
 def test_what_no_program_can_fetch_says_how_by_hand(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="By hand: open https"):
-        fetch(cards()["bytetrack_x_mot17"], tmp_path)
+    with pytest.raises(FetchError, match="By hand: nobody publishes this ONNX"):
+        fetch(cards()["human_pp_humansegv1_lite_192x192_onnx"], tmp_path)
+
+
+def test_a_page_that_is_not_understood_says_address_name_and_folder(server: FileServer, tmp_path: Path) -> None:
+    server.pages["/f"] = b"<html>Sign in</html>"
+    with pytest.raises(FetchError) as error:
+        fetch(_card(f"{server.url}/f"), tmp_path / "w")
+    assert str(error.value).endswith(
+        f"By hand: open {server.url}/f in a browser and save it as mine.onnx in {tmp_path / 'w'}/."
+    )
 
 
 def test_a_paddle_zip_becomes_a_folder(server: FileServer, tmp_path: Path) -> None:
@@ -107,6 +116,24 @@ def test_one_file_is_taken_out_of_a_zip(server: FileServer, tmp_path: Path) -> N
     server.files["/f.zip"] = _zip({"GREW/checkpoints/GaitBase.pt": CONTENT, "GREW/log.txt": b"log"})
     found = fetch(_card(f"{server.url}/f.zip", file="mine/GaitBase.pt", sha256=sha256(CONTENT).hexdigest()), tmp_path)
     assert found.path == tmp_path / "mine" / "GaitBase.pt" and found.path.read_bytes() == CONTENT
+
+
+def test_an_address_with_a_query_is_still_a_zips(server: FileServer, tmp_path: Path) -> None:
+    server.files["/f.zip?download=true"] = _zip({"best.pt": CONTENT, "__MACOSX/._best.pt": b"?", "._best.pt": b"?"})
+    found = fetch(_card(f"{server.url}/f.zip?download=true", file="best.pt"), tmp_path)
+    assert found.path.read_bytes() == CONTENT
+
+
+def test_a_card_says_which_of_several_networks_in_a_zip_is_its_own(server: FileServer, tmp_path: Path) -> None:
+    server.files["/f.zip"] = _zip({"GaitSet/a-1.pt": b"set" * 99, "GaitGL/b-1.pt": CONTENT})
+    found = fetch(_card(f"{server.url}/f.zip", file="mine/gl.pt", member="GaitGL/*.pt"), tmp_path)
+    assert found.path == tmp_path / "mine" / "gl.pt" and found.path.read_bytes() == CONTENT
+
+
+def test_a_zip_with_several_that_might_be_meant_names_them(server: FileServer, tmp_path: Path) -> None:
+    server.files["/f.zip"] = _zip({"GaitSet/a-1.pt": b"1", "GaitSet/a-2.pt": b"2", "log.txt": b"3"})
+    with pytest.raises(FetchError, match=r"2 files .*it holds GaitSet/a-1\.pt, GaitSet/a-2\.pt\)\. By hand: open"):
+        fetch(_card(f"{server.url}/f.zip", file="a.pt", member="GaitSet/*.pt"), tmp_path)
 
 
 def test_a_zip_that_climbs_out_is_refused_and_deleted(server: FileServer, tmp_path: Path) -> None:

@@ -43,6 +43,19 @@ def test_members_that_climb_out_are_refused(tmp_path: Path, folder: Path, name: 
     assert sorted(tmp_path.rglob("*out*")) == [] and list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["", ".", "n" * 300, "a/" + "\u00e4" * 200, "a/" * 3000 + "b"])
+def test_empty_and_too_long_names_are_refused(tmp_path: Path, folder: Path, name: str) -> None:
+    archive = _zip(tmp_path / "a.zip", {name: b"1"})
+    with pytest.raises(CheckpointError, match=r"no name|too long") as error:
+        unpack_zip(archive, folder)
+    assert len(str(error.value)) < 500
+
+
+def test_what_a_mac_packs_beside_the_files_is_passed_over(tmp_path: Path, folder: Path) -> None:
+    members = {"__MACOSX/model/._a.pdiparams": b"?", "model/._a.pdiparams": b"?", "model/a.pdiparams": b"weights"}
+    assert unpack_zip(_zip(tmp_path / "a.zip", members), folder) == [folder / "model" / "a.pdiparams"]
+
+
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR], ids=["link", "pipe", "device"])
 def test_links_and_devices_are_refused(tmp_path: Path, folder: Path, kind: int) -> None:
     with pytest.raises(CheckpointError, match="no plain file"):
