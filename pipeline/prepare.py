@@ -22,7 +22,7 @@ from pipeline.networks.cards import Stage
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.profiles import as_record
-from pipeline.recognition import Encoder, open_encoder
+from pipeline.recognition import Encoder, needs_of, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
@@ -86,6 +86,17 @@ def inspect(video: Video) -> VideoInfo:
         return opened.info
 
 
+def stages_of(config: Config) -> tuple[Stage, ...]:
+    """The stages of a run that may have weights, in the order of the work."""
+    poses = config.pose.always or from_poses(needs_of(config.recognition))
+    return ("detector", "segmenter", "pose", "encoder") if poses else ("detector", "segmenter", "encoder")
+
+
+def checkpoints_of(config: Config) -> list[str]:
+    """The checkpoints that a run asks for, in the order of its stages."""
+    return [name for stage in stages_of(config) for name, _ in _named(config, stage) if name]
+
+
 def find_checkpoints(
     config: Config, checkpoints: Path | None, stages: Iterable[Stage] = ("detector", "segmenter", "encoder")
 ) -> dict[str, Checkpoint | None]:
@@ -94,18 +105,24 @@ def find_checkpoints(
     Where encoders are fused, those after the first are "encoder2", "encoder3" and so on.
     """
     folders = search_folders(checkpoints)
-    named: Mapping[Stage, Sequence[tuple[str | None, str | None]]] = {
-        "detector": [(config.tracking.checkpoint, config.tracking.card)],
-        "segmenter": [(config.segmentation.checkpoint, config.segmentation.card)],
-        "encoder": [(one.checkpoint, one.card) for one in config.recognition.each()],
-        "pose": [(config.pose.checkpoint, config.pose.card)],
-    }
     found: dict[str, Checkpoint | None] = {}
     for stage in stages:
-        for number, (name, card) in enumerate(named[stage], start=1):
+        for number, (name, card) in enumerate(_named(config, stage), start=1):
             key = stage if number == 1 else f"{stage}{number}"
             found[key] = resolve(name, card, folders, stage=stage) if name else None
     return found
+
+
+def _named(config: Config, stage: Stage) -> Sequence[tuple[str | None, str | None]]:
+    """The checkpoint and the card that a stage's settings name; several where encoders are fused."""
+    if stage == "encoder":
+        return [(one.checkpoint, one.card) for one in config.recognition.each()]
+    of_others: Mapping[Stage, tuple[str | None, str | None]] = {
+        "detector": (config.tracking.checkpoint, config.tracking.card),
+        "segmenter": (config.segmentation.checkpoint, config.segmentation.card),
+        "pose": (config.pose.checkpoint, config.pose.card),
+    }
+    return [of_others[stage]]
 
 
 def of_encoders(checkpoints: Mapping[str, Checkpoint | None]) -> list[Checkpoint | None]:
@@ -120,7 +137,7 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
     """
     tracking, segmentation, recognition = config.tracking, config.segmentation, config.recognition
     open_tracker(tracking, 25.0)  # each video gets its own; a wrong name is refused now
-    found = find_checkpoints(config, checkpoints)
+    found = find_checkpoints(config, checkpoints, stages_of(config))
 
     def warm_detector() -> Detector:
         detector = open_detector(tracking, config.runtime, found["detector"])
@@ -140,8 +157,7 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
         encoder = pool.submit(fitting_encoder)
         opened = encoder.result()
         estimator = None
-        if config.pose.always or from_poses(opened.needs):
-            found |= find_checkpoints(config, checkpoints, ("pose",))
+        if "pose" in found:
             estimator = open_estimator(config.pose, config.runtime, found["pose"])
         return Networks(detector.result(), segmenter.result(), opened, estimator, found)
 

@@ -11,13 +11,19 @@ from typing import NamedTuple
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.cards import Card, cards
-from pipeline.networks.checkpoints import download_folder, how_to_get, locate, resolve, search_folders, verify
+from pipeline.networks.checkpoints import (
+    download_folder,
+    how_to_get,
+    locate,
+    not_run,
+    resolve,
+    search_folders,
+    verify,
+)
 from pipeline.networks.download import Progress
 from pipeline.networks.fetch import Fetched, fetch
 from pipeline.networks.hashing import recorded_sha256
 from pipeline.profiles import load_config, profiles
-from pipeline.recognition import needs_of
-from pipeline.types import from_poses
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
@@ -52,15 +58,17 @@ def list_checkpoints(folder: Path | None = None) -> int:
 
 
 def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
-    """Fetch cards by name, and all that a profile (light, balanced, …) needs, into `folder` or the usual one.
+    """Fetch cards by name, and all that a profile (light, …, or a YAML file) needs, into `folder` or the usual one.
 
-    Goes on after a failure, which is one line on stderr; the status is 2 then. Raises CheckpointError for a name that
-    is neither a card nor a profile.
+    Goes on after a failure, which is one line on stderr; the status is 2 then, as it is where a run of a profile would
+    still miss weights. Raises CheckpointError for a name that is neither a card nor a profile.
     """
-    folders = search_folders(folder if folder is not None and folder.expanduser().is_dir() else None)
     target = folder.expanduser() if folder is not None else download_folder()
+    folders = search_folders(_if_there(folder))
     status = OK
     for card in _wanted(names, folders):
+        if not card.runs:
+            print(f"{card.name}: {not_run(card)}", file=sys.stderr)
         try:
             found = _present(card, folders) or _fetch(card, target)
         except GaitError as error:
@@ -74,7 +82,21 @@ def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
         else:
             print(f"✓ {card.name}: {found.path}, sha256 as published")
         print(f"  licence: {card.licence} ({card.source or 'origin not stated'})")
+    if status == OK:
+        _refuse_incomplete([load_config(name) for name in names if _is_profile(name)], _if_there(folder))
     return status
+
+
+def _if_there(folder: Path | None) -> Path | None:
+    return folder if folder is not None and folder.expanduser().is_dir() else None
+
+
+def _refuse_incomplete(configs: Sequence[Config], folder: Path | None) -> None:
+    """Look for the weights of profiles as a run does. Raises CheckpointError for what it would not find."""
+    for config in configs:
+        from pipeline.prepare import find_checkpoints, stages_of
+
+        find_checkpoints(config, folder, stages_of(config))
 
 
 def verify_checkpoints(names: Sequence[str] = (), folder: Path | None = None) -> int:
@@ -100,30 +122,40 @@ def verify_checkpoints(names: Sequence[str] = (), folder: Path | None = None) ->
     return status
 
 
-def checkpoints_of(config: Config) -> list[str]:
-    """The checkpoints that a configuration names, in the order of the stages."""
-    poses = config.pose.always or from_poses(needs_of(config.recognition))
-    named = (
-        config.tracking.checkpoint,
-        config.segmentation.checkpoint,
-        config.pose.checkpoint if poses else None,
-        *(one.checkpoint for one in config.recognition.each()),
-    )
-    return [name for name in named if name]
-
-
 def _wanted(names: Sequence[str], folders: Sequence[Path]) -> list[Card]:
+    """The cards of these names, and those that the profiles among them name."""
     table = cards(folders)
     wanted: dict[str, Card] = {}
     for name in names:
-        inside = checkpoints_of(load_config(name)) if name in profiles() and name not in table else [name]
-        for each in inside:
-            if each in table:
-                wanted[each] = table[each]
-            elif each == name:
-                close = f"; profiles: {', '.join(profiles())}"
-                raise CheckpointError(f"{name!r} is no checkpoint and no profile (`gait checkpoints list`{close}).")
+        if name in table:
+            wanted[name] = table[name]
+        elif _is_profile(name):
+            inside = _checkpoints_of(load_config(name))
+            wanted |= {each: table[each] for each in inside if each in table}
+        else:
+            close = f"; profiles: {', '.join(profiles())}"
+            raise CheckpointError(f"{name!r} is no checkpoint and no profile (`gait checkpoints list`{close}).")
     return list(wanted.values())
+
+
+def _is_profile(name: str) -> bool:
+    return name in profiles() or name.endswith((".yaml", ".yml"))
+
+
+def _checkpoints_of(config: Config) -> list[str]:
+    """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
+    from pipeline.backends import load_backend
+    from pipeline.prepare import checkpoints_of
+    from pipeline.recognition import ENCODERS
+    from pipeline.recognition.model import Model
+
+    for one in config.recognition.each():
+        backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
+        if isinstance(backend, Model) and one.checkpoint is None:
+            from pipeline.recognition.model_encoder import checked
+
+            checked(backend, None)  # refuses as a run would
+    return checkpoints_of(config)
 
 
 def _present(card: Card, folders: Sequence[Path]) -> Fetched | None:

@@ -17,7 +17,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from pipeline.commands.checkpoints import checkpoints_of
 from pipeline.config import OutputConfig
 from pipeline.errors import GaitError
 from pipeline.networks.cards import cards
@@ -257,6 +256,8 @@ def _encodes(name: str) -> bool:
 
 
 def _checkpoints(explicit: Path | None) -> Iterator[Check]:
+    from pipeline.prepare import checkpoints_of
+
     section = "Checkpoints"
     try:
         folders = search_folders(explicit)

@@ -31,6 +31,7 @@ class Card(BaseModel):
     stage: Stage
     loader: str = Field(description="yolox-onnx, yolox-torch, paddle, onnx, opengait, …: read by the stage's backend")
     model: str = Field("", description="encoders: the name in pipeline.recognition.ENCODERS of the one that reads it")
+    runs: bool = Field(True, description="encoders: whether one in ENCODERS reads it; false: not yet")
     file: str = Field(
         description="file, or folder that a zip unpacks to, below a checkpoint folder; may lie one folder deeper"
     )

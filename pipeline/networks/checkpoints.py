@@ -45,6 +45,8 @@ def resolve(
             )
         chosen = table[name_or_path]
         _refuse_other_stage(chosen, stage, table)
+        if stage is not None and not chosen.runs:
+            raise CheckpointError(f"{chosen.name}: {not_run(chosen)} Choose another card (`gait models list`).")
         return _find(chosen, folders)
     path = _path_of(name_or_path, folders, table)
     chosen = _card_for(path, card, table, stage)
@@ -103,6 +105,11 @@ def how_to_get(card: Card) -> str:
     if card.manual is not None:
         return f"By hand: {' '.join(card.manual.split())}."
     return f"Fetch it: gait checkpoints fetch {card.name}" if card.url else "Put its file into one of these folders."
+
+
+def not_run(card: Card) -> str:
+    """What to say of a card whose `runs` is false."""
+    return f"no network here reads weights of {card.model} yet (docs/models.md)."
 
 
 def _find(card: Card, folders: Sequence[Path]) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from hashlib import sha256
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 from fileserver import FileServer
 
-from pipeline.commands.checkpoints import checkpoints_of, fetch_checkpoints, list_checkpoints, verify_checkpoints
+from pipeline import prepare
+from pipeline.commands.checkpoints import fetch_checkpoints, list_checkpoints, verify_checkpoints
 from pipeline.config import Config
-from pipeline.errors import CheckpointError
+from pipeline.errors import CheckpointError, ConfigError, GaitError
 from pipeline.networks.cards import cards
+from pipeline.networks.checkpoints import resolve
 from pipeline.profiles import load_config, profiles
 
 CONTENT = b"weights" * 1000
@@ -52,7 +55,8 @@ def test_the_list_shows_every_card_and_what_is_here(shared: Path, capsys: pytest
     missing = next(line for line in lines if " yolox_s " in line)
     assert here.split()[:3] == ["detector", "✓", "yolox_nano"] and "Apache-2.0" in here and here.endswith(".onnx")
     assert missing.split()[:3] == ["detector", "↓", "yolox_s"]
-    assert "→" in next(line for line in lines if "bytetrack_x_mot17" in line)
+    assert "↓" in next(line for line in lines if "bytetrack_x_mot17" in line)
+    assert "→" in next(line for line in lines if "disentangled_skeletons" in line)
 
 
 def test_fetching_says_that_the_hash_is_the_published_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,9 +91,9 @@ def test_what_is_here_is_not_fetched(folder: Path, server: FileServer, capsys: p
 
 
 def test_what_no_program_can_fetch_says_how_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fetch_checkpoints(["bytetrack_x_mot17"], tmp_path) == 2
+    assert fetch_checkpoints(["gaitgraph2_authors_casiab"], tmp_path) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "open https://drive.google.com" in line and "confirm" in line
+    assert "By hand: open https://github.com/tteepe/GaitGraph2/releases" in line
 
 
 def test_a_name_that_is_neither_card_nor_profile_is_refused(tmp_path: Path) -> None:
@@ -104,16 +108,54 @@ def test_a_profile_stands_for_its_checkpoints(shared: Path, capsys: pytest.Captu
 
 
 def test_the_checkpoints_of_a_configuration_come_in_the_order_of_the_stages() -> None:
-    assert checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
+    assert prepare.checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
 
 
-def test_every_profile_names_cards_of_the_right_stages() -> None:
+@pytest.mark.parametrize("profile", profiles())
+def test_what_fetch_fetches_is_what_a_run_asks_for(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[str, str | None] = {}
+
+    def note(name: str, card: str | None, folders: object, *, stage: str | None) -> None:
+        asked[name] = stage
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "resolve", note)  # the run then stops where its first network opens without weights
+        with contextlib.suppress(GaitError):
+            prepare.open_networks(load_config(profile), None)
     table = cards()
-    for profile in profiles():
-        config = load_config(profile)
-        for section, stage in (("tracking", "detector"), ("segmentation", "segmenter"), ("recognition", "encoder")):
-            name = getattr(config, section).checkpoint
-            assert name is None or table[name].stage == stage, f"{profile}: {section}.checkpoint={name}"
+    assert asked == {name: table[name].stage for name in asked}
+    assert all(table[name].runs and (table[name].url or "shipped" in str(table[name].manual)) for name in asked)
+    for name in ("http_proxy", "https_proxy"):  # nothing is out there
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    fetch_checkpoints([profile], tmp_path / "empty")
+    said = capsys.readouterr()
+    tried = {line.split(":")[0].strip("✓ ") for line in (said.out + said.err).splitlines() if line[0] not in "✗ "}
+    assert tried == set(asked)
+
+
+def test_a_profile_without_weights_for_its_encoder_says_so_at_fetch() -> None:
+    Path("mine.yaml").write_text("recognition: {encoder: gaitgl}\n")
+    with pytest.raises(ConfigError, match="gaitgl needs weights"):
+        fetch_checkpoints(["mine.yaml"])
+
+
+def test_a_profiles_own_file_that_is_missing_is_named_at_fetch(shared: Path) -> None:
+    Path("mine.yaml").write_text("segmentation: {checkpoint: mine.onnx, card: human_pp_humansegv1_lite_192x192_onnx}\n")
+    with pytest.raises(CheckpointError, match=r"mine\.onnx: no such checkpoint file"):
+        fetch_checkpoints(["mine.yaml"], shared / "checkpoints")
+
+
+def test_weights_that_no_network_reads_are_fetched_with_a_word_and_not_run(
+    server: FileServer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = {"stage": "encoder", "loader": "opengait", "model": "biggait", "runs": False, "file": "big.pt"}
+    (folder / "big.yaml").write_text(json.dumps({**card, "url": f"{server.url}/good"}))
+    assert fetch_checkpoints(["big"], folder) == 0
+    assert "big: no network here reads weights of biggait yet" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="no network here reads weights of biggait yet"):
+        resolve("big", None, [folder], stage="encoder")
 
 
 def test_verifying_reads_the_file_afresh(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def test_a_missing_file_says_where_it_was_looked_for_and_the_command(tmp_path: P
 
 def test_a_missing_file_that_no_program_can_fetch_says_how_by_hand(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="By hand: open https"):
-        resolve("bytetrack_x_mot17", None, [tmp_path])
+        resolve("gaitgraph2_authors_casiab", None, [tmp_path])
 
 
 def test_a_checkpoint_of_another_stage_is_refused() -> None:
