@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
+import lzma
 import os
+import struct
 import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pipeline.errors import InputError, OutputError
 
-DAMAGED_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What NumPy and the libraries below it raise for an .npz that is none, or not whole."""
+UNREADABLE = (OSError, ValueError, OverflowError, RecursionError, csv.Error)
+"""What comes of a text that is not what it should be: no UTF-8, no YAML, JSON or CSV, no number, or too large a one."""
+
+DAMAGED_NPZ = (
+    *(
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        EOFError,
+        MemoryError,
+        RuntimeError,
+    ),
+    *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+"""What NumPy and the libraries below it raise for an .npz that is none, or not whole, or of other arrays."""
+
+LONGEST_REASON = 200  # characters
 
 PARTIAL = ".partial-"  # prefix of every file that is still being written
 
@@ -84,16 +107,30 @@ def json_bytes(tree: Mapping[str, Any]) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of ours. Raises InputError when it is damaged."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}). Start a new run.") from None
+        tree = parse_json(path.read_text(encoding="utf-8"))
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not readable ({reason_of(error)}). Start a new run.") from None
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected an object, found {type(tree).__name__}. Start a new run.")
     return tree
 
 
+def reason_of(error: Exception) -> str:
+    """What an error says, on one line of bearable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says. Raises ValueError, also where it is nested too deeply for Python's stack."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def parse_yaml(text: str) -> Any:
-    """What YAML says, without any objects of its own. Raises yaml.YAMLError.
+    """What YAML says, without any objects of its own. Raises ValueError, with the line and the value.
 
     By libyaml where PyYAML was built with it: seven times as fast, and too deep a nesting is an error, not the end of
     Python's stack.
@@ -101,9 +138,32 @@ def parse_yaml(text: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe
+        return yaml.load(text, _yaml_loader())
+    except yaml.YAMLError as error:
+        raise ValueError(reason_of(error)) from None
     except RecursionError:
-        raise yaml.YAMLError("it is nested too deeply") from None
+        raise ValueError("it is nested too deeply") from None
+
+
+@cache
+def _yaml_loader() -> Any:
+    """A safe loader that says which value is not what it looks like (2020-99-99 is no date)."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe
+
+    class Loader(base):  # type: ignore[misc]  # of a class that is known at run time only
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            try:
+                return super().construct_object(node, deep)
+            except (yaml.YAMLError, RecursionError):
+                raise
+            except Exception as error:  # PyYAML lets through whatever int(), date() and its own tables raise
+                shown = str(node.value)[:40] + ("…" if len(str(node.value)) > 40 else "")
+                reason = str(error).partition(";")[0]
+                raise ValueError(f"line {node.start_mark.line + 1}: {shown!r}: {reason}") from None
+
+    return Loader
 
 
 def file_sha256(path: Path) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
-from pipeline.files import parse_yaml
+from pipeline.files import LONGEST_REASON, UNREADABLE, parse_yaml, reason_of
 
 
 def configs_dir() -> Path:
@@ -61,9 +61,8 @@ def _profile_path(profile: str) -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not a readable YAML file ({reason}).") from None
+    except UNREADABLE as error:
+        raise ConfigError(f"{path}: not a readable YAML file ({reason_of(error)}). Correct it.") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected sections such as `tracking:`, found {type(tree).__name__}.")
     return tree
@@ -75,7 +74,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
     try:
         value = parse_yaml(text)
-    except yaml.YAMLError:
+    except ValueError:
         value = text
     *sections, leaf = key.strip().split(".")
     node = tree
@@ -98,7 +97,16 @@ def _explain(error: ValidationError) -> str:
         if elsewhere:  # the right name in the wrong section
             return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
         return f"unknown key {key!r}{nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
-    return f"{key}: {first['msg']} (got {first.get('input')!r})." if key else f"{first['msg']}."
+    return f"{key}: {first['msg']} (got {shown(first.get('input'))})." if key else f"{first['msg']}."
+
+
+def shown(value: Any) -> str:
+    """A refused value for an error's line; what it holds may be of any size."""
+    try:
+        text = repr(value) if isinstance(value, str) else reprlib.repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        return f"too large an {type(value).__name__}"
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
 
 
 def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:

@@ -15,7 +15,7 @@ def list_(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
     """Every known checkpoint: stage, size, licence, and whether it is here."""
     from pipeline.commands.checkpoints import list_checkpoints
 
-    list_checkpoints(checkpoints)
+    raise typer.Exit(list_checkpoints(checkpoints))
 
 
 @checkpoints_app.command(epilog="Example: gait checkpoints fetch light")

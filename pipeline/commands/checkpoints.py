@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -41,10 +41,14 @@ class _Row(NamedTuple):
 
 
 def list_checkpoints(folder: Path | None = None) -> int:
-    """Print every card: whether its file is here (not yet whether it is whole), its size, licence and place."""
+    """Print every card: whether its file is here (not yet whether it is whole), its size, licence and place.
+
+    A card that is wrong is named on stderr, and the status is 2 then.
+    """
     folders = search_folders(folder)
     rows: list[_Row] = []
-    for card in cards(folders).values():
+    table, status = _known(folders)
+    for card in table.values():
         here = locate(card, folders)
         mark = _HERE if here else _BY_HAND if card.manual is not None or card.url is None else _TO_FETCH
         place = str(here[0]) if here else ""
@@ -54,7 +58,22 @@ def list_checkpoints(folder: Path | None = None) -> int:
         _print_table(rows)
     else:
         _print_lines(rows)
-    return OK
+    return status
+
+
+def _known(folders: Sequence[Path], names: Sequence[str] = ()) -> tuple[Mapping[str, Card], int]:
+    """Every card that can be read, and the status: FAILED where one cannot, which is then named on stderr.
+
+    Raises the CheckpointError of one that is asked for.
+    """
+    wrong: dict[str, CheckpointError] = {}
+    table = cards(folders, wrong)
+    for name in names:
+        if name in wrong:
+            raise wrong[name]
+    for error in wrong.values():
+        print(f"✗ {error}", file=sys.stderr)
+    return table, FAILED if wrong else OK
 
 
 def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
@@ -65,8 +84,9 @@ def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
     """
     target = folder.expanduser() if folder is not None else download_folder()
     folders = search_folders(_if_there(folder))
+    table, _ = _known(folders, names)
     status = OK
-    for card in _wanted(names, folders):
+    for card in _wanted(names, table):
         if not card.runs:
             print(f"{card.name}: {not_run(card)}", file=sys.stderr)
         try:
@@ -105,8 +125,9 @@ def verify_checkpoints(names: Sequence[str] = (), folder: Path | None = None) ->
     The status is 2 when one is wrong, or named and missing.
     """
     folders = search_folders(folder)
-    status, seen = OK, 0
-    for card in _wanted(names, folders) if names else cards(folders).values():
+    seen = 0
+    table, status = _known(folders, names)
+    for card in _wanted(names, table) if names else table.values():
         places = locate(card, folders)
         seen += len(places)
         if names and not places:
@@ -122,9 +143,8 @@ def verify_checkpoints(names: Sequence[str] = (), folder: Path | None = None) ->
     return status
 
 
-def _wanted(names: Sequence[str], folders: Sequence[Path]) -> list[Card]:
+def _wanted(names: Sequence[str], table: Mapping[str, Card]) -> list[Card]:
     """The cards of these names, and those that the profiles among them name."""
-    table = cards(folders)
     wanted: dict[str, Card] = {}
     for name in names:
         if name in table:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.config import OutputConfig
-from pipeline.errors import GaitError
+from pipeline.errors import CheckpointError, GaitError
 from pipeline.networks.cards import cards
 from pipeline.networks.checkpoints import cache_folder, download_folder, locate, resolve, search_folders
 from pipeline.profiles import configs_dir, load_config, profiles
@@ -261,10 +261,13 @@ def _checkpoints(explicit: Path | None) -> Iterator[Check]:
     section = "Checkpoints"
     try:
         folders = search_folders(explicit)
-        table = cards(folders)
+        wrong: dict[str, CheckpointError] = {}
+        table = cards(folders, wrong)
     except GaitError as error:
         yield Check(section, "folders", "broken", str(error))
         return
+    for name, problem in wrong.items():
+        yield Check(section, name, "broken", str(problem))
     if not profiles() or not table:
         yield Check(section, "configs", "broken", f"no profiles or cards in {configs_dir()}", "Install gait again")
     for profile in profiles():

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import UNREADABLE, reason_of
 from pipeline.types import Tracklet
 
 ENOUGH = 0.5  # IoU of boxes that agree
@@ -45,8 +46,8 @@ def read_truth(path: Path) -> dict[int, tuple[list[int], Boxes]]:
             people, boxes = frames.setdefault(int(frame) - 1, ([], []))
             people.append(int(person))
             boxes.append([x, y, x + width, y + height])
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path}: no ground truth of frame,person,x,y,w,h a line ({error}).") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path}: no ground truth of frame,person,x,y,w,h a line ({reason_of(error)}).") from None
     return {frame: (people, np.array(boxes)) for frame, (people, boxes) in frames.items()}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import InputError
+from pipeline.files import UNREADABLE, reason_of
 
 COLUMNS = ("video", "first", "last", "person", "condition", "role")
 POOLED = "pooled"  # what the reports call all conditions together
@@ -48,8 +49,8 @@ def read_manifest(path: Path) -> list[Clip]:
                     f"{path}: no column {missing[0]!r}. The first line must name the columns {', '.join(COLUMNS)}."
                 )
             clips = [_clip(path, table.line_num, row) for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a readable CSV file ({' '.join(str(error).split())}).") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable CSV file ({reason_of(error)}).") from None
     for role in ("gallery", "probe"):
         if not any(clip.role == role for clip in clips):
             raise InputError(

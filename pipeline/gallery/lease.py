@@ -23,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pipeline.errors import GalleryError
+from pipeline.files import parse_json
 from pipeline.gallery.aws import GONE, server_refusals
 from pipeline.gallery.place import Address, Hold
 
@@ -125,11 +126,11 @@ class Lease(Hold):
                 return None
             raise
         try:
-            tree = json.loads(got["Body"].read())
+            tree = parse_json(got["Body"].read())
             age = _server_time(got) - got["LastModified"]
             overdue = age > timedelta(seconds=float(tree["seconds"])) + BLUNT
             return _Seen(got["ETag"], str(tree["token"]), int(tree["beat"]), tree["free"] is True, overdue)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, OverflowError, KeyError, TypeError):
             raise GalleryError(f"{self._address}: no lock of a gallery. Remove it while nobody writes.") from None
 
     def _refuse_unconditional(self) -> None:

@@ -6,7 +6,6 @@ A place keeps files under names relative to it (with "/" between folders). What 
 from __future__ import annotations
 
 import contextlib
-import json
 import mmap
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pipeline.errors import GalleryError
-from pipeline.files import atomic, file_sha256, json_bytes
+from pipeline.files import atomic, file_sha256, json_bytes, parse_json
 from pipeline.networks.lock import locked
 
 Content = bytes | mmap.mmap
@@ -137,7 +136,7 @@ class Place(ABC):
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON object. Raises FileNotFoundError, and ValueError for anything else."""
-        tree = json.loads(self.read(name).decode())
+        tree = parse_json(self.read(name).decode())
         if not isinstance(tree, dict):
             raise ValueError(f"expected an object, found {type(tree).__name__}")
         return tree

@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import CheckpointError
-from pipeline.files import parse_yaml
+from pipeline.files import UNREADABLE, parse_yaml, reason_of
 from pipeline.profiles import configs_dir
 
 Stage = Literal["detector", "segmenter", "encoder", "pose"]
@@ -75,21 +74,27 @@ class Checkpoint:
     sha256: str
 
 
-def cards(folders: Sequence[Path] = ()) -> Mapping[str, Card]:
+def cards(folders: Sequence[Path] = (), wrong: dict[str, CheckpointError] | None = None) -> Mapping[str, Card]:
     """Every card by name: the shipped ones (configs/checkpoints/*.yaml) and the user's own in `folders`.
 
     A user's own card is NAME.yaml with the fields of one Card, `name` and `file` left out or not.
-    Raises CheckpointError for a card that is wrong or takes a shipped card's name.
+    wrong: gets the name and the error of each card that is wrong or takes a shipped card's name, which is passed over;
+    without it the first such is raised.
     """
     shipped = _shipped(configs_dir() / "checkpoints")
     table = dict(shipped)
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
-            if (card := own_card(path)) is None:
-                continue
-            if card.name in shipped:
-                raise CheckpointError(f"{path}: {card.name!r} is the name of a shipped card. Rename the file.")
-            table.setdefault(card.name, card)
+            try:
+                if (card := own_card(path)) is None:
+                    continue
+                if card.name in shipped:
+                    raise CheckpointError(f"{path}: {card.name!r} is the name of a shipped card. Rename the file.")
+                table.setdefault(card.name, card)
+            except CheckpointError as error:
+                if wrong is None:
+                    raise
+                wrong.setdefault(path.stem, error)
     return table
 
 
@@ -130,8 +135,8 @@ def _stem(path: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{path}: not a readable card ({' '.join(str(error).split())}).") from None
+    except UNREADABLE as error:
+        raise CheckpointError(f"{path}: not a readable card ({reason_of(error)}). Correct it.") from None
     if not isinstance(tree, dict):
         return {}
     return {str(key): value for key, value in tree.items()}

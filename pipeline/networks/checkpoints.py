@@ -37,7 +37,11 @@ def resolve(
     Raises CheckpointError for an unknown name, a missing or damaged file, and a card of another stage.
     """
     folders = search_folders() if folders is None else folders
-    table = cards(folders)
+    wrong: dict[str, CheckpointError] = {}
+    table = cards(folders, wrong)
+    for asked in (name_or_path, card):
+        if asked in wrong:
+            raise wrong[asked]
     if name_or_path in table:
         if card not in (None, name_or_path):
             raise CheckpointError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import OutputError
-from pipeline.files import file_sha256, write_json
+from pipeline.files import file_sha256, parse_json, write_json
 from pipeline.networks.folders import cache_folder
 
 _REMEMBERED_FROM = 1_000_000  # bytes; smaller files are hashed faster than the memory is read
@@ -41,7 +40,7 @@ def record_path(path: Path) -> Path:
 def recorded_sha256(path: Path) -> str | None:
     """The sha256 that was recorded when `path` was first downloaded; None where there is no record."""
     try:
-        record = json.loads(record_path(path).read_text(encoding="utf-8"))
+        record = parse_json(record_path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     found = record.get("sha256") if isinstance(record, dict) else None
@@ -54,7 +53,7 @@ def _memory_path() -> Path:
 
 def _remembered() -> dict[str, Any]:
     try:
-        memory = json.loads(_memory_path().read_text(encoding="utf-8"))
+        memory = parse_json(_memory_path().read_text(encoding="utf-8"))
     except (OSError, ValueError, RuntimeError):  # RuntimeError: no home folder
         return {}
     return memory if isinstance(memory, dict) else {}

@@ -12,12 +12,11 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
-from pipeline.files import parse_yaml
+from pipeline.files import UNREADABLE, parse_yaml, reason_of
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.pictures import Pictures
 from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
@@ -163,9 +162,10 @@ def _read_checkpoint(checkpoint: Checkpoint) -> tuple[Path, Conventions]:
         transforms = list(described.get("transforms", []))
         model, parameters = path / str(described["model"]), path / str(described["params"])
         conventions = _from_transforms(conventions, transforms)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{deploy}: not the description of a Paddle model ({reason}). Fetch it again.") from None
+    except (*UNREADABLE, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{deploy}: not the description of a Paddle model ({reason_of(error)}). Fetch it again."
+        ) from None
     if path.resolve() not in model.resolve().parents:
         raise CheckpointError(f"{deploy}: names a model outside of its folder ({model.name}). Fetch it again.")
     if model.suffix != ".pdmodel":
@@ -186,7 +186,7 @@ def _from_card(checkpoint: Checkpoint) -> Conventions:
         conventions = Conventions(
             (height, width), _three(inputs.get("mean", 0.5)), _three(inputs.get("std", 0.5)), channels, person
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"card {checkpoint.card.name}: `inputs` makes no sense ({error}). Correct it.") from None
     return _checked(conventions, f"card {checkpoint.card.name}")
 

@@ -13,6 +13,8 @@ from pipeline.errors import InputError
 from pipeline.files import write_bytes
 from pipeline.types import Tracklet
 
+MOST = 2**31 - 1  # of frames and ids
+
 Row = tuple[int, int, float, float, float, float, float]  # frame, id, x, y, width, height, score
 
 
@@ -71,8 +73,8 @@ def _parse(line: str, where: str) -> Row:
         raise InputError(
             f"{where}: {line[:60]!r} is not `frame,id,x,y,width,height,score,…`. Correct it, or track the video again."
         ) from None
-    if frame < 1 or track_id < 1:
-        raise InputError(f"{where}: frame {frame} and id {track_id} must be 1 or more. Correct it.")
+    if not 1 <= min(frame, track_id) <= max(frame, track_id) <= MOST:
+        raise InputError(f"{where}: {line[:60]!r}: frame and id must lie between 1 and {MOST}. Correct it.")
     if not np.isfinite([x, y, width, height, score]).all() or width <= 0 or height <= 0:
         raise InputError(f"{where}: {line[:60]!r} is no box of finite numbers with an area. Correct it.")
     return frame, track_id, x, y, width, height, score

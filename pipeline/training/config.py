@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
-from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml
+from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml, shown
 
 
 class Section(BaseModel):
@@ -210,7 +210,7 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {key!r}{nearest(where[-1], list(section.model_fields))}"
     if first["type"] == "missing":
         return f"{key} is missing."
-    return f"{key}: {first['msg']} (got {first.get('input')!r})."
+    return f"{key}: {first['msg']} (got {shown(first.get('input'))})."
 
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {

@@ -6,7 +6,6 @@ partition names the identities of training and test: {"TRAIN_SET": […], "TEST_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.files import UNREADABLE, parse_json, reason_of
 from pipeline.segmentation.normalise import cut_width
 from pipeline.training.arrays import read_arrays
 
@@ -49,9 +49,9 @@ class Partition:
 def read_partition(path: Path) -> Partition:
     """Read {"TRAIN_SET": […], "TEST_SET": […], optionally "PROBE_SET": […]}. Raises InputError for anything else."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable partition ({' '.join(str(error).split())[:160]}).") from None
+        tree = parse_json(path.read_text(encoding="utf-8"))
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable partition ({reason_of(error)}).") from None
     sets = {}
     for name in ("TRAIN_SET", "TEST_SET", "PROBE_SET"):
         listed = tree.get(name, [] if name == "PROBE_SET" else None) if isinstance(tree, dict) else None

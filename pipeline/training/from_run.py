@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.files import UNREADABLE, reason_of
 from pipeline.segmentation.storage import read_sequence
 from pipeline.training.writing import walk_file, write_partition, write_walk
 
@@ -43,8 +44,8 @@ def read_labels(path: Path) -> dict[tuple[str, int], Label]:
                     raise InputError(f"{path}, line {number}: {video} track {track} is there already.")
                 kind, view = (str(row.get(key) or "").strip() for key in ("type", "view"))
                 labels[video, int(track)] = Label(identity, kind or video, view or UNDEFINED)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())}).") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)}).") from None
     return labels
 
 

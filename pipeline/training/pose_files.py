@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pipeline.errors import InputError
+from pipeline.files import UNREADABLE, parse_json, reason_of
 from pipeline.types import FloatArray
 
 COCO_JOINTS, OPENPOSE_JOINTS = 17, 18
@@ -52,8 +52,8 @@ def read_casia_b_csv(path: Path) -> Iterator[PoseWalk]:
                     frames = []
                 name = walk
                 frames.append(values)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())}).") from None
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)}).") from None
     if not frames:
         raise InputError(f"{path}: no poses in it.")
     yield _casia_b_walk(name, frames)
@@ -93,15 +93,14 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseWalk]:
 
 def _openpose(path: Path) -> FloatArray | None:
     try:
-        people = json.loads(path.read_text(encoding="utf-8"))["people"]
+        people = parse_json(path.read_text(encoding="utf-8"))["people"]
         if not people:
             return None
         pose = np.array(people[0]["pose_keypoints_2d"], np.float32)
         if pose.shape != (OPENPOSE_JOINTS * 3,) or not np.isfinite(pose).all():
             raise ValueError(f"{pose.shape} values")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:100]
+    except (*UNREADABLE, LookupError, TypeError) as error:
         raise InputError(
-            f'{path}: no pose ({reason}). Expected {{"people": [{{"pose_keypoints_2d": [54 numbers]}}]}}.'
+            f'{path}: no pose ({reason_of(error)}). Expected {{"people": [{{"pose_keypoints_2d": [54 numbers]}}]}}.'
         ) from None
     return pose.reshape(OPENPOSE_JOINTS, 3)

@@ -59,6 +59,29 @@ def test_the_list_shows_every_card_and_what_is_here(shared: Path, capsys: pytest
     assert "→" in next(line for line in lines if "disentangled_skeletons" in line)
 
 
+@pytest.mark.parametrize("wrong", ["source: 2020-99-99\n", "stage: none\n", f"size: {'9' * 5000}\n", "\xff"])
+def test_a_wrong_card_is_named_and_the_others_are_listed(
+    folder: Path, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    text = "loader: yolox-onnx\nfile: shop.onnx\n" + wrong + ("" if "stage" in wrong else "stage: detector\n")
+    (folder / "shop.yaml").write_bytes(text.encode("latin-1"))
+    assert list_checkpoints(folder) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"✗ {folder / 'shop.yaml'}: ")
+    assert len(said.out.splitlines()) == len(cards()) + 4
+
+
+def test_a_wrong_card_stops_nobody_but_who_asks_for_it(folder: Path) -> None:
+    (folder / "shop.yaml").write_text("stage: detector\nloader: yolox-onnx\nsource: 2020-99-99\n")
+    fetch_checkpoints(["good"], folder)
+    assert resolve("good", None, [folder], stage="detector").path == folder / "good.onnx"
+    with pytest.raises(CheckpointError, match=r"shop\.yaml: not a readable card \(line 3: '2020-99-99': month"):
+        resolve("shop", None, [folder])
+    with pytest.raises(CheckpointError, match=r"shop\.yaml: not a readable card"):
+        fetch_checkpoints(["shop"], folder)
+
+
 def test_fetching_says_that_the_hash_is_the_published_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch_checkpoints(["good"], folder) == 0
     assert "sha256 as published" in capsys.readouterr().out
