@@ -21,11 +21,6 @@ SHORTEST_S = 4.0  # shorter videos show too little of what is behind the people
 RESTLESS = 0.15  # share of the picture that never stands still, above which the foreground is not to be trusted
 LOST = 0.1  # share of the frames whose motion cannot be told
 CROWDED = 0.4  # share of the picture that is foreground in the median frame
-LIMITS = (
-    f"motion is found against a background: it takes a camera that stands still or shakes a little, {SHORTEST_S:g} s "
-    "of video or more, and people who walk. Who stands for most of the time is part of the background; other things "
-    "that move may be taken for people."
-)
 
 
 class TooShortError(InputError):

@@ -189,7 +189,9 @@ def _present(card: Card, folders: Sequence[Path]) -> Fetched | None:
 def _fetch(card: Card, folder: Path) -> Fetched:
     if card.manual is not None:
         return fetch(card, folder)  # which says how to get it by hand
-    with _progress(card.name) as progress:
+    if not sys.stderr.isatty():
+        print(f"{card.name}: fetching", file=sys.stderr)
+    with bar(card.name) as progress:
         return fetch(card, folder, progress, waiting=lambda: _wait_line(card))
 
 
@@ -198,10 +200,9 @@ def _wait_line(card: Card) -> None:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Progress | None]:
-    """A bar on a terminal, one line elsewhere."""
+def bar(name: str) -> Iterator[Progress | None]:
+    """A bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
-        print(f"{name}: fetching", file=sys.stderr)
         yield None
         return
     from rich.console import Console

@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.checkpoints import fetch_checkpoints
+from pipeline.commands.checkpoints import bar
 from pipeline.commands.demo_videos import fetch_demo_videos
 from pipeline.commands.run import show_run
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.job import INPUTS, Job, plan
 from pipeline.engine.runfolder import RunFolder
-from pipeline.errors import GaitError, InputError
+from pipeline.errors import CheckpointError, GaitError, InputError
 from pipeline.evaluation.identities import compare, named_right, read_truth
 from pipeline.files import read_json, write_json
-from pipeline.networks.checkpoints import cards, locate, search_folders
-from pipeline.prepare import find_checkpoints
+from pipeline.networks.checkpoints import cards, download_folder, locate, search_folders
+from pipeline.networks.download import OutOfReachError
+from pipeline.networks.fetch import FetchError, fetch
+from pipeline.prepare import checkpoints_of, find_checkpoints, stages_of
 from pipeline.profiles import load_config
 from pipeline.tracking.mot import read_mot
 
@@ -36,7 +38,7 @@ def demo_command(
     offline: bool = False,
     seconds: float = 10.0,
 ) -> None:
-    """Run the demo. Without a network it says so in one line and uses what is here: weights and videos, or neither.
+    """Run the demo. Without a network it says in one line what is missing, and uses what is here, or makes people up.
 
     offline: ask for no network. seconds: of the videos that are made up then.
     """
@@ -45,11 +47,10 @@ def demo_command(
         try:
             _fetch_weights(config, checkpoints)
             job = _videos()
-            find_checkpoints(config, checkpoints)
         except GaitError as error:
             if profile is not None:
                 raise
-            print(f"gait: {error} Going on without: gait demo --offline.", file=sys.stderr)
+            print(f"gait: {error}", file=sys.stderr)
         else:
             show_run(job, config, checkpoints)
             return
@@ -58,17 +59,25 @@ def demo_command(
 
 def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> None:
     """Film a gallery and four probes of the same made-up people, find and match them, and say how well that went."""
-    from pipeline.background import LIMITS
     from pipeline.synth.videos import Show, write_videos
 
-    print(f"gait: {LIMITS}", file=sys.stderr)
+    print(
+        f"gait: filming {PEOPLE} people who do not exist, with a camera that stands still, to find and name them with "
+        "what is shipped (docs/offline.md)",
+        file=sys.stderr,
+    )
     folder = INPUTS / "made-up"
     gallery, *probes = write_videos(folder, Show(people=PEOPLE, seconds=seconds))
     run_folder = show_run(plan(str(gallery), [str(probe) for probe in probes]), config, checkpoints)
     score = score_run(RunFolder(run_folder), gallery, probes)
     write_json(run_folder / "score.json", score)
     found = ", ".join(f"{video} {value:.2f}" for video, value in score["idf1"].items())
-    print(f"IDF1 {found}; {score['named_right']} of {score['people']} people got their own name", file=sys.stderr)
+    report = run_folder / "report.html"
+    print(
+        f"gait: {score['named_right']} of {score['people']} people got their own name (IDF1 {found}): "
+        f"see {report if report.is_file() else run_folder}",
+        file=sys.stderr,
+    )
 
 
 def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
@@ -89,24 +98,41 @@ def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[
 
 
 def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
-    """Fetch what is missing. Where that fails the run itself says which file is missing and how to get it."""
+    """Have every network that a run asks for. Raises CheckpointError, in one line, where one is not to be had."""
     folders = search_folders(checkpoints)
-    table = cards(folders)
-    for section in (config.tracking, config.segmentation, config.recognition):
-        name = section.checkpoint
-        if name is not None and name in table and not locate(table[name], folders):
-            fetch_checkpoints([name])
+    table = cards(folders, {})
+    missing = [table[name] for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]
+    for card in missing:
+        try:
+            with bar(card.name) as progress:
+                fetch(card, download_folder(), progress)
+        except FetchError as error:
+            names = [card.name for card in missing]
+            raise CheckpointError(
+                f"{' and '.join(names)} cannot be fetched: {_brief(error)}. "
+                f"With a network: gait checkpoints fetch {' '.join(names)}"
+            ) from None
+        print(f"gait: {card.name} fetched, licence: {card.licence}", file=sys.stderr)
+    find_checkpoints(config, checkpoints, stages_of(config))
 
 
 def _videos() -> Job:
+    """The demo's own videos, or those in inputs/. Raises InputError, in one line, where there are neither."""
+    problem = ""
     try:
         fetch_demo_videos(FOLDER)
     except GaitError as error:
-        here = FOLDER if (FOLDER / "gallery.mp4").is_file() else INPUTS
-        print(f"gait: {error} Using the videos in {here}/.", file=sys.stderr)
-    if (FOLDER / "gallery.mp4").is_file():
-        return plan(str(FOLDER / "gallery.mp4"), [str(path) for path in sorted(FOLDER.glob("probe*.mp4"))])
+        problem = _brief(error)
+    fetched = (FOLDER / "gallery.mp4").is_file()
+    gallery = str(FOLDER / "gallery.mp4") if fetched else None
     try:
-        return plan(None, [])
+        job = plan(gallery, sorted(map(str, FOLDER.glob("probe*.mp4"))) if fetched else [])
     except InputError as error:
-        raise InputError(f"no demo videos: {error}") from None
+        raise InputError(f"no demo videos: {problem}, and {error}" if problem else f"no demo videos: {error}") from None
+    if problem:
+        print(f"gait: {problem}. Using the videos in {FOLDER if fetched else INPUTS}/.", file=sys.stderr)
+    return job
+
+
+def _brief(error: GaitError) -> str:
+    return error.brief if isinstance(error, OutOfReachError) else str(error).rstrip(".")

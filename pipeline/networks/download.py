@@ -35,6 +35,14 @@ class FetchError(GaitError):
     """A file that could not be downloaded: the network is out of reach, or what came is not what was asked for."""
 
 
+class OutOfReachError(FetchError):
+    """No answer from a host. brief: that alone, without the address."""
+
+    def __init__(self, url: str, host: str | None, reason: str) -> None:
+        super().__init__(f"{url}: {host} is out of reach ({reason}). Is there a network?")
+        self.brief = f"{host} is out of reach"
+
+
 @dataclass(frozen=True, slots=True)
 class Downloaded:
     """A complete download, still under its temporary name."""
@@ -218,9 +226,9 @@ def _answer(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[An
             f"{url}: {host} answers {error.code} {_reason(error.reason)}. Try later, or get it by hand."
         ) from None
     except urllib.error.URLError as error:
-        raise FetchError(f"{url}: {host} is out of reach ({_reason(error.reason)}). Is there a network?") from None
+        raise OutOfReachError(url, host, _reason(error.reason)) from None
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise FetchError(f"{url}: {host} is out of reach ({_reason(error)}). Is there a network?") from None
+        raise OutOfReachError(url, host, _reason(error)) from None
 
 
 def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: float) -> Any:

@@ -23,9 +23,13 @@ def shown(tmp_path_factory, gait_in, without_network):
     return gait, done, gait.runs()[0]
 
 
-def test_without_a_network_people_are_made_up_though_nobody_asked(shown):
-    _, done, _ = shown
-    assert "out of reach" in done.stderr and "Going on without: gait demo --offline." in done.stderr
+def test_without_a_network_three_lines_tell_what_is_missing_and_what_is_done_instead(shown):
+    gait, done, _ = shown
+    said = [line for line in done.stderr.splitlines() if line.startswith("gait: ") or "://" in line]
+    missing, instead, result = said
+    assert "yolox_nano and human_pp_humansegv1_lite_192x192 cannot be fetched: github.com is out of reach." in missing
+    assert "people who do not exist" in instead
+    assert result.endswith(f"see {gait.runs()[0].relative_to(gait.cwd)}/report.html")
 
 
 def test_who_asks_for_it_gets_people_made_up_whatever_there_is(gait, walkers):
