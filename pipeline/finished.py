@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pipeline.config import MatchingConfig
+from pydantic import BaseModel
+
+from pipeline.config import MatchingConfig, PoseConfig
 from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
@@ -19,6 +22,7 @@ from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, SilhouetteSequence, Tracklet
 
 Track = tuple[str, int]  # video, track
+S = TypeVar("S", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,7 @@ class FinishedRun:
     @property
     def matching(self) -> MatchingConfig:
         """How walks were compared."""
-        settings = dict(self.record.get("config", {}).get("matching", {}))
-        known = {name: value for name, value in settings.items() if name in MatchingConfig.model_fields}
-        return MatchingConfig.model_validate(known)
+        return settings_in(self.record, "matching", MatchingConfig)
 
     @property
     def metric(self) -> Metric:
@@ -123,7 +125,7 @@ class FinishedRun:
     def track(self, name: str) -> Track:
         """The track that `probe1/2` names. Raises InputError, with what there is, for one that is not there."""
         video, slash, number = name.rpartition("/")
-        if not slash or not (number.isascii() and number.isdigit()):
+        if not slash or not re.fullmatch(r"[0-9]{1,9}", number):
             raise InputError(f"{name!r}: a track is VIDEO/NUMBER, such as {self.videos[0]}/1.")
         if video not in self.videos:
             raise InputError(f"{name!r}: no video {video!r} in this run. There are: {', '.join(self.videos)}.")
@@ -131,6 +133,24 @@ class FinishedRun:
             there = ", ".join(map(str, self.tracks(video))) or "none: nobody was found"
             raise InputError(f"{name!r}: no track {int(number)} in {video}. There are: {there}.")
         return video, int(number)
+
+
+def settings_in(record: Mapping[str, Any], name: str, kind: type[S]) -> S:
+    """A section of the settings that run.json keeps, as far as it is known today.
+
+    Raises TypeError, ValueError or AttributeError where there is something else.
+    """
+    said = dict(record.get("config", {}).get(name, {}))
+    return kind.model_validate({key: value for key, value in said.items() if key in kind.model_fields})
+
+
+def pose_settings(run: Path) -> PoseConfig:
+    """How a run looked for poses. Raises InputError for a folder whose run.json does not say."""
+    record = RunFolder(run).record
+    try:
+        return settings_in(read_json(record), "pose", PoseConfig)
+    except (TypeError, ValueError, AttributeError):
+        raise InputError(f"{record}: not the record of a run. Start a new run.") from None
 
 
 def _tracks(videos: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[int, Mapping[str, Any]]]:

@@ -14,10 +14,11 @@ from pipeline.evaluation.features import read_dataset_features
 from pipeline.evaluation.identities import read_truth
 from pipeline.evaluation.manifest import read_manifest
 from pipeline.files import read_json
-from pipeline.finished import FinishedRun
+from pipeline.finished import FinishedRun, pose_settings
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.store import Gallery
+from pipeline.live.known import Known
 from pipeline.networks.cards import Card, Checkpoint, own_card
 from pipeline.networks.hashing import recorded_sha256
 from pipeline.pose.storage import read_poses
@@ -67,6 +68,9 @@ JSON = {
     "no end": '{"key": [',
     "deep": '{"key": ' + "[" * DEEP,
     "a list": "[]",
+    "lists for objects": '{"config": [], "inputs": [], "gallery": [], "clips": 1}',
+    "words for objects": '{"config": "x", "inputs": {"gallery": "x"}}',
+    "a word for a number": '{"config": {"pose": {"min_score": "x"}, "matching": {"metric": 1}}}',
     "half a letter": '{"\\ud800": "\\ud800"}',
     "not a number": '{"key": NaN}',
     "infinite": '{"key": 1e999}',
@@ -126,6 +130,8 @@ READERS: dict[str, tuple[dict[str, str], str, Callable[[Path], object]]] = {
     "JSON of ours": (JSON, "facts.json", read_json),
     "a run's record": (JSON, "run.json", _in_run("run.json", FinishedRun.open)),
     "a run's answers": (JSON, "results.json", _in_run("results.json", FinishedRun.open)),
+    "a run's settings": (JSON, "run.json", _in_run("run.json", pose_settings)),
+    "a run's people": (JSON, "run.json", _in_run("run.json", Known.of_run)),
     "an index of clips": (JSON, "index.json", _below("index.json", lambda path: ClipFolder(path).silhouettes())),
     "a recorded hash": (JSON, "x.sha256.json", lambda path: recorded_sha256(path.with_name("x"))),
     "a partition": (JSON, "partition.json", read_partition),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def names_by_track(names: Sequence[str]) -> dict[int, str]:
     found: dict[int, str] = {}
     for text in names:
         track, equals, name = text.partition("=")
-        if not equals or not track.strip().isdecimal() or not name.strip():
+        if not equals or not re.fullmatch(r"[0-9]{1,9}", track.strip()) or not name.strip():
             raise ConfigError(f"--name {text}: expected TRACK=NAME, such as --name 1=Ada.")
         if int(track) in found:
             raise ConfigError(f"--name {text}: track {int(track)} has a name already. Give each track one.")

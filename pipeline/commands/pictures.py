@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,8 @@ import torch
 from pipeline.backends import load_backend
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import read_json, write_bytes
+from pipeline.files import write_bytes
+from pipeline.finished import pose_settings
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose.storage import read_poses
 from pipeline.recognition import ENCODERS
@@ -146,15 +148,13 @@ PICTURES: Mapping[str, Callable[[str, Sequence[PoseSequence], Checkpoint, Path |
 def _poses(run: Path, track: str) -> PoseSequence:
     """The usable poses of `gallery/1`. Raises InputError where there are none."""
     video, slash, number = track.rpartition("/")
-    if not slash or not number.isdigit():
+    if not slash or not re.fullmatch(r"[0-9]{1,9}", number):
         raise ConfigError(f"{track!r}: a track is VIDEO/NUMBER, such as gallery/1.")
-    folder = RunFolder(run)
-    record = read_json(folder.record)
-    path = folder.poses(video, int(number))
+    least = pose_settings(run).min_score
+    path = RunFolder(run).poses(video, int(number))
     if not path.is_file():
         raise InputError(f"{path}: no such poses. Run with --set pose.always=true, and give a track of that run.")
-    least = record.get("config", {}).get("pose", {}).get("min_score", 0.3)
-    poses = read_poses(path, video, int(number)).usable(float(least))
+    poses = read_poses(path, video, int(number)).usable(least)
     if not len(poses):
         raise InputError(f"{path}: nobody's joints were found in this track. Choose another.")
     return poses

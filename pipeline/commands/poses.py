@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.finished import pose_settings
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses, write_opengait
 
@@ -19,16 +18,14 @@ def export_poses(run: Path, output: Path, maps: bool) -> int:
     Keypoints T×17×3 float32, or with `maps` skeleton maps T×2×64×64 uint8; of the frames that the run calls usable.
     Raises InputError for a folder that is no run, or one without poses.
     """
-    folder = RunFolder(run)
-    settings = read_json(folder.record).get("config", {}).get("pose", {})
+    settings = pose_settings(run)
     paths = sorted((run / "poses").glob("*/*.npz"))
     walks = frames = 0
     for path in paths:
-        poses = read_poses(path, path.parent.name, int(path.stem)).usable(float(settings.get("min_score", 0)))
+        poses = read_poses(path, path.parent.name, int(path.stem)).usable(settings.min_score)
         if not len(poses):
             continue
-        use_score = bool(settings.get("use_score", True))
-        array = SkeletonMaps.of(poses.keypoints, use_score=use_score)[:] if maps else poses.keypoints
+        array = SkeletonMaps.of(poses.keypoints, use_score=settings.use_score)[:] if maps else poses.keypoints
         write_opengait(output / poses.video / path.stem / VIEW / f"{path.stem}.pkl", array)
         walks, frames = walks + 1, frames + len(poses)
     if not walks:

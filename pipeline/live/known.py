@@ -94,7 +94,10 @@ class Known:
     def of_run(cls, path: Path) -> Known:
         """The people of a run's gallery video, named `<video>-<track>`. Raises InputError for what is no run folder."""
         folder = RunFolder.reopen(path)
-        video = read_json(folder.record).get("inputs", {}).get("gallery", {}).get("name")
+        try:
+            video = read_json(folder.record)["inputs"]["gallery"]["name"]
+        except (LookupError, TypeError):
+            video = None
         found = sorted((path / "features" / str(video)).glob("*.npz")) if video else []
         if not found:
             raise InputError(f"{path}: no features of a gallery in it. Give the folder of a finished run, or --db DIR.")
