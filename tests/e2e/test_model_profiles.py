@@ -62,8 +62,9 @@ def test_the_profile_runs_end_to_end(profile, full, gait_in, demo, ruled):
             assert int(file["frames_used"]) == 8
 
 
-def test_a_profile_without_weights_says_what_to_do(gait, demo):
-    done = gait("run", "--gallery", demo / "gallery.mp4", "--probe", demo / "probe1.mp4", "--config", "gaitgl")
+def test_an_encoder_without_weights_says_what_to_do(gait, demo):
+    videos = ["--gallery", demo / "gallery.mp4", "--probe", demo / "probe1.mp4"]
+    done = gait("run", *videos, "--set", "recognition.encoder=gaitgl")
     assert done.returncode == 2
     assert "gaitgl needs weights" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
