@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
-import subprocess
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import atomic, read_json, write_bytes, write_json, writing
@@ -107,12 +107,7 @@ def test_a_file_that_no_longer_fits_is_refused_and_leaves_nothing(tmp_path, writ
         except OutputError as error:
             print(error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "big.bin")],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = run_python(textwrap.dedent(script), tmp_path / "big.bin")
     assert done.stderr == ""
     assert "big.bin: cannot be written (File too large)" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from processes import finish
 
 from pipeline.cli import app
 from pipeline.config import MatchingConfig
@@ -328,12 +328,14 @@ while True:
 
 def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
     fit_backend(db, "whitening", "euclidean")
+    pipe = subprocess.PIPE
     for pause in (0.0, 0.03, 0.07):
-        with subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "ready\n"
-            process.stdout.readline()
-            time.sleep(pause)
-            os.kill(process.pid, signal.SIGKILL)
+        process = subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=pipe, stderr=pipe, text=True)
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        process.stdout.readline()
+        time.sleep(pause)
+        process.kill()
+        finish(process, status=-signal.SIGKILL)
         assert read_backend(db.path).facts.backend in ("lda", "plda")
     with db.writing() as writer:
         writer.tidy()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.store import COMPACT_FROM, MARK, Gallery
@@ -193,9 +192,7 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
     for folder in above:
         folder.chmod(0o755)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(gallery.path)], capture_output=True, text=True, timeout=120, check=True
-        )
+        done = run_python(program, gallery.path)
     finally:
         for path in (gallery.path, *gallery.path.rglob("*")):
             path.chmod(0o755)
@@ -216,9 +213,7 @@ def test_a_full_disk_is_one_line_and_the_gallery_stays_as_it_was(gallery, made):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"  # no file may be larger, as on a full disk
         "try:\n  with g.writing() as w: w.add([t])\nexcept GalleryError as e: print(e)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(gallery.path)], capture_output=True, text=True, check=True
-    )
+    done = run_python(program, gallery.path)
     assert "db: cannot be changed (" in done.stdout and len(done.stdout.splitlines()) == 1
     assert [template.name for template in gallery.templates()] == ["Ada"]
 
