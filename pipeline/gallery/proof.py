@@ -121,7 +121,7 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
             problems.append(f"{template.name} (template {template.template}): {wrong}")
         digests.append(template.digest)
         found.append(dataclasses.replace(template, stored=None, parts=NO_PARTS))
-    problems += _mixtures(found)
+    problems += mixtures(found)
     facts, files = gallery.facts(), gallery.files()
     if facts.rows != len(found) or len({template.template for template in found}) != len(found):
         problems.append(f"{facts.rows} rows, but {len(found)} templates, or the same one twice")
@@ -164,7 +164,8 @@ def _places(gallery: Gallery, text: str, templates: Sequence[Template]) -> list[
     return [*sorted(rows), *(str(path.relative_to(gallery.path)) for path in hits.get(text, []))]
 
 
-def _mixtures(templates: Sequence[Template]) -> list[str]:
+def mixtures(templates: Sequence[Template]) -> list[str]:
+    """What cannot stand in one gallery: one person under several names, embeddings of several encoders."""
     origins = sorted({template.origin for template in templates})
     names: dict[str, set[str]] = {}
     for template in templates:

@@ -127,6 +127,11 @@ TAMPERED = {
         {f"{edit(m)}.npz": parts(np.full((4, 4), np.inf, np.float16))}
     ),
     "an embedding of float64": lambda m: m.update({f"{edit(m)}.npz": parts(np.zeros((4, 4)))}),
+    "two encoders": lambda m: edit(m, model="another"),
+    "one person under two names": lambda m: edit(m, identity=json.loads(m["gallery.json"])["templates"][1]["identity"]),
+    "a file outside": lambda m: m.update({"../../evil.npz": b""}),
+    "a file of another kind": lambda m: m.update({"readme.txt": b""}),
+    "a template that no facts tell of": lambda m: m.update({"0123456789abcdef.npz": b""}),
     "the same template twice": lambda m: edit(m, template=json.loads(m["gallery.json"])["templates"][1]["template"]),
 }
 
@@ -137,6 +142,28 @@ def test_a_tampered_archive_is_refused_in_one_line(archive, tmp_path, tampering,
         read_archive(changed(archive, tmp_path, tampering))
     assert len(str(refused.value).splitlines()) == 1
     assert "unpickled" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("members", [0, 50])
+def test_facts_that_would_fill_the_memory_are_refused_before_they_are_parsed(tmp_path, members, monkeypatch):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
+        head = '{"kind": "gait gallery export", "schema": 1, "templates": ['
+        bomb.writestr("gallery.json", head + "[]," * 200_000 + "[]]}")
+        for number in range(members):
+            bomb.writestr(f"{number:016x}.npz", b"")
+    monkeypatch.setattr(json, "loads", lambda text: pytest.fail(f"{len(text)} bytes are parsed"))
+    with pytest.raises(
+        GalleryError, match=r"bomb\.zip: not a whole export of a gallery \((no templates|gallery\.json is)"
+    ):
+        read_archive(path)
+
+
+def test_two_files_of_one_name_are_refused(archive):
+    with zipfile.ZipFile(archive, "a") as more, pytest.warns(UserWarning, match="Duplicate name"):
+        more.writestr("gallery.json", b"{}")
+    with pytest.raises(GalleryError, match="two files of one name"):
+        read_archive(archive)
 
 
 def test_silhouettes_that_are_a_pickle_are_refused_though_their_hash_fits(archive, tmp_path):
