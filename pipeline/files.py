@@ -40,6 +40,8 @@ def writing(path: Path) -> Iterator[None]:
             errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
             errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",
             errno.EIO: "The disk fails; choose another with --output.",
+            errno.ENOLCK: "The disk keeps no locks; choose another with --output.",
+            errno.EOPNOTSUPP: "The disk keeps no locks; choose another with --output.",
         }.get(error.errno or 0)
         if remedy is None:
             raise

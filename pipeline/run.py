@@ -71,12 +71,12 @@ def run(
     networks = open_networks(config, checkpoints, infos.values())
     refuse_streams(infos, networks)
     sources = keyed(infos, config, networks.checkpoints)
-    folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
+    folder = RunFolder.open(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
-    with folder.logging(), record.following():
+    with folder.working(), record.following():
         logger.info(f"run folder: {folder.path}")
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,9 +23,10 @@ def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> N
     if unknown:
         raise ConfigError(f"{unknown[0]!r}: no such format. There are: {', '.join(FORMATS)}.")
     finished = FinishedRun.open(run)
-    for name in dict.fromkeys(formats):
-        for path in FORMATS[name](finished, output or run / "exports"):
-            print(path)
+    with finished.folder.held() if output is None else contextlib.nullcontext():
+        for name in dict.fromkeys(formats):
+            for path in FORMATS[name](finished, output or run / "exports"):
+                print(path)
 
 
 def supervision(run: FinishedRun, output: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_format
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,8 @@ def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: 
     found = explain(finished, *tracks)
     names = [f"{video}-{track_id:03d}" for video, track_id in tracks]
     path = out or run / "explanations" / f"{names[0]}_{names[1]}.png"
-    write_bytes(path, cv2.imencode(".png", picture_of(finished, found))[1].tobytes())
+    with finished.folder.held() if out is None else contextlib.nullcontext():
+        write_bytes(path, cv2.imencode(".png", picture_of(finished, found))[1].tobytes())
     if as_json:
         print(json_format.dumps({**as_tree(found), "picture": str(path)}, indent=2))
     else:

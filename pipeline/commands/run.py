@@ -30,7 +30,7 @@ def run_command(
     else:
         if gallery or probes:
             raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
-        recorded, job = _recorded(RunFolder.reopen(resume).record)
+        recorded, job = _recorded(RunFolder.open(resume).record)
         config = load_config(profile or recorded, overrides)
     show_run(job, config, checkpoints, resume)
 

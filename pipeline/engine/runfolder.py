@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import platform
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from loguru import logger
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import PARTIAL, read_json, write_json, writing
+from pipeline.networks.lock import locked
 
 STAMP = "%Y_%m_%d_%H_%M_%S"
 
@@ -41,13 +44,36 @@ class RunFolder:
         raise OutputError(f"{output}: a thousand runs in one second. Remove some.")
 
     @classmethod
-    def reopen(cls, path: Path) -> RunFolder:
-        """An existing run, for --resume. What a killed run left half-written is removed."""
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises InputError for a folder that is none."""
         if not (path / "run.json").is_file():
             raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of an earlier run.")
-        folder = cls(path)
-        folder.sweep()
-        return folder
+        return cls(path)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep all other processes from writing into the folder, and remove what killed ones left half-written.
+
+        The lock ends with its process. Raises OutputError, which says who works on the run, where it is held.
+        """
+        holder = self.path / ".working.json"
+
+        def refuse() -> None:
+            try:
+                known = read_json(holder)
+                who = f"process {known['pid']} on {known['host']} has worked on it since {known['since']}"
+            except (InputError, KeyError):  # it has only just begun, or is just ending
+                who = "another process works on it"
+            raise OutputError(f"{self.path}: {who}. Wait until it has ended, or stop it.")
+
+        with contextlib.ExitStack() as kept:
+            with writing(self.path):
+                kept.enter_context(locked(self.path / ".working", refuse))
+            self.sweep()
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(holder, {"pid": os.getpid(), "host": platform.node(), "since": since})
+            kept.callback(holder.unlink, missing_ok=True)
+            yield
 
     def sweep(self) -> None:
         """Remove what killed processes left half-written."""
@@ -100,8 +126,8 @@ class RunFolder:
         return self.path / "videos" / f"G-{gallery}_P-{probe}.mp4"
 
     @contextlib.contextmanager
-    def logging(self) -> Iterator[None]:
-        """Append everything that is logged inside the block to run.log."""
+    def working(self) -> Iterator[None]:
+        """Hold the folder, and append everything that is logged inside the block to run.log."""
 
         def append(line: str) -> None:
             with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as log:  # a full disk: see run.json
@@ -109,7 +135,8 @@ class RunFolder:
 
         handler = logger.add(append, level="DEBUG", format="{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}")
         try:
-            yield
+            with self.held():
+                yield
         finally:
             logger.remove(handler)
 

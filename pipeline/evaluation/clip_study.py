@@ -94,7 +94,7 @@ def studied(
         "inputs": {"videos": [described(source) for source in sources.values()]},
     }
     record = Record(folder, facts)
-    with folder.logging(), record.following():
+    with folder.working(), record.following():
         logger.info(f"run folder: {folder.path}")
         bars = progress or Silent()
         if networks is not None:

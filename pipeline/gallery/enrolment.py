@@ -75,7 +75,7 @@ def enrol(
         _refuse_taken(register, names.values())
     (source,) = prepared.sources
     work = prepared.begin(progress)
-    with work.folder.logging(), work.record.following():
+    with work.folder.working(), work.record.following():
         walkers = look_at(prepared, work)
         names = names or {track: identity_of(name, track) for name, track in walkers.embeddings}
         tracklets = [walk.tracklet for walk in walkers.walks[source.name]]

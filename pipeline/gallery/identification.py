@@ -96,7 +96,7 @@ def identify(
         with gallery.writing():
             pass
     work = prepared.begin(progress)
-    with work.folder.logging(), work.record.following():
+    with work.folder.working(), work.record.following():
         if not gallery.facts().rows:
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
         walkers = look_at(prepared, work)

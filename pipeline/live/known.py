@@ -93,7 +93,7 @@ class Known:
     @classmethod
     def of_run(cls, path: Path) -> Known:
         """The people of a run's gallery video, named `<video>-<track>`. Raises InputError for what is no run folder."""
-        folder = RunFolder.reopen(path)
+        folder = RunFolder.open(path)
         video = read_json(folder.record).get("inputs", {}).get("gallery", {}).get("name")
         found = sorted((path / "features" / str(video)).glob("*.npz")) if video else []
         if not found:

@@ -125,6 +125,9 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
 def test_a_killed_run_can_go_on(gait, videos, reference, sign):
     process = gait.start("run", *videos)
     folder = when(process, gait, sign)
+    process.send_signal(signal.SIGSTOP)
+    other = gait("run", "--resume", folder)
+    assert other.returncode == 2 and f"process {process.pid} on" in other.stderr.splitlines()[-1]
     process.kill()
     finish(process, status=-signal.SIGKILL)
     assert json.loads((folder / "run.json").read_text())["status"] == "running"

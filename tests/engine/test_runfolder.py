@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
 from loguru import logger
+from processes import finish
 
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
@@ -50,7 +55,42 @@ def test_files_are_where_the_contract_says(folder):
     assert inside(folder.probe_video("gallery", "probe1")) == "videos/G-gallery_P-probe1.mp4"
 
 
-def test_reopening_removes_what_was_half_written_and_nothing_else(folder):
+def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
+    with (
+        folder.held(),
+        pytest.raises(OutputError, match=rf"{folder.path.name}: process {os.getpid()} on \S+ has worked on it since"),
+    ):
+        RunFolder(folder.path).held().__enter__()
+    assert list(folder.path.iterdir()) == []
+    with RunFolder(folder.path).held():  # nobody has it any more
+        pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.engine.runfolder import RunFolder
+with RunFolder(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_lock_of_a_killed_process_holds_nobody_up(folder):
+    pipe = subprocess.PIPE
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, folder.path], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(OutputError, match=f"process {holder.pid} on"):
+        folder.held().__enter__()
+    holder.kill()
+    finish(holder, status=-signal.SIGKILL)
+    with folder.held():
+        pass
+
+
+def test_holding_it_removes_what_was_half_written_and_nothing_else(folder):
     folder.record.write_text("{}")
     whole = folder.silhouette("gallery", 1, 3)
     whole.parent.mkdir(parents=True)
@@ -58,15 +98,17 @@ def test_reopening_removes_what_was_half_written_and_nothing_else(folder):
     for leftover in (folder.path, whole.parent):
         (leftover / ".partial-77-1-name").write_bytes(b"half")
     (folder.path / ".partial-folder").mkdir()
-    again = RunFolder.reopen(folder.path)
+    again = RunFolder.open(folder.path)
+    with again.held():
+        pass
     assert whole.read_bytes() == b"whole"
     assert not [path for path in again.path.rglob("*") if "partial" in path.name]
 
 
-def test_only_a_run_folder_is_reopened(tmp_path):
+def test_only_a_run_folder_is_opened(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match=r"not a run folder \(no run\.json\)\. Give the timestamped folder"):
-            RunFolder.reopen(path)
+            RunFolder.open(path)
 
 
 def test_a_mark_holds_for_its_key_only(folder):
@@ -96,7 +138,7 @@ def test_a_damaged_mark_counts_as_not_done(folder):
 
 def test_the_log_has_what_is_said_inside_the_block(folder):
     logger.remove()
-    with folder.logging():
+    with folder.working():
         logger.debug("detail {} and <b>braces</b>")
         logger.warning("careful")
     logger.info("afterwards")
