@@ -108,6 +108,19 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError("it is nested too deeply") from None
 
 
+def digests(paths: Mapping[str, Path]) -> dict[str, str]:
+    """sha256 of files by their names, of those in folders as <name>/<path in the folder>; what is missing is left out.
+
+    Raises OSError.
+    """
+    found = {}
+    for name, path in paths.items():
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                found["/".join((name, *file.relative_to(path).parts))] = file_sha256(file)
+    return found
+
+
 def file_sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes. Raises OSError: the caller knows what the file is for."""
     with path.open("rb") as file:

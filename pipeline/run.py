@@ -109,8 +109,8 @@ def follow_all(sources: Sequence[Source], work: Work) -> None:
 
 def _restored(source: Source, work: Work) -> bool:
     """Take the tracks and silhouettes of a video that was followed in an earlier run from the cache."""
-    work.folder.clear("walks", source.name, *work.folder.walks(source.name).values())
-    noted = work.cache.restore("walks", source.walks_key, work.folder.walks(source.name))
+    work.folder.clear("walks", source.name)
+    noted = work.cache.restore("walks", source.walks_key, work.folder.made_by("walks", source.name))
     if source.sha256 and noted is not None:
         logger.info(f"{source.name}: tracks and silhouettes taken from an earlier run")
         work.record.counted(source.name, reused=True)
@@ -128,7 +128,8 @@ def _follow(todo: Sequence[Source], work: Work) -> None:
         source = of[video]
         work.folder.mark_done("walks", source.name, source.walks_key, **asdict(found))
         if source.sha256:
-            work.cache.store("walks", source.walks_key, work.folder.walks(source.name), **asdict(found))
+            made = work.folder.made_by("walks", source.name)
+            work.cache.store("walks", source.walks_key, made, **asdict(found))
         work.record.write()
     work.bars.finish("tracking")
     work.bars.finish("segmentation")
@@ -178,10 +179,10 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
     """Turn the silhouettes of every usable track into an embedding."""
     todo = []
     for source in sources:
-        folder = {"features": work.folder.path / "features" / source.name}
         if work.folder.done("features", source.name, source.features_key) is None:
-            work.folder.clear("features", source.name, *folder.values())
-            if source.sha256 and work.cache.restore("features", source.features_key, folder) is not None:
+            work.folder.clear("features", source.name)
+            made = work.folder.made_by("features", source.name)
+            if source.sha256 and work.cache.restore("features", source.features_key, made) is not None:
                 work.folder.mark_done("features", source.name, source.features_key)
             else:
                 todo.append(source)
@@ -201,7 +202,7 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
             work.bars.advance("recognition", len(some))
         work.folder.mark_done("features", source.name, source.features_key)
         if source.sha256:
-            work.cache.store("features", source.features_key, {"features": work.folder.path / "features" / source.name})
+            work.cache.store("features", source.features_key, work.folder.made_by("features", source.name))
     work.bars.finish("recognition")
 
 
@@ -245,8 +246,8 @@ def draw_all(
         source = source_of[name]
         how = work.config.output.crf, work.config.output.blur_faces
         keys[path] = key_of(source.walks_key, *how, sorted((k, astuple(v)) for k, v in shown.items()))
-        if not path.is_file() or folder.done("video", path.stem, keys[path]) is None:
-            folder.clear("video", path.stem)  # an old mark must not outlive the file that it is about
+        if folder.done("video", path.stem, keys[path]) is None:
+            folder.clear("video", path.stem)
             frames = known.frames if (known := followed(source, folder)) else 0
             tracklets = [walk.tracklet for walk in walks[name]]
             portraits = None

@@ -16,7 +16,7 @@ from typing import Any
 from loguru import logger
 
 from pipeline.errors import InputError, OutputError
-from pipeline.files import PARTIAL, read_json, write_json, writing
+from pipeline.files import PARTIAL, digests, read_json, write_json, writing
 from pipeline.networks.lock import locked
 
 STAMP = "%Y_%m_%d_%H_%M_%S"
@@ -27,6 +27,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._sure: set[Path] = set()  # marks whose files are known to be what they were
 
     @classmethod
     def create(cls, output: Path, now: datetime) -> RunFolder:
@@ -140,32 +141,44 @@ class RunFolder:
         finally:
             logger.remove(handler)
 
-    def walks(self, video: str) -> dict[str, Path]:
-        """What the first pass over a video leaves behind, by name."""
-        return {
-            "tracks": self.tracks(video),
-            "silhouettes": self.path / "silhouettes" / video,
-            "sequences": self.path / "sequences" / video,
-            "poses": self.path / "poses" / video,
-        }
+    def made_by(self, stage: str, video: str) -> dict[str, Path]:
+        """The files and folders that a stage leaves behind for a video, by name. stage `video`: a drawn one."""
+        if stage == "walks":  # the first pass
+            names = ("silhouettes", "sequences", "poses")
+            return {"tracks": self.tracks(video), **{name: self.path / name / video for name in names}}
+        return {stage: self.gallery_video(video) if stage == "video" else self.path / stage / video}
 
     def mark_done(self, stage: str, video: str, key: str, **facts: Any) -> None:
         """Note, after all files of a stage are whole, what they were made from (`key`) and what is known of them."""
-        write_json(self._mark(stage, video), {"key": key, **facts})
+        mark = self._mark(stage, video)
+        write_json(mark, {"key": key, "files": digests(self.made_by(stage, video)), **facts})
+        self._sure.add(mark)
 
     def done(self, stage: str, video: str, key: str) -> dict[str, Any] | None:
-        """The facts noted when the stage ended, or None when it has not ended or was made from something else."""
+        """The facts noted when the stage ended.
+
+        None when it has not ended, was made from something else, or a file of it has changed since: that is logged.
+        """
         mark = self._mark(stage, video)
         try:
             facts = read_json(mark)
         except InputError:  # missing, or damaged by a power cut: the stage is done anew
             return None
-        return facts if facts.pop("key", None) == key else None
+        files = facts.pop("files", None)
+        if facts.pop("key", None) != key or not isinstance(files, dict):
+            return None
+        if mark not in self._sure:
+            there = digests(self.made_by(stage, video))
+            if changed := [name for name, sha256 in files.items() if there.get(name) != sha256]:
+                logger.warning(f"{self.path}: {changed[0]} of {video} is not what was written; made anew")
+                return None
+            self._sure.add(mark)
+        return facts
 
-    def clear(self, stage: str, video: str, *paths: Path) -> None:
-        """Forget a stage's result before it is made anew."""
+    def clear(self, stage: str, video: str) -> None:
+        """Forget and remove a stage's result before it is made anew."""
         self._mark(stage, video).unlink(missing_ok=True)
-        for path in paths:
+        for path in self.made_by(stage, video).values():
             self.remove(path)
 
     def remove(self, path: Path) -> None:

@@ -14,6 +14,7 @@ from processes import finish
 
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
+from pipeline.files import write_bytes
 
 NOW = datetime(2026, 1, 31, 18, 5, 9)
 
@@ -124,16 +125,35 @@ def test_clearing_forgets_the_mark_and_removes_the_files(folder):
     folder.tracks("gallery").parent.mkdir()
     folder.tracks("gallery").write_text("")
     folder.silhouettes("gallery", 1).mkdir(parents=True)
-    folder.clear("walks", "gallery", *folder.walks("gallery").values())
+    folder.clear("walks", "gallery")
     assert folder.done("walks", "gallery", "key") is None
-    assert not any(path.exists() for path in folder.walks("gallery").values())
-    folder.clear("walks", "gallery", *folder.walks("gallery").values())  # again: nothing there is fine
+    assert not any(path.exists() for path in folder.made_by("walks", "gallery").values())
+    folder.clear("walks", "gallery")  # again: nothing there is fine
 
 
 def test_a_damaged_mark_counts_as_not_done(folder):
     folder.mark_done("walks", "gallery", "key")
     (folder.path / ".done/walks-gallery.json").write_text("{half")
     assert folder.done("walks", "gallery", "key") is None
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
+@pytest.mark.parametrize("stage", ["walks", "features", "video"])
+def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder, stage, change):
+    path = {
+        "walks": folder.sequence("gallery", 1),
+        "features": folder.features("gallery", 1),
+        "video": folder.gallery_video("gallery"),
+    }[stage]
+    write_bytes(path, b"as it was written")
+    folder.mark_done(stage, "gallery", "key")
+    assert RunFolder(folder.path).done(stage, "gallery", "key") == {}
+    change(path)
+    said: list[str] = []
+    handler = logger.add(said.append, format="{message}")
+    assert RunFolder(folder.path).done(stage, "gallery", "key") is None
+    logger.remove(handler)
+    assert len(said) == 1 and "of gallery is not what was written; made anew" in said[0]
 
 
 def test_the_log_has_what_is_said_inside_the_block(folder):
