@@ -31,6 +31,7 @@ from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
 from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
 from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
+from pipeline.profiles import as_record
 from pipeline.recognition.features import read_features, write_features
 from pipeline.report import Roster, write_report
 from pipeline.types import Embedding, Match
@@ -77,6 +78,7 @@ def run(
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.working(), record.following():
+        folder.keep_for_resuming(as_record(config), [*job.videos, *unreadable])  # those may be mended until then
         logger.info(f"run folder: {folder.path}")
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)

@@ -8,13 +8,14 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
+from pipeline.engine.job import Video
 from pipeline.errors import InputError, OutputError
 from pipeline.files import PARTIAL, digests, read_json, write_json, writing
 from pipeline.networks.lock import locked
@@ -28,6 +29,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._sure: set[Path] = set()  # marks whose files are known to be what they were
+        self._places = {path.parent, path.resolve().parent, Path.cwd(), Path(os.path.expanduser("~"))}  # noqa: PTH111
 
     @classmethod
     def create(cls, output: Path, now: datetime) -> RunFolder:
@@ -93,6 +95,37 @@ class RunFolder:
     def log(self) -> Path:
         return self.path / "run.log"
 
+    @property
+    def resumption(self) -> Path:
+        """What --resume needs. It has paths of this machine, so it lies beside the folder, which may be handed on."""
+        whole = self.path.resolve()
+        return whole.parent / ".resume" / f"{whole.name}.json"
+
+    def keep_for_resuming(self, config: Mapping[str, Any], videos: Sequence[Video]) -> None:
+        """Note settings and videos, the gallery first, with their paths."""
+        self.hide_paths_of(videos)
+        found = [{"name": video.name, "path": video.absolute} for video in videos]
+        write_json(self.resumption, {"config": config, "videos": found})
+
+    def hide_paths_of(self, videos: Iterable[Video]) -> None:
+        """Let no file of the folder say where these videos lie."""
+        self._places |= {Path(path).parent for video in videos for path in (video.source, video.absolute)}
+
+    def without_paths(self, value: Any) -> Any:
+        """Plain values, or a line of text, with the names of files instead of paths of this machine."""
+        if isinstance(value, dict):
+            return {key: self.without_paths(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.without_paths(one) for one in value]
+        if not isinstance(value, str):
+            return value
+        if Path(value).is_absolute() and ": " not in value:  # else it is a message that begins with a path
+            return Path(value).name
+        for place in sorted(map(str, filter(Path.is_absolute, self._places)), key=len, reverse=True):
+            if len(place) > 1:  # a root is in every path
+                value = value.replace(place + os.sep, "").replace(place, Path(place).name)
+        return value
+
     def tracks(self, video: str) -> Path:
         return self.path / "tracks" / f"{video}.txt"
 
@@ -132,7 +165,7 @@ class RunFolder:
 
         def append(line: str) -> None:
             with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as log:  # a full disk: see run.json
-                log.write(line)
+                log.write(self.without_paths(line))
 
         handler = logger.add(append, level="DEBUG", format="{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}")
         try:

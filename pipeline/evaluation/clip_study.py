@@ -86,9 +86,10 @@ def studied(
         "config": as_record(config),
         "checkpoints": {stage: shown(checkpoint) for stage, checkpoint in found.items()},
     }
+    folder.hide_paths_of(infos)
     facts = {
         **how,
-        "manifest": {"path": str(manifest.resolve()), "sha256": file_sha256(manifest)},
+        "manifest": {"path": manifest.name, "sha256": file_sha256(manifest)},
         **noted,
         "device": runtime.device(config.runtime),
         "inputs": {"videos": [described(source) for source in sources.values()]},

@@ -139,7 +139,7 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
 
 
 def _facts(template: Template) -> dict[str, Any]:
-    left_out = ("parts", "stored", "enrolled", "expires", "quality")
+    left_out = ("parts", "stored", "enrolled", "expires", "quality", "run")  # run: a folder of this machine
     facts = {f.name: getattr(template, f.name) for f in dataclasses.fields(template) if f.name not in left_out}
     return facts | {
         "quality": dict(template.quality),

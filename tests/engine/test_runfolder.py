@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from loguru import logger
 from processes import finish
 
+from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
 from pipeline.files import write_bytes
@@ -70,6 +72,7 @@ def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
 HOLD = """
 import sys
 from pathlib import Path
+from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder
 with RunFolder(Path(sys.argv[1])).held():
     print("held", flush=True)
@@ -154,6 +157,21 @@ def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder,
     assert RunFolder(folder.path).done(stage, "gallery", "key") is None
     logger.remove(handler)
     assert len(said) == 1 and "of gallery is not what was written; made anew" in said[0]
+
+
+def test_paths_of_the_machine_become_names(tmp_path):
+    folder = RunFolder(tmp_path / "output/run")
+    folder.hide_paths_of([Video("street", "/videos/of mine/street.mp4")])
+    tree = {
+        "config": {"folder": str(tmp_path / "output"), "cohort": "/elsewhere/people", "backend": "ray"},
+        "problem": f"/videos/of mine/street.mp4: no video in it. See {tmp_path}/output/run.log or {Path.cwd()}",
+        "sizes": [1, None, (2.5, "file")],
+    }
+    assert folder.without_paths(tree) == {
+        "config": {"folder": "output", "cohort": "people", "backend": "ray"},
+        "problem": f"street.mp4: no video in it. See run.log or {Path.cwd().name}",
+        "sizes": [1, None, [2.5, "file"]],
+    }
 
 
 def test_the_log_has_what_is_said_inside_the_block(folder):
