@@ -48,6 +48,29 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}") from error
 
 
+_umask_lock = threading.Lock()
+_umasks: list[int] = []  # an entry for each block that is open, the first of them the one to return to
+
+
+@contextlib.contextmanager
+def private() -> Iterator[None]:
+    """Let whatever is created inside the block be its owner's alone (0600, 0700): it tells of people.
+
+    The umask is the process's, so other threads' files are private too meanwhile, as are those of processes that are
+    started inside, and of libraries that write by themselves. Works as a decorator, too.
+    """
+    with _umask_lock:
+        _umasks.append(os.umask(0o077))
+    try:
+        yield
+    finally:
+        with _umask_lock:
+            first = _umasks[0]
+            _umasks.pop()
+            if not _umasks:
+                os.umask(first)
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears under `path` only when the block has ended without an error."""

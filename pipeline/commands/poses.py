@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import private, read_json
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses, write_opengait
 
 VIEW = "undefined"  # nobody has labelled it
 
 
+@private()
 def export_poses(run: Path, output: Path, maps: bool) -> int:
     """Write <output>/<video>/<track>/undefined/<track>.pkl for every track of a run, and say how many.
 

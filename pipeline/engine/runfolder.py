@@ -17,7 +17,7 @@ from loguru import logger
 
 from pipeline.engine.job import Video
 from pipeline.errors import InputError, OutputError
-from pipeline.files import PARTIAL, digests, read_json, write_json, writing
+from pipeline.files import PARTIAL, digests, private, read_json, write_json, writing
 from pipeline.networks.lock import locked
 
 STAMP = "%Y_%m_%d_%H_%M_%S"
@@ -40,7 +40,7 @@ class RunFolder:
             for attempt in range(1, 1000):
                 path = output / (stamp if attempt == 1 else f"{stamp}_{attempt}")
                 try:
-                    path.mkdir()
+                    path.mkdir(mode=0o700)
                 except FileExistsError:
                     continue
                 return cls(path)
@@ -57,7 +57,8 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Keep all other processes from writing into the folder, and remove what killed ones left half-written.
 
-        The lock ends with its process. Raises OutputError, which says who works on the run, where it is held.
+        What is written inside the block is private. The lock ends with its process. Raises OutputError, which says who
+        works on the run, where it is held.
         """
         holder = self.path / ".working.json"
 
@@ -70,6 +71,7 @@ class RunFolder:
             raise OutputError(f"{self.path}: {who}. Wait until it has ended, or stop it.")
 
         with contextlib.ExitStack() as kept:
+            kept.enter_context(private())
             with writing(self.path):
                 kept.enter_context(locked(self.path / ".working", refuse))
             self.sweep()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import GaitError, GalleryError
-from pipeline.files import atomic
+from pipeline.files import atomic, private
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import find_person, namesakes, newest_of
 from pipeline.gallery.proof import mixtures
@@ -43,6 +43,7 @@ _SHA256 = re.compile(r"([0-9a-f]{64})?")
 _MEMBER = re.compile(rf"{re.escape(FACTS)}|[0-9a-f]{{{ID_LENGTH}}}(\.sequence|\.poses)?\.npz")
 
 
+@private()
 def export(gallery: Gallery, path: Path, wanted: Sequence[str] = ()) -> int:
     """Write everybody, or those who are wanted (names or identities), into one file; returns how many templates."""
     chosen = None

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pipeline.errors import GalleryError
-from pipeline.files import atomic, file_sha256, json_bytes
+from pipeline.files import atomic, file_sha256, json_bytes, private
 from pipeline.networks.lock import locked
 
 Content = bytes | mmap.mmap
@@ -171,7 +171,7 @@ class Folder(Place):
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> str:
         path = self.where / name
-        with atomic(path) as stream:
+        with private(), atomic(path) as stream:
             write(stream)
         return file_sha256(path)
 

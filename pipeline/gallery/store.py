@@ -26,7 +26,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline.errors import GalleryError
-from pipeline.files import PARTIAL
+from pipeline.files import PARTIAL, private
 from pipeline.gallery.backend_file import drop_learnt
 from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.place import Hold, Place, Where, place_of
@@ -64,6 +64,7 @@ class Gallery:
         return self.place.where
 
     @classmethod
+    @private()
     def create(cls, path: Where) -> Gallery:
         """The gallery in this place; a new one where there is none yet.
 
@@ -139,6 +140,7 @@ class Gallery:
     def writing(self) -> Iterator[Writer]:
         """Keep all other writers away for the block; readers go on. Raises GalleryError where nobody may write."""
         with contextlib.ExitStack() as held:
+            held.enter_context(private())
             with refusals(self.path, "changed"):
                 hold = held.enter_context(self.place.lock(LOCK))
             yield Writer(self, hold)

@@ -32,9 +32,11 @@ def detail(path, share: float) -> float:
     return float(cv2.Laplacian(image[: round(share * len(image))], cv2.CV_64F).std())
 
 
-def test_nothing_says_where_on_the_machine_it_was_made(run, walkers):
+def test_nothing_says_where_it_was_made_and_nothing_is_open_to_others(run, walkers):
     gait, run = run
     assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery").parent) == []
+    for folder in (run.path, run.path.parent / ".cache", run.path.parent / ".resume"):
+        assert handed_on.open_to_others(folder) == []
 
 
 def test_a_run_goes_on_from_another_working_directory_and_not_without_its_videos_paths(run, gait_in, tmp_path):

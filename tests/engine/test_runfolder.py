@@ -9,10 +9,12 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import handed_on
 import pytest
 from loguru import logger
 from processes import finish
 
+from pipeline.engine.cache import Cache
 from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
@@ -72,6 +74,7 @@ def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
 HOLD = """
 import sys
 from pathlib import Path
+from pipeline.engine.cache import Cache
 from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder
 with RunFolder(Path(sys.argv[1])).held():
@@ -157,6 +160,23 @@ def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder,
     assert RunFolder(folder.path).done(stage, "gallery", "key") is None
     logger.remove(handler)
     assert len(said) == 1 and "of gallery is not what was written; made anew" in said[0]
+
+
+def test_a_run_its_cache_and_what_resumes_it_are_their_owners_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        folder = RunFolder.create(tmp_path / "output", NOW)
+        with folder.working():
+            logger.warning("careful")
+            write_bytes(folder.features("gallery", 1), b"features")
+            folder.mark_done("features", "gallery", "key")
+            folder.keep_for_resuming({}, [])
+            Cache(tmp_path / "output", 10_000).store("features", "key", folder.made_by("features", "gallery"))
+    finally:
+        os.umask(before)
+    assert folder.log.is_file()
+    for made in (folder.path, folder.resumption.parent, tmp_path / "output/.cache"):
+        assert handed_on.open_to_others(made) == []
 
 
 def test_paths_of_the_machine_become_names(tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import zipfile
 from datetime import UTC, datetime
 
+import handed_on
 import numpy as np
 import pytest
 
@@ -59,6 +61,19 @@ def test_what_is_exported_comes_back_the_same(gallery, archive, tmp_path):
     theirs, ours = gallery.templates(stored=True), other.templates(stored=True)
     assert [t.digest for t in ours] == [t.digest for t in theirs]
     assert [t.stored for t in ours] == [t.stored for t in theirs]
+
+
+def test_a_gallery_and_its_export_are_their_owners_alone(tmp_path, made):
+    before = os.umask(0o022)
+    try:
+        gallery = Gallery.create(tmp_path / "db")
+        with gallery.writing() as writer:
+            writer.add([made("Ada")])
+        gallery.place.write_json("calibration.json", {})
+        export(gallery, tmp_path / "ada.zip")
+    finally:
+        os.umask(before)
+    assert handed_on.open_to_others(gallery.path) == [] == handed_on.open_to_others(tmp_path / "ada.zip")
 
 
 def test_only_who_is_wanted_is_exported(gallery, tmp_path):
