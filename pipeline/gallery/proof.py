@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.backend import backend_problems
+from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.place import Where, content_of
@@ -135,6 +136,10 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     wrong_backend, doubt = backend_problems(gallery.path, found)
     problems += wrong_backend
     remarks += doubt
+    try:
+        read_calibration(gallery.path)
+    except GalleryError as error:
+        problems.append(str(error))
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")

@@ -11,6 +11,10 @@ import pytest
 from processes import run_python
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.archive import export
+from pipeline.gallery.people import delete
+from pipeline.gallery.proof import verify
+from pipeline.gallery.register import Register
 from pipeline.gallery.store import COMPACT_FROM, MARK, Gallery
 
 
@@ -132,6 +136,26 @@ def test_a_missing_or_foreign_folder_is_told_in_one_line(tmp_path):
     file.write_bytes(b"")
     with pytest.raises(GalleryError, match="cannot be made"):
         Gallery.create(file)
+
+
+READERS = {
+    "templates": lambda gallery: gallery.templates(),
+    "register": Register.of,
+    "facts": lambda gallery: gallery.facts(),
+    "verify": verify,
+    "export": lambda gallery: export(gallery, gallery.path.parent / "all.zip"),
+    "delete": lambda gallery: delete(gallery, "Ada"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
+def test_a_lost_newest_state_is_told_and_the_older_one_not_shown(gallery, made, read):
+    add(gallery, made("Ada"))
+    add(gallery, made("Bo"))
+    newest = min((gallery.path / "templates.lance/_versions").glob("*.manifest"))  # LanceDB counts down in their names
+    newest.unlink()
+    with pytest.raises(GalleryError, match=r"db: damaged \(its newest state is lost: the table's version \d+; \d+ "):
+        read(gallery)
 
 
 def test_a_lost_mark_costs_nobody_the_enrolled(gallery, made):
