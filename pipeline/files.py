@@ -63,10 +63,35 @@ def writing(path: Path) -> Iterator[None]:
             errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
             errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",
             errno.EIO: "The disk fails; choose another with --output.",
+            errno.ENOLCK: "The disk keeps no locks; choose another with --output.",
+            errno.EOPNOTSUPP: "The disk keeps no locks; choose another with --output.",
         }.get(error.errno or 0)
         if remedy is None:
             raise
         raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}") from error
+
+
+_umask_lock = threading.Lock()
+_umasks: list[int] = []  # an entry for each block that is open, the first of them the one to return to
+
+
+@contextlib.contextmanager
+def private() -> Iterator[None]:
+    """Let whatever is created inside the block be its owner's alone (0600, 0700): it tells of people.
+
+    The umask is the process's, so other threads' files are private too meanwhile, as are those of processes that are
+    started inside, and of libraries that write by themselves. Works as a decorator, too.
+    """
+    with _umask_lock:
+        _umasks.append(os.umask(0o077))
+    try:
+        yield
+    finally:
+        with _umask_lock:
+            first = _umasks[0]
+            _umasks.pop()
+            if not _umasks:
+                os.umask(first)
 
 
 @contextlib.contextmanager
@@ -164,6 +189,19 @@ def _yaml_loader() -> Any:
                 raise ValueError(f"line {node.start_mark.line + 1}: {shown!r}: {reason}") from None
 
     return Loader
+
+
+def digests(paths: Mapping[str, Path]) -> dict[str, str]:
+    """sha256 of files by their names, of those in folders as <name>/<path in the folder>; what is missing is left out.
+
+    Raises OSError.
+    """
+    found = {}
+    for name, path in paths.items():
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                found["/".join((name, *file.relative_to(path).parts))] = file_sha256(file)
+    return found
 
 
 def file_sha256(path: Path) -> str:

@@ -22,7 +22,7 @@ def wanted_portraits(source: Source, walks: Sequence[Walk], folder: RunFolder, c
     """The portraits of a video's people, or None where they are there. Old ones, with another blur, are removed."""
     if folder.done(STAGE, source.name, _key(source, config)) is not None:
         return None
-    folder.clear(STAGE, source.name, folder.path / "portraits" / source.name)
+    folder.clear(STAGE, source.name)
     tracklets = [walk.tracklet for walk in walks]
     usable = {t.track_id: read_frame_indices(folder.sequence(source.name, t.track_id)) for t in tracklets}
     return Portraits(

@@ -214,7 +214,7 @@ def facts(
         "checkpoints": {stage: shown(found) for stage, found in networks.checkpoints.items()},
         "inputs": {"gallery": inputs[job.gallery.name], "probes": [inputs[probe.name] for probe in job.probes]},
         "unreadable": [
-            {"name": video.name, "path": video.absolute, "problem": problem} for video, problem in unreadable.items()
+            {"name": video.name, "path": video.file, "problem": problem} for video, problem in unreadable.items()
         ],
     }
 
@@ -240,7 +240,7 @@ def described(source: Source) -> dict[str, Any]:
     info = source.info
     return {
         "name": source.name,
-        "path": source.video.absolute,
+        "path": source.video.file,
         "sha256": source.sha256,
         "frames": info.frame_count,
         "fps": round(info.fps, 6),

@@ -31,6 +31,7 @@ from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
 from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
 from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
+from pipeline.profiles import as_record
 from pipeline.recognition.features import read_features, write_features
 from pipeline.report import Roster, write_report
 from pipeline.types import Embedding, Match
@@ -71,12 +72,13 @@ def run(
     networks = open_networks(config, checkpoints, infos.values())
     refuse_streams(infos, networks)
     sources = keyed(infos, config, networks.checkpoints)
-    folder = RunFolder.reopen(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
+    folder = RunFolder.open(resume) if resume else RunFolder.create(Path(config.output.folder), datetime.now())
     record = Record(folder, facts(job, config, networks, sources, unreadable), resumed=resume is not None)
     cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
-    with folder.logging(), record.following():
+    with folder.working(), record.following():
+        folder.keep_for_resuming(as_record(config), [*job.videos, *unreadable])  # those may be mended until then
         logger.info(f"run folder: {folder.path}")
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
@@ -109,8 +111,8 @@ def follow_all(sources: Sequence[Source], work: Work) -> None:
 
 def _restored(source: Source, work: Work) -> bool:
     """Take the tracks and silhouettes of a video that was followed in an earlier run from the cache."""
-    work.folder.clear("walks", source.name, *work.folder.walks(source.name).values())
-    noted = work.cache.restore("walks", source.walks_key, work.folder.walks(source.name))
+    work.folder.clear("walks", source.name)
+    noted = work.cache.restore("walks", source.walks_key, work.folder.made_by("walks", source.name))
     if source.sha256 and noted is not None:
         logger.info(f"{source.name}: tracks and silhouettes taken from an earlier run")
         work.record.counted(source.name, reused=True)
@@ -128,7 +130,8 @@ def _follow(todo: Sequence[Source], work: Work) -> None:
         source = of[video]
         work.folder.mark_done("walks", source.name, source.walks_key, **asdict(found))
         if source.sha256:
-            work.cache.store("walks", source.walks_key, work.folder.walks(source.name), **asdict(found))
+            made = work.folder.made_by("walks", source.name)
+            work.cache.store("walks", source.walks_key, made, **asdict(found))
         work.record.write()
     work.bars.finish("tracking")
     work.bars.finish("segmentation")
@@ -178,10 +181,10 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
     """Turn the silhouettes of every usable track into an embedding."""
     todo = []
     for source in sources:
-        folder = {"features": work.folder.path / "features" / source.name}
         if work.folder.done("features", source.name, source.features_key) is None:
-            work.folder.clear("features", source.name, *folder.values())
-            if source.sha256 and work.cache.restore("features", source.features_key, folder) is not None:
+            work.folder.clear("features", source.name)
+            made = work.folder.made_by("features", source.name)
+            if source.sha256 and work.cache.restore("features", source.features_key, made) is not None:
                 work.folder.mark_done("features", source.name, source.features_key)
             else:
                 todo.append(source)
@@ -201,7 +204,7 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
             work.bars.advance("recognition", len(some))
         work.folder.mark_done("features", source.name, source.features_key)
         if source.sha256:
-            work.cache.store("features", source.features_key, {"features": work.folder.path / "features" / source.name})
+            work.cache.store("features", source.features_key, work.folder.made_by("features", source.name))
     work.bars.finish("recognition")
 
 
@@ -245,8 +248,8 @@ def draw_all(
         source = source_of[name]
         how = work.config.output.crf, work.config.output.blur_faces
         keys[path] = key_of(source.walks_key, *how, sorted((k, astuple(v)) for k, v in shown.items()))
-        if not path.is_file() or folder.done("video", path.stem, keys[path]) is None:
-            folder.clear("video", path.stem)  # an old mark must not outlive the file that it is about
+        if folder.done("video", path.stem, keys[path]) is None:
+            folder.clear("video", path.stem)
             frames = known.frames if (known := followed(source, folder)) else 0
             tracklets = [walk.tracklet for walk in walks[name]]
             portraits = None

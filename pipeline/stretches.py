@@ -141,13 +141,13 @@ def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
             info = source.info
         whole = info.frame_count in (None, sum(stretch.frames for stretch in stretches))
         if len(stretches) > 1 and whole:
-            worker.folder.clear("walks", video.name, *worker.folder.walks(video.name).values())
+            worker.folder.clear("walks", video.name)
             return _Plan(stretches, info.fps, (info.height, info.width))
     return _follow(worker, video)
 
 
 def _follow(worker: Worker, video: Video) -> Followed:
-    worker.folder.clear("walks", video.name, *worker.folder.walks(video.name).values())  # of one who died over it
+    worker.folder.clear("walks", video.name)  # of one who died over it
     return follow(video, *worker.networks, worker.config, worker.folder, worker.meter, Silent())
 
 

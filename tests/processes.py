@@ -1,16 +1,40 @@
-"""Waiting for processes that tests have started: `finish(process)` never waits for ever, and says where one hung."""
+"""Processes that tests start. Whoever waits for one here learns how it ended: a child that failed fails the test."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from typing import Any
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> tuple[str, str]:
-    """What it wrote, once it has ended. One that does not end within the time is killed, and the test fails.
+def run_python(code: str, *arguments: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own, to its end. status: the exit status that it must have."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, **options
+    )
+    out, errors = finish(process, status=status)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
-    The failure tells what every thread was doing where the process was started with PYTHONFAULTHANDLER=1.
+
+def finish(process: subprocess.Popen[str], seconds: float = 120, *, status: int = 0) -> tuple[str, str]:
+    """What a process wrote to standard output and standard error, once it has ended with this exit status.
+
+    status: negative for a signal (-signal.SIGKILL of a process that was killed: one that had ended before fails).
+    Fails also for a traceback of one that was not killed: an exception in a thread does not change the exit status.
+    """
+    out, errors = wait_for(process, seconds)
+    assert process.returncode == status, f"{process.args} ended with {process.returncode}, not {status}: {errors}"
+    assert status < 0 or "Traceback (most recent call last)" not in (errors or ""), errors
+    return out, errors
+
+
+def wait_for(process: subprocess.Popen[str], seconds: float = 120) -> tuple[str, str]:
+    """What a process wrote, once it has ended; the caller looks at the exit status.
+
+    One that does not end within the time is killed, and the test fails. The failure tells what every thread was doing
+    where the process was started with PYTHONFAULTHANDLER=1.
     """
     try:
         return process.communicate(timeout=seconds)

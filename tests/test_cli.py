@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from processes import run_python
 
 from pipeline import __version__
 from pipeline.cli import app
@@ -52,7 +53,7 @@ def test_help_loads_nothing_heavy():
     code = (
         "import sys, pipeline.cli; print([m for m in ('torch', 'cv2', 'av', 'openvino', 'numpy') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_python(code)
     assert done.stdout == "[]\n"
 
 
@@ -65,7 +66,7 @@ def test_threads_of_numpy_are_told_to_sleep_before_it_is_loaded():
     )
     for given, there in (({}, "4"), ({"OPENBLAS_THREAD_TIMEOUT": "9"}, "9")):
         environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"} | given
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        done = run_python(code, env=environment)
         assert done.stdout.splitlines()[-1] == f"False {there}"
 
 
@@ -118,8 +119,7 @@ def test_a_fault_is_one_line_and_status_1(tmp_path):
         "def broken(folder): raise ZeroDivisionError('by zero')\n"
         "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    done = run_python(code, cwd=tmp_path, status=1)
     (line,) = done.stderr.splitlines()
     assert line == "gait: fault: ZeroDivisionError: by zero (a bug; -v shows the traceback to report)"
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
-import subprocess
+import os
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import InputError, OutputError
-from pipeline.files import atomic, read_json, write_bytes, write_json, writing
+from pipeline.files import atomic, private, read_json, write_bytes, write_json, writing
 
 
 def test_a_file_appears_with_its_folders_when_the_block_ends(tmp_path):
@@ -107,12 +108,7 @@ def test_a_file_that_no_longer_fits_is_refused_and_leaves_nothing(tmp_path, writ
         except OutputError as error:
             print(error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "big.bin")],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = run_python(textwrap.dedent(script), tmp_path / "big.bin")
     assert done.stderr == ""
     assert "big.bin: cannot be written (File too large)" in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -153,3 +149,19 @@ def test_arrays_go_through_the_same_door(tmp_path):
     with atomic(tmp_path / "a.npz") as stream:
         np.savez(stream, values=np.arange(5))
     assert json.loads(json.dumps(np.load(tmp_path / "a.npz")["values"].tolist())) == [0, 1, 2, 3, 4]
+
+
+def test_what_is_private_is_so_under_any_umask_and_nothing_else_is(tmp_path):
+    before = os.umask(0o022)
+    try:
+        with private():
+            with private():
+                write_bytes(tmp_path / "inner/file", b"")
+            write_bytes(tmp_path / "outer/file", b"")  # the inner block has not ended it
+        write_bytes(tmp_path / "public/file", b"")
+    finally:
+        assert os.umask(before) == 0o022
+    modes = {path.relative_to(tmp_path).as_posix(): path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {
+        "inner": 0o700, "inner/file": 0o600, "outer": 0o700, "outer/file": 0o600, "public": 0o755, "public/file": 0o644,
+    }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.exports import detections_of, features_table
-from pipeline.files import atomic
+from pipeline.files import atomic, private
 from pipeline.finished import FinishedRun
 
 
@@ -22,9 +22,10 @@ def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> N
     if unknown:
         raise ConfigError(f"{unknown[0]!r}: no such format. There are: {', '.join(FORMATS)}.")
     finished = FinishedRun.open(run)
-    for name in dict.fromkeys(formats):
-        for path in FORMATS[name](finished, output or run / "exports"):
-            print(path)
+    with finished.folder.held() if output is None else private():
+        for name in dict.fromkeys(formats):
+            for path in FORMATS[name](finished, output or run / "exports"):
+                print(path)
 
 
 def supervision(run: FinishedRun, output: Path) -> list[Path]:

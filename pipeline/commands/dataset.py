@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.files import write_json
+from pipeline.files import private, write_json
 from pipeline.training.dataset import list_walks, partition_of, read_partition
 from pipeline.training.from_run import dataset_from_run, read_labels
 from pipeline.training.inspection import Finding, Inspected, inspect, missing, uneven
@@ -36,6 +36,7 @@ def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, wor
         return _pretreat_pictures(source, target, size, overwrite, workers, bars)
 
 
+@private()
 def from_run_command(run: Path, target: Path, labels: Path | None, held_out: float) -> int:
     """Make a dataset of a run's sequences. Raises GaitError for a run, labels or a target that cannot be used."""
     if target.exists() and any(target.iterdir()):

@@ -107,7 +107,7 @@ def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any],
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
     record = Record(folder, facts)
-    with folder.logging(), record.following():
+    with folder.working(), record.following():
         logger.info(f"run folder: {folder.path}")
         features = subject.features
         if features is None:

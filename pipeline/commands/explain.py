@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import write_bytes
+from pipeline.files import private, write_bytes
 from pipeline.finished import FinishedRun, Track
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.parts import Agreement, agreement
@@ -54,7 +54,8 @@ def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: 
     found = explain(finished, *tracks)
     names = [f"{video}-{track_id:03d}" for video, track_id in tracks]
     path = out or run / "explanations" / f"{names[0]}_{names[1]}.png"
-    write_bytes(path, cv2.imencode(".png", picture_of(finished, found))[1].tobytes())
+    with finished.folder.held() if out is None else private():
+        write_bytes(path, cv2.imencode(".png", picture_of(finished, found))[1].tobytes())
     if as_json:
         print(json_format.dumps({**as_tree(found), "picture": str(path)}, indent=2))
     else:

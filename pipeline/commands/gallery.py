@@ -70,7 +70,7 @@ def delete_command(db: Where, wanted: str, sure: bool) -> None:
     person, erasure = people.delete(gallery, who.identity)
     print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
     _tell_remembered(gallery)
-    _tell_copies(person.templates)
+    _tell_copies(db, person.templates)
 
 
 def expire_command(db: Where) -> None:
@@ -83,7 +83,7 @@ def expire_command(db: Where) -> None:
     print(_proof(erasure) if erasure else f"nothing in {db} is past its expiry")
     if over:
         _tell_remembered(gallery)
-    _tell_copies(over)
+    _tell_copies(db, over)
 
 
 def verify_command(db: Where, absent: str | None, as_json: bool) -> None:
@@ -181,10 +181,11 @@ def _tell_remembered(gallery: Gallery) -> None:
         print(remembered)
 
 
-def _tell_copies(templates: Sequence[Template]) -> None:
+def _tell_copies(db: Where, templates: Sequence[Template]) -> None:
     """Run folders keep silhouettes too, and are not the gallery's to remove."""
-    for run in sorted({template.run for template in templates if template.run and Path(template.run).is_dir()}):
-        print(f"still has silhouettes of that video: {run}")
+    runs = {Path(db) / template.run for template in templates if template.run and isinstance(db, Path)}
+    for run in sorted(filter(Path.is_dir, runs)):
+        print(f"still has silhouettes of that video: {run.resolve()}")
     if any(template.run for template in templates):
         print(
             "videos, exports, reports of gait identify and the cache of runs (gait cache clear) are not part of the "

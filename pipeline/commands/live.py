@@ -46,7 +46,7 @@ def live_command(
         people = db
     else:
         assert run is not None
-        people = RunFolder.reopen(run).path
+        people = RunFolder.open(run).path
     logger.remove()
     logger.add(sys.stderr, level="INFO", format="{message}")
     try:

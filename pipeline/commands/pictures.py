@@ -14,7 +14,7 @@ import torch
 from pipeline.backends import load_backend
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import write_bytes
+from pipeline.files import private, write_bytes
 from pipeline.finished import pose_settings
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose.storage import read_poses
@@ -35,6 +35,7 @@ MOST_FRAMES = 60  # that graph networks are shown
 SPEED = 12.5  # frames a second of a film: slow enough to see what lights up
 
 
+@private()
 def picture(
     encoder: str,
     run: Path,

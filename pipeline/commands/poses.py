@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.files import private
 from pipeline.finished import pose_settings
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses, write_opengait
@@ -12,6 +13,7 @@ from pipeline.pose.storage import read_poses, write_opengait
 VIEW = "undefined"  # nobody has labelled it
 
 
+@private()
 def export_poses(run: Path, output: Path, maps: bool) -> int:
     """Write <output>/<video>/<track>/undefined/<track>.pkl for every track of a run, and say how many.
 

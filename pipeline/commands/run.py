@@ -30,7 +30,7 @@ def run_command(
     else:
         if gallery or probes:
             raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
-        recorded, job = _recorded(RunFolder.reopen(resume).record)
+        recorded, job = _recorded(RunFolder.open(resume))
         config = load_config(profile or recorded, overrides)
     show_run(job, config, checkpoints, resume)
 
@@ -66,13 +66,16 @@ def print_answers(folder: Path) -> None:
     print(folder)
 
 
-def _recorded(path: Path) -> tuple[dict[str, Any], Job]:
-    """The settings and the videos of an earlier run. Raises InputError for a run.json that is not ours."""
-    record = read_json(path)
+def _recorded(folder: RunFolder) -> tuple[dict[str, Any], Job]:
+    """The settings and the videos of an earlier run. Raises InputError where they are not kept on this machine."""
+    if not folder.resumption.is_file():
+        raise InputError(
+            f"{folder.path}: where its videos lie is kept beside the folder, in {folder.resumption}, which is missing. "
+            "Put the folder back where it was made, or start a new run."
+        )
+    kept = read_json(folder.resumption)
     try:
-        inputs = record["inputs"]
-        entries = [inputs["gallery"], *inputs["probes"], *record["unreadable"]]  # those may have been mended since
-        gallery, *probes = (Video(str(entry["name"]), str(entry["path"])) for entry in entries)
-        return dict(record["config"]), Job(gallery, tuple(probes))
+        gallery, *probes = (Video(str(one["name"]), str(one["path"])) for one in kept["videos"])
+        return dict(kept["config"]), Job(gallery, tuple(probes))
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: not the record of a run. Give the timestamped folder of an earlier run.") from None
+        raise InputError(f"{folder.resumption}: not the settings and videos of a run. Start a new run.") from None

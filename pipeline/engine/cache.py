@@ -9,15 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import GaitError
-from pipeline.files import PARTIAL, read_json, write_json
+from loguru import logger
 
-FOLDER = ".cache"  # inside the output folder, so that files can be linked instead of copied
+from pipeline.errors import GaitError
+from pipeline.files import PARTIAL, digests, read_json, write_json
+
+FOLDER = ".cache"  # inside the output folder: what is about its people goes with it
 _FACTS = "facts.json"
 
 
 class Cache:
-    """Entries are folders named <stage>-<key>. Files are hard links where the disk can, copies elsewhere.
+    """Entries are folders named <stage>-<key>, with copies of a run's files and their sha256.
 
     A cache that cannot be read or written only costs time: nothing here raises for the disk's sake.
     """
@@ -28,19 +30,35 @@ class Cache:
         self._limit = limit_bytes
 
     def restore(self, stage: str, key: str, targets: Mapping[str, Path]) -> dict[str, Any] | None:
-        """Put an entry's files where `targets` says (name → path) and return its facts; None where there is none."""
+        """Put an entry's files where `targets` says (name → path; nothing may be there) and return its facts.
+
+        None where there is none. An entry with a file that has changed is named and removed: it is worth nothing.
+        """
         entry = self._entry(stage, key)
         if not self._limit or not (entry / _FACTS).is_file():
             return None
+        partial = {name: path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}") for name, path in targets.items()}
         try:
             facts = read_json(entry / _FACTS)
-            for name, target in targets.items():
+            stored = {name: sha256 for name, sha256 in facts["files"].items() if name.partition("/")[0] in targets}
+            for name, path in partial.items():
                 if (entry / name).exists():
-                    _link(entry / name, target)
+                    _copy(entry / name, path)
+            copied = digests(partial)
+            if changed := sorted(dict(stored.items() ^ copied.items())):
+                logger.warning(f"{entry / changed[0]}: not what an earlier run stored; made anew")
+                shutil.rmtree(entry, ignore_errors=True)
+                return None
+            for name, path in partial.items():
+                if path.exists():
+                    path.rename(targets[name])
             os.utime(entry)  # used just now
-        except (OSError, GaitError):  # removed by another process meanwhile, or damaged
+        except (OSError, GaitError, KeyError, AttributeError):  # removed by another process meanwhile, or damaged
             return None
-        return {name: value for name, value in facts.items() if name != "bytes"}
+        finally:
+            for path in partial.values():
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        return {name: value for name, value in facts.items() if name not in ("bytes", "files")}
 
     def store(self, stage: str, key: str, sources: Mapping[str, Path], **facts: Any) -> None:
         """Keep files (name → path; missing ones are left out) with `facts`, then make room."""
@@ -52,9 +70,10 @@ class Cache:
             partial.mkdir(parents=True)
             for name, source in sources.items():
                 if source.exists():
-                    _link(source, partial / name)
+                    _copy(source, partial / name)
             size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-            write_json(partial / _FACTS, {**facts, "bytes": size})
+            files = digests({name: partial / name for name in sources})
+            write_json(partial / _FACTS, {**facts, "bytes": size, "files": files})
             partial.rename(entry)
         except (OSError, GaitError):  # another process was first, or the disk is full
             shutil.rmtree(partial, ignore_errors=True)
@@ -87,16 +106,10 @@ class Cache:
         return self.folder / f"{stage}-{key[:40]}"
 
 
-def _link(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    """Copies, not links: who changes a file of one run in place changes no other run."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=_link_file, dirs_exist_ok=True)
+        shutil.copytree(source, target, copy_function=shutil.copyfile)
     else:
-        _link_file(str(source), str(target))
-
-
-def _link_file(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without links
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)

@@ -47,6 +47,11 @@ class Video:
         """The source so that it is found from any folder; cameras and addresses as they are."""
         return str(Path(self.source).resolve()) if Path(self.source).exists() else self.source
 
+    @property
+    def file(self) -> str:
+        """The name of its file, or the end of its address: nothing of where it lies, and no password."""
+        return _end_of(self.source) if "://" in self.source else Path(self.source).name
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -1,4 +1,7 @@
-"""run.json: what a run was made from, what each stage cost, and how it ended, true at every moment."""
+"""run.json: what a run was made from, what each stage cost, and how it ended, true at every moment.
+
+It may be handed on, so it names files and says nothing of where they lie.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,7 @@ class Record:
     def write(self) -> None:
         self._tree["seconds"] = round(time.perf_counter() - self._begun, 3)
         self._tree["stages"] = self.meter.as_record()
-        write_json(self.folder.record, self._tree)
+        write_json(self.folder.record, self.folder.without_paths(self._tree))
 
     @contextlib.contextmanager
     def following(self) -> Iterator[Record]:

@@ -86,15 +86,16 @@ def studied(
         "config": as_record(config),
         "checkpoints": {stage: shown(checkpoint) for stage, checkpoint in found.items()},
     }
+    folder.hide_paths_of(infos)
     facts = {
         **how,
-        "manifest": {"path": str(manifest.resolve()), "sha256": file_sha256(manifest)},
+        "manifest": {"path": manifest.name, "sha256": file_sha256(manifest)},
         **noted,
         "device": runtime.device(config.runtime),
         "inputs": {"videos": [described(source) for source in sources.values()]},
     }
     record = Record(folder, facts)
-    with folder.logging(), record.following():
+    with folder.working(), record.following():
         logger.info(f"run folder: {folder.path}")
         bars = progress or Silent()
         if networks is not None:

@@ -93,7 +93,8 @@ def calibrate(
         enough(manifest, found.own[found.own < 0].tolist(), fpir)
         calibration, reliable = calibration_of(found, templates, fpir, config, stored)
         write_json(study.folder.path / REPORT, calibration.model_dump(mode="json"))
-        write_calibration(db, calibration)
+        with gallery.writing():
+            write_calibration(db, calibration)
     return calibration, reliable, study.folder.path
 
 

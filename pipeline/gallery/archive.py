@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import GaitError, GalleryError
-from pipeline.files import atomic
+from pipeline.files import atomic, private
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import find_person, namesakes, newest_of
+from pipeline.gallery.proof import mixtures
 from pipeline.gallery.register import Register
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import ID_LENGTH, Stored, Template
@@ -32,15 +33,17 @@ FACTS = "gallery.json"
 KIND = "gait gallery export"
 SCHEMA = 1
 MOST_TEMPLATES = 1_000_000
-MOST_FACTS = 1 << 30  # bytes of gallery.json
+MOST_FACTS = 16 << 10  # bytes of gallery.json for each template
 MOST_EMBEDDING = 1 << 20  # float16 values
 MOST_STORED = 256 << 20  # bytes of a walk's silhouettes or poses, compressed or not
 LONGEST_TEXT = 4096  # characters
 
 _ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
 _SHA256 = re.compile(r"([0-9a-f]{64})?")
+_MEMBER = re.compile(rf"{re.escape(FACTS)}|[0-9a-f]{{{ID_LENGTH}}}(\.sequence|\.poses)?\.npz")
 
 
+@private()
 def export(gallery: Gallery, path: Path, wanted: Sequence[str] = ()) -> int:
     """Write everybody, or those who are wanted (names or identities), into one file; returns how many templates."""
     chosen = None
@@ -71,14 +74,17 @@ def read_archive(path: Path) -> list[Template]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            tree = json.loads(_member(archive, FACTS, MOST_FACTS))
+            # JSON takes up to thirty times its size in memory, so it is bounded before it is parsed: by the files that
+            # every template has, and by the archive, whose other files are larger and cannot be compressed much.
+            most = min(_templates_in(archive) * MOST_FACTS, path.stat().st_size)
+            tree = json.loads(_member(archive, FACTS, most))
             if not isinstance(tree, dict) or tree.get("kind") != KIND:
                 raise ValueError(f"{FACTS} is not that of an export")
             if tree.get("schema") != SCHEMA:
                 raise ValueError(f"schema {tree.get('schema')!r} is not {SCHEMA}")
             rows = tree["templates"]
-            if not isinstance(rows, list) or not 0 < len(rows) <= MOST_TEMPLATES:
-                raise ValueError("no templates, or too many")
+            if not isinstance(rows, list) or len(rows) != _templates_in(archive):
+                raise ValueError(f"{FACTS} tells of other templates than there are")
             found = [_read(archive, row) for row in rows]
     except GaitError as error:
         raise GalleryError(f"{path}: refused ({error})") from None
@@ -87,6 +93,8 @@ def read_archive(path: Path) -> list[Template]:
         raise GalleryError(f"{path}: not a whole export of a gallery ({reason}). Export it again.") from None
     if len({template.template for template in found}) < len(found):
         raise GalleryError(f"{path}: refused (the same template twice)")
+    if problems := mixtures(found):
+        raise GalleryError(f"{path}: refused ({problems[0]}). Mend the gallery that it is from, and export it again.")
     return found
 
 
@@ -132,7 +140,7 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
 
 
 def _facts(template: Template) -> dict[str, Any]:
-    left_out = ("parts", "stored", "enrolled", "expires", "quality")
+    left_out = ("parts", "stored", "enrolled", "expires", "quality", "run")  # run: a folder of this machine
     facts = {f.name: getattr(template, f.name) for f in dataclasses.fields(template) if f.name not in left_out}
     return facts | {
         "quality": dict(template.quality),
@@ -147,7 +155,7 @@ def _read(archive: zipfile.ZipFile, row: Any) -> Template:
         raise ValueError("a template is no object")
     who = _text(row, "template", _ID)
     sequence = _member(archive, f"{who}.sequence.npz", MOST_STORED)
-    poses = b"" if f"{who}.poses.npz" not in archive.namelist() else _member(archive, f"{who}.poses.npz", MOST_STORED)
+    poses = b"" if f"{who}.poses.npz" not in archive.NameToInfo else _member(archive, f"{who}.poses.npz", MOST_STORED)
     expected = _text(row, "sequence_sha256", _SHA256), _text(row, "poses_sha256", _SHA256)
     if expected != (hashlib.sha256(sequence).hexdigest(), hashlib.sha256(poses).hexdigest() if poses else ""):
         raise ValueError(f"the silhouettes of {who} are not those that were exported")
@@ -178,6 +186,20 @@ def _read(archive: zipfile.ZipFile, row: Any) -> Template:
         poses_sha256=expected[1],
         stored=Stored(sequence, poses),
     )
+
+
+def _templates_in(archive: zipfile.ZipFile) -> int:
+    """How many templates an archive has files of. Raises ValueError for files that no export has."""
+    names = archive.namelist()
+    odd = next((name for name in names if not _MEMBER.fullmatch(name)), None)
+    if odd is not None:
+        raise ValueError(f"it holds {odd[:40]!a}")
+    if len(set(names)) < len(names):
+        raise ValueError("it holds two files of one name")
+    embeddings = sum(name.count(".") == 1 for name in names if name != FACTS)
+    if not 0 < embeddings <= MOST_TEMPLATES:
+        raise ValueError("no templates, or too many")
+    return embeddings
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -61,20 +61,24 @@ class StoredBackend:
 
 
 def read_backend(gallery: Where | Place) -> StoredBackend | None:
-    """The gallery's back-end, None where there is none. Raises GalleryError for a damaged one."""
+    """The gallery's back-end, None where there is none.
+
+    Raises GalleryError for a damaged one, and for one that has gone.
+    """
     place = gallery if isinstance(gallery, Place) else place_of(gallery)
+    again = f"gait gallery fit --db {place.where} -h"
+    content = place.kept(FILE, again)
+    if content is None:
+        return None
     try:
-        with zipfile.ZipFile(io.BytesIO(place.read(FILE))) as file:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
             facts = BackendFacts.model_validate_json(file.read(FACTS))
             arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name != FACTS}
         if _digest(arrays) != facts.digest:
             raise ValueError("other arrays")
         return StoredBackend(facts, _backend(facts, arrays))
-    except FileNotFoundError:
-        return None
     except (*DAMAGED_NPZ, ValidationError, NotImplementedError, RuntimeError, SyntaxError):
-        again = f"Remove it, or fit it again: gait gallery fit --db {place.where} -h"
-        raise GalleryError(f"{place.where / FILE}: damaged. {again}") from None
+        raise GalleryError(f"{place.where / FILE}: damaged. Fit it again: {again}") from None
 
 
 def write_backend(place: Place, backend: Backend, **facts: Any) -> BackendFacts:
@@ -82,7 +86,7 @@ def write_backend(place: Place, backend: Backend, **facts: Any) -> BackendFacts:
     arrays = _arrays(backend)
     own = {"backend": backend.name, "unit": backend.unit, "constant": backend.constant, "digest": _digest(arrays)}
     made = BackendFacts.model_validate({**facts, **own})
-    place.write(FILE, lambda stream: _write(stream, made, arrays))
+    place.keep(FILE, lambda stream: _write(stream, made, arrays))
     return made
 
 
@@ -91,10 +95,10 @@ def drop_learnt(place: Place) -> None:
     try:
         stored = read_backend(place)
     except GalleryError:  # nobody knows what it learnt from
-        place.remove(FILE)
+        place.discard(FILE)
         return
     if stored is not None and stored.facts.fitted_on == "gallery":
-        place.remove(FILE)
+        place.discard(FILE)
 
 
 def _arrays(backend: Backend) -> Arrays:

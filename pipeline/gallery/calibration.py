@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
+from pipeline.files import json_bytes
 from pipeline.gallery.place import Where, place_of
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.calibrate import Confidence
@@ -95,21 +96,23 @@ def fingerprint(templates: Sequence[Template | Brief]) -> str:
 
 
 def read_calibration(gallery: Where) -> Calibration | None:
-    """The gallery's calibration, None where there is none. Raises GalleryError for a damaged one."""
+    """The gallery's calibration, None where there is none.
+
+    Raises GalleryError for a damaged one, and for one that has gone.
+    """
     place = place_of(gallery)
+    again = f"gait calibrate --db {place.where} -h"
     try:
-        return Calibration.model_validate(place.read_json(FILE))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        content = place.kept(FILE, again)
+        return None if content is None else Calibration.model_validate_json(content)
     except (OSError, ValueError):
-        raise GalleryError(
-            f"{place.where / FILE}: damaged. Remove it, or calibrate again: gait calibrate --db {place.where}"
-        ) from None
+        raise GalleryError(f"{place.where / FILE}: damaged. Calibrate again: {again}") from None
 
 
 def write_calibration(gallery: Where, calibration: Calibration) -> None:
-    """Keep it in the gallery, in place of an older one."""
-    place_of(gallery).write_json(FILE, calibration.model_dump(mode="json"))
+    """Keep it in the gallery, in place of an older one; for who holds the gallery's lock."""
+    content = json_bytes(calibration.model_dump(mode="json"))
+    place_of(gallery).keep(FILE, lambda stream: stream.write(content))
 
 
 def usable(

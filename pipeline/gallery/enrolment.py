@@ -18,7 +18,15 @@ from pipeline.gallery.register import Register, Who
 from pipeline.gallery.reporting import roster_of_enrolment
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, new_id, now
-from pipeline.gallery.walkers import Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
+from pipeline.gallery.walkers import (
+    Walkers,
+    draw_videos,
+    look_at,
+    path_from,
+    prepare,
+    refuse_other_encoder,
+    stored_walk,
+)
 from pipeline.matching.assign import covisible
 from pipeline.matching.results import identity_of, results_tree
 from pipeline.run import report_all
@@ -75,7 +83,7 @@ def enrol(
         _refuse_taken(register, names.values())
     (source,) = prepared.sources
     work = prepared.begin(progress)
-    with work.folder.logging(), work.record.following():
+    with work.folder.working(), work.record.following():
         walkers = look_at(prepared, work)
         names = names or {track: identity_of(name, track) for name, track in walkers.embeddings}
         tracklets = [walk.tracklet for walk in walkers.walks[source.name]]
@@ -91,7 +99,7 @@ def enrol(
                 video=source.name,
                 video_sha256=source.sha256,
                 track=track[1],
-                run=str(work.folder.path.resolve()).encode("utf-8", "replace").decode(),
+                run=path_from(gallery.path, work.folder),
                 enrolled=when,
                 consent=consent.note,
                 expires=consent.expires,

@@ -31,7 +31,16 @@ from pipeline.gallery.reporting import MOST_CANDIDATES, Compared, roster_of_gall
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
-from pipeline.gallery.walkers import Prepared, Walkers, draw_videos, look_at, prepare, refuse_other_encoder, stored_walk
+from pipeline.gallery.walkers import (
+    Prepared,
+    Walkers,
+    draw_videos,
+    look_at,
+    path_from,
+    prepare,
+    refuse_other_encoder,
+    stored_walk,
+)
 from pipeline.matching import match_distances
 from pipeline.matching.results import results_tree
 from pipeline.matching.scores import scores_among
@@ -96,7 +105,7 @@ def identify(
         with gallery.writing():
             pass
     work = prepared.begin(progress)
-    with work.folder.logging(), work.record.following():
+    with work.folder.working(), work.record.following():
         if not gallery.facts().rows:
             work.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
         walkers = look_at(prepared, work)
@@ -200,7 +209,7 @@ def _keep_unknown(
             video=track[0],
             video_sha256=sha256[track[0]],
             track=track[1],
-            run=str(folder.path.resolve()).encode("utf-8", "replace").decode(),
+            run=path_from(gallery.path, folder),
             enrolled=when,
         )
         for track, (identity, name) in sorted(labels.items())
@@ -258,7 +267,8 @@ def _results(
         for person in known.people
     }
     rule = prepared.config.matching.templates
-    return {**tree, "db": str(path), "rule": rule, "calibration": told(calibration)}
+    place = path.name if isinstance(path, Path) else str(path)  # nothing of where it lies on this machine
+    return {**tree, "db": place, "rule": rule, "calibration": told(calibration)}
 
 
 def _labels(

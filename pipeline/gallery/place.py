@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pipeline.errors import GalleryError
-from pipeline.files import atomic, file_sha256, json_bytes, parse_json
+from pipeline.files import atomic, file_sha256, json_bytes, parse_json, private
 from pipeline.networks.lock import locked
 
 Content = bytes | mmap.mmap
 SCHEME = "s3:"
+MARK = "gallery.json"  # makes a place a gallery; `files` in it: what it holds beside its table
 
 
 class Address(PurePosixPath):
@@ -134,6 +135,38 @@ class Place(ABC):
     def remembers(self) -> str | None:
         """One line where removed bytes are kept by the place itself."""
 
+    def keep(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Write a file on which the gallery's answers depend, and note that it is there. For who holds the lock."""
+        self.write(name, write)
+        self._note(name, True)
+
+    def discard(self, name: str) -> None:
+        """Remove such a file. For who holds the lock."""
+        self._note(name, False)
+        self.remove(name)
+
+    def kept(self, name: str, again: str) -> bytes | None:
+        """Such a file; None where there is none. Raises GalleryError for one that has gone: answers would be others.
+
+        again: how it is made anew.
+        """
+        for _ in range(2):  # another process may be writing the first one
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                return self.read(name)
+            if name not in self._noted():
+                return None
+        raise GalleryError(f"{self.where / name}: missing. Restore a copy of it, or make it again: {again}")
+
+    def _note(self, name: str, there: bool) -> None:
+        if (name in self._noted()) != there:
+            files = {*self._noted(), name} if there else set(self._noted()) - {name}
+            self.write_json(MARK, {**self.read_json(MARK), "files": sorted(files)})
+
+    def _noted(self) -> list[str]:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
+            return [str(name) for name in self.read_json(MARK).get("files", [])]
+        return []
+
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON object. Raises FileNotFoundError, and ValueError for anything else."""
         tree = parse_json(self.read(name).decode())
@@ -170,7 +203,7 @@ class Folder(Place):
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> str:
         path = self.where / name
-        with atomic(path) as stream:
+        with private(), atomic(path) as stream:
             write(stream)
         return file_sha256(path)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.backend import backend_problems
+from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.place import Where, content_of
@@ -121,7 +122,7 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
             problems.append(f"{template.name} (template {template.template}): {wrong}")
         digests.append(template.digest)
         found.append(dataclasses.replace(template, stored=None, parts=NO_PARTS))
-    problems += _mixtures(found)
+    problems += mixtures(found)
     facts, files = gallery.facts(), gallery.files()
     if facts.rows != len(found) or len({template.template for template in found}) != len(found):
         problems.append(f"{facts.rows} rows, but {len(found)} templates, or the same one twice")
@@ -135,6 +136,10 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     wrong_backend, doubt = backend_problems(gallery.path, found)
     problems += wrong_backend
     remarks += doubt
+    try:
+        read_calibration(gallery.path)
+    except GalleryError as error:
+        problems.append(str(error))
     expired = {template.name for template in found if template.expired(now())}
     if expired:
         remarks.append(f"{len(expired)} people are past their expiry and not matched. Remove them: gait gallery expire")
@@ -164,7 +169,8 @@ def _places(gallery: Gallery, text: str, templates: Sequence[Template]) -> list[
     return [*sorted(rows), *(str(path.relative_to(gallery.path)) for path in hits.get(text, []))]
 
 
-def _mixtures(templates: Sequence[Template]) -> list[str]:
+def mixtures(templates: Sequence[Template]) -> list[str]:
+    """What cannot stand in one gallery: one person under several names, embeddings of several encoders."""
     origins = sorted({template.origin for template in templates})
     names: dict[str, set[str]] = {}
     for template in templates:

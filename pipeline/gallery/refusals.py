@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.place import Where
+from pipeline.gallery.place import Place, Where
 
 RESTORE = "Restore a copy, or import an export of it into a new folder."
 
@@ -27,6 +27,22 @@ def refusals(path: Where, done: str) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:  # all that LanceDB raises
         remedy = RESTORE if done == "read" else f"It is as it was. See: gait gallery verify --db {path}"
         raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
+
+
+def version_told(place: Place, table: str) -> int:
+    """The version that LanceDB noted after its last commit, beside the manifests; 0 where nothing is noted."""
+    try:
+        return int(place.read_json(f"{table}/_versions/latest_version_hint.json")["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def refuse_older(path: Where, version: int, told: int) -> None:
+    """Raise GalleryError where the newest version there is older than was told: LanceDB opens it without a word."""
+    if version < told:
+        raise GalleryError(
+            f"{path}: damaged (its newest state is lost: the table's version {told}; {version} is there). {RESTORE}"
+        )
 
 
 def _brief(error: Exception) -> str:

@@ -26,18 +26,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline.errors import GalleryError
-from pipeline.files import PARTIAL
+from pipeline.files import PARTIAL, private
 from pipeline.gallery.backend_file import drop_learnt
 from pipeline.gallery.index_files import drop, strays
-from pipeline.gallery.place import Hold, Place, Where, place_of
-from pipeline.gallery.refusals import RESTORE, gone, refusals
+from pipeline.gallery.place import MARK, Hold, Place, Where, place_of
+from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MARK = "gallery.json"
 TABLE = "templates"
 LOCK = "gallery"
 KIND = "gait gallery"
@@ -64,6 +63,7 @@ class Gallery:
         return self.place.where
 
     @classmethod
+    @private()
     def create(cls, path: Where) -> Gallery:
         """The gallery in this place; a new one where there is none yet.
 
@@ -139,6 +139,7 @@ class Gallery:
     def writing(self) -> Iterator[Writer]:
         """Keep all other writers away for the block; readers go on. Raises GalleryError where nobody may write."""
         with contextlib.ExitStack() as held:
+            held.enter_context(private())
             with refusals(self.path, "changed"):
                 hold = held.enter_context(self.place.lock(LOCK))
             yield Writer(self, hold)
@@ -331,7 +332,10 @@ def _connected(path: Where) -> Any:
 
 
 def _opened(path: Where) -> Any:
-    return _connected(path).open_table(TABLE)
+    told = version_told(place_of(path), f"{TABLE}.lance")  # before the table: others go on writing
+    table = _connected(path).open_table(TABLE)
+    refuse_older(path, table.version, told)
+    return table
 
 
 def _table_of(batch: pa.RecordBatch) -> pa.Table:

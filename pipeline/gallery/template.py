@@ -59,7 +59,8 @@ class Template:
 
     template, identity: random identifiers, of the walk and of the person; name: the person's, for display;
     named: False for somebody whom nobody named (`--unknown-as new`);
-    video, video_sha256, track, run: where the walk comes from, and the run folder that followed it;
+    video, video_sha256, track, run: where the walk comes from, and the run folder that followed it, relative to the
+    gallery;
     parts: C×P float16; model, checkpoint_sha256: of the encoder, as in `Embedding`;
     frames_used, quality: as in `Embedding`; enrolled, expires: UTC; consent: a note.
     stored: None where it was not read (it is by far the largest part); its hashes are always there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,7 @@ class Prepared:
         """Make the run folder and what the stages work with."""
         config = self.config
         folder = RunFolder.create(Path(config.output.folder), datetime.now())
+        folder.hide_paths_of(self.job.videos)
         record = Record(folder, facts(self.job, config, self.networks, self.sources, {}))
         cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
         return Work(config, self.networks, folder, cache, record, progress or Silent())
@@ -94,6 +96,13 @@ def look_at(prepared: Prepared, work: Work) -> Walkers:
     embed_all(sources, walks, unusable, work)
     tracks = [walk.track for video in walks.values() for walk in video if walk.track not in unusable]
     return Walkers(walks, unusable, {track: read_features(folder.features(*track), *track) for track in tracks})
+
+
+def path_from(gallery: Where, folder: RunFolder) -> str:
+    """The run folder as a gallery's templates name it: relative to the gallery, so that no path of the machine is."""
+    run = folder.path.resolve()
+    found = os.path.relpath(run, gallery.resolve()) if isinstance(gallery, Path) else run.name
+    return found.encode("utf-8", "replace").decode()
 
 
 def stored_walk(track: tuple[str, int], folder: RunFolder) -> Stored:

@@ -93,7 +93,7 @@ class Known:
     @classmethod
     def of_run(cls, path: Path) -> Known:
         """The people of a run's gallery video, named `<video>-<track>`. Raises InputError for what is no run folder."""
-        folder = RunFolder.reopen(path)
+        folder = RunFolder.open(path)
         try:
             video = read_json(folder.record)["inputs"]["gallery"]["name"]
         except (LookupError, TypeError):

@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
+from pipeline.files import private
 from pipeline.follow import learnt, looks_ahead, needs_foreground
 from pipeline.gallery.place import Where
 from pipeline.live.enrolled import Enrolled
@@ -72,6 +73,7 @@ class Tally:
         )
 
 
+@private()
 def live(
     source: str,
     people: Where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -10,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _POLL_SECONDS = 0.2
+_HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # what systems say of a lock that another process holds
 
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock of `path` (a file NAME.lock beside it) for the block; wait while another process has it.
 
-    waiting: called once when there is somebody to wait for. Raises OSError where the folder cannot be written.
+    waiting: called once when there is somebody to wait for; what it raises ends the wait. Raises OSError where the
+    folder cannot be written, or its file system has no locks.
     """
     lock = path.with_name(path.name + ".lock")
     told = False
@@ -53,10 +56,12 @@ def _try(lock: Path) -> int | None:
             import fcntl
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # the previous holder removes the file before it lets go: what was locked may be nobody's any more
-            if os.fstat(handle).st_nlink == 0:
-                raise BlockingIOError
-    except OSError:
+    except OSError as error:
         os.close(handle)
-        return None
+        if error.errno in _HELD:
+            return None
+        raise
+    if sys.platform != "win32" and os.fstat(handle).st_nlink == 0:  # its holder removed it before letting go
+        os.close(handle)
+        return _try(lock)
     return handle

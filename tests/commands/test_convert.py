@@ -10,7 +10,8 @@ import pytest
 import runs
 
 from pipeline.commands.convert import FORMATS, convert_command
-from pipeline.errors import ConfigError, InputError
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.finished import FinishedRun
 from pipeline.training.dataset import list_walks, partition_of
 
@@ -106,3 +107,11 @@ def test_results_of_somebody_else_are_refused(tmp_path):
     (path / "results.json").write_text(json.dumps({"gallery": [1], "probes": {}}))
     with pytest.raises(InputError, match="not the answers of a run"):
         convert_command(path, ["supervision"], None)
+
+
+def test_a_run_that_another_process_works_on_is_not_written_into(run, tmp_path):
+    with RunFolder(run).held():
+        with pytest.raises(OutputError, match="has worked on it since"):
+            convert_command(run, ["supervision"], None)
+        convert_command(run, ["supervision"], tmp_path)  # elsewhere
+    assert not (run / "exports").exists()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import clips
 import pytest
-from processes import finish
+from processes import wait_for
 
 from pipeline.video import open_video
 
@@ -60,7 +60,7 @@ class Gait:
 
     def __call__(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, **options)
-        out, err = finish(process, 300)
+        out, err = wait_for(process, 300)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run(self, gallery: str | Path, *probes: str | Path, options: Sequence[str] = (), output: str = "output") -> Run:

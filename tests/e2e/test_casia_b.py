@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import finish
 from training_walks import write_dataset
 
 TYPES = tuple(
@@ -31,16 +32,11 @@ SMALLER = [  # what two cores do in seconds; a user with the dataset leaves thes
 
 def gait(folder, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments], cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    return finish(process, 600)[0]
 
 
 @pytest.mark.slow

@@ -79,8 +79,7 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
         task, worker = seen_at(tasks, process, gait)
         os.kill(worker, signal.SIGKILL)
         tasks.remove(task)
-    _, errors = finish(process, 300)
-    assert process.returncode == 0, errors
+    finish(process, 300)
     (folder,) = gait.runs()
     assert contents(folder) == alone
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -94,7 +93,7 @@ def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
     process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
     seen_at(["cut probe2"], process, gait)
     process.kill()
-    finish(process)
+    finish(process, status=-signal.SIGKILL)
     deadline = time.monotonic() + 30
     while workers_at("cut probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
         time.sleep(0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import cv2
+import handed_on
 import pytest
 
 from pipeline.gallery.proof import verify
@@ -45,6 +46,17 @@ def refused(gait, *arguments):
     done = gait(*arguments)
     assert done.returncode == 2, done.stdout
     return done.stderr.strip().splitlines()[-1]
+
+
+def test_nothing_says_where_it_was_made_and_nothing_is_open_to_others(enrolled, identified, gait, walkers):
+    (gait.cwd / "sent").mkdir(exist_ok=True)
+    assert gait("gallery", "export", "sent/people.zip", "--db", "people").returncode == 0
+    places = gait.cwd, gait.home, walkers("gallery").parent
+    for folder in (*gait.runs(), gait.cwd / "people", gait.cwd / "sent"):
+        assert handed_on.saying(folder, *places) == []
+        assert handed_on.open_to_others(folder) == [] or folder.name == "sent"
+    assert handed_on.open_to_others(gait.cwd / "output/.cache") == []
+    assert (gait.cwd / "sent/people.zip").stat().st_mode & 0o777 == 0o600
 
 
 def test_enrol_tells_which_track_is_who(enrolled, gait, walkers):

@@ -116,7 +116,7 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
             delete(gallery, found[2])
             break
     lines += list(process.stderr)
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0, lines
     track, name = int(found[1]), found[2]
     _, said, after = "".join(lines).partition("mine has changed: 3 people are known, 4 were")
     assert said and f" is {name} " not in after

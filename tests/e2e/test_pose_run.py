@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipeline.engine.job import plan
+from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
@@ -140,8 +141,8 @@ def test_a_resumed_run_makes_lost_features_from_the_poses_that_are_there(runs, c
     before = [dict(np.load(path))["parts"] for path in features]
     for path in (done.path / ".done").glob("features-*"):
         path.unlink()
-    inputs = done.record["inputs"]
-    job = plan(inputs["gallery"]["path"], [probe["path"] for probe in inputs["probes"]])
+    gallery, *probes = (one["path"] for one in json.loads(RunFolder(done.path).resumption.read_text())["videos"])
+    job = plan(gallery, probes)
     config = load_config(done.record["config"], ["output.cache_gb=0"])
     run(job, config, checkpoints, resume=done.path)
     assert {path: path.stat().st_mtime_ns for path in (done.path / "poses").rglob("*.npz")} == kept

@@ -203,18 +203,18 @@ def test_an_output_folder_that_may_not_be_written(gait, video, read_only):
             words=["read-only", os.strerror(number), "--output"])  # fmt: skip
 
 
-HOSTILE = '{"config": {}, "inputs": {"gallery": {"name": "../../x", "path": "x.mp4"}, "probes": []}, "unreadable": []}'
+HOSTILE = '{"config": {}, "videos": [{"name": "../../x", "path": "x.mp4"}, {"name": "y", "path": "y.mp4"}]}'
 
 
-@pytest.mark.parametrize(
-    "content", [None, "{}", "[]", "{half", '{"config": {}, "inputs": {"gallery": 5}}', HOSTILE], ids=repr
-)
+@pytest.mark.parametrize("content", [None, "{}", "[]", "{half", '{"config": {}, "videos": 5}', HOSTILE], ids=repr)
 def test_resuming_what_is_no_run(gait, tmp_path, content):
-    folder = tmp_path / "some"
-    folder.mkdir()
+    (tmp_path / "some").mkdir()
+    refused(gait, "run", "--resume", "some", words=["some: not a run folder"])
+    (tmp_path / "some/run.json").write_text("{}")
     if content is not None:
-        (folder / "run.json").write_text(content)
-    refused(gait, "run", "--resume", "some", words=["new run" if content in (HOSTILE, "[]", "{half") else "some"])
+        (tmp_path / ".resume").mkdir()
+        (tmp_path / ".resume/some.json").write_text(content)
+    refused(gait, "run", "--resume", "some", words=["tart a new run"])
 
 
 def test_resuming_takes_no_other_videos(gait, tmp_path, video):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import cv2
+import handed_on
 import pytest
 
 from pipeline.video import open_video
@@ -28,6 +30,25 @@ def detail(path, share: float) -> float:
     """How much fine structure there is in the upper share of a portrait."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     return float(cv2.Laplacian(image[: round(share * len(image))], cv2.CV_64F).std())
+
+
+def test_nothing_says_where_it_was_made_and_nothing_is_open_to_others(run, walkers):
+    gait, run = run
+    assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery").parent) == []
+    for folder in (run.path, run.path.parent / ".cache", run.path.parent / ".resume"):
+        assert handed_on.open_to_others(folder) == []
+
+
+def test_a_run_goes_on_from_another_working_directory_and_not_without_its_videos_paths(run, gait_in, tmp_path):
+    gait, run = run
+    tracks = {path: path.stat().st_mtime_ns for path in run.path.glob("tracks/*.txt")}
+    done = gait_in(tmp_path)("run", "--resume", run.path)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in tracks} == tracks
+    assert handed_on.saying(run.path, tmp_path, gait.cwd, gait.home) == []
+    elsewhere = shutil.copytree(run.path, tmp_path / "sent" / run.path.name)
+    done = gait("run", "--resume", elsewhere)
+    assert done.returncode == 2 and "where its videos lie is kept beside the folder" in done.stderr.splitlines()[-1]
 
 
 def test_everybody_has_a_portrait_and_a_card_without_videos_too(run):

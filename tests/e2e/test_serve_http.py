@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import clips
 import pytest
-from processes import finish, killed
+from processes import finish, killed, run_python
 
 gradio = pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
 
@@ -225,8 +223,7 @@ def test_without_gradio_it_says_how_to_get_it():
     code = (
         "import sys; sys.modules['gradio'] = None; sys.argv = ['gait', 'serve']; from pipeline.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = run_python(code, status=2)
     assert done.stderr == "gait: gait serve needs Gradio, which is not installed. Get it: pip install 'gait[ui]'\n"
 
 
@@ -235,7 +232,7 @@ def test_nothing_else_imports_gradio():
         "import sys, pipeline.run, pipeline.cli, pipeline.report, pipeline.commands.run, pipeline.commands.serve; "
         "print([name for name in ('gradio', 'fastapi', 'uvicorn', 'pandas') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_python(code)
     assert done.stdout == "[]\n"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from pipeline.engine.cache import Cache
 
@@ -27,6 +29,37 @@ def test_what_is_stored_is_restored_under_other_names(walks: dict[str, Path], tm
     assert cache.restore("walks", "k" * 64, targets) == {"frames": 7, "warning": None}
     assert targets["tracks"].read_text() == "1,1,0,0,9,9\n"
     assert (targets["sequences"] / "001.npz").read_bytes() == b"x" * 1000
+
+
+def test_a_file_changed_in_place_in_one_run_changes_neither_the_cache_nor_another(
+    walks: dict[str, Path], tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    first, second = ({"tracks": tmp_path / run / "t.txt"} for run in ("first", "second"))
+    for changed in (walks["tracks"], first["tracks"]):
+        assert cache.restore("walks", "k", first) is not None
+        changed.write_text("somebody else")
+        assert cache.restore("walks", "k", second) is not None
+        assert second["tracks"].read_text() == "1,1,0,0,9,9\n"
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"y" * 1000), lambda path: path.unlink()])
+def test_an_entry_with_a_changed_file_is_named_dropped_and_stored_anew(
+    walks: dict[str, Path], tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    change(cache.folder / "walks-k/sequences/001.npz")
+    targets = {"tracks": tmp_path / "new/t.txt", "sequences": tmp_path / "new/sequences"}
+    said: list[str] = []
+    handler = logger.add(said.append, format="{message}")
+    assert cache.restore("walks", "k", targets) is None
+    logger.remove(handler)
+    assert [line.split(":")[0] for line in said] == [str(cache.folder / "walks-k/sequences/001.npz")]
+    assert list((tmp_path / "new").iterdir()) == []
+    cache.store("walks", "k", walks)
+    assert cache.restore("walks", "k", targets) is not None
 
 
 def test_another_key_or_stage_has_nothing(walks: dict[str, Path], tmp_path: Path) -> None:

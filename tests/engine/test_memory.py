@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.engine.memory import memory_now, peak_memory
 
@@ -17,7 +17,7 @@ LARGE = 300_000_000
 def test_what_the_parent_held_does_not_count():
     held = np.ones(LARGE, np.uint8)
     code = "from pipeline.engine.memory import peak_memory; print(peak_memory())"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    said = run_python(code).stdout
     assert int(said) < held.nbytes / 2
 
 

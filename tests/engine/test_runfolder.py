@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
+import handed_on
 import pytest
 from loguru import logger
+from processes import finish
 
+from pipeline.engine.cache import Cache
+from pipeline.engine.job import Video
 from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
+from pipeline.files import write_bytes
 
 NOW = datetime(2026, 1, 31, 18, 5, 9)
 
@@ -50,7 +60,44 @@ def test_files_are_where_the_contract_says(folder):
     assert inside(folder.probe_video("gallery", "probe1")) == "videos/G-gallery_P-probe1.mp4"
 
 
-def test_reopening_removes_what_was_half_written_and_nothing_else(folder):
+def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
+    with (
+        folder.held(),
+        pytest.raises(OutputError, match=rf"{folder.path.name}: process {os.getpid()} on \S+ has worked on it since"),
+    ):
+        RunFolder(folder.path).held().__enter__()
+    assert list(folder.path.iterdir()) == []
+    with RunFolder(folder.path).held():  # nobody has it any more
+        pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.engine.cache import Cache
+from pipeline.engine.job import Video
+from pipeline.engine.runfolder import RunFolder
+with RunFolder(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_lock_of_a_killed_process_holds_nobody_up(folder):
+    pipe = subprocess.PIPE
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, folder.path], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(OutputError, match=f"process {holder.pid} on"):
+        folder.held().__enter__()
+    holder.kill()
+    finish(holder, status=-signal.SIGKILL)
+    with folder.held():
+        pass
+
+
+def test_holding_it_removes_what_was_half_written_and_nothing_else(folder):
     folder.record.write_text("{}")
     whole = folder.silhouette("gallery", 1, 3)
     whole.parent.mkdir(parents=True)
@@ -58,15 +105,17 @@ def test_reopening_removes_what_was_half_written_and_nothing_else(folder):
     for leftover in (folder.path, whole.parent):
         (leftover / ".partial-77-1-name").write_bytes(b"half")
     (folder.path / ".partial-folder").mkdir()
-    again = RunFolder.reopen(folder.path)
+    again = RunFolder.open(folder.path)
+    with again.held():
+        pass
     assert whole.read_bytes() == b"whole"
     assert not [path for path in again.path.rglob("*") if "partial" in path.name]
 
 
-def test_only_a_run_folder_is_reopened(tmp_path):
+def test_only_a_run_folder_is_opened(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match=r"not a run folder \(no run\.json\)\. Give the timestamped folder"):
-            RunFolder.reopen(path)
+            RunFolder.open(path)
 
 
 def test_a_mark_holds_for_its_key_only(folder):
@@ -82,10 +131,10 @@ def test_clearing_forgets_the_mark_and_removes_the_files(folder):
     folder.tracks("gallery").parent.mkdir()
     folder.tracks("gallery").write_text("")
     folder.silhouettes("gallery", 1).mkdir(parents=True)
-    folder.clear("walks", "gallery", *folder.walks("gallery").values())
+    folder.clear("walks", "gallery")
     assert folder.done("walks", "gallery", "key") is None
-    assert not any(path.exists() for path in folder.walks("gallery").values())
-    folder.clear("walks", "gallery", *folder.walks("gallery").values())  # again: nothing there is fine
+    assert not any(path.exists() for path in folder.made_by("walks", "gallery").values())
+    folder.clear("walks", "gallery")  # again: nothing there is fine
 
 
 def test_a_damaged_mark_counts_as_not_done(folder):
@@ -94,9 +143,60 @@ def test_a_damaged_mark_counts_as_not_done(folder):
     assert folder.done("walks", "gallery", "key") is None
 
 
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
+@pytest.mark.parametrize("stage", ["walks", "features", "video"])
+def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder, stage, change):
+    path = {
+        "walks": folder.sequence("gallery", 1),
+        "features": folder.features("gallery", 1),
+        "video": folder.gallery_video("gallery"),
+    }[stage]
+    write_bytes(path, b"as it was written")
+    folder.mark_done(stage, "gallery", "key")
+    assert RunFolder(folder.path).done(stage, "gallery", "key") == {}
+    change(path)
+    said: list[str] = []
+    handler = logger.add(said.append, format="{message}")
+    assert RunFolder(folder.path).done(stage, "gallery", "key") is None
+    logger.remove(handler)
+    assert len(said) == 1 and "of gallery is not what was written; made anew" in said[0]
+
+
+def test_a_run_its_cache_and_what_resumes_it_are_their_owners_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        folder = RunFolder.create(tmp_path / "output", NOW)
+        with folder.working():
+            logger.warning("careful")
+            write_bytes(folder.features("gallery", 1), b"features")
+            folder.mark_done("features", "gallery", "key")
+            folder.keep_for_resuming({}, [])
+            Cache(tmp_path / "output", 10_000).store("features", "key", folder.made_by("features", "gallery"))
+    finally:
+        os.umask(before)
+    assert folder.log.is_file()
+    for made in (folder.path, folder.resumption.parent, tmp_path / "output/.cache"):
+        assert handed_on.open_to_others(made) == []
+
+
+def test_paths_of_the_machine_become_names(tmp_path):
+    folder = RunFolder(tmp_path / "output/run")
+    folder.hide_paths_of([Video("street", "/videos/of mine/street.mp4")])
+    tree = {
+        "config": {"folder": str(tmp_path / "output"), "cohort": "/elsewhere/people", "backend": "ray"},
+        "problem": f"/videos/of mine/street.mp4: no video in it. See {tmp_path}/output/run.log or {Path.cwd()}",
+        "sizes": [1, None, (2.5, "file")],
+    }
+    assert folder.without_paths(tree) == {
+        "config": {"folder": "output", "cohort": "people", "backend": "ray"},
+        "problem": f"street.mp4: no video in it. See run.log or {Path.cwd().name}",
+        "sizes": [1, None, [2.5, "file"]],
+    }
+
+
 def test_the_log_has_what_is_said_inside_the_block(folder):
     logger.remove()
-    with folder.logging():
+    with folder.working():
         logger.debug("detail {} and <b>braces</b>")
         logger.warning("careful")
     logger.info("afterwards")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import zipfile
 from datetime import UTC, datetime
 
+import handed_on
 import numpy as np
 import pytest
 
@@ -59,6 +61,19 @@ def test_what_is_exported_comes_back_the_same(gallery, archive, tmp_path):
     theirs, ours = gallery.templates(stored=True), other.templates(stored=True)
     assert [t.digest for t in ours] == [t.digest for t in theirs]
     assert [t.stored for t in ours] == [t.stored for t in theirs]
+
+
+def test_a_gallery_and_its_export_are_their_owners_alone(tmp_path, made):
+    before = os.umask(0o022)
+    try:
+        gallery = Gallery.create(tmp_path / "db")
+        with gallery.writing() as writer:
+            writer.add([made("Ada")])
+        gallery.place.write_json("calibration.json", {})
+        export(gallery, tmp_path / "ada.zip")
+    finally:
+        os.umask(before)
+    assert handed_on.open_to_others(gallery.path) == [] == handed_on.open_to_others(tmp_path / "ada.zip")
 
 
 def test_only_who_is_wanted_is_exported(gallery, tmp_path):
@@ -127,6 +142,11 @@ TAMPERED = {
         {f"{edit(m)}.npz": parts(np.full((4, 4), np.inf, np.float16))}
     ),
     "an embedding of float64": lambda m: m.update({f"{edit(m)}.npz": parts(np.zeros((4, 4)))}),
+    "two encoders": lambda m: edit(m, model="another"),
+    "one person under two names": lambda m: edit(m, identity=json.loads(m["gallery.json"])["templates"][1]["identity"]),
+    "a file outside": lambda m: m.update({"../../evil.npz": b""}),
+    "a file of another kind": lambda m: m.update({"readme.txt": b""}),
+    "a template that no facts tell of": lambda m: m.update({"0123456789abcdef.npz": b""}),
     "the same template twice": lambda m: edit(m, template=json.loads(m["gallery.json"])["templates"][1]["template"]),
 }
 
@@ -137,6 +157,28 @@ def test_a_tampered_archive_is_refused_in_one_line(archive, tmp_path, tampering,
         read_archive(changed(archive, tmp_path, tampering))
     assert len(str(refused.value).splitlines()) == 1
     assert "unpickled" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("members", [0, 50])
+def test_facts_that_would_fill_the_memory_are_refused_before_they_are_parsed(tmp_path, members, monkeypatch):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
+        head = '{"kind": "gait gallery export", "schema": 1, "templates": ['
+        bomb.writestr("gallery.json", head + "[]," * 200_000 + "[]]}")
+        for number in range(members):
+            bomb.writestr(f"{number:016x}.npz", b"")
+    monkeypatch.setattr(json, "loads", lambda text: pytest.fail(f"{len(text)} bytes are parsed"))
+    with pytest.raises(
+        GalleryError, match=r"bomb\.zip: not a whole export of a gallery \((no templates|gallery\.json is)"
+    ):
+        read_archive(path)
+
+
+def test_two_files_of_one_name_are_refused(archive):
+    with zipfile.ZipFile(archive, "a") as more, pytest.warns(UserWarning, match="Duplicate name"):
+        more.writestr("gallery.json", b"{}")
+    with pytest.raises(GalleryError, match="two files of one name"):
+        read_archive(archive)
 
 
 def test_silhouettes_that_are_a_pickle_are_refused_though_their_hash_fits(archive, tmp_path):

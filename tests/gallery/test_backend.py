@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from processes import finish
 
 from pipeline.cli import app
 from pipeline.config import MatchingConfig
@@ -222,7 +222,7 @@ def test_a_damaged_one_is_refused_in_one_line(db, place):
     content = bytearray((db.path / FILE).read_bytes())
     content[int(len(content) * place)] ^= 0x55
     (db.path / FILE).write_bytes(content)
-    with pytest.raises(GalleryError, match=r"backend.npz: damaged. Remove it, or fit it again") as caught:
+    with pytest.raises(GalleryError, match=r"backend.npz: damaged. Fit it again") as caught:
         stored_backend(db.path, MatchingConfig(backend="plda"), ENCODER)
     assert "\n" not in str(caught.value)
     assert any("damaged" in problem for problem in verify(db).problems)
@@ -328,12 +328,14 @@ while True:
 
 def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
     fit_backend(db, "whitening", "euclidean")
+    pipe = subprocess.PIPE
     for pause in (0.0, 0.03, 0.07):
-        with subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "ready\n"
-            process.stdout.readline()
-            time.sleep(pause)
-            os.kill(process.pid, signal.SIGKILL)
+        process = subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=pipe, stderr=pipe, text=True)
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        process.stdout.readline()
+        time.sleep(pause)
+        process.kill()
+        finish(process, status=-signal.SIGKILL)
         assert read_backend(db.path).facts.backend in ("lda", "plda")
     with db.writing() as writer:
         writer.tidy()
@@ -391,12 +393,26 @@ def test_an_index_for_another_back_end_is_not_used(db):
     assert verify(db).problems == []
 
 
+def test_one_that_has_gone_is_missed(db):
+    fit_backend(db, "lda", "euclidean")
+    (db.path / FILE).unlink()
+    with pytest.raises(
+        GalleryError, match=r"backend.npz: missing. Restore a copy of it, or make it again: gait gallery"
+    ):
+        stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER)
+    assert [problem for problem in verify(db).problems if "backend.npz: missing" in problem]
+    fit_backend(db, "lda", "euclidean")
+    rename(db, "person 1", "One")  # it has learnt from them, so it goes, and nobody misses it
+    assert stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER) == (None, None)
+    assert verify(db).problems == []
+
+
 def test_an_index_whose_back_end_is_gone_is_told_of(db):
     fit_backend(db, "lda", "euclidean")
     matching = MatchingConfig(backend="lda")
     stored, _ = stored_backend(db.path, matching, ENCODER)
     build(db, "euclidean", fitted=stored)
-    (db.path / FILE).unlink()
+    db.place.discard(FILE)
     assert any("a back-end that is gone" in problem for problem in verify(db).problems)
     search = Search(db, matching, exact_up_to=0)
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS

@@ -22,6 +22,7 @@ from pipeline.gallery.calibration import (
 )
 from pipeline.gallery.identification import Known, match_all
 from pipeline.gallery.people import people_of
+from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
 from pipeline.gallery.walkers import Walkers
@@ -123,6 +124,10 @@ def test_it_is_kept_in_the_gallery_and_read_again(found, templates, config, tmp_
     assert read_calibration(tmp_path / "db") == calibration
     text = (tmp_path / "db" / FILE).read_text(encoding="utf-8")
     assert not any(name in text for name in [*ENROLLED, *STRANGERS])
+    (tmp_path / "db" / FILE).unlink()
+    with pytest.raises(GalleryError, match=r"calibration.json: missing. .*gait calibrate"):
+        read_calibration(tmp_path / "db")
+    assert [one for one in verify(Gallery.open(tmp_path / "db")).problems if "calibration.json: missing" in one]
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"threshold": 1e999}', "[1]"])

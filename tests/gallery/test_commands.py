@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+from processes import run_python
 
 from pipeline.cli import app
 from pipeline.errors import ConfigError, GalleryError
@@ -84,5 +83,5 @@ def test_gait_run_does_not_load_lancedb_or_the_gallery():
         "import sys, pipeline.cli, pipeline.run, pipeline.commands.run\n"
         "print([m for m in sys.modules if m.startswith(('lancedb', 'pyarrow', 'pipeline.gallery'))])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = run_python(program)
     assert done.stdout.strip() == "[]"

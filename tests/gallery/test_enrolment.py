@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.enrolment import add_walks, there_already
@@ -147,8 +146,7 @@ def test_to_enrol_and_to_list_reads_no_embedding_of_others(large):
     embeddings = sum(walk.parts.nbytes for walk in walks)
 
     def cost(what):
-        command = [sys.executable, "-c", READ, str(large.path), walks[0].template, what]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        return int(run_python(READ, large.path, walks[0].template, what).stdout.splitlines()[-1])
 
     assert cost("everything") > embeddings  # else it would not be seen
     assert cost("enrol") < embeddings / 20

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from processes import finish
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
@@ -315,7 +316,8 @@ for person in range(2000, 2010):
 def test_whoever_another_process_enrols_is_found_at_once(copied, request):
     command = [sys.executable, "-c", ENROL, str(copied.path), str(request.path.parent)]
     search, seen = indexed(copied), 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
         for line in process.stdout:
             person = int(line)
             assert who(person) in {one.identity for one in search.shortlist([walk(person, 50)])}
@@ -323,6 +325,7 @@ def test_whoever_another_process_enrols_is_found_at_once(copied, request):
             if person == 2004:
                 build(copied, "euclidean")  # while the other one goes on
             seen += 1
-    assert process.returncode == 0
+    finally:
+        finish(process)
     assert seen == 10
     assert verify(copied).problems == []

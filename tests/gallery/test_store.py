@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.archive import export
+from pipeline.gallery.people import delete
+from pipeline.gallery.proof import verify
+from pipeline.gallery.register import Register
 from pipeline.gallery.store import COMPACT_FROM, MARK, Gallery
 
 
@@ -135,6 +138,26 @@ def test_a_missing_or_foreign_folder_is_told_in_one_line(tmp_path):
         Gallery.create(file)
 
 
+READERS = {
+    "templates": lambda gallery: gallery.templates(),
+    "register": Register.of,
+    "facts": lambda gallery: gallery.facts(),
+    "verify": verify,
+    "export": lambda gallery: export(gallery, gallery.path.parent / "all.zip"),
+    "delete": lambda gallery: delete(gallery, "Ada"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
+def test_a_lost_newest_state_is_told_and_the_older_one_not_shown(gallery, made, read):
+    add(gallery, made("Ada"))
+    add(gallery, made("Bo"))
+    newest = min((gallery.path / "templates.lance/_versions").glob("*.manifest"))  # LanceDB counts down in their names
+    newest.unlink()
+    with pytest.raises(GalleryError, match=r"db: damaged \(its newest state is lost: the table's version \d+; \d+ "):
+        read(gallery)
+
+
 def test_a_lost_mark_costs_nobody_the_enrolled(gallery, made):
     add(gallery, made("Ada"))
     (gallery.path / MARK).unlink()
@@ -193,9 +216,7 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
     for folder in above:
         folder.chmod(0o755)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(gallery.path)], capture_output=True, text=True, timeout=120, check=True
-        )
+        done = run_python(program, gallery.path)
     finally:
         for path in (gallery.path, *gallery.path.rglob("*")):
             path.chmod(0o755)
@@ -216,9 +237,7 @@ def test_a_full_disk_is_one_line_and_the_gallery_stays_as_it_was(gallery, made):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"  # no file may be larger, as on a full disk
         "try:\n  with g.writing() as w: w.add([t])\nexcept GalleryError as e: print(e)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(gallery.path)], capture_output=True, text=True, check=True
-    )
+    done = run_python(program, gallery.path)
     assert "db: cannot be changed (" in done.stdout and len(done.stdout.splitlines()) == 1
     assert [template.name for template in gallery.templates()] == ["Ada"]
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
 from pipeline.networks.checkpoints import Card, Checkpoint
@@ -68,12 +67,5 @@ def test_paddles_own_engine_agrees(shared, crops, by_default, tmp_path):
     folder = shared / "checkpoints" / FOLDER
     np.save(tmp_path / "crops.npy", crops)
     arguments = [folder, tmp_path / "crops.npy", tmp_path / "answer.npy"]
-    process = subprocess.run(
-        [sys.executable, "-c", PADDLE_PROCESS, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
+    run_python(PADDLE_PROCESS, *arguments)
     assert np.abs(np.load(tmp_path / "answer.npy") - by_default).max() < 1e-4

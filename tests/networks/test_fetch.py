@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fileserver import FileServer
+from processes import finish
 
 from pipeline.errors import CheckpointError
 from pipeline.networks.cards import Card
@@ -161,7 +162,8 @@ print(fetch(Card.model_validate_json(sys.argv[1]), Path(sys.argv[2])).downloaded
 def test_two_processes_share_one_download(server: FileServer, tmp_path: Path) -> None:
     server.files["/f"] = CONTENT
     command = [sys.executable, "-c", FETCH, _card(f"{server.url}/f").model_dump_json(), str(tmp_path / "w")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert sorted(process.communicate(timeout=60)[0].split()[-1] for process in both) == ["False", "True"]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    assert sorted(finish(process)[0].split()[-1] for process in both) == ["False", "True"]
     assert len(server.requests) == 1
     assert sorted(path.name for path in (tmp_path / "w").iterdir()) == ["mine.onnx", "mine.onnx.sha256.json"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+
+from processes import run_python
 
 ASK_TOGETHER = """
 import sys, threading
@@ -28,4 +29,4 @@ for thread in threads:
 
 def test_threads_that_load_networks_do_not_wait_for_each_other():
     for _ in range(3):  # without the lock six of ten hang
-        subprocess.run([sys.executable, "-X", "faulthandler", "-c", ASK_TOGETHER], check=True, timeout=60)
+        run_python(ASK_TOGETHER, env={**os.environ, "PYTHONFAULTHANDLER": "1"})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.commands.synth import synth_videos
 from pipeline.errors import ConfigError
@@ -142,8 +141,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     for count in ("1", "2"):
         (tmp_path / count).mkdir()
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": count, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
-        command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / count), count]
-        subprocess.run(command, env=environment, check=True, timeout=60)
+        run_python(IN_A_PROCESS, tmp_path / count, count, env=environment)
     files = ("probe1.mp4", "probe1.gt.txt", "probe1.truth.npz", "masks.npy")
     assert {path.name for path in (tmp_path / "1").iterdir()} >= set(files)
     for file in files:

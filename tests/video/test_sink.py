@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ import av
 import clips
 import numpy as np
 import pytest
+from processes import run_python
 
 from pipeline.errors import OutputError
 from pipeline.video import VideoSink, open_video
@@ -157,7 +157,7 @@ except OutputError as error:
     print(error)
 """
     target = tmp_path / "out.mp4"
-    done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True)
+    done = run_python(code, target)
     assert done.stdout.startswith(f"{target}: ")
     assert done.stdout.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

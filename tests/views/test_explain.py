@@ -10,7 +10,8 @@ import pytest
 import runs
 
 from pipeline.commands.explain import explain_command
-from pipeline.errors import ConfigError, InputError
+from pipeline.engine.runfolder import RunFolder
+from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.views.explain import TOP, Explained, explain_picture
 from pipeline.views.walks import (
     ALIKE,
@@ -145,3 +146,9 @@ def test_the_silhouette_that_is_shown_has_its_legs_apart():
     legs = [int((mask[50:] > 127).any(axis=0).sum()) for mask in masks]
     shown = int((stride(masks)[50:] > 127).any(axis=0).sum())
     assert shown >= np.percentile(legs, 55)
+
+
+def test_a_run_that_another_process_works_on_is_not_written_into(run):
+    with RunFolder(run).held(), pytest.raises(OutputError, match="has worked on it since"):
+        explain_command(run, "probe/1", "gallery/2", None, False)
+    assert not (run / "explanations/probe-001_gallery-002.png").exists()
