@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import InputError
 from pipeline.files import file_sha256
 from pipeline.types import Frame, Image
+from pipeline.video.address import OwnHost
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
 from pipeline.video.orientation import orientation_of
 from pipeline.video.planar import Colours, Planar
@@ -128,7 +129,8 @@ def open_video(
     text = str(source)
     if _ADDRESS.match(text):
         shown = masked(text)
-        return StreamSource(open_address(text, shown), shown, name or "stream", threads, live=True)
+        container, host = open_address(text, shown)
+        return StreamSource(container, shown, name or "stream", threads, live=True, host=host)
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
@@ -161,9 +163,19 @@ def sha256_of(path: str | Path) -> str:
 class StreamSource(VideoSource):
     """Whatever FFmpeg opens: files, cameras, network streams."""
 
-    def __init__(self, container: InputContainer, shown: str, name: str, threads: int, *, live: bool) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        shown: str,
+        name: str,
+        threads: int,
+        *,
+        live: bool,
+        host: OwnHost | None = None,
+    ) -> None:
+        """host: who fetches for the container; it is closed with it."""
         super().__init__()
-        self._container, self._live = container, live
+        self._container, self._live, self._host = container, live, host
         self._packets, self._read_failed = 0, False
         self._reformatter = VideoReformatter()
         try:
@@ -176,7 +188,7 @@ class StreamSource(VideoSource):
                 raise InputError(f"{shown}: not one frame can be decoded. The file is damaged; pass another copy.")
             check_size(self._first.width, self._first.height, shown)
         except BaseException:
-            container.close()
+            self.close()
             raise
         self._orientation, self._colours = orientation_of(self._first), Colours.of(self._first)
         self._coded_size = self._first.width, self._first.height
@@ -222,6 +234,7 @@ class StreamSource(VideoSource):
                 self._read_failed = True
                 packet = None
             if packet is None:
+                self._read_failed |= self._host is not None and self._host.lost()
                 break
             self._packets += packet.size > 0
             if packet.is_corrupt and not self._live:
@@ -279,6 +292,8 @@ class StreamSource(VideoSource):
     def close(self) -> None:
         self._first = None
         self._container.close()
+        if self._host is not None:
+            self._host.close()
 
 
 class _FolderSource(VideoSource):
