@@ -113,6 +113,23 @@ def one_pixel(path: Path, frames: int = 3) -> Path:
     return write(path, [picture(index, (1, 1)) for index in range(frames)], codec="ffv1", pix_fmt="bgr0")
 
 
+def external(path: Path, target: Path) -> Path:
+    """A QuickTime file whose picture data is said to lie in another file (`alis` in its data references)."""
+    data = bytearray(plain(path).read_bytes())
+    # Version 2 of an alias: names of fixed length, how many folders to go up and down, then the absolute path (type 2).
+    alias = bytes(10) + b"\x03" + b"vol".ljust(27, b"\0") + bytes(12) + b"\x04" + b"name".ljust(63, b"\0") + bytes(16)
+    name = str(target).encode() + bytes(len(str(target)) % 2)
+    alias += struct.pack(">HH", 1, 1) + bytes(16) + struct.pack(">HH", 2, len(str(target))) + name + b"\xff\xff\0\0"
+    alias = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
+    at = data.index(b"url ", data.index(b"dref")) - 4
+    for box in (b"dref", b"dinf", b"minf", b"mdia", b"trak", b"moov"):
+        size = data.rindex(box, 0, at) - 4
+        struct.pack_into(">I", data, size, struct.unpack_from(">I", data, size)[0] + len(alias) - 12)
+    data[at : at + 12] = alias
+    path.write_bytes(data)
+    return path
+
+
 def gray(path: Path, frames: int = 5) -> Path:
     """Luma only, no colour planes."""
     return write(path, [picture(index) for index in range(frames)], pix_fmt="gray")

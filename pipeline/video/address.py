@@ -89,9 +89,8 @@ class OwnHost:
         """The answer to a request for everything from byte `start` on. Raises InputError for another host."""
         self.refuse_elsewhere(url)
         quoted = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
-        request = urllib.request.Request(  # noqa: S310 - http or https of its own host
-            quoted, headers={"Range": f"bytes={start}-", "User-Agent": f"gait/{__version__}"}
-        )
+        headers = {"Range": f"bytes={start}-", "User-Agent": f"gait/{__version__}"}
+        request = urllib.request.Request(quoted, headers=headers)
         answer: IO[bytes] = self._opener.open(request, timeout=TIMEOUT_S)
         return answer
 

@@ -185,7 +185,10 @@ class StreamSource(VideoSource):
             self._decoded = self._decode()
             self._first = next(self._decoded, None)
             if self._first is None:
-                raise InputError(f"{shown}: not one frame can be decoded. The file is damaged; pass another copy.")
+                raise InputError(
+                    f"{shown}: not one frame can be decoded: it is damaged, or its pictures lie in another file. "
+                    "Pass another copy."
+                )
             check_size(self._first.width, self._first.height, shown)
         except BaseException:
             self.close()

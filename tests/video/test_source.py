@@ -167,6 +167,34 @@ def test_errors_say_which_kind_of_wrong(tmp_path):
     assert "without images" in error_of(_folder(tmp_path / "bare"))
 
 
+@pytest.mark.parametrize("name", ["list", "named.mp4"])
+@pytest.mark.parametrize(
+    "listed",
+    ["#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{folder}/other.mp4\n#EXT-X-ENDLIST\n",
+     "ffconcat version 1.0\nfile other.mp4\n",
+     "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+     '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{folder}/other.mp4</BaseURL></MPD>'],
+    ids=["m3u8", "ffconcat", "sdp", "mpd"],
+)  # fmt: skip
+def test_lists_of_other_files_are_refused_whatever_they_are_called(tmp_path, listed, name):
+    clips.plain(tmp_path / "other.mp4")
+    suffix = {"#": ".m3u8", "f": ".ffconcat", "v": ".sdp", "<": ".mpd"}[listed[0]]
+    path = tmp_path / (name if name != "list" else f"list{suffix}")
+    path.write_text(listed.format(folder=tmp_path))
+    assert "a list of other files" in error_of(path)
+
+
+def test_name_that_is_a_pattern_opens_no_other_pictures(tmp_path):
+    first = clips.write(tmp_path / "walk1.png", [clips.picture(1)], codec="png", pix_fmt="rgb24")
+    shutil.copy(first, tmp_path / "walk%d.png")
+    assert "not a video" in error_of(tmp_path / "walk%d.png")
+
+
+def test_pictures_in_another_file_are_not_fetched(tmp_path):
+    clips.plain(tmp_path / "other.mov")
+    assert "another file" in error_of(clips.external(tmp_path / "alias.mov", tmp_path / "other.mov"))
+
+
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
