@@ -18,6 +18,7 @@ from pipeline.cli.options import (
     Probes,
     Profile,
     Resume,
+    Rotate,
     Settings,
     Verbose,
     Workers,
@@ -37,6 +38,7 @@ def run(
     workers: Workers = None,
     engine: Engine = None,
     address: Address = None,
+    rotate: Rotate = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
@@ -46,7 +48,7 @@ def run(
     """
     from pipeline.commands.run import run_command
 
-    settings = settings_of(set_, output, device, workers, engine, address)
+    settings = settings_of(set_, output, device, workers, engine, address, rotate)
     run_command(gallery, probe or [], config, settings, resume, checkpoints)
 
 

@@ -72,7 +72,9 @@ def _recorded(path: Path) -> tuple[dict[str, Any], Job]:
     try:
         inputs = record["inputs"]
         entries = [inputs["gallery"], *inputs["probes"], *record["unreadable"]]  # those may have been mended since
-        gallery, *probes = (Video(str(entry["name"]), str(entry["path"])) for entry in entries)
+        gallery, *probes = (
+            Video(str(entry["name"]), str(entry["path"]), int(entry.get("turn", 0))) for entry in entries
+        )
         return dict(record["config"]), Job(gallery, tuple(probes))
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not the record of a run. Give the timestamped folder of an earlier run.") from None

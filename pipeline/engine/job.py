@@ -6,11 +6,13 @@ import glob
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.video import sha256_of
+from pipeline.video import VideoSource, open_video, sha256_of
+from pipeline.video.orientation import QUARTERS
 
 INPUTS = Path("inputs")
 LONGEST_NAME = 80  # bytes
@@ -33,14 +35,21 @@ VIDEO_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A source under the name that all its files and identities bear in the run."""
+    """A source under the name that all its files and identities bear in the run; turn: see `open_video`."""
 
     name: str
     source: str
+    turn: int = 0
 
     def __post_init__(self) -> None:
+        if self.turn not in QUARTERS:
+            raise InputError(f"{self.name}: a picture cannot be turned by {self.turn}°. Start a new run.")
         if self.name != _safe(self.name):  # from a run.json of somebody else: it would lead out of the run folder
             raise InputError(f"{self.name!r} cannot be the name of a video in a run. Start a new run.")
+
+    def open(self) -> VideoSource:
+        """The video, to be read from its beginning. Raises InputError."""
+        return open_video(self.source, self.name, turn=self.turn)
 
     @property
     def absolute(self) -> str:
@@ -59,6 +68,13 @@ class Job:
     def videos(self) -> tuple[Video, ...]:
         """Every video once, the gallery first."""
         return tuple(dict.fromkeys((self.gallery, *self.probes)))
+
+    def turned(self, rotate: Literal["auto"] | int) -> Job:
+        """The same with every video turned by so many degrees clockwise; auto: as they are."""
+        if rotate == "auto":
+            return self
+        gallery, *probes = (replace(video, turn=rotate) for video in (self.gallery, *self.probes))
+        return Job(gallery, tuple(probes))
 
 
 def plan(gallery: str | None, probes: Sequence[str]) -> Job:

@@ -66,7 +66,7 @@ def studied(
     return_freed_pictures()
     config = config.model_copy(update={"output": config.output.model_copy(update={"silhouettes": False})})
     found = find_checkpoints(config, checkpoints)
-    videos = videos_of(clips)
+    videos = videos_of(clips, config)
     infos = {video: inspect(video) for video in dict.fromkeys(videos.values())}
     for clip in clips:
         frames = infos[videos[clip.video]].frame_count
@@ -99,16 +99,17 @@ def studied(
         bars = progress or Silent()
         if networks is not None:
             cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
-            follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
-            cut_clips(clips, {path: sources[video] for path, video in videos.items()}, folder, kept, config)
+            upright = follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
+            followed = dict(zip(sources, upright, strict=True))
+            cut_clips(clips, {path: followed[video] for path, video in videos.items()}, folder, kept, config)
             kept.finish(kept_key, how)
         yield Study(kept, folder, record, bars)
 
 
-def videos_of(clips: Sequence[Clip]) -> dict[Path, Video]:
+def videos_of(clips: Sequence[Clip], config: Config) -> dict[Path, Video]:
     """Every video of the clips under its name in the run, by its path in the manifest."""
     paths = list(dict.fromkeys(clip.video for clip in clips))
-    job = plan(str(paths[0]), [str(path) for path in paths])
+    job = plan(str(paths[0]), [str(path) for path in paths]).turned(config.video.rotate)
     by_file = {Path(video.source).resolve(): video for video in job.videos}
     return {path: by_file[path.resolve()] for path in paths}
 

@@ -92,10 +92,10 @@ class LiveSource:
     Raises InputError where it cannot be opened the first time.
     """
 
-    def __init__(self, source: str, name: str | None = None, first_wait_s: float = FIRST_WAIT_S) -> None:
-        self._source, self._name, self._first_wait_s = source, name, first_wait_s
+    def __init__(self, source: str, name: str | None = None, first_wait_s: float = FIRST_WAIT_S, turn: int = 0) -> None:
+        self._source, self._name, self._first_wait_s, self._turn = source, name, first_wait_s, turn
         self._file = is_file(source)
-        self._opened = open_video(source, name)
+        self._opened = open_video(source, name, turn=turn)
         self.info: VideoInfo = self._opened.info
         self.outages = 0
         self.newest = Newest()
@@ -192,7 +192,7 @@ class LiveSource:
         while not self._stop.wait(wait_s):
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             with contextlib.suppress(InputError):
-                return open_video(self._source, self._name), wait_s
+                return open_video(self._source, self._name, turn=self._turn), wait_s
             logger.warning(f"{self.info.path}: still gone; trying again in {wait_s:g} s")
         return None, wait_s
 

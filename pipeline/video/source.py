@@ -23,7 +23,7 @@ from pipeline.files import file_sha256
 from pipeline.types import Frame, Image
 from pipeline.video.address import OwnHost
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
-from pipeline.video.orientation import orientation_of
+from pipeline.video.orientation import Orientation, believed, orientation_of, square_size
 from pipeline.video.planar import Colours, Planar
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -40,11 +40,11 @@ _Picture = tuple[float, Image]  # seconds, upright
 class VideoInfo:
     """What is known of a video before it is read.
 
-    path: as given (a password in an address is masked); name: its name in the run; width, height: upright, pixels;
-    fps: average frames per second; time_base: seconds of one tick of its clock; frame_count: as the file claims,
-    None where it does not; rotation: degrees clockwise by which the coded picture is turned to be upright;
-    duration_s: None where nobody knows; codec: FFmpeg's name for it.
-    Pixels are taken to be square: an anamorphic picture keeps its coded size. Interlaced frames stay interlaced.
+    path: as given (a password in an address is masked); name: its name in the run; width, height: upright, in square
+    pixels, as a player shows it; fps: average frames per second; time_base: seconds of one tick of its clock;
+    frame_count: as the file claims, None where it does not; rotation: degrees clockwise by which the coded picture is
+    turned to be upright; duration_s: None where nobody knows; codec: FFmpeg's name for it; pixel: width of a coded
+    pixel by its height, as the file says. Interlaced frames stay interlaced.
     """
 
     path: str
@@ -57,6 +57,7 @@ class VideoInfo:
     rotation: int
     duration_s: float | None
     codec: str
+    pixel: Fraction = Fraction(1)
 
 
 class VideoSource(ABC):
@@ -74,6 +75,7 @@ class VideoSource(ABC):
         self.skipped = 0
         self.truncated_after: int | None = None
         self._rescaled = 0
+        self._reshaped = False
 
     def __iter__(self) -> Iterator[Frame]:
         for time_s, image in self._pictures():
@@ -100,6 +102,12 @@ class VideoSource(ABC):
             remarks.append(f"{self.skipped} damaged frames left out, {self.frames_read} used")
         if self._rescaled:
             remarks.append(f"{self._rescaled} frames of another size scaled to {self.info.width}×{self.info.height}")
+        if self._reshaped:
+            remarks.append("the shape of its pixels changes midway; all frames are shown in that of the first")
+        if not believed(self.info.pixel):
+            remarks.append(
+                f"pixels of {self.info.pixel.numerator}:{self.info.pixel.denominator} are not believed; used as square"
+            )
         return f"{Path(self.info.path).name}: {'; '.join(remarks)}" if remarks else None
 
     @abstractmethod
@@ -119,26 +127,29 @@ class VideoSource(ABC):
 
 
 def open_video(
-    source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0
+    source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0, turn: int = 0
 ) -> VideoSource:
     """Open a video file, a folder of images (in natural order, at `fps`), a camera ("0", "/dev/video0") or an address.
 
-    name: in the run; default: the file's name without suffix. threads: of the decoder; 0: as many as cores.
+    name: in the run; default: the file's name without suffix. threads: of the decoder; 0: as many as cores. turn:
+    degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
     Raises InputError: one line that says what is wrong, with which source, and what to do.
     """
     text = str(source)
     if _ADDRESS.match(text):
         shown = masked(text)
         container, host = open_address(text, shown)
-        return StreamSource(container, shown, name or "stream", threads, live=True, host=host)
+        return StreamSource(container, shown, name or "stream", threads, live=True, host=host, turn=turn)
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
-        return StreamSource(open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True)
+        return StreamSource(
+            open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True, turn=turn
+        )
     path = Path(text).expanduser()
     if path.is_dir():
-        return _FolderSource(path, name or path.resolve().name, fps)
-    return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
+        return _FolderSource(path, name or path.resolve().name, fps, turn)
+    return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
 
 
 def masked(address: str) -> str:
@@ -172,8 +183,9 @@ class StreamSource(VideoSource):
         *,
         live: bool,
         host: OwnHost | None = None,
+        turn: int = 0,
     ) -> None:
-        """host: who fetches for the container; it is closed with it."""
+        """host: who fetches for the container; it is closed with it. turn: see `open_video`."""
         super().__init__()
         self._container, self._live, self._host = container, live, host
         self._packets, self._read_failed = 0, False
@@ -189,12 +201,15 @@ class StreamSource(VideoSource):
                     f"{shown}: not one frame can be decoded: it is damaged, or its pictures lie in another file. "
                     "Pass another copy."
                 )
-            check_size(self._first.width, self._first.height, shown)
+            self._coded_size = self._first.width, self._first.height
+            self._pixel = self._stream.codec_context.sample_aspect_ratio  # as the pictures themselves say
+            self._shown_pixel = self._stream.sample_aspect_ratio or self._pixel or Fraction(1)
+            self._square_size = square_size(*self._coded_size, self._shown_pixel)
+            check_size(*self._square_size, shown)
         except BaseException:
             self.close()
             raise
-        self._orientation, self._colours = orientation_of(self._first), Colours.of(self._first)
-        self._coded_size = self._first.width, self._first.height
+        self._orientation, self._colours = orientation_of(self._first).turned(turn), Colours.of(self._first)
         self._origin = self._clock_origin(self._first.pts)
         self.info = self._describe(shown, name)
 
@@ -203,7 +218,7 @@ class StreamSource(VideoSource):
         rate = next((r for r in (stream.average_rate, stream.guessed_rate) if r and 0.01 <= r <= 1000), None)
         tick = stream.time_base or 1 / (rate or Fraction(25))
         seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
-        width, height = reversed(self._coded_size) if self._orientation.transpose else self._coded_size
+        width, height = reversed(self._square_size) if self._orientation.transpose else self._square_size
         return VideoInfo(
             path=shown,
             name=name,
@@ -215,6 +230,7 @@ class StreamSource(VideoSource):
             rotation=self._orientation.rotation,
             duration_s=None if self._live or seconds <= 0 else seconds,
             codec=stream.codec_context.name,
+            pixel=self._shown_pixel,
         )
 
     def _claimed_frames(self) -> int | None:
@@ -263,8 +279,10 @@ class StreamSource(VideoSource):
     def planar(self) -> Iterator[Planar]:
         for time_s, frame in self._timed():
             self.frames_read += 1
-            same = (frame.width, frame.height) == self._coded_size and frame.format.name == "yuv420p"
-            plain = frame if same else self._reformatter.reformat(frame, *self._coded_size, format="yuv420p", threads=1)
+            same = (frame.width, frame.height) == self._square_size and frame.format.name == "yuv420p"
+            plain = (
+                frame if same else self._reformatter.reformat(frame, *self._square_size, format="yuv420p", threads=1)
+            )
             yield Planar.of(self.frames_read - 1, time_s, plain, self._orientation)
 
     def _pictures(self) -> Iterator[_Picture]:
@@ -282,6 +300,8 @@ class StreamSource(VideoSource):
                 time_s = (frame.pts - self._origin) * tick.numerator / tick.denominator
             if (frame.width, frame.height) != self._coded_size:
                 self._rescaled += 1
+            elif self._stream.codec_context.sample_aspect_ratio != self._pixel:
+                self._reshaped = True
             yield time_s, frame
         claimed = self.info.frame_count
         if self._read_failed or (claimed and self._packets < claimed):
@@ -289,7 +309,7 @@ class StreamSource(VideoSource):
 
     def _upright(self, frame: av.VideoFrame) -> Image:
         # One thread: the other cores are the decoder's.
-        bgr = self._reformatter.reformat(frame, *self._coded_size, format="bgr24", threads=1)
+        bgr = self._reformatter.reformat(frame, *self._square_size, format="bgr24", threads=1)
         return self._orientation.apply(np.asarray(bgr.to_ndarray(), np.uint8))
 
     def close(self) -> None:
@@ -302,8 +322,9 @@ class StreamSource(VideoSource):
 class _FolderSource(VideoSource):
     """A folder of images, each a frame."""
 
-    def __init__(self, folder: Path, name: str, fps: float) -> None:
+    def __init__(self, folder: Path, name: str, fps: float, turn: int) -> None:
         super().__init__()
+        self._orientation = Orientation().turned(turn)
         try:
             files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
         except OSError as error:
@@ -314,10 +335,10 @@ class _FolderSource(VideoSource):
         first = next((image for image in map(_read_image, self._files) if image is not None), None)
         if first is None:
             raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
-        height, width = first.shape[:2]
+        height, width = self._orientation.apply(first).shape[:2]
         check_size(width, height, str(folder))
         tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
-        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, 0, count / fps, "images")
+        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, turn, count / fps, "images")
 
     def _pictures(self) -> Iterator[_Picture]:
         size = self.info.width, self.info.height
@@ -326,6 +347,7 @@ class _FolderSource(VideoSource):
             if image is None:
                 self.skipped += 1
                 continue
+            image = self._orientation.apply(image)
             if image.shape[1::-1] != size:
                 self._rescaled += 1
                 image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
