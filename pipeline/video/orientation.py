@@ -1,4 +1,4 @@
-"""Which way up a picture is, by the display matrix that phones write beside the frames, and what shape its pixels have."""
+"""Which way up a picture is, by the display matrix that phones write beside the frames, and the shape of its pixels."""
 
 from __future__ import annotations
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
@@ -20,110 +15,19 @@ from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
 from pipeline.files import file_sha256
-from pipeline.types import Frame, Image
+from pipeline.types import Image
 from pipeline.video.address import OwnHost
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
-from pipeline.video.orientation import Orientation, believed, orientation_of, square_size
+from pipeline.video.folder import FolderSource
+from pipeline.video.info import Picture, VideoInfo, VideoSource
+from pipeline.video.orientation import orientation_of, square_size
 from pipeline.video.planar import Colours, Planar
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
 
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _ADDRESS = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
 _CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the like
-
-_Picture = tuple[float, Image]  # seconds, upright
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What is known of a video before it is read.
-
-    path: as given (a password in an address is masked); name: its name in the run; width, height: upright, in square
-    pixels, as a player shows it; fps: average frames per second; time_base: seconds of one tick of its clock;
-    frame_count: as the file claims, None where it does not; rotation: degrees clockwise by which the coded picture is
-    turned to be upright; duration_s: None where nobody knows; codec: FFmpeg's name for it; pixel: width of a coded
-    pixel by its height, as the file says. Interlaced frames stay interlaced.
-    """
-
-    path: str
-    name: str
-    width: int
-    height: int
-    fps: float
-    time_base: Fraction
-    frame_count: int | None
-    rotation: int
-    duration_s: float | None
-    codec: str
-    pixel: Fraction = Fraction(1)
-
-
-class VideoSource(ABC):
-    """Upright BGR frames in order, read once; a context manager.
-
-    info: known from the start, since opening decodes the first frame. frames_read, skipped (packets or images that
-    did not decode), truncated_after and warning are final when the iteration has ended.
-    """
-
-    info: VideoInfo
-    first_index = 0  # of its frames: more where only a later stretch of a video is read
-
-    def __init__(self) -> None:
-        self.frames_read = 0
-        self.skipped = 0
-        self.truncated_after: int | None = None
-        self._rescaled = 0
-        self._reshaped = False
-
-    def __iter__(self) -> Iterator[Frame]:
-        for time_s, image in self._pictures():
-            self.frames_read += 1
-            yield Frame(self.first_index + self.frames_read - 1, time_s, image)
-
-    @property
-    def colours(self) -> Colours | None:
-        """How the pictures are coded, where `planar` can give them as they are; None: iterate over BGR frames."""
-        return None
-
-    def planar(self) -> Iterator[Planar]:
-        """The same frames as the file holds them, in place of the BGR ones: see `colours`."""
-        raise ValueError(f"{self.info.path}: its pictures are not coded in 4:2:0")
-
-    @property
-    def warning(self) -> str | None:
-        """One line on what is wrong with a video that could be read all the same, or None."""
-        remarks = []
-        if self.truncated_after is not None:
-            claim = f" of {self.info.frame_count}" if self.info.frame_count else ""
-            remarks.append(f"damaged after frame {self.truncated_after}{claim}; used what decodes")
-        elif self.skipped:
-            remarks.append(f"{self.skipped} damaged frames left out, {self.frames_read} used")
-        if self._rescaled:
-            remarks.append(f"{self._rescaled} frames of another size scaled to {self.info.width}×{self.info.height}")
-        if self._reshaped:
-            remarks.append("the shape of its pixels changes midway; all frames are shown in that of the first")
-        if not believed(self.info.pixel):
-            remarks.append(
-                f"pixels of {self.info.pixel.numerator}:{self.info.pixel.denominator} are not believed; used as square"
-            )
-        return f"{Path(self.info.path).name}: {'; '.join(remarks)}" if remarks else None
-
-    @abstractmethod
-    def _pictures(self) -> Iterator[_Picture]: ...
-
-    @abstractmethod
-    def close(self) -> None:
-        """Release the file or device; may be called twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_video(
@@ -148,7 +52,7 @@ def open_video(
         )
     path = Path(text).expanduser()
     if path.is_dir():
-        return _FolderSource(path, name or path.resolve().name, fps, turn)
+        return FolderSource(path, name or path.resolve().name, fps, turn)
     return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
 
 
@@ -285,7 +189,7 @@ class StreamSource(VideoSource):
             )
             yield Planar.of(self.frames_read - 1, time_s, plain, self._orientation)
 
-    def _pictures(self) -> Iterator[_Picture]:
+    def _pictures(self) -> Iterator[Picture]:
         for time_s, frame in self._timed():
             yield time_s, self._upright(frame)
 
@@ -317,55 +221,3 @@ class StreamSource(VideoSource):
         self._container.close()
         if self._host is not None:
             self._host.close()
-
-
-class _FolderSource(VideoSource):
-    """A folder of images, each a frame."""
-
-    def __init__(self, folder: Path, name: str, fps: float, turn: int) -> None:
-        super().__init__()
-        self._orientation = Orientation().turned(turn)
-        try:
-            files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
-        if not files:
-            raise InputError(f"{folder}: a folder without images. Pass a video, or a folder of .png or .jpg frames.")
-        self._files = sorted(files, key=lambda path: _natural(path.name))
-        first = next((image for image in map(_read_image, self._files) if image is not None), None)
-        if first is None:
-            raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
-        height, width = self._orientation.apply(first).shape[:2]
-        check_size(width, height, str(folder))
-        tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
-        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, turn, count / fps, "images")
-
-    def _pictures(self) -> Iterator[_Picture]:
-        size = self.info.width, self.info.height
-        for position, path in enumerate(self._files):
-            image = _read_image(path)
-            if image is None:
-                self.skipped += 1
-                continue
-            image = self._orientation.apply(image)
-            if image.shape[1::-1] != size:
-                self._rescaled += 1
-                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-            yield position / self.info.fps, image
-
-    def close(self) -> None:
-        """Nothing is held open between two images."""
-
-
-def _read_image(path: Path) -> Image | None:
-    try:
-        data = np.fromfile(path, np.uint8)  # reads names that OpenCV cannot
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.asarray(image, np.uint8)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts frame_2 before frame_10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]
