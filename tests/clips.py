@@ -42,8 +42,9 @@ def write(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
+    pixel: Fraction | None = None,
 ) -> Path:
-    """Encode BGR pictures. pts: ticks of `time_base` (default: one tick of 1/fps a frame)."""
+    """Encode BGR pictures. pts: ticks of `time_base` (default: one tick of 1/fps a frame); pixel: width by height."""
     time_base = time_base or 1 / Fraction(fps)
     muxer = {"movflags": "+faststart", "video_track_timescale": str(time_base.denominator)}
     with av.open(str(path), "w", options=muxer if path.suffix == ".mp4" else {}) as container:
@@ -51,6 +52,8 @@ def write(
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = time_base
+        if pixel is not None:
+            stream.codec_context.sample_aspect_ratio = pixel
         for index, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pix_fmt)
             frame.pts = index if pts is None else pts[index]

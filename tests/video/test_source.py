@@ -95,6 +95,70 @@ def test_mirrored_videos_come_out_as_players_show_them(tmp_path):
     assert near(image, 4, 59, BLUE)
 
 
+@pytest.mark.parametrize("planar", [False, True], ids=["bgr", "planar"])
+@pytest.mark.parametrize(
+    ("name", "pixel", "size"),
+    [("dvr.mp4", Fraction(2), (192, 64)), ("dvr.mkv", Fraction(1, 2), (96, 128)),
+     ("dv.ts", Fraction(64, 45), (136, 64)), ("raw.h264", Fraction(2), (192, 64)), ("dvr.avi", Fraction(2), (192, 64))],
+)  # fmt: skip
+def test_pixels_come_out_square(tmp_path, name, pixel, size, planar):
+    codec = "mpeg4" if name.endswith(".avi") else "libx264"
+    images = [clips.picture(index) for index in range(6)]
+    with open_video(clips.write(tmp_path / name, images, codec=codec, pixel=pixel)) as video:
+        assert (video.info.width, video.info.height) == size
+        first = next(video.planar()).image(video.colours) if planar else next(iter(video)).image
+    assert first.shape == (size[1], size[0], 3)
+    wanted = cv2.resize(clips.picture(0), size, interpolation=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(first - wanted).mean() < 8
+    assert video.warning is None
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_pixels_are_those_of_the_coded_picture_however_it_is_turned(tmp_path, degrees):
+    images = [clips.picture(index) for index in range(6)]
+    path = clips.write(tmp_path / "phone.mp4", images, pixel=Fraction(2))
+    turned = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    with open_video(clips.set_display_matrix(path, turned)) as video:
+        image = next(iter(video)).image
+    assert image.shape == ((192, 64, 3) if degrees in (90, 270) else (64, 192, 3))
+
+
+def test_pixels_of_an_absurd_shape_are_taken_as_square_and_said(tmp_path):
+    path = clips.write(tmp_path / "wide.h264", [clips.picture(index) for index in range(6)], pixel=Fraction(60))
+    with open_video(path) as video:
+        assert {frame.image.shape for frame in video} == {(64, 96, 3)}
+    assert video.warning == "wide.h264: pixels of 60:1 are not believed; used as square"
+
+
+def test_shape_of_pixels_that_changes_midway_is_said(tmp_path):
+    images = [clips.picture(index) for index in range(12)]
+    first, second = (clips.write(tmp_path / f"{n}.h264", images, pixel=Fraction(n, 2)) for n in (4, 1))
+    (tmp_path / "both.h264").write_bytes(first.read_bytes() + second.read_bytes())
+    with open_video(tmp_path / "both.h264") as video:
+        assert {frame.image.shape for frame in video} == {(64, 192, 3)}
+    assert video.warning is not None
+    assert "shape of its pixels changes" in video.warning
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("tagged", [0, 90, 180, 270])
+def test_picture_is_turned_further_than_its_tag_says(tmp_path, tagged, turn):
+    path = clips.rotated(tmp_path / "phone.mp4", tagged)
+    with open_video(path) as video:
+        as_shown = next(iter(video)).image
+    with open_video(path, turn=turn) as video:
+        image, planar = next(iter(video)).image, video.info
+    assert np.array_equal(image, np.rot90(as_shown, -turn // 90))
+    assert (planar.width, planar.height, planar.rotation) == (*image.shape[1::-1], (tagged + turn) % 360)
+
+
+def test_folder_of_images_is_turned(tmp_path):
+    with open_video(clips.image_folder(tmp_path / "frames", frames=2), turn=90) as video:
+        images = [frame.image for frame in video]
+    assert np.array_equal(images[0], np.rot90(clips.picture(0), -1))
+    assert (video.info.width, video.info.height) == (64, 96)
+
+
 def test_variable_frame_rate_keeps_every_time(tmp_path):
     with open_video(clips.vfr(tmp_path / "vfr.mp4")) as video:
         times = [frame.time_s for frame in video]
