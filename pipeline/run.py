@@ -90,7 +90,8 @@ def run(
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.logging(), record.following():
-        logger.info(f"run folder: {folder.path}")
+        for line in (f"run folder: {folder.path}", *job.namesakes):
+            logger.info(line)
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
         sources = follow_all(sources, work)

@@ -75,11 +75,18 @@ def demo(
 
 
 @app.command(epilog="Example: gait doctor --checkpoints weights")
-def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
+def doctor(
+    video: Annotated[
+        list[str] | None,
+        typer.Argument(help="Instead of the machine, look at these: format, which way up.", metavar="[VIDEO...]"),
+    ] = None,
+    checkpoints: Checkpoints = None,
+    verbose: Verbose = False,
+) -> None:
     """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
     from pipeline.commands.doctor import doctor as examine
 
-    raise typer.Exit(examine(checkpoints))
+    raise typer.Exit(examine(checkpoints, videos=video or []))
 
 
 @cache_app.command(epilog="Example: gait cache clear --output output")

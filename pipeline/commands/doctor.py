@@ -60,9 +60,14 @@ class Check:
     remedy: str = ""
 
 
-def doctor(checkpoints: Path | None = None, as_json: bool = False) -> int:
-    """Examine this machine and print the report. 0, or 1 when something that is needed is broken."""
-    found = examine(checkpoints)
+def doctor(checkpoints: Path | None = None, as_json: bool = False, videos: Sequence[str] = ()) -> int:
+    """Examine this machine, or some videos, and print the report. 0, or 1 when something that is needed is broken."""
+    if videos:
+        from pipeline.commands.doctor_video import examine_video  # imports every stage
+
+        found = [check for video in videos for check in examine_video(video, checkpoints)]
+    else:
+        found = examine(checkpoints)
     print(json.dumps(report(found), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
     return 1 if any(check.state == "broken" for check in found) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +69,12 @@ class Job:
     def videos(self) -> tuple[Video, ...]:
         """Every video once, the gallery first."""
         return tuple(dict.fromkeys((self.gallery, *self.probes)))
+
+    @property
+    def namesakes(self) -> list[str]:
+        """A line for each video whose file has the name of another's: which name in the run is whose."""
+        stems = Counter(_stem(video.source).casefold() for video in self.videos)
+        return [f"{video.name} is {video.source}" for video in self.videos if stems[_stem(video.source).casefold()] > 1]
 
     def turned(self, rotate: Literal["auto"] | int) -> Job:
         """The same with every video turned by so many degrees clockwise; auto: as they are."""
@@ -139,14 +146,18 @@ def _from_inputs() -> tuple[str, list[str]]:
 
 def _name(source: str, taken: dict[str, str]) -> str:
     """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
-    stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
-    # The names of two videos, and more, must fit into the 255 bytes of one file name.
-    safe = _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
-    name, attempt = safe, 1
+    stem = _stem(source)
+    name, attempt = stem, 1
     while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
         attempt += 1
-        name = f"{safe}-{attempt}"
+        name = f"{stem}-{attempt}"
     return name
+
+
+def _stem(source: str) -> str:
+    stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
+    # The names of two videos, and more, must fit into the 255 bytes of one file name.
+    return _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
 
 
 def _safe(text: str) -> str:

@@ -88,7 +88,8 @@ def prepare(videos: Sequence[str], config: Config, checkpoints: Path | None) -> 
 def look_at(prepared: Prepared, work: Work) -> Walkers:
     """Follow, cut out and embed everybody, as `gait run` does; results of earlier runs are taken from the cache."""
     sources, config, folder = prepared.sources, prepared.config, work.folder
-    logger.info(f"run folder: {folder.path}")
+    for line in (f"run folder: {folder.path}", *prepared.job.namesakes):
+        logger.info(line)
     for problem in cautions(prepared.networks.checkpoints):
         work.record.warn(problem)
     sources = follow_all(sources, work)

@@ -73,7 +73,7 @@ def odd_twins(tmp_path_factory, gait_in, walkers):
     height, width = images[0].shape[:2]
     side = clips.write(gait.cwd / "side.mp4", [np.rot90(image) for image in images], options=crf)
     narrow = [cv2.resize(image, (width * 45 // 128 * 2, height), interpolation=cv2.INTER_AREA) for image in images]
-    squeezed = clips.write(gait.cwd / "squeezed.mp4", narrow, options=crf, pixel=Fraction(64, 45))
+    squeezed = clips.write(gait.cwd / "squeezed.mp4", narrow, options=crf, pixel=Fraction(width, narrow[0].shape[1]))
     return gait.run(plain, side, squeezed), images
 
 
