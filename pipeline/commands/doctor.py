@@ -91,7 +91,7 @@ def _lines(found: Sequence[Check]) -> Iterator[str]:
         remedy = f"  → {check.remedy}" if check.remedy else ""
         yield f"  {_MARKS[check.state]} {check.name:<22} {check.detail}{remedy}".rstrip()
     broken = sum(check.state == "broken" for check in found)
-    yield "All that is needed is here." if not broken else f"{broken} broken: see the lines with {_MARKS['broken']}."
+    yield "Nothing is broken." if not broken else f"{broken} broken: see the lines with {_MARKS['broken']}."
 
 
 def _versions() -> Iterator[Check]:

@@ -36,7 +36,7 @@ class ViewTables:
     penalty: Table
 
     def by_view(self, table: Table) -> Table:
-        """The mean over the gallery's views of each view of the probes, without identical views where there are others."""
+        """The mean over the gallery's views of each view of the probes; its own counts where there is no other."""
         if len(table) == 1:
             return np.asarray(table[0])
         counted = np.isfinite(table) & ~np.eye(len(table), dtype=np.bool_)

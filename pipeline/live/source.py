@@ -180,7 +180,10 @@ class LiveSource:
         while True:
             try:
                 frame = next(frames, None)
-            except (InputError, OSError, ValueError) as error:  # av.FFmpegError is one of the latter two
+            except InputError as error:
+                logger.warning(str(error))
+                return
+            except (OSError, ValueError) as error:  # av.FFmpegError is one of the two
                 logger.debug(f"{self.info.path}: {type(error).__name__}")
                 return
             if frame is None:
