@@ -22,6 +22,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+class VideoConfig(Section):
+    """How videos are shown to everything that looks at them."""
+
+    rotate: Literal["auto", 0, 90, 180, 270] = Field(
+        "auto", description="degrees clockwise; auto: a video in which nobody is found upright, but turned, is turned"
+    )
+
+
 class ByteTrackConfig(Section):
     """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's."""
 
@@ -264,6 +272,7 @@ class Config(Section):
     """All settings of a run."""
 
     profile: str = DEFAULT_PROFILE
+    video: VideoConfig = VideoConfig()
     background: BackgroundConfig = BackgroundConfig()
     tracking: TrackingConfig = TrackingConfig()
     segmentation: SegmentationConfig = SegmentationConfig()

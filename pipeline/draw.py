@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.stream import side_by_side
 from pipeline.matching.results import Walk, identity_of
@@ -23,7 +24,7 @@ class Drawing:
     """One annotated video: where it goes, what it is drawn on, and the label of each track."""
 
     path: Path
-    source: str
+    video: Video
     frames: int
     tracklets: Sequence[Tracklet]
     labels: Mapping[int, Label]
@@ -64,7 +65,7 @@ def draw(
         drawing.path.parent.mkdir(exist_ok=True)
         with meter.time("draw"):
             frames = write_annotated(
-                drawing.source,
+                drawing.video.source,
                 drawing.path,
                 drawing.tracklets,
                 drawing.labels,
@@ -73,6 +74,7 @@ def draw(
                 each,
                 config.output.blur_faces,
                 drawing.portraits,
+                drawing.video.turn,
             )
         meter.add("draw", frames=frames)
         done(drawing)

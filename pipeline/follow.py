@@ -30,7 +30,7 @@ from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, Frame, TrackedBoxes
-from pipeline.video import VideoSource, open_video
+from pipeline.video import VideoSource
 from pipeline.video.source import is_file
 from pipeline.views.progress import Progress
 
@@ -61,7 +61,7 @@ def follow(
     estimator: of poses, which are then written too.
     """
     background = _background(video, detector, segmenter, config, meter)
-    with open_video(video.source, video.name) as source, ExitStack() as opened:
+    with video.open() as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker, tracks = open_tracker(config.tracking, fps), TrackletBuilder(video.name, fps, config.tracking)
         frames = opened.enter_context(closing(decoded(source, meter)))
@@ -135,22 +135,23 @@ def _background(
     if not looks_ahead(detector, segmenter, config):
         return None
     with meter.time("background"):
-        found = learnt(video.source, video.name, config, needs_foreground(detector, segmenter))
+        found = learnt(video, config, needs_foreground(detector, segmenter))
     if isinstance(found, Background):
         meter.add("background", frames=found.frames)
     return found
 
 
-def learnt(source: str, name: str, config: Config, needed: bool) -> Background | str:
+def learnt(video: Video, config: Config, needed: bool) -> Background | str:
     """The empty scene, from a look at the whole video in advance; where it is not needed and no help, why, in one line.
 
     Raises InputError for a video too short to learn from, where it cannot be followed without.
     """
-    if not (needed or is_file(source)):
+    name = video.name
+    if not (needed or is_file(video.source)):
         return f"{name}: what can be read only once has no background to learn; segmentation.background is not used"
     try:
-        with open_video(source, name) as video:
-            background = Background(video, name, video.info.fps, config.background, 0 if needed else UNKNOWN)
+        with video.open() as source:
+            background = Background(source, name, source.info.fps, config.background, 0 if needed else UNKNOWN)
     except TooShortError as error:
         if needed:
             raise InputError(

@@ -45,7 +45,7 @@ def take_missing_portraits(source: Source, walks: Sequence[Walk], folder: RunFol
     if portraits is not None:
         heads = heads_by_frame([walk.tracklet for walk in walks]) if config.output.blur_faces else {}
         if not portraits.complete:
-            take_portraits(source.video.source, portraits, heads)
+            take_portraits(source.video.source, portraits, heads, source.video.turn)
         portraits_taken(source, folder, config)
 
 

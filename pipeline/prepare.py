@@ -27,12 +27,12 @@ from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector, open_tracker
 from pipeline.types import FROM_POSES, Modality, from_poses
-from pipeline.video import VideoInfo, open_video
+from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
 
 PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
 WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
-WALKS_FORMAT = 2  # of stored tracks and silhouettes; 2: sequences know their heading
+WALKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 
 
@@ -82,7 +82,7 @@ def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:
 
 def inspect(video: Video) -> VideoInfo:
     """What a video says of itself, its first frame decoded. Raises InputError."""
-    with open_video(video.source, video.name) as opened:
+    with video.open() as opened:
         return opened.info
 
 
@@ -188,6 +188,7 @@ def keyed(
             __version__,
             WALKS_FORMAT,
             sha256,
+            video.turn,
             config.output.silhouettes,
             settings["background"],
             settings["tracking"],
@@ -246,5 +247,6 @@ def described(source: Source) -> dict[str, Any]:
         "fps": round(info.fps, 6),
         "size": [info.width, info.height],
         "rotation": info.rotation,
+        "turn": source.video.turn,
         "codec": info.codec,
     }

@@ -12,7 +12,7 @@ Each stage reads what the one before wrote into the run folder, and skips what i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,11 +30,24 @@ from pipeline.follow import Followed, follow
 from pipeline.matching import match_probes
 from pipeline.matching.results import Walk, results_tree
 from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
-from pipeline.prepare import Networks, Source, cautions, facts, keyed, open_networks, readable, refuse_streams
+from pipeline.prepare import (
+    Networks,
+    Source,
+    cautions,
+    described,
+    facts,
+    inspect,
+    keyed,
+    open_networks,
+    readable,
+    refuse_streams,
+)
 from pipeline.profiles import as_record
 from pipeline.recognition.features import read_features, write_features
 from pipeline.report import Roster, write_report
 from pipeline.types import Embedding, Match
+from pipeline.upright import look_around
+from pipeline.video.source import is_file
 from pipeline.views.progress import Progress, Silent
 from pipeline.walks import Unusable, find_unusable, in_portions, read_walk, read_walks
 from pipeline.workers import Task, follow_in_processes
@@ -68,7 +81,7 @@ def run(
     Raises GaitError for whatever a user can mend.
     """
     return_freed_pictures()
-    job, infos, unreadable = readable(job)
+    job, infos, unreadable = readable(job.turned(config.video.rotate))
     networks = open_networks(config, checkpoints, infos.values())
     refuse_streams(infos, networks)
     sources = keyed(infos, config, networks.checkpoints)
@@ -79,10 +92,12 @@ def run(
 
     with folder.working(), record.following():
         folder.keep_for_resuming(as_record(config), [*job.videos, *unreadable])  # those may be mended until then
-        logger.info(f"run folder: {folder.path}")
+        for line in (f"run folder: {folder.path}", *job.namesakes):
+            logger.info(line)
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
-        follow_all(sources, work)
+        sources = follow_all(sources, work)
+        folder.keep_for_resuming(as_record(config), [*(source.video for source in sources), *unreadable])  # as turned
         needs = networks.encoder.needs
         walks = {source.name: read_walks(source, folder, needs, config) for source in sources}
         unusable = find_unusable(walks, needs, config)
@@ -96,17 +111,45 @@ def run(
     return folder.path
 
 
-def follow_all(sources: Sequence[Source], work: Work) -> None:
-    """Track and cut out everybody, in every video where that has not been done yet."""
-    todo = [source for source in sources if followed(source, work.folder) is None and not _restored(source, work)]
-    if todo:
-        _follow(todo, work)
+def follow_all(sources: Sequence[Source], work: Work) -> list[Source]:
+    """Track and cut out everybody, in every video where that has not been done yet.
+
+    Returns the sources: those that lie on their side or upside down, so that nobody was found in them, are turned.
+    """
+    _follow_missing(sources, work)
+    if work.config.video.rotate == "auto":
+        upright = [_upright(source, work) for source in sources]
+        _follow_missing([new for new, old in zip(upright, sources, strict=True) if new is not old], work)
+        sources = upright
     for source in sources:
         known = followed(source, work.folder)
         if known is not None:
             work.record.counted(source.name, frames=known.frames, tracks=known.tracks)
             if known.warning:
                 work.record.warn(known.warning)
+    return list(sources)
+
+
+def _follow_missing(sources: Sequence[Source], work: Work) -> None:
+    todo = [source for source in sources if followed(source, work.folder) is None and not _restored(source, work)]
+    if todo:
+        _follow(todo, work)
+
+
+def _upright(source: Source, work: Work) -> Source:
+    """The source, turned where nobody was found in it as it is, but people are there when it is turned."""
+    known = followed(source, work.folder)
+    if known is None or known.tracks or not is_file(source.video.source):
+        return source
+    turn = look_around(source.video, work.networks.detector, work.config.tracking).turn
+    if not turn:
+        return source
+    video = replace(source.video, turn=(source.video.turn + turn) % 360)
+    (turned,) = keyed({video: inspect(video)}, work.config, work.networks.checkpoints)
+    lies = "is upside down" if turn == 180 else "lies on its side"
+    work.record.warn(f"{source.name}: the picture {lies}; turned by {turn}° clockwise (--rotate 0 leaves it)")
+    work.record.counted(source.name, **described(turned))
+    return turned
 
 
 def _restored(source: Source, work: Work) -> bool:
@@ -255,7 +298,7 @@ def draw_all(
             portraits = None
             if work.config.output.report:
                 portraits = wanted_portraits(source, walks[name], folder, work.config)
-            drawings.append(Drawing(path, source.video.source, frames, tracklets, shown, portraits))
+            drawings.append(Drawing(path, source.video, frames, tracklets, shown, portraits))
 
     def done(drawing: Drawing) -> None:
         folder.mark_done("video", drawing.path.stem, keys[drawing.path])

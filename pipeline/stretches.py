@@ -26,7 +26,6 @@ from pipeline.follow import Followed, decoded, detected, follow, looks_ahead, wr
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, FloatArray, Frame, IntArray, TrackedBoxes
-from pipeline.video import open_video
 from pipeline.video.source import is_file
 from pipeline.video.stretch import Stretch, StretchSource, UnlikeError, cut
 from pipeline.views.progress import Silent
@@ -137,7 +136,7 @@ def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
     path = Path(video.source).expanduser()
     if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter, worker.config):
         stretches = cut(path, worker.config.tracking.stretch)
-        with open_video(video.source, video.name) as source:
+        with video.open() as source:
             info = source.info
         whole = info.frame_count in (None, sum(stretch.frames for stretch in stretches))
         if len(stretches) > 1 and whole:
@@ -155,7 +154,7 @@ def _detect(worker: Worker, video: Video, stretch: Stretch) -> _Found | None:
     """What was found in a stretch; None where it does not hold what it should."""
     detector = worker.networks[0]
     try:
-        with StretchSource(video.source, video.name, stretch) as source, closing(decoded(source, worker.meter)) as all_:
+        with _stretch(video, stretch) as source, closing(decoded(source, worker.meter)) as all_:
             found = [people for _, people in detected(all_, detector, worker.config, worker.meter, Silent())]
     except UnlikeError:
         return None
@@ -170,8 +169,12 @@ def _alike(found: Sequence[_Found | None]) -> bool:
 
 def _cut(worker: Worker, video: Video, stretch: Stretch, boxes: _Boxes) -> Cuttings:
     _, segmenter, estimator = worker.networks
-    with StretchSource(video.source, video.name, stretch) as source, closing(decoded(source, worker.meter)) as frames:
+    with _stretch(video, stretch) as source, closing(decoded(source, worker.meter)) as frames:
         size = source.info.height, source.info.width
         tracked: Iterator[tuple[Frame, TrackedBoxes]] = zip(frames, boxes.tracked(stretch.first), strict=True)
         config, folder, meter = worker.config, worker.folder, worker.meter
         return cut_out(tracked, video.name, size, segmenter, estimator, config, folder, meter, Silent())
+
+
+def _stretch(video: Video, stretch: Stretch) -> StretchSource:
+    return StretchSource(video.source, video.name, stretch, video.turn)

@@ -42,8 +42,9 @@ def write(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
+    pixel: Fraction | None = None,
 ) -> Path:
-    """Encode BGR pictures. pts: ticks of `time_base` (default: one tick of 1/fps a frame)."""
+    """Encode BGR pictures. pts: ticks of `time_base` (default: one tick of 1/fps a frame); pixel: width by height."""
     time_base = time_base or 1 / Fraction(fps)
     muxer = {"movflags": "+faststart", "video_track_timescale": str(time_base.denominator)}
     with av.open(str(path), "w", options=muxer if path.suffix == ".mp4" else {}) as container:
@@ -51,6 +52,8 @@ def write(
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = time_base
+        if pixel is not None:
+            stream.codec_context.sample_aspect_ratio = pixel
         for index, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pix_fmt)
             frame.pts = index if pts is None else pts[index]
@@ -111,6 +114,23 @@ def one_frame(path: Path) -> Path:
 def one_pixel(path: Path, frames: int = 3) -> Path:
     """A 1×1 video (lossless, in Matroska or AVI: name it .mkv or .avi; H.264 4:2:0 has no such size)."""
     return write(path, [picture(index, (1, 1)) for index in range(frames)], codec="ffv1", pix_fmt="bgr0")
+
+
+def external(path: Path, target: Path) -> Path:
+    """A QuickTime file whose picture data is said to lie in another file (`alis` in its data references)."""
+    data = bytearray(plain(path).read_bytes())
+    # Version 2 of an alias: names of fixed length, how many folders to go up and down, then the absolute path (type 2).
+    alias = bytes(10) + b"\x03" + b"vol".ljust(27, b"\0") + bytes(12) + b"\x04" + b"name".ljust(63, b"\0") + bytes(16)
+    name = str(target).encode() + bytes(len(str(target)) % 2)
+    alias += struct.pack(">HH", 1, 1) + bytes(16) + struct.pack(">HH", 2, len(str(target))) + name + b"\xff\xff\0\0"
+    alias = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
+    at = data.index(b"url ", data.index(b"dref")) - 4
+    for box in (b"dref", b"dinf", b"minf", b"mdia", b"trak", b"moov"):
+        size = data.rindex(box, 0, at) - 4
+        struct.pack_into(">I", data, size, struct.unpack_from(">I", data, size)[0] + len(alias) - 12)
+    data[at : at + 12] = alias
+    path.write_bytes(data)
+    return path
 
 
 def gray(path: Path, frames: int = 5) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import re
 import threading
@@ -22,6 +23,8 @@ class FileServer:
     breaks_after: list[int] = field(default_factory=list)  # one for each answer, then none
     with_etag: bool = True
     with_ranges: bool = True
+    host: str = "127.0.0.1"
+    credentials: str = ""  # user:password that is asked for
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     url: str = ""
 
@@ -34,9 +37,9 @@ class FileServer:
 
             def log_message(self, *args: object) -> None: ...
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((self.host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -47,6 +50,13 @@ class FileServer:
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         asked = handler.headers.get("Range")
         self.requests.append((handler.path, asked))
+        basic = f"Basic {base64.b64encode(self.credentials.encode()).decode()}"
+        if self.credentials and handler.headers.get("Authorization") != basic:
+            handler.send_response(401)
+            handler.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         if handler.path in self.redirects:
             status, target = self.redirects[handler.path]
             handler.send_response(status)
@@ -78,6 +88,8 @@ class FileServer:
         handler.send_response(206 if start else 200)
         handler.send_header("Content-Type", self.content_type)
         handler.send_header("Content-Length", str(len(content) - start))
+        if self.with_ranges:
+            handler.send_header("Accept-Ranges", "bytes")
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if self.with_etag:

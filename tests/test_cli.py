@@ -116,7 +116,7 @@ def test_verbose_shows_where_an_error_comes_from(tmp_path):
 def test_a_fault_is_one_line_and_status_1(tmp_path):
     code = (
         "import pipeline.commands.doctor as d, pipeline.cli as c, sys\n"
-        "def broken(folder): raise ZeroDivisionError('by zero')\n"
+        "def broken(folder, **_): raise ZeroDivisionError('by zero')\n"
         "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
     )
     done = run_python(code, cwd=tmp_path, status=1)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app, help_without_command
-from pipeline.cli.options import Checkpoints, Db, Device, Output, Profile, Settings, Verbose, settings_of
+from pipeline.cli.options import Checkpoints, Db, Device, Output, Profile, Rotate, Settings, Verbose, settings_of
 
 gallery_app = typer.Typer(help="Who is enrolled: list, rename, merge, remove, take elsewhere, verify.")
 gallery_app.callback(invoke_without_command=True)(help_without_command)
@@ -53,13 +53,14 @@ def enrol(
     set_: Settings = None,
     output: Output = None,
     device: Device = None,
+    rotate: Rotate = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
     """Enrol the people of a video in a gallery that lasts. Without --name: everybody, as <video>-<track>."""
     from pipeline.commands.enrol import enrol_command
 
-    settings = settings_of(set_, output, device)
+    settings = settings_of(set_, output, device, rotate=rotate)
     enrol_command(video, db, name or [], consent, expires, merge, config, settings, checkpoints)
 
 
@@ -75,13 +76,14 @@ def identify(
     set_: Settings = None,
     output: Output = None,
     device: Device = None,
+    rotate: Rotate = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
     """Name the people of a video after those who are enrolled: annotated video and results in a run folder."""
     from pipeline.commands.identify import identify_command
 
-    settings = settings_of(set_, output, device)
+    settings = settings_of(set_, output, device, rotate=rotate)
     identify_command(video, db, unknown_as.value, config, settings, checkpoints)
 
 

@@ -18,6 +18,7 @@ from pipeline.cli.options import (
     Probes,
     Profile,
     Resume,
+    Rotate,
     Settings,
     Verbose,
     Workers,
@@ -37,6 +38,7 @@ def run(
     workers: Workers = None,
     engine: Engine = None,
     address: Address = None,
+    rotate: Rotate = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
@@ -46,7 +48,7 @@ def run(
     """
     from pipeline.commands.run import run_command
 
-    settings = settings_of(set_, output, device, workers, engine, address)
+    settings = settings_of(set_, output, device, workers, engine, address, rotate)
     run_command(gallery, probe or [], config, settings, resume, checkpoints)
 
 
@@ -73,11 +75,18 @@ def demo(
 
 
 @app.command(epilog="Example: gait doctor --checkpoints weights")
-def doctor(checkpoints: Checkpoints = None, verbose: Verbose = False) -> None:
+def doctor(
+    video: Annotated[
+        list[str] | None,
+        typer.Argument(help="Instead of the machine, look at these: format, which way up.", metavar="[VIDEO...]"),
+    ] = None,
+    checkpoints: Checkpoints = None,
+    verbose: Verbose = False,
+) -> None:
     """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
     from pipeline.commands.doctor import doctor as examine
 
-    raise typer.Exit(examine(checkpoints))
+    raise typer.Exit(examine(checkpoints, videos=video or []))
 
 
 @cache_app.command(epilog="Example: gait cache clear --output output")

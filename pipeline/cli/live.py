@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app
-from pipeline.cli.options import Checkpoints, Device, MaybeDb, Profile, Settings, Verbose, settings_of
+from pipeline.cli.options import Checkpoints, Device, MaybeDb, Profile, Rotate, Settings, Verbose, settings_of
 
 
 @app.command(epilog="Example: gait live rtsp://camera.local/door --db people --serve")
@@ -42,11 +42,12 @@ def live(
     config: Profile = None,
     set_: Settings = None,
     device: Device = None,
+    rotate: Rotate = None,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Name people while they walk before a camera. Frames are dropped rather than shown late; Ctrl-C ends it."""
     from pipeline.commands.live import live_command
 
-    settings = settings_of(set_, None, device)
+    settings = settings_of(set_, None, device, rotate=rotate)
     live_command(source, db, gallery, serve, port, window, record, events, config, settings, checkpoints)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,6 +56,10 @@ Address = Annotated[
     typer.Option("--address", help="Of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"),
 ]
 Workers = Annotated[int | None, typer.Option("--workers", help="Videos followed at once, a process each.", metavar="N")]
+Rotate = Annotated[
+    Literal["auto", "0", "90", "180", "270"] | None,
+    typer.Option("--rotate", help="Turn videos clockwise by 90, 180 or 270; auto: where nobody is found otherwise."),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details, and the traceback of a fault.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Checkpoint or profile names; none: all that are present.")]
 
@@ -67,6 +71,7 @@ def settings_of(
     workers: int | None = None,
     engine: str | None = None,
     address: str | None = None,
+    rotate: str | None = None,
 ) -> list[str]:
     """The options that are settings, as `--set` would give them; the options win."""
     chosen = list(overrides or [])
@@ -80,4 +85,6 @@ def settings_of(
         chosen.append(f"runtime.engine={engine}")
     if address is not None:
         chosen.append(f"runtime.address={json.dumps(address)}")
+    if rotate is not None:
+        chosen.append(f"video.rotate={rotate}")
     return chosen

@@ -59,9 +59,14 @@ class Check:
     remedy: str = ""
 
 
-def doctor(checkpoints: Path | None = None, as_json: bool = False) -> int:
-    """Examine this machine and print the report. 0, or 1 when something that is needed is broken."""
-    found = examine(checkpoints)
+def doctor(checkpoints: Path | None = None, as_json: bool = False, videos: Sequence[str] = ()) -> int:
+    """Examine this machine, or some videos, and print the report. 0, or 1 when something that is needed is broken."""
+    if videos:
+        from pipeline.commands.doctor_video import examine_video  # imports every stage
+
+        found = [check for video in videos for check in examine_video(video, checkpoints)]
+    else:
+        found = examine(checkpoints)
     print(json.dumps(report(found), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
     return 1 if any(check.state == "broken" for check in found) else 0
 
@@ -85,7 +90,7 @@ def _lines(found: Sequence[Check]) -> Iterator[str]:
         remedy = f"  → {check.remedy}" if check.remedy else ""
         yield f"  {_MARKS[check.state]} {check.name:<22} {check.detail}{remedy}".rstrip()
     broken = sum(check.state == "broken" for check in found)
-    yield "All that is needed is here." if not broken else f"{broken} broken: see the lines with {_MARKS['broken']}."
+    yield "Nothing is broken." if not broken else f"{broken} broken: see the lines with {_MARKS['broken']}."
 
 
 def _versions() -> Iterator[Check]:

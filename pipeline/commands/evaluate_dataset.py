@@ -225,8 +225,10 @@ def _tables(answered: Answered) -> Iterator[Table]:
     conditions = answered.conditions
     by_view = {name: one.tables for name, one in conditions.items() if one.tables is not None}
     if by_view:
-        table = Table(title="rank-1 in % by view of the probe, identical views left out")
-        for column in ("", *next(iter(by_view.values())).views, "mean"):
+        views = next(iter(by_view.values())).views
+        held = "identical views left out" if len(views) > 1 else "all of one view, which is compared with itself"
+        table = Table(title=f"rank-1 in % by view of the probe, {held}")
+        for column in ("", *views, "mean"):
             table.add_column(column, justify="right" if column else "left")
         for name, tables in by_view.items():
             row = [*tables.by_view(tables.ranks[1]).tolist(), conditions[name].ranks[1]]

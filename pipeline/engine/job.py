@@ -5,12 +5,15 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.video import sha256_of
+from pipeline.video import VideoSource, open_video, sha256_of
+from pipeline.video.orientation import QUARTERS
 
 INPUTS = Path("inputs")
 LONGEST_NAME = 80  # bytes
@@ -33,14 +36,21 @@ VIDEO_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A source under the name that all its files and identities bear in the run."""
+    """A source under the name that all its files and identities bear in the run; turn: see `open_video`."""
 
     name: str
     source: str
+    turn: int = 0
 
     def __post_init__(self) -> None:
+        if self.turn not in QUARTERS:
+            raise InputError(f"{self.name}: a picture cannot be turned by {self.turn}°. Start a new run.")
         if self.name != _safe(self.name):  # from a run.json of somebody else: it would lead out of the run folder
             raise InputError(f"{self.name!r} cannot be the name of a video in a run. Start a new run.")
+
+    def open(self) -> VideoSource:
+        """The video, to be read from its beginning. Raises InputError."""
+        return open_video(self.source, self.name, turn=self.turn)
 
     @property
     def absolute(self) -> str:
@@ -64,6 +74,19 @@ class Job:
     def videos(self) -> tuple[Video, ...]:
         """Every video once, the gallery first."""
         return tuple(dict.fromkeys((self.gallery, *self.probes)))
+
+    @property
+    def namesakes(self) -> list[str]:
+        """A line for each video whose file has the name of another's: which name in the run is whose."""
+        stems = Counter(_stem(video.source).casefold() for video in self.videos)
+        return [f"{video.name} is {video.source}" for video in self.videos if stems[_stem(video.source).casefold()] > 1]
+
+    def turned(self, rotate: Literal["auto"] | int) -> Job:
+        """The same with every video turned by so many degrees clockwise; auto: as they are."""
+        if rotate == "auto":
+            return self
+        gallery, *probes = (replace(video, turn=rotate) for video in (self.gallery, *self.probes))
+        return Job(gallery, tuple(probes))
 
 
 def plan(gallery: str | None, probes: Sequence[str]) -> Job:
@@ -128,14 +151,18 @@ def _from_inputs() -> tuple[str, list[str]]:
 
 def _name(source: str, taken: dict[str, str]) -> str:
     """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
-    stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
-    # The names of two videos, and more, must fit into the 255 bytes of one file name.
-    safe = _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
-    name, attempt = safe, 1
+    stem = _stem(source)
+    name, attempt = stem, 1
     while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
         attempt += 1
-        name = f"{safe}-{attempt}"
+        name = f"{stem}-{attempt}"
     return name
+
+
+def _stem(source: str) -> str:
+    stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
+    # The names of two videos, and more, must fit into the 255 bytes of one file name.
+    return _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
 
 
 def _safe(text: str) -> str:

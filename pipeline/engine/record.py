@@ -79,7 +79,7 @@ class Record:
             self._tree["warnings"].append(message)
             logger.warning(message)
 
-    def counted(self, video: str, **counts: int) -> None:
+    def counted(self, video: str, **counts: Any) -> None:
         """Add what is only known after a video was read to its entry under `inputs`."""
         roles = self._tree["inputs"].values()  # one video each (gallery), or several (probes)
         for entry in (entry for role in roles for entry in (role if isinstance(role, list) else [role])):

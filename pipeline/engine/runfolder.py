@@ -106,7 +106,7 @@ class RunFolder:
     def keep_for_resuming(self, config: Mapping[str, Any], videos: Sequence[Video]) -> None:
         """Note settings and videos, the gallery first, with their paths."""
         self.hide_paths_of(videos)
-        found = [{"name": video.name, "path": video.absolute} for video in videos]
+        found = [{"name": video.name, "path": video.absolute, "turn": video.turn} for video in videos]
         write_json(self.resumption, {"config": config, "videos": found})
 
     def hide_paths_of(self, videos: Iterable[Video]) -> None:

@@ -28,7 +28,7 @@ from pipeline.prepare import Source, described, find_checkpoints, inspect, keyed
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
-from pipeline.run import Work, follow_all
+from pipeline.run import Work, follow_all, followed
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, Modality
 from pipeline.views.progress import Progress, Silent
@@ -66,13 +66,15 @@ def studied(
     return_freed_pictures()
     config = config.model_copy(update={"output": config.output.model_copy(update={"silhouettes": False})})
     found = find_checkpoints(config, checkpoints)
-    videos = videos_of(clips)
+    videos = videos_of(clips, config)
     infos = {video: inspect(video) for video in dict.fromkeys(videos.values())}
     for clip in clips:
         frames = infos[videos[clip.video]].frame_count
-        if frames is not None and clip.first > frames:
+        if frames is not None and clip.last > frames:
+            beyond = clip.first if clip.first > frames else clip.last
             raise InputError(
-                f"{manifest}, line {clip.row}: {clip.video.name} has {frames} frames, none at {clip.first}."
+                f"{manifest}, line {clip.row}: {clip.video.name} has {frames} frames, none at {beyond}. "
+                "Correct first and last."
             )
     sources = {video: source for source in keyed(infos, config, found) for video in [source.video]}
     kept_key = key_of([[clip.row, clip.first, clip.last, sources[videos[clip.video]].walks_key] for clip in clips])
@@ -100,16 +102,23 @@ def studied(
         bars = progress or Silent()
         if networks is not None:
             cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
-            follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
-            cut_clips(clips, {path: sources[video] for path, video in videos.items()}, folder, kept, config)
+            upright = follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
+            of_video = dict(zip(sources, upright, strict=True))
+            of_path = {path: of_video[video] for path, video in videos.items()}
+            for clip in clips:  # what a file claims may be more than it holds, or nothing
+                seen = followed(of_path[clip.video], folder)
+                if seen is not None and clip.last > seen.frames:
+                    name = clip.video.name
+                    record.warn(f"line {clip.row}: {name} ends after {seen.frames} frames, before its clip does")
+            cut_clips(clips, of_path, folder, kept, config)
             kept.finish(kept_key, how)
         yield Study(kept, folder, record, bars)
 
 
-def videos_of(clips: Sequence[Clip]) -> dict[Path, Video]:
+def videos_of(clips: Sequence[Clip], config: Config) -> dict[Path, Video]:
     """Every video of the clips under its name in the run, by its path in the manifest."""
     paths = list(dict.fromkeys(clip.video for clip in clips))
-    job = plan(str(paths[0]), [str(path) for path in paths])
+    job = plan(str(paths[0]), [str(path) for path in paths]).turned(config.video.rotate)
     by_file = {Path(video.source).resolve(): video for video in job.videos}
     return {path: by_file[path.resolve()] for path in paths}
 

@@ -36,8 +36,8 @@ class ViewTables:
     penalty: Table
 
     def by_view(self, table: Table) -> Table:
-        """The mean over the gallery's views of each view of the probes, identical views left out."""
-        if len(table) == 1:  # there is no other
+        """The mean over the gallery's views of each view of the probes; its own counts where there is no other."""
+        if len(table) == 1:
             return np.asarray(table[0])
         counted = np.isfinite(table) & ~np.eye(len(table), dtype=np.bool_)
         sums, counts = np.where(counted, table, 0).sum(axis=1), counted.sum(axis=1)

@@ -120,7 +120,7 @@ def enrol(
         people = register.of_identities(row.identity for row in rows)
         draw_videos(prepared, walkers, {source.name: _labels(rows, people, register)}, work)
         if config.output.report:
-            report_all(prepared.sources, walkers.walks, work, roster_of_enrolment(people.values(), len(register)))
+            report_all(walkers.sources, walkers.walks, work, roster_of_enrolment(people.values(), len(register)))
     return rows, work.folder.path
 
 

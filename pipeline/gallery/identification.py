@@ -130,7 +130,7 @@ def identify(
             compared = Compared(
                 gallery, known.people, known.name_of, colours, matches, embeddings, new, matching, calibration, stored
             )
-            report_all(prepared.sources, walkers.walks, work, roster_of_gallery(compared))
+            report_all(walkers.sources, walkers.walks, work, roster_of_gallery(compared))
     return work.folder.path
 
 

@@ -65,8 +65,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Walkers:
-    """Everybody in the videos. embeddings: by (video, track), of those who can be recognised; unusable: why not."""
+    """Everybody in the videos. embeddings: by (video, track), of those who can be recognised; unusable: why not.
 
+    sources: the videos as they were followed, turned where they lie on their side.
+    """
+
+    sources: Sequence[Source]
     walks: Walks
     unusable: Unusable
     embeddings: Mapping[tuple[str, int], Embedding]
@@ -76,7 +80,7 @@ def prepare(videos: Sequence[str], config: Config, checkpoints: Path | None) -> 
     """Open the videos and the networks. Raises GaitError for whatever a user can mend."""
     return_freed_pictures()
     job = plan(videos[0], videos)
-    job = Job(job.gallery, tuple(video for video in job.probes if video != job.gallery))
+    job = Job(job.gallery, tuple(video for video in job.probes if video != job.gallery)).turned(config.video.rotate)
     infos = {video: inspect(video) for video in job.videos}
     networks = open_networks(config, checkpoints, infos.values())
     refuse_streams(infos, networks)
@@ -86,16 +90,19 @@ def prepare(videos: Sequence[str], config: Config, checkpoints: Path | None) -> 
 def look_at(prepared: Prepared, work: Work) -> Walkers:
     """Follow, cut out and embed everybody, as `gait run` does; results of earlier runs are taken from the cache."""
     sources, config, folder = prepared.sources, prepared.config, work.folder
-    logger.info(f"run folder: {folder.path}")
+    for line in (f"run folder: {folder.path}", *prepared.job.namesakes):
+        logger.info(line)
     for problem in cautions(prepared.networks.checkpoints):
         work.record.warn(problem)
-    follow_all(sources, work)
+    sources = follow_all(sources, work)
     needs = prepared.encoder.needs
     walks = {source.name: read_walks(source, folder, needs, config) for source in sources}
     unusable = find_unusable(walks, needs, config)
     embed_all(sources, walks, unusable, work)
     tracks = [walk.track for video in walks.values() for walk in video if walk.track not in unusable]
-    return Walkers(walks, unusable, {track: read_features(folder.features(*track), *track) for track in tracks})
+    return Walkers(
+        sources, walks, unusable, {track: read_features(folder.features(*track), *track) for track in tracks}
+    )
 
 
 def path_from(gallery: Where, folder: RunFolder) -> str:
@@ -116,7 +123,7 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
     if not prepared.config.output.videos:
         return
     drawings = []
-    for source in prepared.sources:
+    for source in walkers.sources:
         known = followed(source, work.folder)
         tracklets = [walk.tracklet for walk in walkers.walks[source.name]]
         path = work.folder.gallery_video(source.name)
@@ -124,8 +131,8 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
         portraits = None
         if prepared.config.output.report:
             portraits = wanted_portraits(source, walkers.walks[source.name], work.folder, prepared.config)
-        drawings.append(Drawing(path, source.video.source, frames, tracklets, labels[source.name], portraits))
-    of = {drawing.path: source for drawing, source in zip(drawings, prepared.sources, strict=True)}
+        drawings.append(Drawing(path, source.video, frames, tracklets, labels[source.name], portraits))
+    of = {drawing.path: source for drawing, source in zip(drawings, walkers.sources, strict=True)}
 
     def done(drawing: Drawing) -> None:
         if drawing.portraits is not None:

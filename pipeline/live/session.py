@@ -91,11 +91,12 @@ def live(
     with ExitStack() as open_:
         window = open_.enter_context(Window("gait live")) if outputs.window else None
         page = open_.enter_context(Page(outputs.port)) if outputs.port is not None else None
-        live_source = LiveSource(source, VIDEO)
+        video = Video(VIDEO, source, 0 if config.video.rotate == "auto" else config.video.rotate)
+        live_source = LiveSource(source, VIDEO, turn=video.turn)
         open_.callback(live_source.close)
         info = live_source.info
         networks = open_networks(config, checkpoints, [info])
-        background = _background(source, networks, config)
+        background = _background(video, networks, config)
         if networks.encoder.needs != (Modality.SILHOUETTES,):
             raise ConfigError(
                 f"recognition.encoder: {networks.encoder.model} looks at {' and '.join(networks.encoder.needs)}; gait "
@@ -204,15 +205,15 @@ class _Recording:
             self._sink.discard()
 
 
-def _background(source: str, networks: Networks, config: Config) -> Background | None:
+def _background(video: Video, networks: Networks, config: Config) -> Background | None:
     """The empty scene of a file, where somebody looks at the foreground.
 
     Raises InputError for what is no file and cannot be searched without.
     """
-    refuse_streams([Video(VIDEO, source)], networks)
+    refuse_streams([video], networks)
     if not looks_ahead(networks.detector, networks.segmenter, config):
         return None
-    found = learnt(source, VIDEO, config, needs_foreground(networks.detector, networks.segmenter))
+    found = learnt(video, config, needs_foreground(networks.detector, networks.segmenter))
     if isinstance(found, str):
         logger.warning(found)
         return None

@@ -92,10 +92,10 @@ class LiveSource:
     Raises InputError where it cannot be opened the first time.
     """
 
-    def __init__(self, source: str, name: str | None = None, first_wait_s: float = FIRST_WAIT_S) -> None:
-        self._source, self._name, self._first_wait_s = source, name, first_wait_s
+    def __init__(self, source: str, name: str | None = None, first_wait_s: float = FIRST_WAIT_S, turn: int = 0) -> None:
+        self._source, self._name, self._first_wait_s, self._turn = source, name, first_wait_s, turn
         self._file = is_file(source)
-        self._opened = open_video(source, name)
+        self._opened = open_video(source, name, turn=turn)
         self.info: VideoInfo = self._opened.info
         self.outages = 0
         self.newest = Newest()
@@ -180,7 +180,10 @@ class LiveSource:
         while True:
             try:
                 frame = next(frames, None)
-            except (InputError, OSError, ValueError) as error:  # av.FFmpegError is one of the latter two
+            except InputError as error:
+                logger.warning(str(error))
+                return
+            except (OSError, ValueError) as error:  # av.FFmpegError is one of the two
                 logger.debug(f"{self.info.path}: {type(error).__name__}")
                 return
             if frame is None:
@@ -192,7 +195,7 @@ class LiveSource:
         while not self._stop.wait(wait_s):
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             with contextlib.suppress(InputError):
-                return open_video(self._source, self._name), wait_s
+                return open_video(self._source, self._name, turn=self._turn), wait_s
             logger.warning(f"{self.info.path}: still gone; trying again in {wait_s:g} s")
         return None, wait_s
 

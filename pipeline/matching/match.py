@@ -212,7 +212,9 @@ def _reason(row: int, ranked: Sequence[int], chosen: Sequence[int], table: _Tabl
         return f"nearest is {named(nearest)}, beyond the threshold {table.threshold:.3g}"
     if answer != UNKNOWN and distances[answer] == distances[nearest]:
         if len(ranked) == 1:
-            return f"the only candidate, at {distances[answer]:.3g}"
+            within = f"within the threshold {table.threshold:.3g}"
+            sure = "so it is always them" if math.isinf(table.threshold) else within
+            return f"only one person to compare with, at {distances[answer]:.3g}, {sure}"
         second = next(column for column in ranked if column != answer)
         return f"nearest of {len(ranked)} at {distances[answer]:.3g}, next {named(second)}"
     holders = [other for other in np.flatnonzero(table.exclusive[row]).tolist() if chosen[other] == nearest]

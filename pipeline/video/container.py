@@ -11,23 +11,53 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
+from pipeline.video.address import TIMEOUT_S, UNREACHABLE, OwnHost
 
 MAX_SIDE, MAX_PIXELS = 16384, 8192 * 8192
-TIMEOUT_S = 10.0  # network streams: to open, and between two packets
 
-_TEXT_AS_VIDEO = "tty"  # FFmpeg can paint a text file as a terminal's screen
+# FFmpeg's names of formats whose files are whole in themselves. The others are refused before their header is read:
+# playlists (hls, concat, dash, imf, sdp, …) and picture patterns open whatever they name.
+_WHOLE = (
+    "mov,matroska,avi,mpegts,mpegtsraw,mpeg,flv,live_flv,asf,asf_o,ogg,mxf,gxf,lxf,nut,nuv,nsv,dv,rm,wtv,ivf,swf,gif,apng,"
+    "dhav,kux,lmlm4,mtv,pva,ty,cine,amv,h261,h263,h264,hevc,vvc,evc,av1,obu,m4v,mpegvideo,vc1,vc1test,cavsvideo,avs2,avs3,"
+    "dirac,mjpeg,mjpeg_2000,mpjpeg,yuv4mpegpipe,mp3,wav,flac,aac"
+)
+_OF_STREAMS = "rtsp,rtsps,rtp,srtp,rtmp,rtmps,tcp,tls,udp,srt"  # protocols; http is read by OwnHost
+_LISTS = ("#EXTM3U", "ffconcat version", "<MPD", "<CompositionPlaylist", "v=0\no=", "[playlist]", "[Reference]")
 
 
 def open_file(path: Path, shown: str) -> InputContainer:
-    """A video file. Raises InputError for what is missing, empty, no video or cut off."""
+    """A video file. Raises InputError for what is missing, empty, no video, cut off, or a list of other files."""
     _want_readable(path)
-    # "file:" keeps a colon in the name from being read as a protocol; the list keeps a playlist from fetching.
-    return _open(f"file:{path.resolve()}", shown, live=False, options={"protocol_whitelist": "file"})
+    # "file:" keeps a colon in the name from being read as a protocol.
+    options = {"protocol_whitelist": "file", "format_whitelist": _WHOLE, "enable_drefs": "0"}
+    return _open(f"file:{path.resolve()}", shown, live=False, options=options)
 
 
-def open_address(address: str, shown: str) -> InputContainer:
-    """A network stream. Raises InputError where it does not answer in time."""
-    return _open(address, shown, live=True, options={"rtsp_transport": "tcp"})
+def open_address(address: str, shown: str) -> tuple[InputContainer, OwnHost | None]:
+    """A network stream; of an http address also who fetches it. Raises InputError where it does not answer in time."""
+    if not address.lower().startswith("http"):
+        options = {
+            "rtsp_transport": "tcp",
+            "protocol_whitelist": _OF_STREAMS,
+            "format_whitelist": f"{_WHOLE},rtsp,rtp",
+        }
+        return _open(address, shown, live=True, options=options), None
+    host = None
+    try:
+        host = OwnHost(address, shown)
+        # Kept connections are FFmpeg's own only: with another client hls would abort the process.
+        options = {"format_whitelist": f"{_WHOLE},hls", "http_persistent": "0", "http_multiple": "0"}
+        container = av.open(host.file, "r", format=host.format, options=options, io_open=host)
+        host.check()
+    except (av.FFmpegError, *UNREACHABLE) as error:
+        if host is not None:
+            host.close()
+        failure = error if host is None or host.failure is None else host.failure
+        if not isinstance(failure, (av.FFmpegError, *UNREACHABLE)):
+            raise failure from None
+        raise _no_answer(shown, failure) from None
+    return container, host
 
 
 def open_camera(device: str) -> InputContainer:
@@ -42,8 +72,6 @@ def open_camera(device: str) -> InputContainer:
 
 def pick_stream(container: InputContainer, shown: str) -> VideoStream:
     """The default stream, or the largest; raises InputError where there is none to decode."""
-    if container.format.name == _TEXT_AS_VIDEO:
-        raise InputError(f"{shown}: this is text, not a video. Pass a video.")
     # The cover picture of a music file is a video stream too.
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
@@ -70,19 +98,27 @@ def _open(location: str, shown: str, *, live: bool, options: dict[str, str], for
         return av.open(location, "r", format=form, options=options, timeout=TIMEOUT_S if live else None)
     except (av.FFmpegError, OSError, ValueError) as error:
         if live:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            advice = "Check that it is on, reachable and not in use"
-            raise InputError(f"{shown}: cannot be opened ({reason}). {advice}.") from None
+            raise _no_answer(shown, error) from None
         if isinstance(error, PermissionError):
             raise InputError(f"{shown}: may not be read. Change its permissions.") from None
         raise InputError(f"{shown}: {_why_not_a_video(location)}") from None
 
 
+def _no_answer(shown: str, error: BaseException) -> InputError:
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__
+    return InputError(f"{shown}: cannot be opened ({reason}). Check that it is on, reachable and not in use.")
+
+
 def _why_not_a_video(location: str) -> str:
     with Path(location.removeprefix("file:")).open("rb") as file:
-        head = file.read(12)
+        head = file.read(4096)
     if head[4:8] in (b"ftyp", b"mdat", b"moov"):
         return "cut off before its index (moov) was written, so no frame can be found. Copy or record it again."
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n")
+    if any(mark in text for mark in _LISTS):
+        return "a list of other files or addresses, not a video; nothing of it was opened. Pass the video itself."
+    if b"\0" not in head and "\ufffd" not in text[:-4]:
+        return "this is text, not a video. Pass a video."
     return "not a video that can be read. Pass a video file such as .mp4, .mov, .mkv or .avi."
 
 

@@ -125,9 +125,9 @@ class StretchSource(StreamSource):
     last one.
     """
 
-    def __init__(self, source: str, name: str, stretch: Stretch) -> None:
+    def __init__(self, source: str, name: str, stretch: Stretch, turn: int = 0) -> None:
         path = Path(source).expanduser()
-        super().__init__(open_file(path, source), source, name, 0, live=False)
+        super().__init__(open_file(path, source), source, name, 0, live=False, turn=turn)
         self._stretch = stretch
         self.first_index = stretch.first
         self.own: list[int] = []
@@ -146,7 +146,8 @@ class StretchSource(StreamSource):
                 frame = next(self._decoded, None)
             if frame is None or frame.pts != pts or frame.is_corrupt:
                 raise self._unlike()
-            if (frame.width, frame.height) != self._coded_size:  # scaled and remarked upon where a video is read whole
+            shape = frame.width, frame.height, self._stream.codec_context.sample_aspect_ratio
+            if shape != (*self._coded_size, self._pixel):  # scaled and remarked upon where a video is read whole
                 raise self._unlike()
             yield (int(pts) - self._origin) * tick.numerator / tick.denominator, frame
         if self.skipped or (stretch.last and next(self._decoded, None) is not None):

@@ -139,6 +139,7 @@ def write_annotated(
     threads: int = 0,
     blur: bool = False,
     portraits: Portraits | None = None,
+    turn: int = 0,
 ) -> int:
     """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
 
@@ -148,7 +149,7 @@ def write_annotated(
     Raises InputError and OutputError; a file that could not be finished does not appear.
     """
     drawn, heads = boxes_by_frame(tracklets), heads_by_frame(tracklets) if blur else {}
-    with open_video(source) as video:
+    with open_video(source, turn=turn) as video:
         info, colours = video.info, video.colours
         size = info.width, info.height
         annotator = Annotator(info.width, info.height)

@@ -68,9 +68,9 @@ def best_shots(tracklets: Sequence[Tracklet], usable: Mapping[int, IntArray]) ->
     return [_best(tracklet, usable.get(tracklet.track_id), everybody) for tracklet in tracklets if len(tracklet)]
 
 
-def take_portraits(source: str, portraits: Portraits, heads: Heads) -> None:
+def take_portraits(source: str, portraits: Portraits, heads: Heads, turn: int = 0) -> None:
     """Decode a video as far as portraits are wanted of it. heads: to be blurred. Raises InputError."""
-    with open_video(source) as video:
+    with open_video(source, turn=turn) as video:
         size = video.info.width, video.info.height
         for frame_index, canvas, image in _pictures(video):
             blur_heads(canvas, heads.get(frame_index), size)

@@ -6,9 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import clips
+import numpy as np
 import pytest
 
 from pipeline.commands.doctor import doctor, examine
+from pipeline.video import open_video
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -58,3 +61,20 @@ def test_an_output_folder_that_is_a_file_is_broken() -> None:
 
 def test_a_folder_that_is_not_there_yet_can_be_made() -> None:
     assert _states()["results"] == "ok" and not Path("output").exists()
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_a_video_is_told_which_way_up_people_are(shared, tmp_path, capsys, turn) -> None:
+    with open_video(shared / "videos/demo/probe2.mp4") as video:
+        images = [np.rot90(frame.image, turn // 90) for frame in video if frame.index < 30]
+    path = clips.write(tmp_path / "turned.mp4", images, options={"preset": "ultrafast"})
+    assert doctor(shared / "checkpoints", videos=[str(path)]) == 0
+    out = capsys.readouterr().out
+    assert ("480×854" if turn == 0 else "854×480") in out
+    assert (f"→ Turn it: --rotate {turn}" in out) == (turn != 0)
+    assert "cannot be told from how people walk" in out
+
+
+def test_a_video_that_cannot_be_read_is_broken(tmp_path, capsys) -> None:
+    assert doctor(videos=[str(clips.audio_only(tmp_path / "sound.mp4"))]) == 1
+    assert "no video stream" in capsys.readouterr().out

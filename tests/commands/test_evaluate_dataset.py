@@ -54,6 +54,16 @@ def test_the_partition_lies_in_the_dataset(evaluate, data):
     assert report["conditions"]["NM"]["n"] == 6
 
 
+def test_heading_says_what_the_table_of_views_holds(evaluate, data, tmp_path, capsys):
+    evaluate(protocol="casia-b", root=data)
+    assert "identical views left out" in " ".join(capsys.readouterr().out.split())
+    one_view = write_dataset(tmp_path / "CASIA-B", 4, ("nm-01", "nm-05"), ("000",), held_out=3)
+    evaluate(protocol="casia-b", root=one_view)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "all of one view, which is compared with itself" in said
+    assert "identical views left out" not in said
+
+
 def test_or_is_given(evaluate, data, tmp_path):
     partition = tmp_path / "two.json"
     partition.write_text(json.dumps({"TRAIN_SET": [], "TEST_SET": ["001", "002"]}))

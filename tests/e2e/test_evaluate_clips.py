@@ -126,9 +126,10 @@ def test_other_settings_may_not_use_the_kept_silhouettes(evaluated, kth, gait_in
     )
 
 
-def test_a_clip_beyond_the_video_is_refused(kth, gait):
+@pytest.mark.parametrize(("first", "last", "missing"), [(900, 950, 900), (200, 226, 226)])
+def test_a_clip_beyond_the_video_is_refused(kth, gait, first, last, missing):
     manifest = kth / "beyond.csv"
-    manifest.write_text((kth / "clips.csv").read_text() + "person01_d1.mp4,900,950,person01,d1,probe\n")
+    manifest.write_text((kth / "clips.csv").read_text() + f"person01_d1.mp4,{first},{last},person01,d1,probe\n")
     refused = gait("evaluate", "clips", "--manifest", manifest)
     assert refused.returncode == 2 and not gait.runs()
-    assert "line 16: person01_d1.mp4 has 225 frames, none at 900." in refused.stderr
+    assert f"line 16: person01_d1.mp4 has 225 frames, none at {missing}." in refused.stderr

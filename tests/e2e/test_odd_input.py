@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import av
 import clips
+import cv2
 import numpy as np
 import pytest
 
@@ -60,6 +62,51 @@ def test_a_phone_video_is_upright_in_the_output(gait, tmp_path):
     drawn = images_of(run.path / "videos/phone.mp4")[0]
     assert drawn.shape == upright.shape
     assert np.abs(drawn.astype(int) - upright).mean() < 12
+
+
+@pytest.fixture(scope="module")
+def odd_twins(tmp_path_factory, gait_in, walkers):
+    """The same walk as it is, on its side without a tag, and squeezed as DV is, and tagged so."""
+    gait = gait_in(tmp_path_factory.mktemp("odd"))
+    plain, crf = walkers("gallery", 60, 24), {"crf": "10", "preset": "ultrafast"}
+    images = images_of(plain)
+    height, width = images[0].shape[:2]
+    side = clips.write(gait.cwd / "side.mp4", [np.rot90(image) for image in images], options=crf)
+    narrow = [cv2.resize(image, (width * 45 // 128 * 2, height), interpolation=cv2.INTER_AREA) for image in images]
+    squeezed = clips.write(gait.cwd / "squeezed.mp4", narrow, options=crf, pixel=Fraction(width, narrow[0].shape[1]))
+    return gait.run(plain, side, squeezed), images
+
+
+@pytest.mark.parametrize("name", ["side", "squeezed"])
+def test_odd_pictures_hold_the_same_people(odd_twins, name):
+    run, images = odd_twins
+    people = {row["identity"] for row in run.results["probes"][name].values() if row["status"] == "known"}
+    enrolled = run.record["inputs"]["gallery"]
+    assert len(people) == enrolled["tracks"] == 4
+    probe = next(entry for entry in run.record["inputs"]["probes"] if entry["name"] == name)
+    assert probe["size"] == enrolled["size"]
+    assert probe["turn"] == (90 if name == "side" else 0)
+    drawn = images_of(run.path / f"videos/G-{enrolled['name']}_P-{name}.mp4")
+    assert len(drawn) == len(images)
+    assert drawn[0].shape == images[0].shape
+    assert np.median(np.abs(drawn[0].astype(int) - images[0])) < 12  # upright, and not squeezed
+
+
+def test_a_turned_picture_is_said_in_one_line_and_kept_on_resuming(odd_twins, gait_in):
+    run, _ = odd_twins
+    said = [line for line in run.record["warnings"] if line.startswith("side: ")]
+    assert said == ["side: the picture lies on its side; turned by 90° clockwise (--rotate 0 leaves it)"]
+    found = run.record["stages"]["detect"]
+    done = gait_in(run.path.parents[1])("run", "--resume", run.path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run.path / "run.json").read_text())["stages"]["detect"] == found
+
+
+def test_a_turn_can_be_told(gait, tmp_path):
+    source = clips.plain(tmp_path / "plain.mp4", 5)
+    run = gait.run(source, source, options=["--rotate", "90"])
+    assert run.record["inputs"]["gallery"]["size"] == [64, 96]
+    assert images_of(run.path / "videos/plain.mp4")[0].shape == (96, 64, 3)
 
 
 def test_a_variable_frame_rate_keeps_every_time(gait, tmp_path):

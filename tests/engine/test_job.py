@@ -36,6 +36,12 @@ def test_videos_are_named_after_their_files():
     assert [video.source for video in job.videos] == ["a/known.mp4", "b/street one.mkv", "c/yard.MOV"]
 
 
+def test_videos_of_one_name_are_told_apart():
+    job = plan("known.mp4", ["a/cam.mp4", "b/cam.mkv", "c/Cam.mp4", "door.mp4"])
+    assert job.namesakes == ["cam is a/cam.mp4", "cam-2 is b/cam.mkv", "Cam-3 is c/Cam.mp4"]
+    assert plan("known.mp4", ["cam-2.mp4", "cam.mp4"]).namesakes == []
+
+
 def test_without_arguments_the_inputs_folder_is_taken():
     put("inputs/gallery.mkv", "inputs/probe2.mp4", "inputs/Probe1.MP4", "inputs/README.md", "inputs/other.mp4")
     job = plan(None, [])

@@ -109,7 +109,14 @@ def test_an_empty_gallery_gives_unknown_with_its_reason():
 
 def test_a_single_candidate_says_that_it_is_the_only_one():
     (answer,) = match([walk(1, 0.1)], people(0.0), [seen(1, 0, 9)], threshold=1)
-    assert (answer.identity, answer.reason) == ("gallery-001", "the only candidate, at 0.1")
+    assert answer.identity == "gallery-001"
+    assert answer.reason == "only one person to compare with, at 0.1, within the threshold 1"
+
+
+def test_a_single_candidate_without_a_threshold_is_always_the_answer_and_that_is_said():
+    (answer,) = match([walk(1, 90.0)], people(0.0), [seen(1, 0, 9)])
+    assert (answer.status, answer.confidence) == ("known", 1)
+    assert answer.reason == "only one person to compare with, at 90, so it is always them"
 
 
 def test_every_tracklet_gets_an_answer_in_order_and_unusable_ones_their_reason():
@@ -118,7 +125,7 @@ def test_every_tracklet_gets_an_answer_in_order_and_unusable_ones_their_reason()
     answers = match([walk(2, 0.0)], people(0.0), tracklets, unusable)
     assert [(a.track_id, a.status, a.reason) for a in answers] == [
         (1, "unusable", "3 of 40 silhouettes usable, 10 needed"),
-        (2, "known", "the only candidate, at 0"),
+        (2, "known", "only one person to compare with, at 0, so it is always them"),
         (3, "unusable", "no embedding"),
     ]
 

@@ -95,6 +95,70 @@ def test_mirrored_videos_come_out_as_players_show_them(tmp_path):
     assert near(image, 4, 59, BLUE)
 
 
+@pytest.mark.parametrize("planar", [False, True], ids=["bgr", "planar"])
+@pytest.mark.parametrize(
+    ("name", "pixel", "size"),
+    [("dvr.mp4", Fraction(2), (192, 64)), ("dvr.mkv", Fraction(1, 2), (96, 128)),
+     ("dv.ts", Fraction(64, 45), (136, 64)), ("raw.h264", Fraction(2), (192, 64)), ("dvr.avi", Fraction(2), (192, 64))],
+)  # fmt: skip
+def test_pixels_come_out_square(tmp_path, name, pixel, size, planar):
+    codec = "mpeg4" if name.endswith(".avi") else "libx264"
+    images = [clips.picture(index) for index in range(6)]
+    with open_video(clips.write(tmp_path / name, images, codec=codec, pixel=pixel)) as video:
+        assert (video.info.width, video.info.height) == size
+        first = next(video.planar()).image(video.colours) if planar else next(iter(video)).image
+    assert first.shape == (size[1], size[0], 3)
+    wanted = cv2.resize(clips.picture(0), size, interpolation=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(first - wanted).mean() < 8
+    assert video.warning is None
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_pixels_are_those_of_the_coded_picture_however_it_is_turned(tmp_path, degrees):
+    images = [clips.picture(index) for index in range(6)]
+    path = clips.write(tmp_path / "phone.mp4", images, pixel=Fraction(2))
+    turned = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    with open_video(clips.set_display_matrix(path, turned)) as video:
+        image = next(iter(video)).image
+    assert image.shape == ((192, 64, 3) if degrees in (90, 270) else (64, 192, 3))
+
+
+def test_pixels_of_an_absurd_shape_are_taken_as_square_and_said(tmp_path):
+    path = clips.write(tmp_path / "wide.h264", [clips.picture(index) for index in range(6)], pixel=Fraction(60))
+    with open_video(path) as video:
+        assert {frame.image.shape for frame in video} == {(64, 96, 3)}
+    assert video.warning == "wide.h264: pixels of 60:1 are not believed; used as square"
+
+
+def test_shape_of_pixels_that_changes_midway_is_said(tmp_path):
+    images = [clips.picture(index) for index in range(12)]
+    first, second = (clips.write(tmp_path / f"{n}.h264", images, pixel=Fraction(n, 2)) for n in (4, 1))
+    (tmp_path / "both.h264").write_bytes(first.read_bytes() + second.read_bytes())
+    with open_video(tmp_path / "both.h264") as video:
+        assert {frame.image.shape for frame in video} == {(64, 192, 3)}
+    assert video.warning is not None
+    assert "shape of its pixels changes" in video.warning
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("tagged", [0, 90, 180, 270])
+def test_picture_is_turned_further_than_its_tag_says(tmp_path, tagged, turn):
+    path = clips.rotated(tmp_path / "phone.mp4", tagged)
+    with open_video(path) as video:
+        as_shown = next(iter(video)).image
+    with open_video(path, turn=turn) as video:
+        image, planar = next(iter(video)).image, video.info
+    assert np.array_equal(image, np.rot90(as_shown, -turn // 90))
+    assert (planar.width, planar.height, planar.rotation) == (*image.shape[1::-1], (tagged + turn) % 360)
+
+
+def test_folder_of_images_is_turned(tmp_path):
+    with open_video(clips.image_folder(tmp_path / "frames", frames=2), turn=90) as video:
+        images = [frame.image for frame in video]
+    assert np.array_equal(images[0], np.rot90(clips.picture(0), -1))
+    assert (video.info.width, video.info.height) == (64, 96)
+
+
 def test_variable_frame_rate_keeps_every_time(tmp_path):
     with open_video(clips.vfr(tmp_path / "vfr.mp4")) as video:
         times = [frame.time_s for frame in video]
@@ -165,6 +229,34 @@ def test_errors_say_which_kind_of_wrong(tmp_path):
     assert "not a video" in error_of(clips.text_renamed(tmp_path / "text.mp4"))
     assert "text" in error_of(clips.text_renamed(tmp_path / "notes.txt"))
     assert "without images" in error_of(_folder(tmp_path / "bare"))
+
+
+@pytest.mark.parametrize("name", ["list", "named.mp4"])
+@pytest.mark.parametrize(
+    "listed",
+    ["#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{folder}/other.mp4\n#EXT-X-ENDLIST\n",
+     "ffconcat version 1.0\nfile other.mp4\n",
+     "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+     '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{folder}/other.mp4</BaseURL></MPD>'],
+    ids=["m3u8", "ffconcat", "sdp", "mpd"],
+)  # fmt: skip
+def test_lists_of_other_files_are_refused_whatever_they_are_called(tmp_path, listed, name):
+    clips.plain(tmp_path / "other.mp4")
+    suffix = {"#": ".m3u8", "f": ".ffconcat", "v": ".sdp", "<": ".mpd"}[listed[0]]
+    path = tmp_path / (name if name != "list" else f"list{suffix}")
+    path.write_text(listed.format(folder=tmp_path))
+    assert "a list of other files" in error_of(path)
+
+
+def test_name_that_is_a_pattern_opens_no_other_pictures(tmp_path):
+    first = clips.write(tmp_path / "walk1.png", [clips.picture(1)], codec="png", pix_fmt="rgb24")
+    shutil.copy(first, tmp_path / "walk%d.png")
+    assert "not a video" in error_of(tmp_path / "walk%d.png")
+
+
+def test_pictures_in_another_file_are_not_fetched(tmp_path):
+    clips.plain(tmp_path / "other.mov")
+    assert "another file" in error_of(clips.external(tmp_path / "alias.mov", tmp_path / "other.mov"))
 
 
 def _folder(path: Path) -> Path:

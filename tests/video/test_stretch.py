@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_stretches_are_the_whole(tmp_path, suffix, between):
     stretches = cut(path, LENGTH)
     assert [(one.first, one.frames) for one in stretches] == [(0, 20), (20, 20), (40, 20), (60, 29)]
     assert read(path, stretches) == whole(path)
+
+
+def test_stretches_are_turned_and_in_square_pixels_as_the_whole(tmp_path):
+    images = [clips.picture(index) for index in range(45)]
+    path = clips.write(tmp_path / "walk.mp4", images, options={"g": "12"}, pixel=Fraction(2))
+    with open_video(path, turn=90) as video:
+        pictures = [frame.image for frame in video]
+    assert pictures[0].shape == (192, 64, 3)
+    for stretch in cut(path, LENGTH):
+        with StretchSource(str(path), "walk", stretch, turn=90) as source:
+            assert all(np.array_equal(frame.image, pictures[frame.index]) for frame in source)
 
 
 @pytest.mark.parametrize("codec", ["libx265", "mpeg4", "libvpx-vp9", "mjpeg"])
