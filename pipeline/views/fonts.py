@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import threading
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,7 +18,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ImageFont, features
 
 SUFFIXES = frozenset((".ttf", ".otf", ".ttc", ".otc"))
@@ -37,13 +38,13 @@ class Face:
 
     path: Path | None
     index: int
-    starts: NDArray[np.uint32]
-    ends: NDArray[np.uint32]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def has(self, character: str) -> bool:
-        """Whether it can draw this character. Blanks and invisible joiners need no glyph."""
+        """Whether it can draw this character."""
         code = ord(character)
-        place = int(np.searchsorted(self.starts, code, "right")) - 1
+        place = bisect_right(self.starts, code) - 1
         return (place >= 0 and code <= self.ends[place]) or unseen(character)
 
     def sized(self, size: float) -> ImageFont.FreeTypeFont:
@@ -63,13 +64,15 @@ class Fonts:
             {path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}, key=_rank
         )[::-1]
         self._faces = [_built_in()]
+        self._reading = threading.Lock()  # several videos are drawn at once
         self._drawn: set[str] = set()
         self.runs = lru_cache(maxsize=4096)(self._runs)
 
     def have(self, text: str) -> bool:
         """Whether every character is in some font, and can be set as its script wants it."""
-        unknown = {character for character in set(text) - self._drawn if self._lacks(character)}
-        self._drawn.update(set(text) - unknown)
+        new = set(text) - self._drawn
+        unknown = {character for character in new if self._lacks(character)}
+        self._drawn |= new - unknown
         return not unknown
 
     def _lacks(self, character: str) -> bool:
@@ -101,8 +104,9 @@ class Fonts:
     def _each(self) -> Iterator[Face]:
         place = 0
         while True:
-            while place == len(self._faces) and self._unread:
-                self._faces += _faces(self._unread.pop())
+            with self._reading:
+                while place == len(self._faces) and self._unread:
+                    self._faces += _faces(self._unread.pop())
             if place == len(self._faces):
                 return
             yield self._faces[place]
@@ -121,9 +125,9 @@ def can_shape() -> bool:
 
 
 def unseen(character: str) -> bool:
-    """Whether a character needs no glyph: blanks, invisible joiners and what selects a variant of the one before."""
+    """Whether a character needs no glyph: invisible joiners and what selects a variant of the one before."""
     code = ord(character)
-    return character.isspace() or code in (0x200C, 0x200D) or 0xFE00 <= code < 0xFE10 or 0xE0100 <= code < 0xE01F0
+    return code in (0x200C, 0x200D) or 0xFE00 <= code < 0xFE10 or 0xE0100 <= code < 0xE01F0
 
 
 def _is_shaped(character: str) -> bool:
@@ -153,7 +157,7 @@ def _rank(path: Path) -> tuple[int, int, str]:
 @cache
 def _built_in() -> Face:
     """Pillow's own font, Aileron: ASCII and the ellipsis (the rest of what it has is no letter)."""
-    return Face(None, 0, np.array((0x20, 0x2026), np.uint32), np.array((0x7E, 0x2026), np.uint32))
+    return Face(None, 0, (0x20, 0x2026), (0x7E, 0x2026))
 
 
 def _faces(path: Path) -> list[Face]:
@@ -165,7 +169,7 @@ def _faces(path: Path) -> list[Face]:
                 count = struct.unpack(">4xI", file.read(8))[0]
                 offsets = struct.unpack(f">{min(count, 64)}I", file.read(4 * min(count, 64)))
             found = [_face(file, path, index, offset) for index, offset in enumerate(offsets)]
-        faces = [face for face in found if face is not None]
+        faces = [face for face in found if face is not None and face.sized(16)]
         return sorted(faces, key=lambda face: not _is_chinese(face)) if len(faces) > 1 else faces
     except (OSError, struct.error, ValueError, IndexError):
         return []
@@ -195,7 +199,7 @@ def _face(file: BinaryIO, path: Path, index: int, offset: int) -> Face | None:
     return None if ranges is None else Face(path, index, *ranges)
 
 
-def _ranges(table: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint32]] | None:
+def _ranges(table: bytes) -> tuple[list[int], list[int]] | None:
     """First and last characters of what a character map holds, rising (OpenType, table `cmap`, formats 4 and 12)."""
     count = struct.unpack_from(">H", table, 2)[0]
     maps = {(platform, kind): at for platform, kind, at in struct.iter_unpack(">HHI", table[4 : 4 + 8 * count])}
@@ -206,14 +210,14 @@ def _ranges(table: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint32]] | Non
         kind = struct.unpack_from(">H", table, at)[0]
         if kind == 12:
             groups = struct.unpack_from(">I", table, at + 12)[0]
-            rows = np.frombuffer(table, ">u4", 3 * groups, at + 16).reshape(-1, 3).astype(np.uint32)
-            return rows[:, 0], rows[:, 1]
+            rows = np.frombuffer(table, ">u4", 3 * groups, at + 16).reshape(-1, 3)
+            return rows[:, 0].tolist(), rows[:, 1].tolist()
         if kind == 4:
             return _segments(table, at)
     return None
 
 
-def _segments(table: bytes, at: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _segments(table: bytes, at: int) -> tuple[list[int], list[int]]:
     """Format 4: segments of characters, of which some may have no glyph."""
     count = struct.unpack_from(">H", table, at + 6)[0] // 2
     ends = np.frombuffer(table, ">u2", count, at + 14).astype(np.int64)
@@ -231,4 +235,4 @@ def _segments(table: bytes, at: int) -> tuple[NDArray[np.uint32], NDArray[np.uin
     held = np.sort(codes[(glyphs > 0) & (codes < 0xFFFF)])
     breaks = np.flatnonzero(np.diff(held) > 1)
     firsts, lasts = np.append(0, breaks + 1), np.append(breaks, len(held) - 1)
-    return held[firsts].astype(np.uint32), held[lasts].astype(np.uint32)
+    return held[firsts].tolist(), held[lasts].tolist()

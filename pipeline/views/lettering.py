@@ -46,8 +46,10 @@ def one_line(text: str, most: int = MOST) -> str:
     """The text as one line of at most `most` letters (with their marks), the middle of a longer one left out.
 
     Blanks of any kind and length become a space. What has no look of its own (control characters, what turns a line
-    around, characters that are none) is dropped, but for the joiners that change the letters beside them.
+    around, halves of characters) is dropped, but for the joiners that change the letters beside them.
     """
+    if text.isascii() and text.isprintable() and len(text) <= most and "  " not in text:
+        return text.strip()  # there may be a million names
     if not text.isprintable():
         kept = (" " if letter.isspace() else letter for letter in text if letter.isspace() or _is_text(letter))
         text = "".join(kept)
@@ -64,10 +66,10 @@ def written(text: str) -> str | None:
     """The text as it can be written: on one line; without accents where no font has them; None where that fails too."""
     text = one_line(text)
     if text.isascii() or legible(text):
-        return text
+        return text or None
     parts = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
-    return bare if bare.isascii() else None
+    return bare if bare and bare.isascii() else None
 
 
 @lru_cache(maxsize=2048)
@@ -138,7 +140,7 @@ def inked(ground: Image, ink: NDArray[np.uint8], colour: Colour) -> Image:
 def _runs(text: str) -> tuple[tuple[str, Face], ...]:
     """The text in pieces with their fonts, in the order from left to right."""
     if not can_shape():
-        text = "".join(letter for letter in text if letter.isspace() or not unseen(letter))
+        text = "".join(letter for letter in text if not unseen(letter))
     fonts = system_fonts()
     runs = fonts.runs(text if fonts.have(text) else "".join(letter if fonts.have(letter) else "?" for letter in text))
     directions = (unicodedata.bidirectional(letter) for letter in text)
@@ -146,7 +148,7 @@ def _runs(text: str) -> tuple[tuple[str, Face], ...]:
     return runs if first == "L" else runs[::-1]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # each holds a file open
 def _sized(face: Face, height: float) -> ImageFont.FreeTypeFont:
     """The font at the size at which its capitals are `height` px tall."""
     capitals = -face.sized(1000).getbbox("H", anchor="ls")[1] / 1000 if face.has("H") else CAPITALS
@@ -154,7 +156,7 @@ def _sized(face: Face, height: float) -> ImageFont.FreeTypeFont:
 
 
 def _is_text(letter: str) -> bool:
-    return unicodedata.category(letter)[0] != "C" or unseen(letter)
+    return unicodedata.category(letter) not in ("Cc", "Cf", "Cs") or unseen(letter)
 
 
 def _clusters(text: str) -> list[str]:
