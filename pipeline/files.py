@@ -7,7 +7,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import threading
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,7 +21,24 @@ from pipeline.errors import InputError, OutputError
 DAMAGED_NPZ = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 """What NumPy and the libraries below it raise for an .npz that is none, or not whole."""
 
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices of Windows, as any file's stem
+
 PARTIAL = ".partial-"  # prefix of every file that is still being written
+
+
+def safe_name(text: str, most: int = 255) -> str:
+    """The text as the name of a file, in at most `most` bytes; empty where nothing of it is left.
+
+    Letters of all scripts stay, with their marks, composed (NFC) as most systems write them; what separates folders, or
+    is no text, becomes "_". It begins and ends with no dot and no blank, and is no device of Windows.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = "".join(
+        c if c.isalnum() or c in "-_. +" or unicodedata.category(c).startswith("M") else "_" for c in composed
+    )
+    if _RESERVED.fullmatch(kept := kept.strip(". ")):
+        kept = f"_{kept}"
+    return kept.encode("utf-8")[:most].decode("utf-8", "ignore").rstrip(". ")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.files import safe_name
 from pipeline.video import sha256_of
 
 INPUTS = Path("inputs")
@@ -39,7 +40,9 @@ class Video:
     source: str
 
     def __post_init__(self) -> None:
-        if self.name != _safe(self.name):  # from a run.json of somebody else: it would lead out of the run folder
+        if not self.name or self.name != safe_name(
+            self.name
+        ):  # from a run.json of somebody else: it would lead out of the run folder
             raise InputError(f"{self.name!r} cannot be the name of a video in a run. Start a new run.")
 
     @property
@@ -125,16 +128,12 @@ def _name(source: str, taken: dict[str, str]) -> str:
     """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
     stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
     # The names of two videos, and more, must fit into the 255 bytes of one file name.
-    safe = _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
+    safe = safe_name(stem, LONGEST_NAME) or "video"
     name, attempt = safe, 1
     while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
         attempt += 1
         name = f"{safe}-{attempt}"
     return name
-
-
-def _safe(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in text).strip(". ") or "video"
 
 
 def _end_of(address: str) -> str:
