@@ -100,6 +100,12 @@ def json_bytes(tree: Mapping[str, Any]) -> bytes:
     return content + b"\n"
 
 
+def json_line(tree: Mapping[str, Any]) -> str:
+    """JSON on one line, whatever is in its texts: readable, but for what is invisible or would turn the line around."""
+    line = json.dumps(tree, ensure_ascii=False)
+    return line if line.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of ours. Raises InputError when it is damaged."""
     try:

@@ -31,6 +31,7 @@ from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.recognition import Encoder
 from pipeline.types import Modality
 from pipeline.video import VideoInfo, VideoSink
+from pipeline.views.lettering import one_line
 
 TELL_S = 30.0  # from one line on how it goes to the next
 CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
@@ -234,7 +235,7 @@ def _told(event: Mapping[str, Any]) -> str:
     track, seconds = event["track"], event["seconds"]
     if event["event"] == "known":
         sure = "" if event["confidence"] is None else f" {event['confidence']:.0%}"
-        return f"{seconds:.1f} s: track {track} is {event['name']}{sure} (distance {event['distance']:.3g})"
+        return f"{seconds:.1f} s: track {track} is {one_line(event['name'])}{sure} (distance {event['distance']:.3g})"
     if event["event"] == "unknown":
         return f"{seconds:.1f} s: track {track} is nobody known"
     return f"{seconds:.1f} s: track {track} {'has left' if event['event'] == 'left' else 'is looked for'}"
