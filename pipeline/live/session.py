@@ -18,6 +18,7 @@ from pipeline.engine.job import Video
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
 from pipeline.follow import learnt, looks_ahead, needs_foreground
+from pipeline.gallery.names import LONGEST
 from pipeline.gallery.place import Where
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
@@ -179,7 +180,12 @@ class _Screen:
 
     def _rows(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
         return [
-            {"track": person.track_id, "status": person.answer.status, **described(person, self.known)}
+            {
+                "track": person.track_id,
+                "status": person.answer.status,
+                **described(person, self.known),
+                "name": one_line(person.answer.name, LONGEST) if person.answer.name else None,  # as on the picture
+            }
             for person in sight.people
         ]
 

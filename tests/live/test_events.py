@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ import runs
 from pipeline.errors import InputError
 from pipeline.live.events import Events
 from pipeline.live.known import Known
-from pipeline.live.loop import Person, Sight
-from pipeline.live.session import _told
+from pipeline.live.loop import Painter, Person, Sight
+from pipeline.live.session import _Screen, _told
 from pipeline.live.walkers import Answer
 from pipeline.types import Frame
+from pipeline.video import VideoInfo
 
 NAMES = ["Ада 王芳", "<script>alert(1)</script>", 'a "quoted" \\ name', "Ada\u202edoB\u2066", "two\nlines\u2028\u0085",
          "half \ud800", "\x1b[31mred", "نور"]  # fmt: skip
@@ -35,6 +37,15 @@ def test_any_name_is_one_line_and_comes_back_as_it_is(tmp_path, name):
     assert line.isprintable() and json.loads(line)["name"] == name
     told = _told(event)
     assert told.isprintable() and "track 1 is" in told
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pages_list_shows_a_name_as_the_picture_does(name):
+    known = Known([name], {name: "0f669ce3"}, {name: name}, {}, [], [], [])
+    info = VideoInfo("0", "camera", 4, 4, 25.0, Fraction(1, 25), None, 0, None, "raw")
+    screen = _Screen(known, Painter(info, known, False), Events(None, known), None, None, None)
+    (row,) = screen._rows(sight(name))
+    assert row["name"].isprintable() and row["identity"] == "0f669ce3" and row["status"] == "known"
 
 
 def test_names_that_can_be_read_are_not_escaped(tmp_path):
