@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.stream import side_by_side
+from pipeline.gallery.names import drawn
 from pipeline.matching.results import Walk, identity_of
 from pipeline.networks.runtime import threads
 from pipeline.types import Match, Tracklet
 from pipeline.views.annotate import UNUSABLE, Label, write_annotated
-from pipeline.views.colours import GREY, identity_colour
+from pipeline.views.colours import identity_colour
 from pipeline.views.portraits import Portraits
 from pipeline.views.progress import Progress
 
@@ -35,15 +36,19 @@ def gallery_labels(walks: Sequence[Walk], unusable: Mapping[tuple[str, int], str
     """The label of each gallery track: its identity in a colour of its own; grey where it cannot be recognised."""
     labels = {walk.tracklet.track_id: UNUSABLE for walk in walks}
     people = [walk for walk in walks if walk.track not in unusable]
+    titles = drawn({identity: identity for identity in (identity_of(*walk.track) for walk in people)})
     for number, walk in enumerate(people):
-        labels[walk.tracklet.track_id] = Label(identity_of(*walk.track), "", identity_colour(number))
+        labels[walk.tracklet.track_id] = Label(titles[identity_of(*walk.track)], "", identity_colour(number))
     return labels
 
 
-def probe_labels(matches: Sequence[Match], gallery: Iterable[Label]) -> dict[int, Label]:
-    """The label of each probe track: name and confidence in the colour that its identity has in the gallery."""
-    colours = {label.title: label.colour for label in gallery if label is not UNUSABLE}
-    return {match.track_id: Label.of(match, colours.get(match.identity or "", GREY)) for match in matches}
+def probe_labels(matches: Sequence[Match], gallery: str, labels: Mapping[int, Label]) -> dict[int, Label]:
+    """The label of each probe track: name and confidence, as its identity is labelled in the gallery's video."""
+    people = {identity_of(gallery, track_id): label for track_id, label in labels.items()}
+    known = {match.track_id: people.get(match.identity or "", UNUSABLE) for match in matches}
+    return {
+        match.track_id: Label.of(match, known[match.track_id].title, known[match.track_id].colour) for match in matches
+    }
 
 
 def draw(

@@ -9,9 +9,11 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import struct
 import threading
 import tokenize
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -42,7 +44,24 @@ DAMAGED_NPZ = (
 
 LONGEST_REASON = 200  # characters
 
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices of Windows, as any file's stem
+
 PARTIAL = ".partial-"  # prefix of every file that is still being written
+
+
+def safe_name(text: str, most: int = 255) -> str:
+    """The text as the name of a file, in at most `most` bytes; empty where nothing of it is left.
+
+    Letters of all scripts stay, with their marks, composed (NFC) as most systems write them; what separates folders, or
+    is no text, becomes "_". It begins and ends with no dot and no blank, and is no device of Windows.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = "".join(
+        c if c.isalnum() or c in "-_. +" or unicodedata.category(c).startswith("M") else "_" for c in composed
+    )
+    if _RESERVED.fullmatch(kept := kept.strip(". ")):
+        kept = f"_{kept}"
+    return kept.encode("utf-8")[:most].decode("utf-8", "ignore").rstrip(". ")
 
 
 @contextlib.contextmanager
@@ -127,6 +146,12 @@ def json_bytes(tree: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:  # a file name that is no Unicode survives as escapes only
         content = json.dumps(tree, indent=2, allow_nan=False).encode("ascii")
     return content + b"\n"
+
+
+def json_line(tree: Mapping[str, Any]) -> str:
+    """JSON on one line, whatever is in its texts: readable, but for what is invisible or would turn the line around."""
+    line = json.dumps(tree, ensure_ascii=False)
+    return line if line.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -284,7 +284,7 @@ def draw_all(
     labels = gallery_labels(walks[gallery], unusable)
     titles = {folder.gallery_video(gallery): (gallery, labels)}
     for probe, answers in matches.items():
-        titles[folder.probe_video(gallery, probe)] = (probe, probe_labels(answers, labels.values()))
+        titles[folder.probe_video(gallery, probe)] = (probe, probe_labels(answers, gallery, labels))
 
     drawings, keys = [], {}
     for path, (name, shown) in titles.items():

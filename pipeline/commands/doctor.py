@@ -35,6 +35,7 @@ _PACKAGES = {  # import name → name of the distribution
     "numpy": "numpy",
     "lap": "lap",
     "safetensors": "safetensors",
+    "PIL": "pillow",
 }
 _ENCODERS = {"libx264": "broken"}  # every annotated video is written with it
 _DECODERS: Mapping[str, State] = {

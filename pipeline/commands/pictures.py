@@ -14,7 +14,7 @@ import torch
 from pipeline.backends import load_backend
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import private, write_bytes
+from pipeline.files import private, safe_name, write_bytes
 from pipeline.finished import pose_settings
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose.storage import read_poses
@@ -112,7 +112,8 @@ def disentangled(
     autoencoder = load_autoencoder(checkpoint.path, checkpoint.card.architecture)
     walks = torch.cat([in_body_units(torch.from_numpy(walk.keypoints)[None]) for walk in poses])
     names = [f"{walk.video} {walk.track_id:03d}" for walk in poses]
-    base = output or Path(f"{encoder}-{'-'.join(f'{walk.video}-{walk.track_id:03d}' for walk in poses)}.png")
+    shown = "-".join(f"{walk.video}-{walk.track_id:03d}" for walk in poses)
+    base = output or Path(f"{safe_name(f'{encoder}-{shown}', 200)}.png")
     with torch.inference_mode():
         codes = autoencoder.encode(autoencoder.rows(walks))
         maps = [[codes.motion[i], codes.body_frames[i], codes.view_frames[i]] for i in range(len(names))]

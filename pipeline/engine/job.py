@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.files import safe_name
 from pipeline.video import VideoSource, open_video, sha256_of
 from pipeline.video.orientation import QUARTERS
 
@@ -45,7 +46,7 @@ class Video:
     def __post_init__(self) -> None:
         if self.turn not in QUARTERS:
             raise InputError(f"{self.name}: a picture cannot be turned by {self.turn}°. Start a new run.")
-        if self.name != _safe(self.name):  # from a run.json of somebody else: it would lead out of the run folder
+        if not self.name or self.name != safe_name(self.name):  # of somebody else's run.json: it would lead out
             raise InputError(f"{self.name!r} cannot be the name of a video in a run. Start a new run.")
 
     def open(self) -> VideoSource:
@@ -162,11 +163,7 @@ def _name(source: str, taken: dict[str, str]) -> str:
 def _stem(source: str) -> str:
     stem = _end_of(source) if "://" in source else Path(source).stem or Path(source).name
     # The names of two videos, and more, must fit into the 255 bytes of one file name.
-    return _safe(_safe(stem).encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
-
-
-def _safe(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in text).strip(". ") or "video"
+    return safe_name(stem, LONGEST_NAME) or "video"
 
 
 def _end_of(address: str) -> str:

@@ -277,9 +277,10 @@ def _labels(
     """What is written at every track, by video: the name, in a colour that is the person's in all videos."""
     found = {
         video: {
-            match.track_id: dataclasses.replace(
-                label := Label.of(match, known.colour_of.get(match.identity or "", GREY)),
-                title=known.title_of.get(label.title, label.title) if match.status == "known" else label.title,
+            match.track_id: Label.of(
+                match,
+                known.title_of.get(match.identity or "", ""),
+                known.colour_of.get(match.identity or "", GREY),
             )
             for match in answers
         }

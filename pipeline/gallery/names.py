@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from pipeline.errors import GalleryError
-from pipeline.views.annotate import drawable
+from pipeline.views.lettering import written
 
 LONGEST = 200  # characters
 SHORT = 8  # digits of an identity that tell it apart for people
@@ -50,17 +50,18 @@ def handles(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def drawn(names: Mapping[str, str], among: Iterable[str] | None = None) -> dict[str, str]:
-    """By identity, what is written into videos: the name where ASCII can write it and no other is written alike, else
-    "id " and the identity's first digits.
+    """By identity, what is written into videos: the name where fonts have it and no other is written alike, else "id "
+    and the identity's first digits, or the track's number where that is the identity's end.
 
     among: the names of everybody, where `names` are of some.
     """
-    written = {who: drawable(name) for who, name in names.items()}
-    shown = set(written.values())
-    everybody = map(drawable, names.values() if among is None else among)
-    count = Counter(text for text in everybody if text in shown)
-    spoilt = {who for who, text in written.items() if text.count("?") > names[who].count("?") or count[text] > 1}
-    return {who: f"id {who[:SHORT]}" if who in spoilt else text for who, text in written.items()}
+    titles = {who: written(name) for who, name in names.items()}
+    shown = set(titles.values())
+    count = Counter(text for text in map(written, names.values() if among is None else among) if text in shown)
+    return {
+        who: f"id {who.rpartition('-')[2][:SHORT]}" if text is None or count[text] > 1 else text
+        for who, text in titles.items()
+    }
 
 
 def _letters(name: str) -> str:

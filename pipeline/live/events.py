@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from pipeline.files import writing
+from pipeline.files import json_line, writing
 from pipeline.live.known import Known
 from pipeline.live.loop import Person, Sight
 
@@ -55,7 +54,7 @@ class Events:
                 found.append(self._event(sight, person, "left"))
         if self._file is not None and found and self._path is not None:
             with writing(self._path):
-                self._file.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in found)
+                self._file.writelines(json_line(event) + "\n" for event in found)
                 self._file.flush()
         return found
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
-from pipeline.files import read_json
+from pipeline.files import read_json, safe_name
 from pipeline.gallery.backend import judged, stored_backend
 from pipeline.gallery.calibration import Calibration, read_calibration
 from pipeline.gallery.names import drawn
@@ -94,14 +94,13 @@ class Known:
     def of_run(cls, path: Path) -> Known:
         """The people of a run's gallery video, named `<video>-<track>`. Raises InputError for what is no run folder."""
         folder = RunFolder.open(path)
-        try:
-            video = read_json(folder.record)["inputs"]["gallery"]["name"]
-        except (LookupError, TypeError):
-            video = None
-        found = sorted((path / "features" / str(video)).glob("*.npz")) if video else []
+        found: list[Path] = []
+        match read_json(folder.record):
+            case {"inputs": {"gallery": {"name": str(video)}}} if video == safe_name(video):  # else it leads elsewhere
+                found = [file for file in sorted((path / "features" / video).glob("*.npz")) if file.stem.isdecimal()]
         if not found:
             raise InputError(f"{path}: no features of a gallery in it. Give the folder of a finished run, or --db DIR.")
-        walks = [read_features(file, str(video), int(file.stem)) for file in found if file.stem.isdecimal()]
+        walks = [read_features(file, file.parent.name, int(file.stem)) for file in found]
         names = [identity_of(walk.video, walk.track_id) for walk in walks]
         return cls(
             names=names,

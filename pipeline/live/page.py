@@ -1,19 +1,22 @@
 """The page of `gait live --serve`: the annotated pictures as MJPEG, and a list of who is there for those who read it.
 
-Only this computer can reach it. Pictures are compressed once, in a thread of their own and only while somebody looks;
-every viewer takes the newest when it is ready for one, so a slow viewer sees fewer and holds nobody up.
+Only this computer can reach it. One thread talks to everybody, and one picture at most waits for a viewer: a slow one
+sees fewer and holds nobody up. Pictures are compressed once, in another thread and only while somebody looks. A
+connection is for one request, in limited time, and whoever comes last always gets a place.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import cv2
 
@@ -23,10 +26,16 @@ from pipeline.types import Image
 HOST = "127.0.0.1"
 BOUNDARY = "gait-frame"
 MOST_VIEWERS = 16
-PATIENCE_S = 10.0  # a viewer that takes no byte for so long is gone
+MOST_CALLERS = 64  # connections that are no viewers (yet)
+MOST_HEAD = 16384  # bytes of a request
+HEAD_S = 5.0  # by then a request has come
+PATIENCE_S = 10.0  # by then a viewer has taken what was sent
 JPEG_QUALITY = 80
+PAGE = Path(__file__).with_name("page.html")
+PATHS = ("/", "/people.json", "/stream.mjpg", "/favicon.ico")
 HEADERS = {
     "Cache-Control": "no-store",
+    "Connection": "close",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; "
@@ -42,152 +51,160 @@ class Page:
     """
 
     def __init__(self, port: int) -> None:
-        self._changed = threading.Condition()
-        self._image: Image | None = None
-        self._jpeg: tuple[int, bytes] = (0, b"")  # number, content
-        self._people: Sequence[Mapping[str, Any]] = ()
-        self._viewers = 0
-        self._closed = False
         try:
-            self._server = _Server((HOST, port), _Handler)
+            self._socket = socket.create_server((HOST, port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigError(f"--port {port}: the page cannot be served there ({reason}). Choose another.") from None
-        self._server.page = self
-        self.address = f"http://{HOST}:{self._server.server_address[1]}/"
+        self._port = self._socket.getsockname()[1]
+        self.address = f"http://{HOST}:{self._port}/"
+        self._image: Image | None = None
+        self._people: Sequence[Mapping[str, Any]] = ()
+        self._jpeg: tuple[int, bytes] = (0, b"")  # number, content
+        self._callers: dict[asyncio.Task[None], None] = {}  # who came first is first
+        self._viewers: dict[asyncio.Task[None], float] = {}  # since when a picture waits to be taken; inf: none does
+        self._wanted, self._compressed, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="gait-page", daemon=True)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._compress, name="gait-page", daemon=True).start()
-        serve = {"poll_interval": 0.1}
-        threading.Thread(target=self._server.serve_forever, kwargs=serve, name="gait-http", daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._server.shutdown()
-        self._server.server_close()
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
 
     def show(self, image: Image, people: Sequence[Mapping[str, Any]]) -> None:
         """Make this the newest picture; returns at once. The picture must not be changed afterwards."""
-        with self._changed:
-            self._image, self._people = image, people
-            self._changed.notify_all()
+        self._loop.call_soon_threadsafe(self._take, image, people)
 
-    @property
-    def people(self) -> Sequence[Mapping[str, Any]]:
-        """Who is in the picture."""
-        return self._people
+    def _take(self, image: Image, people: Sequence[Mapping[str, Any]]) -> None:
+        self._image, self._people = image, people
+        self._wanted.set()
 
-    def enter(self) -> int | None:
-        """One more viewer: the number of the last picture that is not for them; they must `leave`. None: too many."""
-        with self._changed:
-            if self._viewers >= MOST_VIEWERS:
-                return None
-            self._viewers += 1
-            self._changed.notify_all()
-            return self._jpeg[0] if self._image is not None else 0  # what was compressed for others may be old
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # at its end whoever is left is let go
+            runner.run(self._serve())
 
-    def leave(self) -> None:
-        """A viewer is gone."""
-        with self._changed:
-            self._viewers -= 1
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._answer, sock=self._socket, limit=MOST_HEAD)
+        compressing = asyncio.create_task(self._compress())
+        await self._over.wait()
+        compressing.cancel()
+        server.close()
 
-    def newer(self, number: int) -> tuple[int, bytes] | None:
-        """The newest compressed picture, once there is one after that number; None when the page is closed."""
-        with self._changed:
-            while self._jpeg[0] <= number and not self._closed:
-                self._changed.wait()
-            return None if self._closed else self._jpeg
-
-    def _compress(self) -> None:
+    async def _compress(self) -> None:
         """While somebody looks, turn the newest picture into a JPEG."""
         while True:
-            with self._changed:
-                while (self._image is None or not self._viewers) and not self._closed:
-                    self._changed.wait()
-                if self._closed or self._image is None:
-                    return
-                image, self._image = self._image, None
-            content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-            with self._changed:
-                self._jpeg = self._jpeg[0] + 1, content
-                self._changed.notify_all()
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not self._viewers or self._image is None:
+                continue
+            image, self._image = self._image, None
+            content = await asyncio.to_thread(_as_jpeg, image)
+            self._jpeg = self._jpeg[0] + 1, content
+            self._compressed.set()
+            self._compressed = asyncio.Event()  # for the next one
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a viewer that hangs does not keep the program from ending
-    page: Page
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Viewers come and go; that is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = PATIENCE_S
-    server: _Server
-
-    PAGE: ClassVar[Path] = Path(__file__).with_name("page.html")
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if not self._from_here():
-            self.send_error(403, "Only by the address that gait printed")
-        elif path == "/":
-            self._whole("text/html; charset=utf-8", self.PAGE.read_bytes())
-        elif path == "/people.json":
-            self._whole("application/json", json.dumps({"people": list(self.server.page.people)}).encode())
-        elif path == "/stream.mjpg":
-            self._stream()
-        elif path == "/favicon.ico":  # browsers ask unasked, and complain to the console
-            self._whole("image/x-icon", b"", 204)
-        else:
-            self.send_error(404)
-
-    def _from_here(self) -> bool:
-        """A page of the web that has its name lead here (DNS rebinding) does not know this host."""
-        port = self.server.server_address[1]
-        return self.headers.get("Host", "") in (f"{HOST}:{port}", f"localhost:{port}")
-
-    def _whole(self, kind: str, content: bytes, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self._finish_headers()
-        self.wfile.write(content)
-
-    def _stream(self) -> None:
-        page = self.server.page
-        number = page.enter()
-        if number is None:
-            self.send_error(503, f"{MOST_VIEWERS} viewers are looking already")
-            return
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request. Whatever comes after its head, a body or another request, is let lie."""
+        caller = asyncio.current_task()
+        assert caller is not None  # this is a coroutine
+        _make_room(self._callers, MOST_CALLERS)
+        self._callers[caller] = None
+        writer.transport.set_write_buffer_limits(0)  # so that drain() waits until all of it is on its way
         try:
-            # A small buffer: what waits in it is what a slow viewer sees late.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
-            self.close_connection = True
-            self.send_response(200)
-            self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-            self.send_header("Connection", "close")
-            self._finish_headers()
-            while (newest := page.newer(number)) is not None:
-                number, content = newest
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
-                self.wfile.write(head.encode() + content + b"\r\n")
-        except OSError:  # closed, or too slow for too long
-            pass
+            async with asyncio.timeout(HEAD_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+            answer = self._answer_to(*_parsed(head))
+            if answer is None:
+                await self._stream(caller, writer)
+            else:
+                await _send(writer, answer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # gone, too slow, or no request
+        except asyncio.CancelledError:
+            pass  # somebody else gets the place, or the page is closed
         finally:
-            page.leave()
+            self._callers.pop(caller, None)
+            self._viewers.pop(caller, None)
+            writer.transport.abort()
 
-    def _finish_headers(self) -> None:
-        for name, value in HEADERS.items():
-            self.send_header(name, value)
-        self.end_headers()
+    def _answer_to(self, method: str, path: str, fields: Mapping[str, str]) -> bytes | None:
+        """A whole answer; None: the stream of pictures."""
+        refused = self._refusal(method, path, fields)
+        if refused:
+            return _whole(refused[0], "text/plain", refused[1])
+        if path == "/":
+            return _whole(200, "text/html; charset=utf-8", PAGE.read_bytes())
+        if path == "/people.json":
+            return _whole(200, "application/json", json.dumps({"people": list(self._people)}).encode())
+        return None if path == "/stream.mjpg" else _whole(200, "image/x-icon", b"")  # browsers ask for one unasked
 
-    def log_message(self, *args: object) -> None:
-        """Who looks is not logged."""
+    def _refusal(self, method: str, path: str, fields: Mapping[str, str]) -> tuple[int, bytes] | None:
+        if fields.get("host") not in (f"{HOST}:{self._port}", f"localhost:{self._port}"):
+            # A page of the web that has its own name lead here (DNS rebinding) does not know this host.
+            return 403, b"Only by the address that gait printed"
+        if path != "/" and fields.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return 403, b"Not from another page"  # which would take viewers' places
+        if method != "GET":
+            return 405, b"Only GET"
+        return None if path in PATHS else (404, b"Nothing is here")
+
+    async def _stream(self, viewer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        """Send the newest picture, again and again. Raises OSError when the viewer is gone, or too slow."""
+        del self._callers[viewer]
+        _make_room(self._viewers, MOST_VIEWERS)
+        self._viewers[viewer] = math.inf
+        number = self._jpeg[0] if self._image is not None else 0  # what was compressed for others may be old
+        self._wanted.set()
+        # A small buffer: what waits in it is what a slow viewer sees late.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+        await _send(writer, _head(200, f"multipart/x-mixed-replace; boundary={BOUNDARY}"))
+        while True:
+            while self._jpeg[0] <= number:
+                await self._compressed.wait()
+            number, content = self._jpeg
+            self._viewers[viewer] = self._loop.time()
+            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
+            await _send(writer, head.encode() + content + b"\r\n")
+            self._viewers[viewer] = math.inf
+
+
+def _make_room(places: Mapping[asyncio.Task[None], float | None], most: int) -> None:
+    """Where all places are taken, let the one go whose picture waits longest; where none waits, who came first."""
+    staying = {task: since for task, since in places.items() if not task.cancelling()}
+    if len(staying) >= most:
+        min(staying, key=lambda task: staying[task] or 0.0).cancel()
+
+
+async def _send(writer: asyncio.StreamWriter, content: bytes) -> None:
+    """Raises OSError where it is not taken in time."""
+    writer.write(content)
+    async with asyncio.timeout(PATIENCE_S):
+        await writer.drain()
+
+
+def _parsed(head: bytes) -> tuple[str, str, Mapping[str, str]]:
+    """Method, path and header fields (in small letters) of a request."""
+    line, *rows = head.decode("latin-1").split("\r\n")
+    method, _, target = line.partition(" ")
+    fields = (row.partition(":") for row in rows)
+    return method, target.partition(" ")[0].partition("?")[0], {name.lower(): text.strip() for name, _, text in fields}
+
+
+def _whole(status: int, kind: str, content: bytes) -> bytes:
+    return _head(status, kind, {"Content-Length": str(len(content))}) + content
+
+
+def _head(status: int, kind: str, more: Mapping[str, str] | None = None) -> bytes:
+    fields = {"Content-Type": kind, **HEADERS, **(more or {})}
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _as_jpeg(image: Image) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()

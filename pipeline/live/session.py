@@ -19,6 +19,7 @@ from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
 from pipeline.files import private
 from pipeline.follow import learnt, looks_ahead, needs_foreground
+from pipeline.gallery.names import LONGEST
 from pipeline.gallery.place import Where
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
@@ -32,6 +33,7 @@ from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.recognition import Encoder
 from pipeline.types import Modality
 from pipeline.video import VideoInfo, VideoSink
+from pipeline.views.lettering import one_line
 
 TELL_S = 30.0  # from one line on how it goes to the next
 CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
@@ -181,7 +183,12 @@ class _Screen:
 
     def _rows(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
         return [
-            {"track": person.track_id, "status": person.answer.status, **described(person, self.known)}
+            {
+                "track": person.track_id,
+                "status": person.answer.status,
+                **described(person, self.known),
+                "name": one_line(person.answer.name, LONGEST) if person.answer.name else None,  # as on the picture
+            }
             for person in sight.people
         ]
 
@@ -237,7 +244,7 @@ def _told(event: Mapping[str, Any]) -> str:
     track, seconds = event["track"], event["seconds"]
     if event["event"] == "known":
         sure = "" if event["confidence"] is None else f" {event['confidence']:.0%}"
-        return f"{seconds:.1f} s: track {track} is {event['name']}{sure} (distance {event['distance']:.3g})"
+        return f"{seconds:.1f} s: track {track} is {one_line(event['name'])}{sure} (distance {event['distance']:.3g})"
     if event["event"] == "unknown":
         return f"{seconds:.1f} s: track {track} is nobody known"
     return f"{seconds:.1f} s: track {track} {'has left' if event['event'] == 'left' else 'is looked for'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import write_bytes, write_json
-
-_NAME = re.compile(r"[\w+-][\w.+ -]*")
+from pipeline.files import safe_name, write_bytes, write_json
 
 
 def walk_file(root: Path, identity: str, kind: str, view: str, name: str | None = None) -> Path:
@@ -23,7 +21,7 @@ def walk_file(root: Path, identity: str, kind: str, view: str, name: str | None 
     Raises InputError for a name that is no plain folder name.
     """
     for part in (identity, kind, view, name or view):
-        if not _NAME.fullmatch(part):
+        if not part or unicodedata.normalize("NFC", part) != safe_name(part):
             raise InputError(f"{part!r} cannot name a folder of a dataset; use letters, digits, -, _, + and dots.")
     return root / identity / kind / view / f"{name or view}.pkl"
 

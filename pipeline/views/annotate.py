@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
 from pipeline.video import VideoSink, VideoSource, open_video
@@ -18,6 +18,7 @@ from pipeline.views.boxes import boxes_by_frame
 from pipeline.views.canvas import BgrCanvas, Canvas, PlanarCanvas, even
 from pipeline.views.colours import GREY, Colour, text_colour
 from pipeline.views.faces import blur_heads, heads_by_frame
+from pipeline.views.lettering import REACH, fitted, inked, lettered, one_line
 from pipeline.views.portraits import Portraits
 
 _Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
@@ -33,15 +34,15 @@ class Label:
     status: Literal["known", "unknown", "unusable"] = "known"
 
     @classmethod
-    def of(cls, match: Match, colour: Colour) -> Label:
-        """The label of a probe track: `colour` is that of its identity, used only where it has one."""
+    def of(cls, match: Match, title: str, colour: Colour) -> Label:
+        """The label of a probe track: `title` and `colour` are those of its identity, used only where it has one."""
         if match.status == "known":
             sure = "" if match.confidence is None else f"{100 * match.confidence:.0f} %"
-            return cls(match.identity or "", sure, colour)
+            return cls(title, sure, colour)
         return cls("unknown", status="unknown") if match.status == "unknown" else UNUSABLE
 
 
-UNUSABLE = Label("–", status="unusable")
+UNUSABLE = Label("-", status="unusable")
 """Of tracks that cannot be judged, and of those that nobody gave a label."""
 
 
@@ -243,29 +244,29 @@ class LabelPlate:
 @lru_cache(maxsize=512)
 def _plate(label: Label, text: int, widest: int) -> Image:
     """The label as a small picture: text `text` px tall (capitals) on its colour, at most `widest` px wide."""
-    pieces = [piece for piece in (drawable(label.title), drawable(label.subtitle)) if piece]
-    font, fine = cv2.FONT_HERSHEY_SIMPLEX, 8
-    thickness = round(fine * max(1.25, 0.15 * text))
-    # Drawn eight times as large and shrunk, OpenCV's stroke font turns out smooth.
-    size = cv2.getFontScaleFromHeight(font, text * fine, thickness)
-    gap, margin = round(0.8 * text), max(2, round(0.4 * text))
-    widths = [cv2.getTextSize(piece, font, size, thickness)[0][0] // fine for piece in pieces]
-    height, width = round(text * 1.35) + 2 * margin, sum(widths) + gap * (len(pieces) - 1) + 2 * margin
-    ink = np.zeros((height * fine, width * fine), np.uint8)
-    left = margin
-    for piece, piece_width in zip(pieces, widths, strict=True):
-        cv2.putText(ink, piece, (left * fine, (margin + text) * fine), font, size, 255, thickness, cv2.LINE_AA)
-        left += piece_width + gap
-    wanted = min(width, widest), height
-    alpha = cv2.resize(ink, wanted, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255
-    ground, letters = np.array(label.colour, np.float32), np.array(text_colour(label.colour), np.float32)
-    return even(np.asarray((ground + (letters - ground) * alpha).round(), np.uint8))
+    gap, margin, side = round(0.8 * text), max(2, round(0.4 * text)), max(3, round(0.5 * text))
+    subtitle = lettered(label.subtitle, text) if label.subtitle else None
+    room = widest - 2 * side - (subtitle.ink.shape[1] + gap if subtitle else 0)
+    if room < 2 * text:  # who it is counts for more than how sure that is
+        subtitle, room = None, widest - 2 * side
+    title = lettered(fitted(one_line(label.title), text, room), text) if label.title else None
+    pieces = [piece.ink for piece in (title, subtitle) if piece]
+    baseline, reach = margin + text, math.ceil(text * (1 + REACH))
+    width = min(widest, sum(piece.shape[1] for piece in pieces) + gap * (len(pieces) - 1) + 2 * side)
+    ink = np.zeros((reach + math.ceil(text * REACH), width), np.uint8)
+    left = side
+    for piece in pieces:
+        place = ink[:, left : left + piece.shape[1]]
+        place[:] = piece[:, : place.shape[1]]
+        left += piece.shape[1] + gap
+    ink = _trimmed(ink, reach - baseline, reach - baseline + round(text * 1.35) + 2 * margin)
+    ground = np.broadcast_to(np.array(label.colour, np.uint8), (*ink.shape, 3))
+    return even(inked(ground, ink, text_colour(label.colour)))
 
 
-def drawable(text: str) -> str:
-    """What OpenCV's font has: ASCII. Accents are dropped, dashes become hyphens, the rest question marks."""
-    if text.isascii():
-        return text[:40]
-    plain = unicodedata.normalize("NFKD", text.translate({0x2013: "-", 0x2014: "-", 0xD7: "x"}))
-    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return bare.encode("ascii", "replace").decode()[:40]
+def _trimmed(ink: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.uint8]:
+    """The rows from top to bottom, and those beyond that have ink, with one more."""
+    rows = np.flatnonzero(ink.any(axis=1))
+    if len(rows):
+        top, bottom = min(top, max(int(rows[0]) - 1, 0)), max(bottom, int(rows[-1]) + 2)
+    return ink[top:bottom]

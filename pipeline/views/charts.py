@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from pipeline.types import Image
 from pipeline.views.colours import BLACK, WHITE, Colour, identity_colour, text_colour
+from pipeline.views.lettering import Align, width_of, write
 
 SCALE = 2  # drawn at twice the size that texts are meant for, so that they are sharp on today's screens
-FONT = cv2.FONT_HERSHEY_DUPLEX
-LETTER, SMALL = 0.5, 0.4  # sizes of letters
+LETTER, SMALL = 10, 8  # heights of capitals
 MARKED = 30  # points of a line that are marked, at most
 LINE_GREY: Colour = (215, 215, 215)
 LOW: Colour = (250, 243, 235)  # the colour of 0 in tables; 100 has HIGH
@@ -156,22 +156,15 @@ def _scaled(point: tuple[int, int]) -> tuple[int, int]:
     return point[0] * SCALE, point[1] * SCALE
 
 
-def _width(text: str, size: float) -> int:
-    (width, _), _ = cv2.getTextSize(_plain(text), FONT, size, 1)
-    return int(width)
+def _width(text: str, height: int) -> int:
+    return -(-width_of(text, height * SCALE) // SCALE)
 
 
 def _write(
-    canvas: Image, text: str, place: tuple[int, int], size: float, colour: Colour = BLACK, align: str = "left"
+    canvas: Image, text: str, place: tuple[int, int], height: int, colour: Colour = BLACK, align: Align = "left"
 ) -> None:
     """place: of the baseline's left end, middle or right end."""
-    shift = {"left": 0, "centre": _width(text, size) // 2, "right": _width(text, size)}[align]
-    corner = _scaled((place[0] - shift, place[1]))
-    cv2.putText(canvas, _plain(text), corner, FONT, size * SCALE, colour, SCALE // 2, cv2.LINE_AA)
-
-
-def _plain(text: str) -> str:
-    return text.encode("ascii", "replace").decode()  # OpenCV's letters
+    write(canvas, text, _scaled(place), height * SCALE, colour, align)
 
 
 def _line(canvas: Image, points: Sequence[tuple[int, int]], colour: Colour, thickness: int) -> None:

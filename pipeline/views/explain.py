@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.types import FloatArray, Image
 from pipeline.views.colours import Colour
+from pipeline.views.lettering import fitted, write
 from pipeline.views.walks import GROUND, Grey, coloured, compared_colour
 
 SCALE = 10  # pixels of the picture for one of a silhouette
@@ -17,7 +18,6 @@ BARS, GAP, TOP, BOTTOM = 560, 40, 120, 110  # pixels
 FULL_BAR = 2.0  # times the usual distance
 INK: Colour = (238, 235, 232)
 QUIET: Colour = (190, 180, 170)
-FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def explain_picture(about: Explained) -> Image:
     for figure, (name, _), left in zip(figures, (about.one, about.other), (0, width + BARS + 2 * GAP), strict=True):
         figure_width = min(width, figure.shape[1])
         image[TOP : TOP + height, left : left + figure_width] = figure[:height, :figure_width]
-        _write(image, name, (left + width // 2, 70), 1.0, centred=True)
+        write(image, fitted(name, 21, width), (left + width // 2, 70), 21, INK, "centre")
     _bars(image, about.ratios, width + GAP, height)
     for line, words in enumerate(about.footer):
-        _write(image, words, (full // 2, TOP + height + 50 + 36 * line), 0.75, QUIET, centred=True)
+        write(image, words, (full // 2, TOP + height + 50 + 36 * line), 16, QUIET, "centre")
     return image
 
 
@@ -54,7 +54,7 @@ def _bars(image: Image, ratios: FloatArray, left: int, height: int) -> None:
     usual = left + round(BARS / FULL_BAR)
     for row in range(TOP, TOP + height, 24):
         cv2.line(image, (usual, row), (usual, min(row + 12, TOP + height)), QUIET, 2)
-    _write(image, "usual", (usual, TOP - 14), 0.7, QUIET, centred=True)
+    write(image, "usual", (usual, TOP - 14), 15, QUIET, "centre")
     for part, ratio in enumerate(ratios.tolist()):
         top, bottom = round(TOP + part * each), round(TOP + (part + 0.8) * each)
         right = left + round(BARS * min(ratio, FULL_BAR) / FULL_BAR)
@@ -62,13 +62,4 @@ def _bars(image: Image, ratios: FloatArray, left: int, height: int) -> None:
         if each >= 22:
             inside = right > left + BARS - 90
             place = (right - 70 if inside else right + 10, (top + bottom) // 2 + 9)
-            _write(image, f"{ratio:.2f}", place, 0.75, GROUND if inside else INK)
-
-
-def _write(
-    image: Image, words: str, place: tuple[int, int], size: float, colour: Colour = INK, centred: bool = False
-) -> None:
-    plain = words.encode("ascii", "replace").decode()  # OpenCV's letters
-    (width, _), _ = cv2.getTextSize(plain, FONT, size, 1)
-    left = place[0] - width // 2 if centred else place[0]
-    cv2.putText(image, plain, (max(4, left), place[1]), FONT, size, colour, 1, cv2.LINE_AA)
+            write(image, f"{ratio:.2f}", place, 16, GROUND if inside else INK)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.skeletons import BY_JOINTS, Skeleton
 from pipeline.types import FloatArray, Image
-from pipeline.views.colours import BLACK, WHITE, Colour
+from pipeline.views.colours import WHITE, Colour
+from pipeline.views.lettering import fitted, width_of, write
 
-FONT = cv2.FONT_HERSHEY_DUPLEX
 BONE: Colour = (150, 150, 150)
 AXIS: Colour = (110, 110, 110)
 FAINT = 0.05  # joints with a lower score are not drawn
@@ -57,7 +57,7 @@ def film_of_activations(film: Film, size: int = 640) -> Iterator[Image]:
                 cv2.circle(image, centre, radius, _heat(share), -1, cv2.LINE_AA)
                 cv2.circle(image, centre, radius, BONE, 1, cv2.LINE_AA)
         image[:, size - bar.shape[1] :] = bar
-        write(image, title, (size // 32, size // 16), size / 1000)
+        write(image, title, (size // 32, size // 16), size // 48)
         yield image
 
 
@@ -87,13 +87,13 @@ def heat_maps(names: Sequence[str], codes: Sequence[Sequence[FloatArray]], walke
     what walkers have in common.
     """
     cell_width, cell_height, top, gap = 420, 300, 70, 36
-    left = 30 + max(cv2.getTextSize(walker, FONT, 0.6, 1)[0][0] for walker in walkers)
+    left = 30 + max(width_of(walker, 13) for walker in walkers)
     image = np.full(
         (top + len(walkers) * (cell_height + gap) + 14, left + len(names) * (cell_width + gap), 3), WHITE, np.uint8
     )
     for column, name in enumerate(names):
         x = left + column * (cell_width + gap)
-        write(image, name, (x, 44), 0.8)
+        write(image, name, (x, 44), 17)
         lowest = min(float(of[column].min()) for of in codes)
         highest = max(float(of[column].max()) for of in codes)
         for row, of in enumerate(codes):
@@ -102,10 +102,10 @@ def heat_maps(names: Sequence[str], codes: Sequence[Sequence[FloatArray]], walke
             picture = cv2.resize(scaled, (cell_width, cell_height), interpolation=cv2.INTER_NEAREST)
             image[y : y + cell_height, x : x + cell_width] = coloured(picture)
             cv2.rectangle(image, (x, y), (x + cell_width, y + cell_height), AXIS, 1)
-            write(image, f"{of[column].shape[1]} frames", (x, y + cell_height + 22), 0.5, AXIS)
-        write(image, f"{lowest:.1f} to {highest:.1f}", (x + 200, 44), 0.5, AXIS)
+            write(image, f"{of[column].shape[1]} frames", (x, y + cell_height + 22), 11, AXIS)
+        write(image, f"{lowest:.1f} to {highest:.1f}", (x + 200, 44), 11, AXIS)
     for row, walker in enumerate(walkers):
-        write(image, walker, (12, top + row * (cell_height + gap) + cell_height // 2), 0.6)
+        write(image, walker, (12, top + row * (cell_height + gap) + cell_height // 2), 13)
     return image
 
 
@@ -117,7 +117,7 @@ def walkers_in_rows(rows: Sequence[tuple[str, FloatArray, Colour]], skeleton: Sk
     for row, (name, points, colour) in enumerate(rows):
         middle = top + cell * row + cell // 2
         for line, words in enumerate(name.split("\n")):
-            write(image, words, (12, middle - 8 + 24 * line), 0.55, colour)
+            write(image, fitted(words, 12, left - 24), (12, middle - 8 + 24 * line), 12, colour)
         for place, frame in enumerate(np.linspace(0, len(points) - 1, frames).round().astype(int)):
             body = points[frame]
             centre = np.array([(body[:, 0].min() + body[:, 0].max()) / 2, (body[:, 1].min() + body[:, 1].max()) / 2])
@@ -132,11 +132,6 @@ def coloured(values: NDArray[np.floating]) -> Image:
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), np.uint8)
 
 
-def write(image: Image, text: str, at: tuple[int, int], scale: float, colour: Colour = BLACK) -> None:
-    """Write a line of text whose lower left corner is `at`; what OpenCV's font lacks becomes a question mark."""
-    cv2.putText(image, text, at, FONT, scale, colour, 1, cv2.LINE_AA)
-
-
 def _heat(share: float) -> Colour:
     blue, green, red = coloured(np.array([[share]], np.float32))[0, 0].tolist()
     return blue, green, red
@@ -148,8 +143,8 @@ def _colour_bar(size: int) -> Image:
     bar = np.full((size, width, 3), WHITE, np.uint8)
     top, left = size // 4, width // 4
     bar[top : top + height, left : left + width // 4] = coloured(np.linspace(1, 0, height, dtype=np.float32)[:, None])
-    write(bar, "1", (left + width // 3, top + 10), size / 1300)
-    write(bar, "0", (left + width // 3, top + height), size / 1300)
+    write(bar, "1", (left + width // 3, top + 10), size // 60)
+    write(bar, "0", (left + width // 3, top + height), size // 60)
     return bar
 
 

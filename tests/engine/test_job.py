@@ -113,6 +113,11 @@ def test_a_probe_given_twice_is_taken_once():
     [
         ("walk: 5%\n!.mp4", "walk_ 5___"),
         ("Straße 人.mp4", "Straße 人"),
+        ("हिन्दी กิตติ.mp4", "हिन्दी กิตติ"),
+        ("Zoe\u0308.mp4", "Zoë"),
+        ("a\u202eb.mp4", "a_b"),
+        ("Con.mp4", "_Con"),
+        ("aux.walk.mp4", "_aux.walk"),
         ("a.b.c.mp4", "a.b.c"),
         (".hidden", "hidden"),
         ("...mp4", "video"),
@@ -130,7 +135,7 @@ def test_names_are_safe_as_file_names(source, name):
 
 
 def test_long_names_leave_room_for_both_in_one_file_name():
-    long = "人" * 80
+    long = "人र्" * 80
     gallery, probe = names(plan(f"{long}.mp4", [f"other/{long}.mp4"]))
     assert gallery != probe
     assert len(f".partial-1234567-140000000000000-G-{gallery}_P-{probe}.mp4".encode()) <= 255

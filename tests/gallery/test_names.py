@@ -47,9 +47,9 @@ def test_other_names_do_not(one, other):
     assert looks(one) != looks(other)
 
 
-def test_names_that_ascii_cannot_write_are_drawn_as_identities():
-    names = {"1" * 16: "Ada", "2" * 16: "Zoë", "3" * 16: "Ада", "4" * 16: "Who?", "5" * 16: "Bo", "6" * 16: "Bó"}
-    assert list(drawn(names).values()) == ["Ada", "Zoe", "id 33333333", "Who?", "id 55555555", "id 66666666"]
+def test_names_that_would_be_written_alike_are_drawn_as_identities():
+    names = {"1" * 16: "Ada", "2" * 16: "Who?", "3" * 16: "Bo Ek", "4" * 16: "Bo\u200b  Ek"}
+    assert list(drawn(names).values()) == ["Ada", "Who?", "id 33333333", "id 44444444"]
 
 
 def test_some_names_are_drawn_as_among_those_of_everybody():

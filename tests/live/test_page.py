@@ -7,6 +7,8 @@ import json
 import re
 import socket
 import threading
+import time
+from contextlib import ExitStack, suppress
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from pipeline.errors import ConfigError
 from pipeline.live import page as live_page
 from pipeline.live.page import Page
 
+NOISE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)  # 300 kB each: buffers are full soon
 ADA = {"track": 1, "status": "known", "name": "Ada <b>", "confidence": 0.9}
 
 
@@ -38,6 +41,32 @@ def get(page, path, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port(page), timeout=10)
     connection.request("GET", path, headers=headers)
     return connection.getresponse()
+
+
+def request(page, path):
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port(page)}\r\n\r\n"
+
+
+def connected(page, text):
+    """A connection over which this was sent, and nothing is taken but by its reader."""
+    caller = socket.create_connection(("127.0.0.1", port(page)), timeout=10)
+    with suppress(ConnectionError):  # let go while it still talks
+        caller.sendall(text.encode("latin-1"))
+    return caller
+
+
+def said(caller):
+    """All that comes until the other side ends it."""
+    content = b""
+    with suppress(ConnectionError):
+        while part := caller.recv(1 << 20):
+            content += part
+    return content
+
+
+def soon(happens):
+    """Whether it does, asked again and again."""
+    return any(happens() or time.sleep(0.01) for _ in range(1000))
 
 
 def pictures(response, count):
@@ -103,16 +132,13 @@ def test_several_viewers_see_the_same(page):
 
 
 def test_a_viewer_that_takes_nothing_holds_nobody_up(page):
-    rng = np.random.default_rng(0)
-    noisy = [rng.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(4)]  # 300 kB each: its buffers are full soon
-    stuck = socket.create_connection(("127.0.0.1", port(page)))
-    stuck.sendall(f"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1:{port(page)}\r\n\r\n".encode())
-    page.show(noisy[0], [])
+    stuck = connected(page, request(page, "/stream.mjpg"))
+    page.show(NOISE, [])
     assert stuck.recv(100).startswith(b"HTTP/1.1 200")  # and not one byte more
     brisk = get(page, "/stream.mjpg")
     seen = 0
-    for number in range(30):
-        page.show(noisy[number % 4], [])
+    for _ in range(30):
+        page.show(NOISE, [])
         seen += len(list(pictures(brisk, 1)))
     assert seen == 30
     assert page._jpeg[0] >= 30
@@ -125,12 +151,100 @@ def test_showing_returns_at_once_though_nobody_looks(page):
     assert page._jpeg == (0, b"")  # and nothing was compressed for nobody
 
 
-def test_too_many_viewers_are_refused(page, monkeypatch):
+def test_a_new_viewer_gets_the_place_of_who_came_first(page, monkeypatch):
     monkeypatch.setattr(live_page, "MOST_VIEWERS", 2)
-    page.show(picture(1), [])
-    kept = [get(page, "/stream.mjpg") for _ in range(2)]
-    assert get(page, "/stream.mjpg").status == 503
-    assert [response.status for response in kept] == [200, 200]
+    page.show(picture(70), [])
+    with connected(page, request(page, "/stream.mjpg")) as first:
+        assert first.recv(10) == b"HTTP/1.1 2"
+        second, third = (get(page, "/stream.mjpg") for _ in range(2))
+        assert all(abs(next(pictures(viewer, 1)).mean() - 70) < 3 for viewer in (second, third))
+        said(first)  # comes to an end
+    page.show(picture(130), [])
+    assert abs(next(pictures(second, 1)).mean() - 130) < 3
+
+
+def test_who_takes_no_pictures_goes_before_those_who_look(page, monkeypatch):
+    monkeypatch.setattr(live_page, "MOST_VIEWERS", 2)
+    brisk = get(page, "/stream.mjpg")
+    with connected(page, request(page, "/stream.mjpg")) as stuck:
+        assert stuck.recv(10) == b"HTTP/1.1 2"
+
+        def waits():
+            page.show(NOISE, [])
+            next(pictures(brisk, 1))
+            return min(page._viewers.values()) < page._loop.time() - 0.1
+
+        assert soon(waits)
+        next(pictures(get(page, "/stream.mjpg"), 1))
+        said(stuck)
+        page.show(NOISE, [])
+        next(pictures(brisk, 1))
+
+
+def test_a_viewer_that_takes_nothing_for_long_is_let_go(page, monkeypatch):
+    monkeypatch.setattr(live_page, "PATIENCE_S", 0.1)
+    with connected(page, request(page, "/stream.mjpg")) as stuck:
+        assert stuck.recv(10) == b"HTTP/1.1 2"
+        assert soon(lambda: page.show(NOISE, []) or not page._viewers)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["Content-Length: {size}\r\n\r\n{body}", "Transfer-Encoding: chunked\r\n\r\n{body}", "\r\n{body}"],
+    ids=["body", "chunks", "pipelined"],
+)
+def test_a_connection_is_for_one_request(page, more):
+    body = request(page, "/people.json")
+    with connected(page, request(page, "/")[:-2] + more.format(size=len(body), body=body)) as caller:
+        answer = said(caller)
+    assert answer.count(b"HTTP/1.1 ") == 1 and b"gait live" in answer and b'people":' not in answer
+
+
+def test_a_request_that_drips_is_let_go(page, monkeypatch):
+    monkeypatch.setattr(live_page, "HEAD_S", 0.1)
+    with connected(page, "GET / HTTP/1.1\r\nX: ") as caller:
+        caller.setblocking(False)
+
+        def gone():
+            try:
+                caller.send(b"x")
+                return caller.recv(1) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
+        assert soon(gone)
+
+
+@pytest.mark.parametrize("start", ["", "GET /people.json HTTP/1.1\r\n"], ids=["nothing", "half a request"])
+def test_callers_who_ask_for_nothing_keep_nobody_out(page, monkeypatch, start):
+    monkeypatch.setattr(live_page, "MOST_CALLERS", 3)
+    with ExitStack() as stack:
+        callers = [stack.enter_context(connected(page, start)) for _ in range(8)]
+        assert get(page, "/people.json").status == 200
+        assert [said(caller) for caller in callers[:5]] == [b""] * 5
+
+
+@pytest.mark.parametrize("head", ["x" * 100_000, "GET\r\n\r\n", "\r\n\r\n", "\0\xff:\r\n\r\n", "POST / HTTP/1.1"])
+def test_what_is_no_request_ends(page, head):
+    with connected(page, head) as caller:
+        with suppress(OSError):  # what was not read resets the connection
+            caller.shutdown(socket.SHUT_WR)
+        assert b" 200 " not in said(caller)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_page_cannot_take_viewers_places(page, site):
+    for path, status in [("/stream.mjpg", 403), ("/people.json", 403), ("/", 200)]:
+        assert get(page, path, **{"Sec-Fetch-Site": site}).status == status
+    assert get(page, "/people.json", **{"Sec-Fetch-Site": "same-origin"}).status == 200
+
+
+def test_nothing_can_be_sent_to_it(page):
+    connection = http.client.HTTPConnection("127.0.0.1", port(page), timeout=10)
+    connection.request("POST", "/", body=b"x")
+    assert connection.getresponse().status == 405
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8008", ""])
@@ -147,7 +261,7 @@ def test_nothing_else_is_served(page, path):
 
 
 def test_only_this_computer_can_reach_it(page):
-    assert page._server.server_address[0] == "127.0.0.1"
+    assert page._socket.getsockname()[0] == "127.0.0.1"
 
 
 def test_a_port_that_is_taken_is_one_line():

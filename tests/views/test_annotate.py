@@ -109,7 +109,7 @@ def test_any_name_can_be_written(title):
 )
 def test_label_of_a_match(status, identity, confidence, expected):
     match = Match("probe1", 1, status, identity, None, confidence, (), "reason")
-    assert Label.of(match, (1, 2, 3)) == expected
+    assert Label.of(match, "gallery-001", (1, 2, 3)) == expected
 
 
 def test_short_gaps_are_bridged_and_long_ones_are_not():
