@@ -15,6 +15,7 @@ LARGEST_TOTAL = 4 * 2**30  # bytes; the largest checkpoint that is published pac
 LARGEST_RATIO = 200  # unpacked to packed; weights hardly shrink, text shrinks tenfold
 MOST_MEMBERS = 10_000
 LONGEST_NAME = 255  # bytes, of a file or folder: what file systems take
+LONGEST_PATH = 1024  # bytes
 _CHUNK = 1 << 20
 
 # What zipfile and the libraries that it unpacks with raise for an archive that is none, or not whole.
@@ -77,7 +78,7 @@ def _target(archive: Path, member: zipfile.ZipInfo, folder: Path) -> Path:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if not windows.parts:
         raise _refused(archive, f"member {name!r} has no name")
-    if any(len(part.encode()) > LONGEST_NAME for part in windows.parts):
+    if len(name.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_NAME for part in windows.parts):
         raise _refused(archive, f"member {name[:40]!r}… has too long a name")
     if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
         raise _refused(archive, f"member {name[:80]!r} climbs out of the folder")

@@ -149,6 +149,7 @@ def test_what_fetch_fetches_is_what_a_run_asks_for(
             prepare.open_networks(load_config(profile), None)
     table = cards()
     assert asked == {name: table[name].stage for name in asked}
+    assert ("pose" in asked.values()) == (profile in ("gaitgraph2", "skeletongait", "skeletongait++"))
     assert all(table[name].runs and (table[name].url or "shipped" in str(table[name].manual)) for name in asked)
     for name in ("http_proxy", "https_proxy"):  # nothing is out there
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -136,7 +136,9 @@ def test_any_other_page_says_how_to_do_it_by_hand(server: FileServer, part: Path
         "the form once more": _confirmation(server),
         "no address": _confirmation(server).replace(server.url.encode(), b"http://["),
     }[again]
-    server.pages[FORM] = _confirmation(server)
+    server.files[FORM] = CONTENT
+    if again == "the form once more":
+        server.pages[FORM] = _confirmation(server)
     with pytest.raises(FetchError, match=r"/uc: the server answers with a web page .* Save it there\.$") as error:
         download(f"{server.url}/uc", part, by_hand="Save it there.")
     assert "\n" not in str(error.value) and len(server.requests) <= 2 and not part.exists()
