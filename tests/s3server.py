@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 
 import pytest
+from processes import finish
 
 BUCKET = "gaits"
 START_SECONDS = 60
@@ -66,16 +69,17 @@ def serving(*how: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, __file__, str(port), *how], stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + START_SECONDS
-        while not _answers(port):
-            assert process.poll() is None and time.monotonic() < until, "the S3 server did not start"
-            time.sleep(0.1)
-        yield Server(f"http://127.0.0.1:{port}", checks="forgetful" not in how)
-    finally:
-        process.kill()
-        process.wait()
+    with tempfile.TemporaryFile("w+") as said:  # a line for each request: no pipe, which would fill
+        process = subprocess.Popen([sys.executable, __file__, str(port), *how], stderr=said, text=True)
+        try:
+            until = time.monotonic() + START_SECONDS
+            while not _answers(port) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
+            assert _answers(port), f"the S3 server did not start: {said.seek(0) or said.read()}"
+            yield Server(f"http://127.0.0.1:{port}", checks="forgetful" not in how)
+        finally:
+            process.kill()
+            finish(process, status=-signal.SIGKILL)
 
 
 def _answers(port: int) -> bool:

@@ -70,7 +70,8 @@ def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> No
     gallery, *probes = write_videos(folder, Show(people=PEOPLE, seconds=seconds))
     run_folder = show_run(plan(str(gallery), [str(probe) for probe in probes]), config, checkpoints)
     score = score_run(RunFolder(run_folder), gallery, probes)
-    write_json(run_folder / "score.json", score)
+    with RunFolder(run_folder).held():
+        write_json(run_folder / "score.json", score)
     found = ", ".join(f"{video} {value:.2f}" for video, value in score["idf1"].items())
     report = run_folder / "report.html"
     print(

@@ -303,7 +303,7 @@ class Writer:
 
         try:
             reader = pa.RecordBatchReader.from_batches(schema, batches())
-            _connected(self._path).create_table(TABLE, data=reader, schema=schema, mode="overwrite")
+            _connected(self._gallery.place).create_table(TABLE, data=reader, schema=schema, mode="overwrite")
         except Exception:
             if failure:
                 raise failure[0] from None
@@ -318,22 +318,22 @@ def _make(place: Place) -> None:
     if there:
         raise GalleryError(f"{path}: holds {min(there)!r} and no {MARK}, so it is no gallery. Give a new folder.")
     if not any(name.endswith(".lance") for name in place.files(f"{TABLE}.lance")):  # else only the mark was lost
-        _connected(path).create_table(TABLE, schema=schema_of(1), mode="overwrite")
+        _connected(place).create_table(TABLE, schema=schema_of(1), mode="overwrite")
     _opened(path)
     place.write_json(MARK, {"kind": KIND, "schema": SCHEMA})
 
 
-def _connected(path: Where) -> Any:
+def _connected(place: Place) -> Any:
     os.environ.setdefault("LANCEDB_LOG", "error")  # read once, at the import; else it warns of every new table
     import lancedb
 
-    place = place_of(path)
     return lancedb.connect(place.uri, storage_options=place.options())
 
 
 def _opened(path: Where) -> Any:
-    told = version_told(place_of(path), f"{TABLE}.lance")  # before the table: others go on writing
-    table = _connected(path).open_table(TABLE)
+    place = place_of(path)
+    told = version_told(place, f"{TABLE}.lance")  # before the table: others go on writing
+    table = _connected(place).open_table(TABLE)
     refuse_older(path, table.version, told)
     return table
 
