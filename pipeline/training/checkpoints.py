@@ -6,9 +6,7 @@ that builds tensors and plain containers only.
 
 from __future__ import annotations
 
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,9 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from pipeline.errors import CheckpointError
 from pipeline.files import atomic, write_bytes
-from pipeline.networks.safeload import damaged, load_state_dict
+from pipeline.networks.safeload import load_state_dict
+from pipeline.networks.torch_files import open_pickled
 
 
 def checkpoint_name(save_name: str, iteration: int) -> str:
@@ -34,26 +32,15 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A training's state: 'model' at least; of .safetensors, which hold weights and nothing else, 'model' alone.
+    """A training's state: 'model', and of the rest what the file has; .safetensors hold weights and nothing else.
 
-    Raises CheckpointError for a file that is missing, damaged or unsafe.
+    Raises CheckpointError as `load_state_dict` does.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file.")
+    weights = load_state_dict(path)
     if path.suffix == ".safetensors":
-        return {"model": load_state_dict(path)}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: refused, it holds other objects than a training's state ({reason}).") from None
-    except Exception as error:  # torch.load meets hostile bytes with whatever its parsers raise
-        raise damaged(path, error) from None
-    if not isinstance(state, dict) or not isinstance(state.get("model"), Mapping):
-        raise CheckpointError(f"{path}: no checkpoint of a training; expected a state under 'model'.")
-    return state
+        return {"model": weights}
+    with open_pickled(path) as pickled:
+        return {**pickled.built("optimizer", "scheduler", "iteration"), "model": weights}
 
 
 def latest_checkpoint(folder: Path, save_name: str) -> Path | None:
