@@ -1,4 +1,4 @@
-"""What stands in place of weights: a page or a pointer that was fetched in their stead, or values that are no numbers."""
+"""What stands in place of weights: a page or a pointer that was fetched instead, or values that are no numbers."""
 
 from __future__ import annotations
 

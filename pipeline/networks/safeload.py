@@ -14,7 +14,7 @@ from pipeline.networks.torch_files import open_pickled
 if TYPE_CHECKING:
     import torch
 
-# Entries that hold a state dict, running averages (EMA) before the weights that they are of: they are what is evaluated.
+# Entries that hold a state dict; running averages (EMA) first, since those are what authors evaluate.
 _WRAPPERS = ("ema_state_dict", "ema", "model", "model_state_dict", "state_dict")
 _DEPTH = 3  # of wrappers in wrappers
 _PREFIXES = ("module.", "network.", "model.")  # of DataParallel, and of Lightning modules
@@ -63,7 +63,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 
 def _state_in(content: Any, depth: int = _DEPTH) -> Mapping[Any, Any] | None:
-    """The state dict in what a file holds: under a wrapper that has one, or the content itself; None without tensors."""
+    """The state dict in what a file holds: under a wrapper, or the content itself; None without tensors."""
     if not isinstance(content, Mapping):
         return None
     for name in _WRAPPERS if depth else ():

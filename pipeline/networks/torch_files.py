@@ -67,10 +67,8 @@ class Pickled:
         return dict(self._built(wanted, {}))
 
     def _built(self, value: Any, known: dict[int, Any]) -> Any:
-        if isinstance(value, Inert):
-            return None
         if not isinstance(value, (dict, list, tuple)):
-            return value
+            return None if isinstance(value, Inert) else value
         if id(value) not in known:
             known[id(value)] = None  # of a container that holds itself
             if isinstance(value, TensorPlan):
@@ -78,7 +76,7 @@ class Pickled:
             elif isinstance(value, dict):
                 inside = {key: self._built(each, known) for key, each in value.items() if not isinstance(each, Inert)}
                 known[id(value)] = Counter(inside) if isinstance(value, Counter) else inside
-            else:
+            elif type(value) in (list, tuple):
                 known[id(value)] = type(value)(self._built(each, known) for each in value)
         return known[id(value)]
 
@@ -115,7 +113,7 @@ def _opened_zip(path: Path) -> Iterator[Pickled]:
         total = sum(member.file_size for member in archive.infolist())
         if total > size:  # torch.save never compresses, so it is a zip bomb
             raise CheckpointError(
-                f"{path}: unpacks to {total} bytes, more than the file holds, so torch did not write it. Fetch it again."
+                f"{path}: unpacks to {total} bytes, more than it holds, so torch did not write it. Fetch it again."
             )
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
