@@ -9,15 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+import yaml
 from safetensors.torch import save
 from torch import nn
 
 from pipeline.files import atomic, write_bytes
+from pipeline.networks.cards import Card
+from pipeline.networks.hashing import sha256_of
 from pipeline.networks.safeload import load_state_dict
 from pipeline.networks.torch_files import open_pickled
+
+if TYPE_CHECKING:
+    from pipeline.training.networks import Trainable
 
 
 def checkpoint_name(save_name: str, iteration: int) -> str:
@@ -54,11 +60,34 @@ def latest_checkpoint(folder: Path, save_name: str) -> Path | None:
     return found[max(found)] if found else None
 
 
-def write_weights(path: Path, network: nn.Module, spare: tuple[str, ...] = ()) -> None:
-    """A network's tensors as safetensors, without those whose names start with one of `spare`."""
+def write_weights(path: Path, trainable: Trainable) -> None:
+    """The network's tensors as safetensors, without those that are spare, and its card beside them.
+
+    A network that is no whole encoder has no card.
+    """
     weights = {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in network.state_dict().items()
-        if not name.startswith(spare or ("\0",))
+        for name, tensor in trainable.network.state_dict().items()
+        if not name.startswith(trainable.spare or ("\0",))
     }
     write_bytes(path, save(weights))
+    if trainable.encoder:
+        card = card_of(trainable, path, path.stem).model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        write_bytes(path.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False, allow_unicode=True).encode())
+
+
+def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
+    """The card of weights that a training has written: the encoder that reads them, and what it must be told."""
+    return Card(
+        name=name,
+        stage="encoder",
+        loader="opengait",
+        model=trainable.encoder,
+        file=weights.name,
+        size=weights.stat().st_size,
+        sha256=sha256_of(weights),
+        licence="as the data it was trained on",
+        source="gait train",
+        inputs={"features": trainable.features},
+        architecture=trainable.told(),
+    )
