@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.networks.runtime import openvino
+
 OPENGAITS = {  # what the pickles of OpenGait's networks for poses name, beside tensors
     "torch.optim.lr_scheduler OneCycleLR",
     "__builtin__ getattr",
@@ -50,6 +52,17 @@ def as_yolox_saves(state: Mapping[str, Tensor], path: Path, legacy: bool = False
     }
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     return path
+
+
+def with_values(source: Path, target: Path, value: float) -> Path:
+    """A network's file with `value` in place of its largest tensor of weights, as a training may have left."""
+    network = openvino().Core().read_model(str(source))
+    constants = (node.data for node in network.get_ops() if node.get_type_name() == "Constant")
+    weights = (each for each in constants if each.dtype == np.float32 and each.size > 1)
+    content = source.read_bytes()
+    largest = max((each for each in weights if content.count(each.tobytes()) == 1), key=lambda each: each.size)
+    target.write_bytes(content.replace(largest.tobytes(), np.full_like(largest, value).tobytes()))
+    return target
 
 
 def globals_of(path: Path) -> set[str]:

@@ -54,7 +54,7 @@ def refuse_diverged(name: str, tensor: torch.Tensor, path: Path) -> None:
 def refuse_diverged_network(model: Any, path: Path) -> None:
     """Raise CheckpointError for weights in OpenVINO's `model` of `path` that are no finite numbers.
 
-    Infinity alone may be meant: a bound (one value) or a mask (nothing but 0 and minus infinity).
+    Infinity alone may be meant: a bound (one value) or a mask (0 and minus infinity only).
     """
     for node in model.get_ops():
         if node.get_type_name() != "Constant" or node.get_element_type().to_string() not in ("f16", "f32", "f64"):
@@ -62,7 +62,7 @@ def refuse_diverged_network(model: Any, path: Path) -> None:
         values = node.data
         if np.isfinite(values).all():
             continue
-        meant = values.size == 1 or bool(((values == 0) | np.isneginf(values)).all())
+        meant = values.size == 1 or (bool(((values == 0) | np.isneginf(values)).all()) and bool((values == 0).any()))
         if np.isnan(values).any() or not meant:
             raise _diverged(path, node.get_friendly_name())
 

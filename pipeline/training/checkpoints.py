@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 from safetensors.torch import save
-from torch import nn
 
 from pipeline.files import atomic, write_bytes
 from pipeline.networks.cards import Card
