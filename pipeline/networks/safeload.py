@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Entries that hold a state dict; running averages (EMA) first, since those are what authors evaluate.
 _WRAPPERS = ("ema_state_dict", "ema", "model", "model_state_dict", "state_dict")
 _DEPTH = 3  # of wrappers in wrappers
-_PREFIXES = ("module.", "network.", "model.")  # of DataParallel, and of Lightning modules
+PREFIXES = ("module.", "network.", "model.")  # of DataParallel, and of Lightning modules
 _COMPILED = "_orig_mod."  # torch.compile's, before the names of whatever part was compiled
 _SHOWN = 60  # characters of a name that a file has
 _SUFFIXES = (".pt", ".pth", ".tar", ".ckpt", ".safetensors")
@@ -86,7 +86,7 @@ def _short_names(path: Path, names: Iterable[str]) -> dict[str, str]:
     """The names in a file, without what wrappers have put before them → those names themselves."""
     full = list(names)
     short = [name.replace(_COMPILED, "") for name in full]
-    while common := next((prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in short)), None):
+    while common := next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in short)), None):
         short = [name.removeprefix(common) for name in short]
     found = dict(zip(short, full, strict=True))
     if len(found) < len(full):
