@@ -188,10 +188,10 @@ def test_nothing_that_a_pickle_names_is_imported_or_run(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "opcodes",
     [
-        b"\x96" + struct.pack("<Q", 2**40) + b"0",  # a bytearray of so many bytes
-        b"\x8e" + struct.pack("<Q", 2**40) + b"0",  # bytes
-        b"\x8d" + struct.pack("<Q", 2**40) + b"0",  # a string
-        b"\x95" + struct.pack("<Q", 2**40),  # a frame
+        b"\x96" + struct.pack("<Q", 2**28) + b"0",  # a bytearray of so many bytes
+        b"\x8e" + struct.pack("<Q", 2**28) + b"0",  # bytes
+        b"\x8d" + struct.pack("<Q", 2**28) + b"0",  # a string
+        b"\x95" + struct.pack("<Q", 2**28),  # a frame
         b"\x82\x01",  # an object that the process has registered
         b"X\x04\0\0\0evil)\x81",  # an object of a class that is none
     ],
