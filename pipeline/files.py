@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import threading
 import zipfile
 import zlib
@@ -110,3 +111,8 @@ def file_sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes. Raises OSError: the caller knows what the file is for."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts frame_2 before frame_10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]

@@ -14,7 +14,8 @@ from pipeline.training.dataset import list_walks, partition_of, read_partition
 from pipeline.training.from_run import dataset_from_run, read_labels
 from pipeline.training.inspection import Finding, Inspected, inspect, missing, uneven
 from pipeline.training.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
-from pipeline.training.pretreat import FEW, PICTURES, find_pictures, pretreat
+from pipeline.training.pretreat import FEW, find_pictures, pretreat
+from pipeline.training.silhouettes import ROWS
 from pipeline.training.writing import walk_file, write_walk
 from pipeline.views.progress import Bars, Progress, Silent, on_a_terminal
 
@@ -25,7 +26,8 @@ SHOWN = 20  # findings that are printed; all of them are in the JSON
 def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
     """Make a dataset of pictures (identity/type/view/*.png), GaitGraph's CSV or OUMVLP-Pose's folders.
 
-    The status is 2 when files could not be read; the rest is written nevertheless. Raises GaitError for a source or
+    The status is 2 when pictures were left out, since they cannot be read or are no silhouettes, or when nothing is
+    left; the rest is written nevertheless. Raises GaitError for a source or
     a target that cannot be used at all.
     """
     with _bars() as bars:
@@ -107,13 +109,17 @@ def _write_poses(walks: Iterator[PoseWalk], target: Path, bars: Progress) -> int
 
 
 def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, workers: int, bars: Progress) -> int:
+    if size % ROWS:
+        raise ConfigError(f"--size {size}: networks take silhouettes of {ROWS} rows, or of a multiple. Give {ROWS}.")
     walks = find_pictures(source)
     bars.start("pretreat", len(walks), "walks")
-    written = there = frames = dropped = 0
-    empty, few, unreadable = list[str](), list[str](), list[Path]()
+    there = written = frames = dropped = 0
+    empty, few = list[str](), list[str]()
+    refused, converted = list[tuple[Path, str]](), Counter[str]()
     for walk in pretreat(walks, target, size, overwrite, workers):
         bars.advance("pretreat")
-        unreadable += walk.unreadable
+        refused += walk.refused
+        converted.update(walk.converted)
         dropped += walk.dropped
         if walk.kept < 0:
             there += 1
@@ -127,14 +133,20 @@ def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, w
     print(f"{target}: {written} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
     if there:
         print(f"{there} walks were there already (--overwrite makes them anew)")
+    for how, count in sorted(converted.items()):
+        print(f"{count} pictures converted: {how}")
+    if means := sum(walk.gei for walk in walks):
+        print(f"{means} pictures …_gei left out, as OpenGait does")
     for names, what in ((empty, "without a usable silhouette, left out"), (few, f"with fewer than {FEW} silhouettes")):
         if names:
             print(f"{len(names)} walks {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
-    for path in unreadable[:SHOWN]:
-        print(f"✗ {path}: not a picture ({', '.join(sorted(PICTURES))}).", file=sys.stderr)
-    if len(unreadable) > SHOWN:
-        print(f"✗ and {len(unreadable) - SHOWN} more", file=sys.stderr)
-    return FAILED if unreadable else OK
+    for path, why in refused[:SHOWN]:
+        print(f"✗ {path}: {why}; left out.", file=sys.stderr)
+    if len(refused) > SHOWN:
+        print(f"✗ and {len(refused) - SHOWN} more", file=sys.stderr)
+    if not written and not there:
+        print(f"✗ {source}: no walk has a usable silhouette; nothing was written.", file=sys.stderr)
+    return FAILED if refused or not written + there else OK
 
 
 def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> None:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from pipeline.errors import ConfigError, InputError
 from pipeline.segmentation.normalise import cut_width
 from pipeline.training.arrays import read_arrays
+from pipeline.training.silhouettes import silhouettes
+from pipeline.types import Modality as Kind
 
 Modality = NDArray[Any] | list[NDArray[Any]]
 
@@ -120,12 +122,21 @@ def _selected(folder: Path, data_in_use: Sequence[bool] | Sequence[int] | None) 
     return tuple(files[int(index)] for index in data_in_use)
 
 
-def read_walk(walk: Walk) -> list[Modality]:
+def read_walk(walk: Walk, needs: Sequence[Kind] = ()) -> list[Modality]:
     """All modalities of a walk, in the order of its files.
 
-    Raises InputError for a file that is no pickle of arrays, and when the modalities have different lengths.
+    needs: what the first files are; what are silhouettes among them become T×H×W uint8 (see silhouettes.py).
+    Raises InputError for a file that is no pickle of arrays or not what is needed, for values that are not finite, and
+    when the modalities have different lengths.
     """
     modalities = [read_arrays(path) for path in walk.files]
+    if len(needs) <= len(modalities):
+        for place, need in enumerate(needs):
+            if need is Kind.SILHOUETTES:
+                modalities[place] = silhouettes(modalities[place], walk.files[place])
+    for path, modality in zip(walk.files, modalities, strict=True):
+        if not all(np.isfinite(array).all() for array in (modality if isinstance(modality, list) else [modality])):
+            raise InputError(f"{path}: NaN or infinite values. Make the file again.")
     lengths = [len(modality) if isinstance(modality, list) or modality.ndim else 0 for modality in modalities]
     if len(set(lengths)) > 1:
         raise InputError(f"{walk.files[0].parent}: modalities of different lengths {lengths}. Make the folder again.")
@@ -138,8 +149,5 @@ def read_silhouettes(walk: Walk, cut: bool = True) -> NDArray[np.uint8]:
     Raises InputError when it is something else.
     """
     path = walk.files[0]
-    masks = read_arrays(path)
-    if isinstance(masks, list) or masks.ndim != 3 or masks.dtype != np.uint8:
-        shape = f"{len(masks)} arrays" if isinstance(masks, list) else f"{masks.shape} {masks.dtype}"
-        raise InputError(f"{path}: {shape}; silhouettes are T×H×W uint8.")
+    masks = silhouettes(read_arrays(path), path)
     return cut_width(masks) if cut else masks

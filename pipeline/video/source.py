@@ -19,7 +19,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
-from pipeline.files import file_sha256
+from pipeline.files import file_sha256, natural
 from pipeline.types import Frame, Image
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
 from pipeline.video.orientation import orientation_of
@@ -292,7 +292,7 @@ class _FolderSource(VideoSource):
             raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
         if not files:
             raise InputError(f"{folder}: a folder without images. Pass a video, or a folder of .png or .jpg frames.")
-        self._files = sorted(files, key=lambda path: _natural(path.name))
+        self._files = sorted(files, key=lambda path: natural(path.name))
         first = next((image for image in map(_read_image, self._files) if image is not None), None)
         if first is None:
             raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
@@ -324,8 +324,3 @@ def _read_image(path: Path) -> Image | None:
     except (OSError, cv2.error):
         return None
     return None if image is None else np.asarray(image, np.uint8)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts frame_2 before frame_10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]
