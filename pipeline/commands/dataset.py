@@ -113,40 +113,32 @@ def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, w
         raise ConfigError(f"--size {size}: networks take silhouettes of {ROWS} rows, or of a multiple. Give {ROWS}.")
     walks = find_pictures(source)
     bars.start("pretreat", len(walks), "walks")
-    there = written = frames = dropped = 0
-    empty, few = list[str](), list[str]()
-    refused, converted = list[tuple[Path, str]](), Counter[str]()
+    done = []
     for walk in pretreat(walks, target, size, overwrite, workers):
+        done.append(walk)
         bars.advance("pretreat")
-        refused += walk.refused
-        converted.update(walk.converted)
-        dropped += walk.dropped
-        if walk.kept < 0:
-            there += 1
-            continue
-        written, frames = written + (walk.kept > 0), frames + walk.kept
-        if walk.kept == 0:
-            empty.append(walk.name)
-        elif walk.kept < FEW:
-            few.append(walk.name)
     bars.finish("pretreat")
-    print(f"{target}: {written} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
+    written = [walk for walk in done if walk.kept > 0]
+    there = sum(walk.kept < 0 for walk in done)
+    frames, dropped = sum(walk.kept for walk in written), sum(walk.dropped for walk in done)
+    print(f"{target}: {len(written)} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
     if there:
         print(f"{there} walks were there already (--overwrite makes them anew)")
-    for how, count in sorted(converted.items()):
+    for how, count in sorted(sum((Counter(walk.converted) for walk in done), Counter[str]()).items()):
         print(f"{count} pictures converted: {how}")
     if means := sum(walk.gei for walk in walks):
         print(f"{means} pictures …_gei left out, as OpenGait does")
+    empty, few = ([walk.name for walk in done if walk.kept in some] for some in ((0,), range(1, FEW)))
     for names, what in ((empty, "without a usable silhouette, left out"), (few, f"with fewer than {FEW} silhouettes")):
         if names:
             print(f"{len(names)} walks {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
-    for path, why in refused[:SHOWN]:
-        print(f"✗ {path}: {why}; left out.", file=sys.stderr)
-    if len(refused) > SHOWN:
-        print(f"✗ and {len(refused) - SHOWN} more", file=sys.stderr)
+    refused = [f"{path}: {why}; left out." for walk in done for path, why in walk.refused]
     if not written and not there:
-        print(f"✗ {source}: no walk has a usable silhouette; nothing was written.", file=sys.stderr)
-    return FAILED if refused or not written + there else OK
+        refused.insert(0, f"{source}: no walk has a usable silhouette; nothing was written.")
+    shown = refused[:SHOWN] + ([f"and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else [])
+    for line in shown:
+        print(f"✗ {line}", file=sys.stderr)
+    return FAILED if refused else OK
 
 
 def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> None:

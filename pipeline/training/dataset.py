@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.segmentation.normalise import cut_width
 from pipeline.training.arrays import read_arrays
 from pipeline.training.silhouettes import silhouettes
+from pipeline.training.telling import tell_once
 from pipeline.types import Modality as Kind
 
 Modality = NDArray[Any] | list[NDArray[Any]]
@@ -52,6 +53,10 @@ def read_partition(path: Path) -> Partition:
     """Read {"TRAIN_SET": […], "TEST_SET": […], optionally "PROBE_SET": […]}. Raises InputError for anything else."""
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such partition file. Give one with the identities to train on and to test with."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable partition ({' '.join(str(error).split())[:160]}).") from None
     sets = {}
@@ -66,14 +71,13 @@ def read_partition(path: Path) -> Partition:
 
 
 def partition_of(root: Path, path: Path | None = None, name: str = "") -> Partition:
-    """The partition in `path`, or in root/partition.json, or the one that the authors of dataset `name` gave as a rule.
+    """The partition in `path`, or else in root/partition.json, or the one that dataset `name`'s authors gave as a rule.
 
     CASIA-B: 001 to 074 are trained on; OUMVLP: the odd numbers. Raises InputError when there is none of these.
     """
-    path = path or root / "partition.json"
     rule = _RULES.get(name)
-    if path.is_file() or rule is None or not root.is_dir():
-        return read_partition(path)
+    if path is not None or rule is None or (root / "partition.json").is_file() or not root.is_dir():
+        return read_partition(path or root / "partition.json")
     here = sorted(folder.name for folder in _folders(root) if folder.name.isascii() and folder.name.isdigit())
     return Partition(tuple(who for who in here if rule(int(who))), tuple(who for who in here if not rule(int(who))))
 
@@ -86,12 +90,18 @@ def list_walks(
 ) -> list[Walk]:
     """Every walk of these identities (None: of all folders, sorted), in their order, types and views sorted.
 
-    Identities without a folder are passed over, as OpenGait does (`gait dataset check` names them). data_in_use:
+    Identities without walks are passed over, as OpenGait does, which is said on standard error. data_in_use:
     which of a folder's files, sorted by name: a list of booleans is a mask, one of integers an order.
-    Raises InputError when there is no dataset or none of the identities is there.
+    Raises InputError when there is no dataset, nobody to look for, or nobody of them there.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such dataset folder. Expected {root.name or 'ROOT'}/identity/type/view/*.pkl.")
+    if identities is not None and not identities:
+        raise InputError(
+            f"{root}: nobody to look for. By their authors' rule CASIA-B's folders 001 to 074 are trained on and 075 to "
+            "124 tested, of OUMVLP the odd and the even numbers. For others give a partition that lists them: "
+            "--partition FILE, or data_cfg.dataset_partition for gait train."
+        )
     here = {path.name for path in _folders(root)}
     walks = [
         Walk(identity, kind.name, view.name, _selected(view, data_in_use))
@@ -102,9 +112,17 @@ def list_walks(
     ]
     walks = [walk for walk in walks if walk.files]
     if not walks:
-        wanted = "identity/type/view/*.pkl" if identities is None else f"any of {len(identities)} identities"
+        wanted = "identity/type/view/*.pkl" if identities is None else f"any of {_some(identities)}"
         raise InputError(f"{root}: no walks of {wanted}. See `gait dataset check`.")
+    found = {walk.identity for walk in walks}
+    if absent := [who for who in identities or () if who not in found]:
+        tell_once(f"{root}: without walks there, so left out: {_some(absent)}.")
     return walks
+
+
+def _some(identities: Sequence[str]) -> str:
+    """How many they are, and the first few by name."""
+    return f"{len(identities)} identities ({', '.join(identities[:5])}{' …' if len(identities) > 5 else ''})"
 
 
 def _folders(path: Path) -> list[Path]:

@@ -47,13 +47,12 @@ def read_mask(path: Path) -> Mask:
         raise ValueError(f"cannot be read ({error.strerror})") from None
     picture = _decoded(data)
     grey, conversions = _grey(picture)
-    if data.startswith(_JPEG):
-        if ((grey > 0) & (grey < BODY)).any():
-            grey = np.where(grey < BODY, 0, grey).astype(np.uint8)
-            conversions.append(JPEG)
     if _is_inverted(grey):
         grey = 255 - grey
         conversions.append(INVERTED)
+    if data.startswith(_JPEG) and ((grey > 0) & (grey < BODY)).any():
+        grey = np.where(grey < BODY, 0, grey).astype(np.uint8)
+        conversions.append(JPEG)
     return Mask(grey, tuple(conversions))
 
 
@@ -99,7 +98,7 @@ def _grey(picture: NDArray[Any]) -> tuple[NDArray[np.uint8], list[str]]:
             body = colours.any(axis=1)
             if body.all() or not (colours[body] == colours[body][0]).all():
                 raise ValueError("a picture in colours, no silhouette")
-            return (body.reshape(picture.shape[:2]) * np.uint8(255)), [*conversions, COLOURED]
+            return levels(body.reshape(picture.shape[:2])), [*conversions, COLOURED]
         picture = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
     if 0 < picture.max() <= 1:
         conversions.append(ONES)

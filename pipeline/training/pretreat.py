@@ -67,7 +67,8 @@ def find_pictures(source: Path) -> list[Pictures]:
         files = [path for path in view.glob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file()]
         frames = [path for path in files if not path.stem.lower().endswith("_gei")]
         frames.sort(key=lambda path: natural(path.name))
-        walks.append(Pictures(*view.parts[-3:], tuple(frames), len(files) - len(frames)))
+        identity, kind = view.parts[-3:-1]
+        walks.append(Pictures(identity, kind, view.name, tuple(frames), len(files) - len(frames)))
     if not any(walk.files for walk in walks):
         raise InputError(f"{source}: no pictures in identity/type/view/*.png.")
     return walks

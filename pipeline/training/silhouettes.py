@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.training.telling import tell_once
 
 ROWS = 64  # all networks for silhouettes take this height or a multiple of it
 BODY = 128  # no brightest value of a silhouette lies below this one
-_told: set[Path] = set()  # datasets of whose 0 and 1 somebody has been told
 
 
 def silhouettes(frames: NDArray[Any] | list[NDArray[Any]], path: Path) -> NDArray[np.uint8]:
@@ -34,10 +33,9 @@ def silhouettes(frames: NDArray[Any] | list[NDArray[Any]], path: Path) -> NDArra
             f"{path}: {shape}{problem}; silhouettes are T×H×W uint8 from 0 to 255, H {ROWS} or a multiple of it. "
             "Make them with `gait dataset pretreat`."
         ) from None
-    root = path.parents[3] if len(path.parents) > 3 else path.parent
-    if root not in _told and masks.any() and frames.max() <= 1:
-        _told.add(root)
-        print(f"gait: {root}: silhouettes of 0 to 1 are read as 0 to 255 ({path.name} first).", file=sys.stderr)
+    if masks.any() and frames.max() <= 1:
+        root = path.parents[3] if len(path.parents) > 3 else path.parent
+        tell_once(f"{root}: silhouettes of 0 to 1 are read as 0 to 255.")
     return masks
 
 
