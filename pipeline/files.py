@@ -37,6 +37,7 @@ def writing(path: Path) -> Iterator[None]:
             errno.EROFS: "The disk is read-only; choose another with --output.",
             errno.ENOTDIR: "A file stands where a folder should be; choose another folder with --output.",
             errno.EEXIST: "A file stands where a folder should be; choose another folder with --output.",
+            errno.ENOENT: "No folder can be made there; choose another with --output.",
             errno.EISDIR: "A folder stands where the file should be; remove it, or choose another with --output.",
             errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
             errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",

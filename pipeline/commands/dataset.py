@@ -40,7 +40,7 @@ def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, wor
 
 def from_run_command(run: Path, target: Path, labels: Path | None, held_out: float) -> int:
     """Make a dataset of a run's sequences. Raises GaitError for a run, labels or a target that cannot be used."""
-    if target.exists() and any(target.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target}: is not empty. Name a new folder.")
     written = list(dataset_from_run(run, target, read_labels(labels) if labels else None, held_out))
     partition = read_partition(target / "partition.json")

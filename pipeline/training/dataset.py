@@ -98,7 +98,7 @@ def list_walks(
         raise InputError(f"{root}: no such dataset folder. Expected {root.name or 'ROOT'}/identity/type/view/*.pkl.")
     if identities is not None and not identities:
         raise InputError(
-            f"{root}: nobody to look for. By their authors' rule CASIA-B's folders 001 to 074 are trained on and 075 to "
+            f"{root}: nobody to look for. By the authors' rule CASIA-B's folders 001 to 074 are trained on and 075 to "
             "124 tested, of OUMVLP the odd and the even numbers. For others give a partition that lists them: "
             "--partition FILE, or data_cfg.dataset_partition for gait train."
         )

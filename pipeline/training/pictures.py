@@ -98,7 +98,7 @@ def _grey(picture: NDArray[Any]) -> tuple[NDArray[np.uint8], list[str]]:
             body = colours.any(axis=1)
             if body.all() or not (colours[body] == colours[body][0]).all():
                 raise ValueError("a picture in colours, no silhouette")
-            return levels(body.reshape(picture.shape[:2])), [*conversions, COLOURED]
+            return levels(np.asarray(body).reshape(picture.shape[:2])), [*conversions, COLOURED]
         picture = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
     if 0 < picture.max() <= 1:
         conversions.append(ONES)
