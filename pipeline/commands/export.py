@@ -47,6 +47,7 @@ def export(
         raise ConfigError(f"--output {target}: is a folder. Name a file in it.")
     with writing(target):  # what cannot be written is refused before the work
         target.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=target.parent).close()
     card = _write(found, model, to, target, features, check)
     print(f"✓ {target}: {model.title}, {card['inputs']['features']}. Its card: {target.with_suffix('.yaml')}")
     print(f"  use it: gait run --set recognition.encoder={model.name} --set recognition.checkpoint={target}")
