@@ -66,7 +66,7 @@ def check(
     json_: Annotated[Path | None, typer.Option("--json", help="Write all findings here.", metavar="FILE")] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes. Exit status 2 when something is."""
+    """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes: the exit status is 2 then."""
     from pipeline.commands.dataset import check_command
 
     raise typer.Exit(check_command(root, partition, name, min_frames, json_))
