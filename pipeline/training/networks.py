@@ -123,11 +123,11 @@ def needs_of(trainable: Trainable, transforms: Sequence[Mapping[str, Any]]) -> t
     return needs
 
 
-def _of_other_values(transform: Mapping[str, Any]) -> bool:
-    inside = transform.get("trf_cfg")
+def _of_other_values(transform: Mapping[str, Any] | list[Any]) -> bool:
+    inside = transform if isinstance(transform, list) else transform.get("trf_cfg")
     if isinstance(inside, list):
         return any(map(_of_other_values, inside))
-    return (
+    return isinstance(transform, Mapping) and (
         transform.get("type") in ("BaseParsingCuttingTransform", "BaseRgbTransform")
         or transform.get("divsor", 255) != 255
         or transform.get("img_shape") is not None
