@@ -78,6 +78,7 @@ def writing(path: Path) -> Iterator[None]:
             errno.EROFS: "The disk is read-only; choose another with --output.",
             errno.ENOTDIR: "A file stands where a folder should be; choose another folder with --output.",
             errno.EEXIST: "A file stands where a folder should be; choose another folder with --output.",
+            errno.ENOENT: "No folder can be made there; choose another with --output.",
             errno.EISDIR: "A folder stands where the file should be; remove it, or choose another with --output.",
             errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
             errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",
@@ -233,3 +234,8 @@ def file_sha256(path: Path) -> str:
     """Hexadecimal sha256 of a file's bytes. Raises OSError: the caller knows what the file is for."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts frame_2 before frame_10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]

@@ -23,7 +23,7 @@ def pretreat(
         ),
     ],
     target: Target,
-    size: Annotated[int, typer.Option("--size", min=16, help="Height and width of the silhouettes.")] = 64,
+    size: Annotated[int, typer.Option("--size", min=64, help="Height and width, a multiple of 64.")] = 64,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make walks anew that are there already.")] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.", metavar="N")] = 1,
     verbose: Verbose = False,
@@ -66,7 +66,7 @@ def check(
     json_: Annotated[Path | None, typer.Option("--json", help="Write all findings here.", metavar="FILE")] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Read a whole dataset; say what is missing, unreadable or too short. Exit status 2 when something is."""
+    """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes: the exit status is 2 then."""
     from pipeline.commands.dataset import check_command
 
     raise typer.Exit(check_command(root, partition, name, min_frames, json_))

@@ -55,7 +55,7 @@ def opengait(run: FinishedRun, output: Path) -> list[Path]:
     from pipeline.training.from_run import dataset_from_run
 
     path = output / "opengait"
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"{path}: is not empty. Remove it, or name another folder with --output.")
     for _ in dataset_from_run(run.folder.path, path, None, 0.5):
         pass

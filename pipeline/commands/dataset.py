@@ -14,7 +14,8 @@ from pipeline.training.dataset import list_walks, partition_of, read_partition
 from pipeline.training.from_run import dataset_from_run, read_labels
 from pipeline.training.inspection import Finding, Inspected, inspect, missing, uneven
 from pipeline.training.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
-from pipeline.training.pretreat import FEW, PICTURES, find_pictures, pretreat
+from pipeline.training.pretreat import FEW, find_pictures, pretreat
+from pipeline.training.silhouettes import ROWS
 from pipeline.training.writing import walk_file, write_walk
 from pipeline.views.progress import Bars, Progress, Silent, on_a_terminal
 
@@ -25,7 +26,8 @@ SHOWN = 20  # findings that are printed; all of them are in the JSON
 def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
     """Make a dataset of pictures (identity/type/view/*.png), GaitGraph's CSV or OUMVLP-Pose's folders.
 
-    The status is 2 when files could not be read; the rest is written nevertheless. Raises GaitError for a source or
+    The status is 2 when pictures were left out, since they cannot be read or are no silhouettes, or when nothing is
+    left; the rest is written nevertheless. Raises GaitError for a source or
     a target that cannot be used at all.
     """
     with _bars() as bars:
@@ -39,7 +41,7 @@ def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, wor
 @private()
 def from_run_command(run: Path, target: Path, labels: Path | None, held_out: float) -> int:
     """Make a dataset of a run's sequences. Raises GaitError for a run, labels or a target that cannot be used."""
-    if target.exists() and any(target.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target}: is not empty. Name a new folder.")
     written = list(dataset_from_run(run, target, read_labels(labels) if labels else None, held_out))
     partition = read_partition(target / "partition.json")
@@ -108,34 +110,36 @@ def _write_poses(walks: Iterator[PoseWalk], target: Path, bars: Progress) -> int
 
 
 def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, workers: int, bars: Progress) -> int:
+    if size % ROWS:
+        raise ConfigError(f"--size {size}: networks take silhouettes of {ROWS} rows, or of a multiple. Give {ROWS}.")
     walks = find_pictures(source)
     bars.start("pretreat", len(walks), "walks")
-    written = there = frames = dropped = 0
-    empty, few, unreadable = list[str](), list[str](), list[Path]()
+    done = []
     for walk in pretreat(walks, target, size, overwrite, workers):
+        done.append(walk)
         bars.advance("pretreat")
-        unreadable += walk.unreadable
-        dropped += walk.dropped
-        if walk.kept < 0:
-            there += 1
-            continue
-        written, frames = written + (walk.kept > 0), frames + walk.kept
-        if walk.kept == 0:
-            empty.append(walk.name)
-        elif walk.kept < FEW:
-            few.append(walk.name)
     bars.finish("pretreat")
-    print(f"{target}: {written} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
+    written = [walk for walk in done if walk.kept > 0]
+    there = sum(walk.kept < 0 for walk in done)
+    frames, dropped = sum(walk.kept for walk in written), sum(walk.dropped for walk in done)
+    print(f"{target}: {len(written)} walks, {frames} silhouettes; {dropped} faint or empty ones dropped")
     if there:
         print(f"{there} walks were there already (--overwrite makes them anew)")
+    for how, count in sorted(sum((Counter(walk.converted) for walk in done), Counter[str]()).items()):
+        print(f"{count} pictures converted: {how}")
+    if means := sum(walk.gei for walk in walks):
+        print(f"{means} pictures …_gei left out, as OpenGait does")
+    empty, few = ([walk.name for walk in done if walk.kept in some] for some in ((0,), range(1, FEW)))
     for names, what in ((empty, "without a usable silhouette, left out"), (few, f"with fewer than {FEW} silhouettes")):
         if names:
             print(f"{len(names)} walks {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
-    for path in unreadable[:SHOWN]:
-        print(f"✗ {path}: not a picture ({', '.join(sorted(PICTURES))}).", file=sys.stderr)
-    if len(unreadable) > SHOWN:
-        print(f"✗ and {len(unreadable) - SHOWN} more", file=sys.stderr)
-    return FAILED if unreadable else OK
+    refused = [f"{path}: {why}; left out." for walk in done for path, why in walk.refused]
+    if not written and not there:
+        refused.insert(0, f"{source}: no walk has a usable silhouette; nothing was written.")
+    shown = refused[:SHOWN] + ([f"and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else [])
+    for line in shown:
+        print(f"✗ {line}", file=sys.stderr)
+    return FAILED if refused else OK
 
 
 def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> None:

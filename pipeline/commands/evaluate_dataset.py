@@ -15,7 +15,7 @@ from loguru import logger
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.record import Record
 from pipeline.engine.runfolder import RunFolder
-from pipeline.errors import ConfigError, Interrupted
+from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.evaluation.dataset import Answered, Asked, as_tree, embed_dataset, evaluate, walks_of_test
 from pipeline.evaluation.distances import Metric
 from pipeline.evaluation.features import DatasetFeatures, read_dataset_features, write_dataset_features
@@ -186,7 +186,10 @@ def _files(text: str | None) -> list[int] | None:
 
 
 def _file(path: Path | None) -> dict[str, str] | None:
-    return {"path": str(path.resolve()), "sha256": file_sha256(path)} if path else None
+    try:
+        return {"path": str(path.resolve()), "sha256": file_sha256(path)} if path else None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 def _draw(folder: Path, answered: Answered) -> None:

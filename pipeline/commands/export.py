@@ -11,7 +11,7 @@ import yaml
 from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.files import write_bytes
+from pipeline.files import write_bytes, writing
 from pipeline.networks.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
 from pipeline.networks.hashing import sha256_of
 from pipeline.recognition import ENCODERS
@@ -43,6 +43,11 @@ def export(
         raise ConfigError(f"--output {target}: a file for {to} ends in {SUFFIXES[to]}. Name it so.")
     if target.stem in cards():
         raise ConfigError(f"--output {target}: {target.stem} is the name of a shipped card. Choose another.")
+    if target.is_dir():
+        raise ConfigError(f"--output {target}: is a folder. Name a file in it.")
+    with writing(target):  # what cannot be written is refused before the work
+        target.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=target.parent).close()
     card = _write(found, model, to, target, features, check)
     print(f"✓ {target}: {model.title}, {card['inputs']['features']}. Its card: {target.with_suffix('.yaml')}")
     print(f"  use it: gait run --set recognition.encoder={model.name} --set recognition.checkpoint={target}")

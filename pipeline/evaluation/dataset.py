@@ -199,7 +199,7 @@ def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequenc
         if not len(masks):
             raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
         return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
-    arrays = read_walk(walk)
+    arrays = read_walk(walk, needs)
     if len(arrays) < len(needs):
         raise InputError(
             f"{walk.files[0].parent}: {len(arrays)} files, but the encoder needs {' and '.join(needs)}. "

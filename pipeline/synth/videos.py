@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files import atomic, write_bytes
+from pipeline.files import atomic, write_bytes, writing
 from pipeline.synth.backdrop import Street, draw_street
 from pipeline.synth.body import draw_outfit
 from pipeline.synth.motion import stride
@@ -52,7 +52,8 @@ def write_video(path: Path, show: Show, number: int) -> None:
     rng = np.random.default_rng([show.seed, 1, number])
     setting, walkers = stage(show, number, rng)
     truths: list[Truth] = []
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with VideoSink(path, *show.size, show.fps, crf=20, threads=1) as sink:
         for picture, truth in film_scene(setting, walkers, show.seconds, rng):
             sink.write(picture)

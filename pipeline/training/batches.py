@@ -25,6 +25,7 @@ from pipeline.training.sampling import (
     triplet_batch,
 )
 from pipeline.training.transforms import Transform
+from pipeline.types import Modality as Kind
 
 
 @dataclass
@@ -43,10 +44,13 @@ class Batch:
 
 
 class Walks:
-    """Walks that are read when they are asked for, and kept if there is memory for them."""
+    """Walks that are read when they are asked for, and kept if there is memory for them.
 
-    def __init__(self, walks: Sequence[Walk], cache: bool) -> None:
-        self.walks = walks
+    needs: what their files are, where that is known (see `read_walk`).
+    """
+
+    def __init__(self, walks: Sequence[Walk], cache: bool, needs: Sequence[Kind] = ()) -> None:
+        self.walks, self._needs = walks, needs
         self._kept: dict[int, list[Modality]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -56,7 +60,7 @@ class Walks:
         """All modalities of a walk. Raises InputError for one that cannot be read or has no frames."""
         if self._kept is not None and index in self._kept:
             return self._kept[index]
-        modalities = read_walk(self.walks[index])
+        modalities = read_walk(self.walks[index], self._needs)
         if not len(modalities[0]):
             raise InputError(f"{self.walks[index].files[0]}: no frames. Remove the folder (`gait dataset check`).")
         if self._kept is not None:

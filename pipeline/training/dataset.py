@@ -18,6 +18,9 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.files import UNREADABLE, parse_json, reason_of
 from pipeline.segmentation.normalise import cut_width
 from pipeline.training.arrays import read_arrays
+from pipeline.training.silhouettes import silhouettes
+from pipeline.training.telling import tell_once
+from pipeline.types import Modality as Kind
 
 Modality = NDArray[Any] | list[NDArray[Any]]
 
@@ -50,6 +53,10 @@ def read_partition(path: Path) -> Partition:
     """Read {"TRAIN_SET": […], "TEST_SET": […], optionally "PROBE_SET": […]}. Raises InputError for anything else."""
     try:
         tree = parse_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such partition file. Give one with the identities to train on and to test with."
+        ) from None
     except UNREADABLE as error:
         raise InputError(f"{path}: not a readable partition ({reason_of(error)}).") from None
     sets = {}
@@ -64,14 +71,13 @@ def read_partition(path: Path) -> Partition:
 
 
 def partition_of(root: Path, path: Path | None = None, name: str = "") -> Partition:
-    """The partition in `path`, or in root/partition.json, or the one that the authors of dataset `name` gave as a rule.
+    """The partition in `path`, or else in root/partition.json, or the one that dataset `name`'s authors gave as a rule.
 
     CASIA-B: 001 to 074 are trained on; OUMVLP: the odd numbers. Raises InputError when there is none of these.
     """
-    path = path or root / "partition.json"
     rule = _RULES.get(name)
-    if path.is_file() or rule is None or not root.is_dir():
-        return read_partition(path)
+    if path is not None or rule is None or (root / "partition.json").is_file() or not root.is_dir():
+        return read_partition(path or root / "partition.json")
     here = sorted(folder.name for folder in _folders(root) if folder.name.isascii() and folder.name.isdigit())
     return Partition(tuple(who for who in here if rule(int(who))), tuple(who for who in here if not rule(int(who))))
 
@@ -84,12 +90,18 @@ def list_walks(
 ) -> list[Walk]:
     """Every walk of these identities (None: of all folders, sorted), in their order, types and views sorted.
 
-    Identities without a folder are passed over, as OpenGait does (`gait dataset check` names them). data_in_use:
+    Identities without walks are passed over, as OpenGait does, which is said on standard error. data_in_use:
     which of a folder's files, sorted by name: a list of booleans is a mask, one of integers an order.
-    Raises InputError when there is no dataset or none of the identities is there.
+    Raises InputError when there is no dataset, nobody to look for, or nobody of them there.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such dataset folder. Expected {root.name or 'ROOT'}/identity/type/view/*.pkl.")
+    if identities is not None and not identities:
+        raise InputError(
+            f"{root}: nobody to look for. By the authors' rule CASIA-B's folders 001 to 074 are trained on and 075 to "
+            "124 tested, of OUMVLP the odd and the even numbers. For others give a partition that lists them: "
+            "--partition FILE, or data_cfg.dataset_partition for gait train."
+        )
     here = {path.name for path in _folders(root)}
     walks = [
         Walk(identity, kind.name, view.name, _selected(view, data_in_use))
@@ -100,9 +112,17 @@ def list_walks(
     ]
     walks = [walk for walk in walks if walk.files]
     if not walks:
-        wanted = "identity/type/view/*.pkl" if identities is None else f"any of {len(identities)} identities"
+        wanted = "identity/type/view/*.pkl" if identities is None else f"any of {_some(identities)}"
         raise InputError(f"{root}: no walks of {wanted}. See `gait dataset check`.")
+    found = {walk.identity for walk in walks}
+    if absent := [who for who in identities or () if who not in found]:
+        tell_once(f"{root}: without walks there, so left out: {_some(absent)}.")
     return walks
+
+
+def _some(identities: Sequence[str]) -> str:
+    """How many they are, and the first few by name."""
+    return f"{len(identities)} identities ({', '.join(identities[:5])}{' …' if len(identities) > 5 else ''})"
 
 
 def _folders(path: Path) -> list[Path]:
@@ -120,12 +140,21 @@ def _selected(folder: Path, data_in_use: Sequence[bool] | Sequence[int] | None) 
     return tuple(files[int(index)] for index in data_in_use)
 
 
-def read_walk(walk: Walk) -> list[Modality]:
+def read_walk(walk: Walk, needs: Sequence[Kind] = ()) -> list[Modality]:
     """All modalities of a walk, in the order of its files.
 
-    Raises InputError for a file that is no pickle of arrays, and when the modalities have different lengths.
+    needs: what the first files are; what are silhouettes among them become T×H×W uint8 (see silhouettes.py).
+    Raises InputError for a file that is no pickle of arrays or not what is needed, for values that are not finite, and
+    when the modalities have different lengths.
     """
     modalities = [read_arrays(path) for path in walk.files]
+    if len(needs) <= len(modalities):
+        for place, need in enumerate(needs):
+            if need is Kind.SILHOUETTES:
+                modalities[place] = silhouettes(modalities[place], walk.files[place])
+    for path, modality in zip(walk.files, modalities, strict=True):
+        if not all(np.isfinite(array).all() for array in (modality if isinstance(modality, list) else [modality])):
+            raise InputError(f"{path}: NaN or infinite values. Make the file again.")
     lengths = [len(modality) if isinstance(modality, list) or modality.ndim else 0 for modality in modalities]
     if len(set(lengths)) > 1:
         raise InputError(f"{walk.files[0].parent}: modalities of different lengths {lengths}. Make the folder again.")
@@ -138,8 +167,5 @@ def read_silhouettes(walk: Walk, cut: bool = True) -> NDArray[np.uint8]:
     Raises InputError when it is something else.
     """
     path = walk.files[0]
-    masks = read_arrays(path)
-    if isinstance(masks, list) or masks.ndim != 3 or masks.dtype != np.uint8:
-        shape = f"{len(masks)} arrays" if isinstance(masks, list) else f"{masks.shape} {masks.dtype}"
-        raise InputError(f"{path}: {shape}; silhouettes are T×H×W uint8.")
+    masks = silhouettes(read_arrays(path), path)
     return cut_width(masks) if cut else masks

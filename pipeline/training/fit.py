@@ -26,7 +26,7 @@ from pipeline.training.course import Course, Say
 from pipeline.training.dataset import Partition, list_walks, partition_of
 from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
-from pipeline.training.networks import Trainable, open_trainable
+from pipeline.training.networks import Trainable, needs_of, open_trainable
 from pipeline.training.transforms import transforms_of
 from pipeline.training.validation import validate
 
@@ -47,10 +47,12 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     start = _start(config, folder, resume)
     data = config.data_cfg
     partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    walks = Walks(list_walks(data.dataset_root, partition.train, data.data_in_use), data.cache)
-    labels = sorted({walk.identity for walk in walks.walks})
+    chosen = list_walks(data.dataset_root, partition.train, data.data_in_use)
+    labels = sorted({walk.identity for walk in chosen})
     torch.manual_seed(config.trainer_cfg.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
+    walks = Walks(chosen, data.cache, needs_of(trainable, config.trainer_cfg.transform))
+    walks[0]  # refused before anything is written, and told of once by this process instead of all that prepare batches
     module = GaitTraining(trainable, config, walks, labels)
     if start is not None:
         _restore(module, config, start, resume)
@@ -141,12 +143,10 @@ def _validated(trainable: Trainable, config: TrainingConfig, partition: Partitio
     if not held_out:
         return None
     try:
-        walks = Walks(list_walks(data.dataset_root, held_out, data.data_in_use), cache=False)
-        transforms = transforms_of(
-            config.evaluator_cfg.get("transform") or [{"type": "BaseSilCuttingTransform"}],
-            "evaluator_cfg.transform",
-            [],
-        )
+        entries = config.evaluator_cfg.get("transform") or [{"type": "BaseSilCuttingTransform"}]
+        transforms = transforms_of(entries, "evaluator_cfg.transform", [])
+        found = list_walks(data.dataset_root, held_out, data.data_in_use)
+        walks = Walks(found, cache=False, needs=needs_of(trainable, entries))
         frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
         report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)
     except GaitError as error:

@@ -9,8 +9,11 @@ from typing import Literal
 
 from pipeline.errors import InputError
 from pipeline.training.dataset import Modality, Partition, Walk, read_walk
+from pipeline.training.silhouettes import silhouettes
 
-Kind = Literal["missing", "empty", "unreadable", "uneven", "too short", "not in the partition"]
+Kind = Literal["missing", "empty", "unreadable", "uneven", "too short", "no silhouettes", "not in the partition"]
+LEAST_SIDE = 16  # of a picture; keypoints have two to four values
+MOST_PARTS = 31  # labels of human parsing: 11 in Gait3D, 19 in LIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ def inspect(walk: Walk, least: int) -> Inspected:
         return Inspected(walk, 0, (), (Finding(kind, walk.name, str(error)),))
     frames = len(modalities[0])
     findings = []
+    for path, modality in zip(walk.files, modalities, strict=True):
+        try:
+            if _can_only_be_silhouettes(modality, alone=len(modalities) == 1):
+                silhouettes(modality, path)
+        except InputError as error:
+            findings.append(Finding("no silhouettes", walk.name, str(error)))
     if frames < least:
         findings.append(Finding("too short", walk.name, f"{frames} frames, fewer than {least}"))
     return Inspected(walk, frames, tuple(map(_shape, modalities)), tuple(findings))
@@ -81,6 +90,20 @@ def uneven(inspected: Sequence[Inspected]) -> list[Finding]:
         for walk in inspected
         if walk.shapes and walk.shapes != usual
     ]
+
+
+def _can_only_be_silhouettes(modality: Modality, alone: bool) -> bool:
+    """Whether these are pictures of grey values, or the walk's only file and pictures of colours.
+
+    Two channels are skeleton maps (or silhouettes and labels), the numbers of three parts and more human parsing.
+    """
+    if isinstance(modality, list) or modality.ndim not in (3, 4):
+        return False
+    if modality.ndim == 4:
+        return alone and modality.shape[1] != 2
+    if min(modality.shape[1:]) < LEAST_SIDE:
+        return False  # keypoints
+    return not (modality.dtype.kind in "ui" and modality.size and 3 <= modality.max() <= MOST_PARTS)
 
 
 def _shape(modality: Modality) -> tuple[int, ...]:

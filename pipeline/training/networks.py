@@ -8,18 +8,21 @@ NETWORKS.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.backends import load_backend
 from pipeline.errors import ConfigError
 from pipeline.profiles import nearest
+from pipeline.recognition import ENCODERS
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings
+from pipeline.types import Modality
 
 
 @dataclass
@@ -104,3 +107,28 @@ def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     settings = Settings(model_cfg, "model_cfg")
     settings.take("model", None)
     return cast(Trainable, build(settings, identities))
+
+
+def needs_of(trainable: Trainable, transforms: Sequence[Mapping[str, Any]]) -> tuple[Modality, ...]:
+    """What a walk's files are, in order, as the network's encoder takes them.
+
+    () where they may be something else: pictures of several channels, or of values that the transforms (as the settings
+    have them) do not take for 0–255.
+    """
+    if not trainable.encoder or getattr(trainable.architecture, "in_channels", 1) != 1:
+        return ()
+    if any(map(_of_other_values, transforms)):
+        return ()
+    needs: tuple[Modality, ...] = load_backend(ENCODERS, trainable.encoder, "encoder").needs
+    return needs
+
+
+def _of_other_values(transform: Mapping[str, Any] | list[Any]) -> bool:
+    inside = transform if isinstance(transform, list) else transform.get("trf_cfg")
+    if isinstance(inside, list):
+        return any(map(_of_other_values, inside))
+    return isinstance(transform, Mapping) and (
+        transform.get("type") in ("BaseParsingCuttingTransform", "BaseRgbTransform")
+        or transform.get("divsor", 255) != 255
+        or transform.get("img_shape") is not None
+    )

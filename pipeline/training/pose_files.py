@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,12 +33,12 @@ class PoseWalk:
 def read_casia_b_csv(path: Path) -> Iterator[PoseWalk]:
     """GaitGraph's casia-b_pose_coco.csv: a line a frame, …/001-bg-01-090/000012.jpg and 17 × (x, y, confidence).
 
-    The frames of a walk are together, in order; a first line of names is passed over.
-    Raises InputError, naming the line, for anything else.
+    The frames of a walk are in order, wherever its lines are; a first line of names is passed over.
+    Raises InputError, naming the line, for anything else, before the first walk.
     """
-    name, frames = "", list[list[float]]()
+    walks: dict[str, array[float]] = {}  # all of CASIA-B are 250 MB
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.reader(file), start=1):
                 if not row or (number == 1 and not _numbers(row[1:])):
                     continue
@@ -47,22 +48,14 @@ def read_casia_b_csv(path: Path) -> Iterator[PoseWalk]:
                     raise InputError(
                         f"{path}, line {number}: expected …/001-bg-01-090/000012.jpg and {COCO_JOINTS * 3} numbers."
                     )
-                if walk != name and frames:
-                    yield _casia_b_walk(name, frames)
-                    frames = []
-                name = walk
-                frames.append(values)
+                walks.setdefault(walk, array("f")).extend(values)
     except UNREADABLE as error:
         raise InputError(f"{path}: cannot be read ({reason_of(error)}).") from None
-    if not frames:
+    if not walks:
         raise InputError(f"{path}: no poses in it.")
-    yield _casia_b_walk(name, frames)
-
-
-def _casia_b_walk(name: str, frames: list[list[float]]) -> PoseWalk:
-    found = _CASIA_B.fullmatch(name)
-    assert found is not None  # checked line by line
-    return PoseWalk(found[1], found[2], found[3], np.array(frames, np.float32).reshape(-1, COCO_JOINTS, 3))
+    for name, frames in walks.items():
+        identity, kind, view = _CASIA_B.fullmatch(name).groups()  # type: ignore[union-attr]  # checked line by line
+        yield PoseWalk(identity, kind, view, np.array(frames, np.float32).reshape(-1, COCO_JOINTS, 3))
 
 
 def _numbers(row: list[str]) -> list[float]:

@@ -7,54 +7,69 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import natural
 from pipeline.segmentation.normalise import normalise
+from pipeline.training.pictures import SUFFIXES, read_mask
 from pipeline.training.writing import walk_file, write_walk
 
-PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
 FEW = 5  # the reference warns of walks with fewer silhouettes than this
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The pictures of one walk, in order, and whose they are."""
+    """The pictures of one walk, in natural order (2.png before 10.png), and whose they are.
+
+    gei: pictures beside them that hold no frame but the mean of all.
+    """
 
     identity: str
     type: str
     view: str
     files: tuple[Path, ...]
+    gei: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pretreated:
-    """What became of a walk: frames kept and dropped, files that are no pictures; kept 0: nothing was written."""
+    """What became of a walk: frames kept and dropped; kept 0: nothing was written.
+
+    refused: files that are no silhouettes, and why; converted: how many pictures were, by the way (see pictures.py).
+    """
 
     name: str
     kept: int
     dropped: int
-    unreadable: tuple[Path, ...]
+    refused: tuple[tuple[Path, str], ...] = ()
+    converted: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_pictures(source: Path) -> list[Pictures]:
-    """The walks in source/identity/type/view/*.png, sorted. Raises InputError when there are none."""
+    """The walks in source/identity/type/view/*.png, sorted; also those whose folder holds no picture.
+
+    Hidden files and folders are passed over, and GREW's …_gei.png, as OpenGait does. Raises InputError where there is
+    no picture at all.
+    """
     if not source.is_dir():
         raise InputError(f"{source}: no such folder. Expected pictures in {source.name}/identity/type/view/*.png.")
     walks = []
-    for view in sorted(path for path in source.glob("*/*/*") if path.is_dir()):
-        files = sorted(path for path in view.iterdir() if path.suffix.lower() in PICTURES)
-        if files:
-            walks.append(Pictures(view.parts[-3], view.parts[-2], view.parts[-1], tuple(files)))
-    if not walks:
+    for view in sorted(path for path in source.glob("[!.]*/[!.]*/[!.]*") if path.is_dir()):
+        files = [path for path in view.glob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        frames = [path for path in files if not path.stem.lower().endswith("_gei")]
+        frames.sort(key=lambda path: natural(path.name))
+        identity, kind = view.parts[-3:-1]
+        walks.append(Pictures(identity, kind, view.name, tuple(frames), len(files) - len(frames)))
+    if not any(walk.files for walk in walks):
         raise InputError(f"{source}: no pictures in identity/type/view/*.png.")
     return walks
 
@@ -84,21 +99,18 @@ def _pretreat(walk: Pictures, target: Path, size: int, overwrite: bool) -> Pretr
     name = f"{walk.identity}/{walk.type}/{walk.view}"
     path = walk_file(target, walk.identity, walk.type, walk.view)
     if path.is_file() and not overwrite:
-        return Pretreated(name, -1, 0, ())
-    masks = [(file, _read(file)) for file in walk.files]
-    aligned = [normalise(mask, size, reference=True) for _, mask in masks if mask is not None]
+        return Pretreated(name, -1, 0)
+    masks, refused, converted = list[NDArray[np.uint8]](), list[tuple[Path, str]](), Counter[str]()
+    for file in walk.files:
+        try:
+            read = read_mask(file)
+        except ValueError as error:
+            refused.append((file, str(error)))
+            continue
+        masks.append(read.mask)
+        converted.update(read.conversions)
+    aligned = [normalise(mask, size, reference=True) for mask in masks]
     kept = [frame for frame in aligned if frame is not None]
     if kept:
         write_walk(path, np.stack(kept))
-    unreadable = tuple(file for file, mask in masks if mask is None)
-    return Pretreated(name, len(kept), len(aligned) - len(kept), unreadable)
-
-
-def _read(path: Path) -> NDArray[np.uint8] | None:
-    """A picture in grey, or None for what is none."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
-        return None
-    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
-    return None if picture is None else np.asarray(picture, np.uint8)
+    return Pretreated(name, len(kept), len(aligned) - len(kept), tuple(refused), dict(converted))

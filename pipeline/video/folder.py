@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import InputError
+from pipeline.files import natural
 from pipeline.types import Image
 from pipeline.video.container import check_size
 from pipeline.video.info import Picture, VideoInfo, VideoSource
@@ -31,7 +31,7 @@ class FolderSource(VideoSource):
             raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
         if not files:
             raise InputError(f"{folder}: a folder without images. Pass a video, or a folder of .png or .jpg frames.")
-        self._files = sorted(files, key=lambda path: _natural(path.name))
+        self._files = sorted(files, key=lambda path: natural(path.name))
         first = next((image for image in map(_read_image, self._files) if image is not None), None)
         if first is None:
             raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
@@ -64,8 +64,3 @@ def _read_image(path: Path) -> Image | None:
     except (OSError, cv2.error):
         return None
     return None if image is None else np.asarray(image, np.uint8)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts frame_2 before frame_10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", name.lower())]

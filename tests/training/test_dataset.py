@@ -11,6 +11,7 @@ from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.training.dataset import list_walks, partition_of, read_partition, read_silhouettes, read_walk
+from pipeline.types import Modality
 
 
 @pytest.fixture
@@ -90,6 +91,81 @@ def test_what_is_no_silhouette_is_refused(tmp_path):
         read_silhouettes(list_walks(tmp_path)[0])
 
 
+def one_walk(root, frames, name="000"):
+    folder = root / "001/nm-01/000"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.pkl").write_bytes(pickle.dumps(frames))
+    return list_walks(root)[0]
+
+
+MASKS = silhouettes(0, 6, 64, 64)
+AS_OTHERS_HAVE_THEM = {
+    "0 and 1": (MASKS > 0).astype(np.uint8),
+    "0 and 1 in 64 bits": (MASKS > 0).astype(np.int64),
+    "booleans": MASKS > 0,
+    "fractions": (MASKS / 255).astype(np.float32),
+    "64 bits": MASKS.astype(np.int64),
+    "floats": MASKS.astype(np.float64),
+}
+
+
+@pytest.mark.parametrize("case", AS_OTHERS_HAVE_THEM)
+def test_silhouettes_of_other_types_become_0_to_255_and_zeros_and_ones_are_told_of_once(tmp_path, capsys, case):
+    walk = one_walk(tmp_path, AS_OTHERS_HAVE_THEM[case])
+    for found in (read_walk(walk, [Modality.SILHOUETTES])[0], read_silhouettes(walk, cut=False)):
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, MASKS)
+    told = capsys.readouterr().err
+    assert told.count("silhouettes of 0 to 1 are read as 0 to 255") == (AS_OTHERS_HAVE_THEM[case].max() <= 1)
+
+
+NO_SILHOUETTES = {
+    "RGB": (np.repeat(MASKS[:, None], 3, axis=1), r"\(6, 3, 64, 64\) uint8; "),
+    "RGB last": (np.repeat(MASKS[..., None], 3, axis=3), r"\(6, 64, 64, 3\) uint8; "),
+    "height": (MASKS[:, :48], r"\(6, 48, 64\) uint8; "),
+    "NaN": (np.where(MASKS > 0, np.nan, 0.0), r"float64 with NaN or infinite values; "),
+    "negative": (MASKS.astype(np.int16) - 1, r"int16 with values from -1 to 254; "),
+    "16 bits": (MASKS.astype(np.uint16) * 257, r"uint16 with values from 0 to 65535; "),
+    "labels": ((MASKS > 0) * np.uint8(2), r"uint8 with values from 0 to 2; "),
+    "faint fractions": ((MASKS > 0) * 0.3, r"float64 with values from 0 to 0.3; "),
+    "three values": (np.where(np.arange(64) > 30, MASKS, MASKS // 2), r"uint8 with the three values 0, 127, 255; "),
+    "list": (list(MASKS), r"6 arrays; "),
+}
+
+
+@pytest.mark.parametrize("case", NO_SILHOUETTES)
+def test_what_cannot_be_silhouettes_is_refused_with_its_file_and_shape(tmp_path, case):
+    frames, problem = NO_SILHOUETTES[case]
+    walk = one_walk(tmp_path, frames)
+    for read in (lambda: read_walk(walk, [Modality.SILHOUETTES]), lambda: read_silhouettes(walk)):
+        with pytest.raises(InputError, match=rf"000/000\.pkl: .*{problem}silhouettes are T×H×W uint8 from 0 to 255"):
+            read()
+
+
+def test_grey_edges_and_empty_frames_stay_as_they_are(tmp_path, golden):
+    outputs = np.load(golden("silhouette_normalisation") / "output.npz")
+    walk = one_walk(tmp_path, np.concatenate([outputs["seq6_size64"], np.zeros((2, 64, 64), np.uint8)]))
+    np.testing.assert_array_equal(read_silhouettes(walk, cut=False), read_walk(walk)[0])
+    empty = one_walk(tmp_path, np.zeros((2, 64, 64), np.uint8))
+    assert not read_silhouettes(empty).any()
+
+
+def test_only_the_files_that_are_silhouettes_are_looked_at(tmp_path):
+    labels, maps = (MASKS > 0) * np.uint8(7), np.ones((6, 2, 64, 64), np.uint8)
+    for frames in (labels, maps):
+        np.testing.assert_array_equal(read_walk(one_walk(tmp_path, frames), [Modality.PARSING])[0], frames)
+    one_walk(tmp_path, (MASKS > 0).astype(np.uint8), "001")
+    maps_as_they_are, masks = read_walk(list_walks(tmp_path)[0], [Modality.SKELETON_MAPS, Modality.SILHOUETTES])
+    assert maps_as_they_are.max() == 1 and masks.max() == 255
+
+
+def test_poses_that_are_no_numbers_are_refused(tmp_path):
+    poses = np.zeros((6, 17, 3), np.float32)
+    poses[3, 4] = np.inf
+    with pytest.raises(InputError, match=r"000\.pkl: NaN or infinite values"):
+        read_walk(one_walk(tmp_path, poses))
+
+
 def test_the_authors_rule_divides_casia_b_where_there_is_no_file(tmp_path):
     for who in ("001", "074", "075", "124", "notes"):
         (tmp_path / who).mkdir()
@@ -97,6 +173,23 @@ def test_the_authors_rule_divides_casia_b_where_there_is_no_file(tmp_path):
     assert (partition.train, partition.test) == (("001", "074"), ("075", "124"))
     (tmp_path / "partition.json").write_text('{"TRAIN_SET": ["075"], "TEST_SET": ["001"]}')
     assert partition_of(tmp_path, None, "CASIA-B").train == ("075",)
+
+
+def test_a_partition_that_was_named_is_the_one_or_none(root, tmp_path):
+    with pytest.raises(InputError, match=r"no\.json: no such partition file"):
+        partition_of(root, tmp_path / "no.json", "CASIA-B")
+
+
+def test_without_a_partition_other_names_than_the_authors_are_nobody(root):
+    with pytest.raises(InputError, match=r"075 to 124.*--partition FILE.*data_cfg\.dataset_partition"):
+        list_walks(root, [])
+
+
+def test_identities_that_are_not_there_are_told_of_once(root, capsys):
+    for _ in range(2):
+        list_walks(root, ["001", *(f"{number:03d}" for number in range(90, 99))])
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"gait: {root}: without walks there, so left out: 9 identities (090, 091, 092, 093, 094 …)."]
 
 
 def test_a_dataset_without_a_partition_or_a_rule_is_refused(tmp_path):

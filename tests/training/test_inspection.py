@@ -58,6 +58,47 @@ def test_everything_that_is_wrong_is_found(root, tmp_path, capsys):
     assert "too short: 001/nm-01/090: 9 frames" in said
 
 
+def every(root, alter):
+    for path in root.glob("*/*/*/*.pkl"):
+        path.write_bytes(pickle.dumps(alter(pickle.loads(path.read_bytes()))))
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda masks: np.repeat(masks[:, None], 3, axis=1),
+        lambda masks: masks[:, :48],
+        lambda masks: masks.astype(np.int16) - 1,
+        lambda masks: (masks > 0) * np.uint8(2),
+    ],
+    ids=["RGB", "height", "negative", "labels of two parts"],
+)
+def test_a_dataset_of_what_no_training_takes_for_silhouettes_is_not_fine(root, tmp_path, alter):
+    every(root, alter)
+    found = findings(root, tmp_path)
+    assert len(found) == 10 and {kind for kind, _ in found} == {"no silhouettes"}
+    assert "silhouettes are T×H×W uint8" in found["no silhouettes", "001/nm-01/000"]
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda masks: (masks > 0).astype(np.uint8),
+        lambda masks: masks > 0,
+        lambda masks: np.where(masks > 0, np.arange(44) // 4, 0).astype(np.uint8),
+        lambda masks: np.stack([masks, masks // 9], axis=1),
+        lambda masks: np.arange(len(masks) * 51, dtype=np.float32).reshape(-1, 17, 3) - 20,
+        lambda masks: np.arange(len(masks) * 85, dtype=np.float32).reshape(-1, 85),
+        lambda masks: [np.ones((30, 3), np.float32) for _ in masks],
+        lambda masks: np.where(masks > 0, np.arange(44) * 5, 0).astype(np.uint8),
+    ],
+    ids=["0 and 1", "booleans", "human parsing", "skeleton maps", "keypoints", "SMPL", "clouds", "depth"],
+)
+def test_a_dataset_of_any_modality_is_fine(root, tmp_path, alter):
+    every(root, alter)
+    assert findings(root, tmp_path) == {}
+
+
 def test_a_pickle_with_code_is_unreadable_and_not_run(root, tmp_path):
     class Hostile:
         def __reduce__(self):

@@ -9,7 +9,9 @@ import torch
 import yaml
 
 from pipeline.errors import ConfigError
-from pipeline.training.networks import open_trainable
+from pipeline.training.config import load_training_config
+from pipeline.training.networks import needs_of, open_trainable
+from pipeline.types import Modality
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,24 @@ def test_opengaits_settings_build_opengaits_networks(shared):
         }, folder
         built += 1
     assert built >= 30
+
+
+@pytest.mark.parametrize(
+    ("config", "transform", "needs"),
+    [
+        ("gaitbase_synth", None, [Modality.SILHOUETTES]),
+        ("smplgait_gait3d", None, [Modality.SILHOUETTES, Modality.SMPL]),
+        ("skeletongaitpp_gait3d", None, [Modality.SKELETON_MAPS, Modality.SILHOUETTES]),
+        ("parsinggait_gait3d", None, []),
+        ("skeletongait_gait3d", None, []),  # two channels, by DeepGaitV2
+        ("gaitset_casiab", {"type": "BaseParsingCuttingTransform"}, []),
+        ("gaitset_casiab", {"type": "BaseSilCuttingTransform", "divsor": 1.0}, []),
+        ("gaitset_casiab", {"type": "Compose", "trf_cfg": [{"type": "BaseSilTransform", "img_shape": [64, 44]}]}, []),
+    ],
+)
+def test_which_of_a_walks_files_are_silhouettes_is_known(config, transform, needs):
+    settings = load_training_config(config, ["data_cfg.dataset_root=x"])
+    with torch.device("meta"):
+        trainable = open_trainable(settings.model_cfg, 5)
+    transforms = settings.trainer_cfg.transform if transform is None else [transform]
+    assert list(needs_of(trainable, transforms)) == needs

@@ -46,6 +46,27 @@ def test_the_csv_becomes_a_dataset(table, tmp_path):
     np.testing.assert_allclose(read_walk(normal)[0], poses(2, 4))
 
 
+def test_lines_of_two_walks_in_turn_are_gathered(tmp_path):
+    lines = [
+        csv_line(walk, frame, poses(seed, 10)[frame])
+        for frame in range(10)
+        for walk, seed in (("001-bg-01-090", 1), ("001-nm-06-180", 2))
+    ]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(lines))
+    first, second = read_casia_b_csv(path)
+    assert (first.type, second.type) == ("bg-01", "nm-06")
+    np.testing.assert_allclose(first.poses, poses(1, 10))
+    np.testing.assert_allclose(second.poses, poses(2, 10))
+
+
+def test_nothing_is_written_of_a_table_with_a_wrong_line(table, tmp_path):
+    table.write_text(table.read_text() + "dense/001-bg-01-090/000009.jpg,1,2,3\n")
+    with pytest.raises(InputError, match="line 10"):
+        pretreat_command(table, tmp_path / "out", 64, False, 1)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "line",
     [

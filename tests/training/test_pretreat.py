@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.commands.dataset import pretreat_command
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
+from pipeline.segmentation.normalise import normalise
 from pipeline.training.dataset import list_walks, read_silhouettes
 from pipeline.training.pretreat import find_pictures, pretreat
 
@@ -66,7 +70,7 @@ def test_what_is_no_picture_is_named_and_the_rest_is_written(pictures, tmp_path,
     cv2.imwrite(str(empty / "000.png"), np.zeros((64, 64), np.uint8))
     assert pretreat_command(pictures, tmp_path / "out", 64, False, 1) == 2
     said = capsys.readouterr()
-    assert "zz.png: not a picture" in said.err and "002/nm-01/000" in said.out
+    assert "zz.png: not a picture, or not a whole one" in said.err and "002/nm-01/000" in said.out
     assert len(list_walks(tmp_path / "out")) == 2
     assert not (tmp_path / "out/002").exists()
 
@@ -76,3 +80,159 @@ def test_a_folder_without_pictures_is_one_line(tmp_path):
         pretreat_command(tmp_path, tmp_path / "out", 64, False, 1)
     with pytest.raises(InputError, match=r"nowhere: no such folder"):
         pretreat_command(tmp_path / "nowhere", tmp_path / "out", 64, False, 1)
+
+
+def body(size=(120, 80)):
+    """A white figure on black, higher than wide, that stands clear of the edges."""
+    mask = np.zeros(size, np.uint8)
+    cv2.ellipse(mask, (size[1] // 2, size[0] // 2), (size[1] // 5, size[0] // 3), 0, 0, 360, 255, -1)
+    cv2.rectangle(mask, (size[1] // 2, size[0] // 2), (size[1] // 2 + 12, size[0] * 5 // 6), 255, -1)
+    return mask
+
+
+def png(rows, depth, colour, *chunks):
+    """A PNG as OpenCV does not write it: rows of bytes, depth and colour type, further chunks before the pixels."""
+    head = struct.pack(">IIBBBBB", rows.shape[1] * (8 // depth), len(rows), depth, colour, 0, 0, 0)
+    if colour == 4:
+        head = struct.pack(">IIBBBBB", rows.shape[1] // 2, len(rows), depth, colour, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    parts = [(b"IHDR", head), *chunks, (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in parts
+    )
+
+
+def encoded(suffix, picture, *settings):
+    done, data = cv2.imencode(suffix, picture, settings)
+    assert done
+    return data.tobytes()
+
+
+def cut_out(mask):
+    """The figure as a photograph with the mask as its alpha channel."""
+    colours = np.random.default_rng(0).integers(60, 200, (*mask.shape, 3), np.uint8)
+    return np.dstack([colours, mask])
+
+
+def grey_and_alpha(mask):
+    return png(np.stack([np.full_like(mask, 90), mask], axis=2).reshape(len(mask), -1), 8, 4)
+
+
+RED = (b"PLTE", bytes([0, 0, 0, 128, 0, 0]))
+CONVERTED = {
+    "alpha": (".png", lambda mask: encoded(".png", cut_out(mask)), "alpha channel"),
+    "grey and alpha": (".png", grey_and_alpha, "alpha channel"),
+    "black on white": (".png", lambda mask: encoded(".png", 255 - mask), "black on white"),
+    "ones": (".png", lambda mask: encoded(".png", mask // 255), "0 and 1"),
+    "ones in bmp": (".BMP", lambda mask: encoded(".bmp", mask // 255), "0 and 1"),
+    "fractions": (".tif", lambda mask: encoded(".tiff", (mask / 255).astype(np.float32)), "0 and 1"),
+    "16 bits": (".png", lambda mask: encoded(".png", mask.astype(np.uint16) * 257), "16 bits"),
+    "8 of 16 bits": (".tif", lambda mask: encoded(".tiff", mask.astype(np.uint16)), "16 bits"),
+    "palette": (".png", lambda mask: png(mask // 255, 8, 3, RED), "one colour"),
+    "transparent palette": (
+        ".png",
+        lambda mask: png(mask // 255, 8, 3, RED, (b"tRNS", bytes([0, 255]))),
+        "alpha channel",
+    ),
+    "JPEG": (".JPG", lambda mask: encoded(".jpg", mask, cv2.IMWRITE_JPEG_QUALITY, 40), "JPEG"),
+    "JPEG, black on white": (".jpeg", lambda mask: encoded(".jpg", 255 - mask, cv2.IMWRITE_JPEG_QUALITY, 40), "JPEG"),
+    "colour JPEG": (".jpg", lambda mask: encoded(".jpg", cv2.merge([mask] * 3), cv2.IMWRITE_JPEG_QUALITY, 40), "JPEG"),
+}
+
+
+@pytest.mark.parametrize("case", CONVERTED)
+def test_what_is_a_mask_in_another_way_is_converted_and_said(tmp_path, capsys, case):
+    suffix, made, said = CONVERTED[case]
+    folder = tmp_path / "raw/001/nm-01/090"
+    folder.mkdir(parents=True)
+    (folder / f"1{suffix}").write_bytes(made(body()))
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    assert any("1 pictures converted" in line and said in line for line in capsys.readouterr().out.splitlines())
+    (walk,) = list_walks(tmp_path / "out")
+    found, wanted = read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True)
+    if "JPEG" in case:
+        assert np.mean((found >= 128) != (wanted >= 128)) <= 0.01  # noise around the body would have shrunk it
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".TIF", ".PNG"])
+def test_white_on_black_needs_no_conversion(tmp_path, capsys, suffix):
+    folder = tmp_path / "raw/001/nm-01/090"
+    folder.mkdir(parents=True)
+    bits = np.packbits(body() > 0, axis=1)
+    (folder / f"1{suffix}").write_bytes(png(bits, 1, 0) if suffix == ".png" else encoded(suffix.lower(), body()))
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    assert "converted" not in capsys.readouterr().out
+    (walk,) = list_walks(tmp_path / "out")
+    np.testing.assert_array_equal(read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True))
+
+
+def black_and_white_with_alpha():
+    framed = np.zeros((120, 80), np.uint8)
+    framed[10:110, 10:70] = 255
+    return encoded(".png", np.dstack([body()] * 3 + [framed]))
+
+
+REFUSED = {
+    "photograph": (encoded(".png", cut_out(body())[..., :3]), "a picture in colours"),
+    "labels": (encoded(".png", body() // 255 * 2), "values from 0 to 2"),
+    "three values": (encoded(".png", np.where(np.arange(120)[:, None] > 60, body() // 2, body())), "three values"),
+    "two masks": (black_and_white_with_alpha(), "grey values and in the alpha channel"),
+    "cut PNG": (encoded(".png", body())[:-40], "not a whole one"),
+    "cut JPEG": (encoded(".jpg", cut_out(body())[..., :3])[:-900], "not a whole one"),
+    "empty file": (b"", "not a whole one"),
+    "text": (b"Thumbs", "not a picture"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_silhouette_is_left_out_and_named_and_the_status_tells(tmp_path, capfd, case):
+    data, why = REFUSED[case]
+    folder = tmp_path / "raw/001/nm-01/090"
+    folder.mkdir(parents=True)
+    (folder / "1.png").write_bytes(data)
+    cv2.imwrite(str(folder / "2.png"), body())
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 2
+    (line,) = capfd.readouterr().err.splitlines()  # OpenCV's own lines would be there too
+    assert "1.png: " in line and why in line and line.endswith("left out.")
+    assert len(read_silhouettes(list_walks(tmp_path / "out")[0])) == 1
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path):
+    folder = tmp_path / "001/nm-01/090"
+    folder.mkdir(parents=True)
+    for number in range(1, 25):
+        (folder / f"{number}.png").write_bytes(b"")
+    (walk,) = find_pictures(tmp_path)
+    assert [path.name for path in walk.files] == [f"{number}.png" for number in range(1, 25)]
+
+
+def test_hidden_files_and_grews_mean_pictures_are_no_frames(tmp_path, capsys):
+    folder = tmp_path / "raw/001/nm-01/090"
+    folder.mkdir(parents=True)
+    for name in ("1.png", "0001_gei.png"):
+        cv2.imwrite(str(folder / name), body())
+    for name in ("._1.png", "Thumbs.db", ".hidden.png"):
+        (folder / name).write_bytes(b"Mac OS X")
+    (tmp_path / "raw/001/.trash/090").mkdir(parents=True)
+    (tmp_path / "raw/002/nm-01/000").mkdir(parents=True)
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    said = capsys.readouterr()
+    assert "1 pictures …_gei left out" in said.out and not said.err
+    assert "1 walks without a usable silhouette, left out: 002/nm-01/000" in said.out and ".trash" not in said.out
+    assert [walk.name for walk in list_walks(tmp_path / "out")] == ["001/nm-01/090"]
+
+
+def test_nothing_usable_at_all_is_a_failure(tmp_path, capsys):
+    folder = tmp_path / "raw/001/nm-01/090"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "1.png"), np.zeros((64, 64), np.uint8))
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 2
+    assert "no walk has a usable silhouette" in capsys.readouterr().err
+
+
+def test_a_height_that_no_network_takes_is_refused(pictures, tmp_path):
+    with pytest.raises(ConfigError, match=r"--size 48: .*64 rows"):
+        pretreat_command(pictures, tmp_path / "out", 48, False, 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +111,27 @@ def test_a_folder_with_checkpoints_is_not_overwritten(trained, straight):
         ConfigError, match=r"holds a training already \(gaitbase_synth-00008\.pt\)\. Go on with --resume"
     ):
         trained(straight.parents[2])
+
+
+def of_other_values(walkers, root, alter):
+    shutil.copytree(walkers, root)
+    for path in root.glob("*/*/*/*.pkl"):
+        path.write_bytes(pickle.dumps(alter(pickle.loads(path.read_bytes()))))
+    return f"data_cfg.dataset_root={root}"
+
+
+def test_masks_of_0_and_1_train_as_silhouettes_of_0_to_255_do(walkers, trained, straight, tmp_path, capfd):
+    other = of_other_values(walkers, tmp_path / "data", lambda masks: masks > 0)
+    folder = trained(tmp_path, other, "data_cfg.cache=false", "data_cfg.num_workers=1")
+    assert same(checkpoint(folder, 8)["model"], checkpoint(straight, 8)["model"])
+    assert capfd.readouterr().err.count("are read as 0 to 255") == 1  # this process and the one that prepares batches
+
+
+def test_no_training_starts_on_pictures_in_colours(walkers, trained, tmp_path):
+    other = of_other_values(walkers, tmp_path / "data", lambda masks: np.repeat(masks[:, None], 3, axis=1))
+    with pytest.raises(InputError, match=r"000\.pkl: \(13, 3, 64, 44\) uint8; silhouettes are"):
+        trained(tmp_path / "out", other)
+    assert not (tmp_path / "out").exists()
 
 
 def test_it_learns_to_tell_people_apart(trained, tmp_path):
