@@ -61,8 +61,8 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         getattr(rank_zero_only, "rank", 0) == 0
     )  # Lightning starts the others as copies of this process, from the beginning
     if first:
-        for note in [*config.unsupported, *module.unsupported]:
-            say(f"not supported, ignored: {note}")
+        if ignored := [*config.unsupported, *module.unsupported]:
+            say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
         say(f"{len(walks)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
         if start is not None:
             say(f"starts from {start.name} at iteration {module.iteration}")
@@ -142,11 +142,7 @@ def _validated(trainable: Trainable, config: TrainingConfig, partition: Partitio
         return None
     try:
         walks = Walks(list_walks(data.dataset_root, held_out, data.data_in_use), cache=False)
-        transforms = transforms_of(
-            config.evaluator_cfg.get("transform") or [{"type": "BaseSilCuttingTransform"}],
-            "evaluator_cfg.transform",
-            [],
-        )
+        transforms = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", [])
         frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
         report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)
     except GaitError as error:

@@ -39,6 +39,7 @@ class GaitTraining(lightning.LightningModule):
         self._config, self._walks, self._labels = config, walks, labels
         self._terms = losses_of(config.loss_cfg, self.unsupported)
         self._transforms = transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", self.unsupported)
+        transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", self.unsupported)
         self._resumed: dict[str, Any] = {}
         self._optimisation(self.unsupported)  # so that wrong settings show before anything starts
 
@@ -99,6 +100,8 @@ class GaitTraining(lightning.LightningModule):
         config = self._config
         optimizer = optimizer_of(config.optimizer_cfg, self.network, unsupported, self._groups)
         if config.trainer_cfg.T_max_iter is not None:
+            if unsupported is not None:
+                unsupported += [f"scheduler_cfg.{key}" for key in config.scheduler_cfg]
             return optimizer, stepped_cosine(optimizer, config.trainer_cfg.T_max_iter)
         return optimizer, scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter, unsupported)
 

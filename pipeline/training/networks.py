@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
-from pipeline.profiles import nearest
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings
@@ -94,12 +93,17 @@ NETWORKS: Mapping[str, str] = {
 }
 
 
+def refuse_unknown(model_cfg: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the network that model_cfg names is here."""
+    name = model_cfg.get("model")
+    if name not in NETWORKS:  # no guess: GaitEdge is not meant to be GaitSet
+        raise ConfigError(f"model_cfg.model: {name!r} cannot be trained. These can: {', '.join(NETWORKS)}.")
+
+
 def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     """The network that model_cfg describes, with fresh weights. Raises ConfigError for an unknown one."""
-    name = str(model_cfg.get("model"))
-    if name not in NETWORKS:
-        raise ConfigError(f"model_cfg.model: {name!r} cannot be trained{nearest(name, sorted(NETWORKS))}")
-    module, _, function = NETWORKS[name].partition(":")
+    refuse_unknown(model_cfg)
+    module, _, function = NETWORKS[model_cfg["model"]].partition(":")
     build = getattr(importlib.import_module(module), function)
     settings = Settings(model_cfg, "model_cfg")
     settings.take("model", None)
