@@ -123,7 +123,8 @@ def dataset(
         str | None, typer.Option("--card", help="Card whose conventions a file follows.", metavar="NAME")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", help="euclidean or cosine (default: the profile's, or the training's).", metavar="NAME")
+        str | None,
+        typer.Option("--metric", help="euclidean or cosine (default: the training's or profile's).", metavar="NAME"),
     ] = None,
     cross_view: Annotated[
         bool, typer.Option("--cross-view", help="casia-b, oumvlp: one gallery of all views at once.")

@@ -45,8 +45,9 @@ class Batch:
 class Walks:
     """Walks that are read when they are asked for, and kept if there is memory for them."""
 
-    def __init__(self, walks: Sequence[Walk], cache: bool) -> None:
-        self.walks = walks
+    def __init__(self, walks: Sequence[Walk], cache: bool, check: Callable[[Walk, list[Modality]], None] | None = None):
+        """check: raises InputError for a walk whose files are not what is wanted."""
+        self.walks, self._check = walks, check
         self._kept: dict[int, list[Modality]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -59,6 +60,8 @@ class Walks:
         modalities = read_walk(self.walks[index])
         if not len(modalities[0]):
             raise InputError(f"{self.walks[index].files[0]}: no frames. Remove the folder (`gait dataset check`).")
+        if self._check is not None:
+            self._check(self.walks[index], modalities)
         if self._kept is not None:
             self._kept[index] = modalities
         return modalities

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,12 +25,13 @@ from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.training.config import TrainingConfig
 from pipeline.training.course import Course, Say
-from pipeline.training.dataset import Partition, list_walks, partition_of
+from pipeline.training.dataset import Modality, Partition, Walk, list_walks, partition_of
 from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
 from pipeline.training.networks import Trainable, open_trainable
 from pipeline.training.transforms import transforms_of
 from pipeline.training.validation import validate
+from pipeline.training.wanted import refuse_other
 
 
 def training_folder(config: TrainingConfig, output: Path) -> Path:
@@ -47,10 +50,12 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     start = _start(config, folder, resume)
     data = config.data_cfg
     partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    walks = Walks(list_walks(data.dataset_root, partition.train, data.data_in_use), data.cache)
-    labels = sorted({walk.identity for walk in walks.walks})
+    listed = list_walks(data.dataset_root, partition.train, data.data_in_use)
+    labels = sorted({walk.identity for walk in listed})
     torch.manual_seed(config.trainer_cfg.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
+    walks = Walks(listed, data.cache, check_of(trainable, config))
+    _ = walks[0]  # what the network cannot take is said before anything starts
     module = GaitTraining(trainable, config, walks, labels)
     if start is not None:
         _restore(module, config, start, resume)
@@ -93,6 +98,14 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         write_json(folder / "metrics.json", metrics)
         say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
     return folder / "metrics.json"
+
+
+def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Walk, list[Modality]], None]:
+    """Raises InputError for a walk that is not what this network wants."""
+    model = str(config.model_cfg["model"])
+    other = "joint_format" if "joint_format" in config.model_cfg else "data_cfg.dataset_root"
+    advice = f"Choose among a walk's files with data_cfg.data_in_use, or another {other}."
+    return partial(refuse_other, wanted=trainable.wants, who=model, advice=advice)
 
 
 def _start(config: TrainingConfig, folder: Path, resume: bool) -> Path | None:
@@ -141,7 +154,8 @@ def _validated(trainable: Trainable, config: TrainingConfig, partition: Partitio
     if not held_out:
         return None
     try:
-        walks = Walks(list_walks(data.dataset_root, held_out, data.data_in_use), cache=False)
+        listed = list_walks(data.dataset_root, held_out, data.data_in_use)
+        walks = Walks(listed, cache=False, check=check_of(trainable, config))
         transforms = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", [])
         frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
         report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)

@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings
+from pipeline.training.wanted import Files
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Outputs:
 class Trainable:
     """A network with the function that runs it on a batch.
 
+    wants: the files of a walk; several lists of different lengths where there is a choice.
     spare: keys not worth shipping, by their prefix. encoder: the one in recognition.ENCODERS that reads the
     checkpoints, "" where there is none yet; architecture: what it has to be told; features: what it compares unless
     asked for others (embeddings, neck or logits). joined: makes of several modalities
@@ -47,6 +49,7 @@ class Trainable:
 
     network: nn.Module
     outputs: Callable[[Any, Batch], Outputs]
+    wants: tuple[Files, ...]
     spare: tuple[str, ...] = field(default=())
     encoder: str = ""
     architecture: Any = None
