@@ -102,7 +102,7 @@ class TrainerConfig(Section):
     transform: Transforms = Field(default_factory=_cutting)
     # ours
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
-        "auto", description="auto: fp32, or with enable_float16 fp16 on a GPU and bf16 on a CPU that has it"
+        "auto", description="auto: with enable_float16 fp16 on a GPU and bf16 on a CPU that has it, else fp32"
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
     seed: int = Field(0, ge=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -29,9 +29,16 @@ from pipeline.training.dataset import Modality, Partition, Walk, list_walks, par
 from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
 from pipeline.training.networks import Trainable, open_trainable
+from pipeline.training.precision import Precision, precision_of
 from pipeline.training.transforms import transforms_of
 from pipeline.training.validation import validate
 from pipeline.training.wanted import refuse_other
+
+LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
+    "fp32": "32-true",
+    "fp16": "16-mixed",
+    "bf16": "bf16-mixed",
+}
 
 
 def training_folder(config: TrainingConfig, output: Path) -> Path:
@@ -68,6 +75,7 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     if first:
         if ignored := [*config.unsupported, *module.unsupported]:
             say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
+        say(precision_of(config.trainer_cfg, device)[1])
         say(f"{len(walks)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
         if start is not None:
             say(f"starts from {start.name} at iteration {module.iteration}")
@@ -192,7 +200,7 @@ def fit(
         devices=processes,
         strategy=DDPStrategy(find_unused_parameters=chosen.find_unused_parameters) if processes > 1 else "auto",
         max_steps=chosen.total_iter - module.iteration,
-        precision=_precision(config, device),
+        precision=LIGHTNINGS[precision_of(chosen, device)[0]],
         gradient_clip_val=chosen.gradient_clip,
         logger=TensorBoardLogger(str(folder), name="summary", version=""),
         callbacks=[course],
@@ -226,15 +234,6 @@ def _channels_last(network: nn.Module) -> None:
     if min((layer.out_channels for layer in layers), default=0) >= 16:
         for layer in layers:  # not the whole network: convolutions over time have five dimensions
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-
-
-def _precision(config: TrainingConfig, device: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
-    wanted = config.trainer_cfg.precision
-    if wanted == "auto":
-        wanted = ("fp16" if device == "cuda" else "bf16") if config.trainer_cfg.enable_float16 else "fp32"
-    if wanted == "fp16":
-        return "16-mixed"
-    return "bf16-mixed" if wanted == "bf16" else "32-true"
 
 
 def _quiet() -> None:
