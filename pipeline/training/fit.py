@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
 from pipeline.training.networks import Trainable, open_trainable
 from pipeline.training.precision import Precision, precision_of
+from pipeline.training.stopping import Stopping
 from pipeline.training.transforms import transforms_of
 from pipeline.training.validation import validate
 from pipeline.training.wanted import refuse_other
@@ -194,7 +196,7 @@ def fit(
     """Train the module until total_iter. batches: take these instead of the dataset's."""
     _quiet()
     _channels_last(module.network)
-    chosen = config.trainer_cfg
+    chosen, stopping = config.trainer_cfg, Stopping()
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=processes,
@@ -203,26 +205,40 @@ def fit(
         precision=LIGHTNINGS[precision_of(chosen, device)[0]],
         gradient_clip_val=chosen.gradient_clip,
         logger=TensorBoardLogger(str(folder), name="summary", version=""),
-        callbacks=[course],
+        callbacks=[course, Listening(stopping)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=chosen.log_iter,
         use_distributed_sampler=False,
     )
-    interrupted = False
     try:
-        trainer.fit(module, train_dataloaders=batches)
-        interrupted = bool(trainer.interrupted)
+        with stopping:
+            trainer.fit(module, train_dataloaders=batches)
     except (KeyboardInterrupt, SystemExit):
-        interrupted = True
+        stopping.asked = True
     except GaitError as error:  # torch wraps those of the processes that prepare batches in their tracebacks
         said = str(error).strip().splitlines()[-1]
         raise type(error)(said.partition(": ")[2] if "Original Traceback" in str(error) else str(error)) from error
-    if interrupted:
+    except Exception:
+        if not stopping.asked:  # else another process has ended first
+            raise
+    if stopping.asked:
+        if trainer.global_rank:
+            sys.exit(130)  # the first process speaks for all
         kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
         remedy = f"go on from {kept.name} with --resume" if kept is not None else "nothing was saved yet"
         raise Interrupted(f"interrupted at iteration {module.iteration}; {remedy}.")
+
+
+class Listening(lightning.Callback):
+    """Takes the signals back from Lightning when batches begin."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._stopping.listen()
 
 
 def _channels_last(network: nn.Module) -> None:

@@ -15,6 +15,7 @@ from pipeline.training.config import TrainingConfig
 from pipeline.training.distributed import gathered
 from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, stepped_cosine, total_loss
+from pipeline.training.stopping import ignore_signals
 from pipeline.training.transforms import transforms_of
 
 _TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
@@ -57,7 +58,9 @@ class GaitTraining(lightning.LightningModule):
         )
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
-        return DataLoader(batches, batch_size=None, sampler=remaining, num_workers=workers)
+        return DataLoader(
+            batches, batch_size=None, sampler=remaining, num_workers=workers, worker_init_fn=ignore_signals
+        )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         for group in self.trainer.optimizers[0].param_groups:

@@ -29,8 +29,8 @@ def resnet9(cfg: Settings) -> dict[str, Any]:
     """backbone_cfg as fields of an architecture. Raises ConfigError for another backbone."""
     backbone, default = cfg.section("backbone_cfg"), Architecture()
     for key, only in (("type", "ResNet9"), ("block", "BasicBlock")):
-        if backbone.take(key, only) != only:
-            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained.")
+        if (said := backbone.take(key, only)) != only:
+            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained here, not {said}.")
     found = {
         "in_channels": int(backbone.take("in_channel", backbone.take("in_channels", 1))),
         "channels": tuple(backbone.take("channels", default.channels)),
