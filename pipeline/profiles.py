@@ -36,6 +36,10 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     if isinstance(profile, str):
         path = _profile_path(profile)
         origin, tree = path.name, {"profile": path.stem, **read_yaml(path)}
+        if is_training_config(tree):
+            raise ConfigError(
+                f"{origin}: the file of a training, not a profile. `gait train` and `gait evaluate dataset` take it."
+            )
     else:
         origin, tree = "run.json", copy.deepcopy(dict(profile))
     for override in overrides:
@@ -44,6 +48,11 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
         return Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def is_training_config(tree: Mapping[str, Any]) -> bool:
+    """Whether a YAML file's tree is a training's (OpenGait's, say), not a profile's."""
+    return bool(tree.keys() & {"data_cfg", "model_cfg", "trainer_cfg", "evaluator_cfg"})
 
 
 def _profile_path(profile: str) -> Path:

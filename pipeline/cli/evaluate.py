@@ -108,7 +108,12 @@ def dataset(
         typer.Option("--features", help="Features of an earlier evaluation, instead of a network.", metavar="FILE"),
     ] = None,
     config: Annotated[
-        str | None, typer.Option("--config", help="Profile or YAML file that names the encoder.", metavar="NAME|FILE")
+        str | None,
+        typer.Option(
+            "--config",
+            help="Profile or YAML file that names the encoder; or a training's YAML file (OpenGait's too).",
+            metavar="NAME|FILE",
+        ),
     ] = None,
     encoder: Annotated[str | None, typer.Option("--encoder", help="Encoder, gaitbase say.", metavar="NAME")] = None,
     checkpoint: Annotated[
@@ -118,7 +123,8 @@ def dataset(
         str | None, typer.Option("--card", help="Card whose conventions a file follows.", metavar="NAME")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", help="euclidean or cosine (default: the profile's).", metavar="NAME")
+        str | None,
+        typer.Option("--metric", help="euclidean or cosine (default: the training's or profile's).", metavar="NAME"),
     ] = None,
     cross_view: Annotated[
         bool, typer.Option("--cross-view", help="casia-b, oumvlp: one gallery of all views at once.")

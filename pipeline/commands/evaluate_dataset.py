@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,15 +19,16 @@ from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.evaluation.dataset import Answered, Asked, as_tree, embed_dataset, evaluate, walks_of_test
 from pipeline.evaluation.distances import Metric
 from pipeline.evaluation.features import DatasetFeatures, read_dataset_features, write_dataset_features
-from pipeline.evaluation.protocols import PROTOCOLS, protocol_of
+from pipeline.evaluation.protocols import PROTOCOLS
 from pipeline.evaluation.tables import RANKS, Condition
-from pipeline.evaluation.trained import Trained, trained
+from pipeline.evaluation.trained import Trained, configured, trained
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.networks import runtime
 from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.prepare import find_checkpoints, of_encoders, shown
-from pipeline.profiles import as_record, load_config
+from pipeline.profiles import as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder, open_encoder
+from pipeline.training.config import YAML
 from pipeline.training.dataset import Walk, read_partition
 from pipeline.views.charts import as_png, curves, heat_map
 from pipeline.views.progress import Bars, Lines, Progress, on_a_terminal
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 FRAMES = 720  # of a walk, unless a profile says otherwise: as OpenGait tests
 ENCODER = "gaitbase"  # of a checkpoint whose card does not say
+METRICS: Mapping[str, Metric] = {"euc": "euclidean", "cos": "cosine"}  # OpenGait's names
 REPORT, FEATURES, SUBMISSION = "evaluation.json", "features.npz", "submission.csv"
 
 
@@ -93,22 +95,28 @@ class _Subject:
 
 
 def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any], Path]:
-    learnt = trained(wanted.training) if wanted.training else None
+    wanted, learnt = _learnt(wanted)
     config = load_config(wanted.profile or DEFAULT_PROFILE, _settings(wanted, learnt))
-    protocol = wanted.protocol or (protocol_of(learnt.data.dataset_name) if learnt else None)
+    protocol = wanted.protocol or (learnt.protocol if learnt else None)
     if protocol is None or protocol not in PROTOCOLS:
         problem = "is missing" if protocol is None else f"{protocol} is unknown"
         raise ConfigError(f"--protocol {problem}. Give one of {', '.join(PROTOCOLS)}.")
     subject = _subject(wanted, protocol, config, learnt)
     device = runtime.device(config.runtime)
     metric = _metric(wanted.metric or config.matching.metric)
-    asked = Asked(protocol, metric, device, wanted.cross_view, wanted.rerank, wanted.as_opengait, subject.listed)
+    cross_view, rerank = wanted.cross_view, wanted.rerank
+    if learnt is not None:
+        cross_view = cross_view or (learnt.asked.cross_view_gallery and protocol in ("casia-b", "oumvlp"))
+        rerank = learnt.asked.rerank if rerank is None else rerank
+    asked = Asked(protocol, metric, device, cross_view, rerank, wanted.as_opengait, subject.listed)
 
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
     record = Record(folder, facts)
     with folder.working(), record.following():
         logger.info(f"run folder: {folder.path}")
+        if learnt is not None and learnt.config.unsupported:
+            logger.info(f"not supported, ignored: {', '.join(learnt.config.unsupported)}")
         features = subject.features
         if features is None:
             assert subject.encoder is not None
@@ -153,9 +161,24 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
 
 
+def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
+    """The training that is evaluated, if one is; a --config that is a training's file is no profile then."""
+    if wanted.training is not None:
+        return wanted, trained(wanted.training)
+    file = wanted.profile or ""
+    if not (file.endswith(YAML) and Path(file).is_file() and is_training_config(read_yaml(Path(file)))):
+        return wanted, None
+    if wanted.features is not None or wanted.encoder is not None:
+        raise ConfigError(f"--config {file}: a training's file names the network. Leave --features and --encoder out.")
+    folders = search_folders(wanted.checkpoints)
+    return replace(wanted, profile=None, checkpoint=None), configured(file, wanted.root, wanted.checkpoint, folders)
+
+
 def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
     """The options that are settings, as --set would give them, after what holds without a profile, before --set."""
-    chosen = [] if wanted.profile else [f"recognition.max_frames={FRAMES}"]
+    frames = learnt.asked.sampler.frames_all_limit if learnt else None
+    chosen = [] if wanted.profile else [f"recognition.max_frames={frames or FRAMES}"]
+    chosen += [f"matching.metric={METRICS[learnt.asked.metric]}"] if learnt else []
     if load_config(wanted.profile or DEFAULT_PROFILE).recognition.mirroring == "heading":
         chosen.append("recognition.mirroring=off")  # a dataset's walks have none
     encoder = learnt.encoder if learnt else wanted.encoder

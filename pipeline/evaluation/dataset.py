@@ -22,6 +22,7 @@ from pipeline.evaluation.tables import Condition, by_view, cross_view, pairs, wh
 from pipeline.recognition import Encoder
 from pipeline.segmentation.normalise import cut_width
 from pipeline.training.dataset import Walk, list_walks, read_partition, read_silhouettes, read_walk
+from pipeline.training.wanted import OF_ENCODERS, refuse_other
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.views.progress import Progress
 
@@ -200,14 +201,11 @@ def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequenc
             raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
         return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
     arrays = read_walk(walk, needs)
-    if len(arrays) < len(needs):
-        raise InputError(
-            f"{walk.files[0].parent}: {len(arrays)} files, but the encoder needs {' and '.join(needs)}. "
-            "Say which files they are with --files."
-        )
+    wanted = [tuple(OF_ENCODERS[need] for need in needs)]
+    refuse_other(walk, arrays[: len(needs)], wanted, "the encoder", "Say which files they are with --files.")
     modalities = {}
     for need, file in zip(needs, arrays, strict=False):
-        array = _even(file) if need is Modality.POINTS and isinstance(file, list) else file
+        array = _even(file) if need is Modality.POINTS else file
         if isinstance(array, list) or not len(array):
             raise InputError(f"{walk.files[0].parent}: no {need} that are one array. Make the files again.")
         data = cut_width(array) if need in PICTURES else array
@@ -215,7 +213,7 @@ def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequenc
     return GaitSequence(walk.name, number, modalities)
 
 
-def _even(clouds: Sequence[NDArray[Any]]) -> NDArray[Any] | list[NDArray[Any]]:
+def _even(clouds: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
     """Clouds N×C of any length as one array T×POINTS×3; as they are where one is no such cloud."""
     if any(cloud.ndim != 2 or cloud.shape[1] < 3 or not len(cloud) for cloud in clouds):
         return list(clouds)

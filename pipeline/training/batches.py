@@ -46,11 +46,18 @@ class Batch:
 class Walks:
     """Walks that are read when they are asked for, and kept if there is memory for them.
 
-    needs: what their files are, where that is known (see `read_walk`).
+    needs: what their files are, where that is known (see `read_walk`). check: raises InputError for a walk whose files
+    are not what is wanted.
     """
 
-    def __init__(self, walks: Sequence[Walk], cache: bool, needs: Sequence[Kind] = ()) -> None:
-        self.walks, self._needs = walks, needs
+    def __init__(
+        self,
+        walks: Sequence[Walk],
+        cache: bool,
+        needs: Sequence[Kind] = (),
+        check: Callable[[Walk, list[Modality]], None] | None = None,
+    ) -> None:
+        self.walks, self._needs, self._check = walks, needs, check
         self._kept: dict[int, list[Modality]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -63,6 +70,8 @@ class Walks:
         modalities = read_walk(self.walks[index], self._needs)
         if not len(modalities[0]):
             raise InputError(f"{self.walks[index].files[0]}: no frames. Remove the folder (`gait dataset check`).")
+        if self._check is not None:
+            self._check(self.walks[index], modalities)
         if self._kept is not None:
             self._kept[index] = modalities
         return modalities

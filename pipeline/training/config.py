@@ -1,7 +1,8 @@
 """The settings of a training: OpenGait's own YAML format, and a few keys more.
 
-Every key is known here by name and type. An OpenGait file is accepted as it is: what it holds besides is named when the
-training starts. An unknown key that is given by hand is refused with the nearest name.
+Every key is known here by name and type. What a file leaves out is as in OpenGait's configs/default.yaml, but for where
+the data lie. What it holds besides is named when the training starts. An unknown key that is given by hand is refused
+with the nearest name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.errors import ConfigError
 from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml, shown
+
+SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
+SAVE_NAME = r"^[\w.+-]+$"
+MODEL = "Baseline"
 
 
 class Section(BaseModel):
@@ -50,28 +55,43 @@ class SamplerConfig(Section):
     type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "TripletSampler"
     batch_size: int | tuple[int, int] = (8, 16)
     batch_shuffle: bool = False
-    sample_type: str = Field("fixed_unordered", pattern="^(fixed|unfixed|all)_(unordered|ordered|allordered)$")
+    sample_type: str = Field("fixed_unordered", pattern=SAMPLE_TYPE)
     frames_num_fixed: int = Field(30, ge=1)
-    frames_num_min: int = Field(20, ge=1)
-    frames_num_max: int = Field(40, ge=1)
+    frames_num_min: int = Field(25, ge=1)
+    frames_num_max: int = Field(50, ge=1)
     frames_skip_num: int = Field(0, ge=0)
     frames_all_limit: int | None = Field(None, ge=1)
     points_in_use: PointsInUse | None = None
 
 
+class InferenceConfig(SamplerConfig):
+    """Which frames of a walk an evaluation sees; how many walks it takes at once does not matter here."""
+
+    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "InferenceSampler"
+    batch_size: int | tuple[int, int] = 4
+    sample_type: str = Field("all_ordered", pattern=SAMPLE_TYPE)
+
+
+Transforms = list[dict[str, Any]]
+
+
+def _cutting() -> Transforms:
+    return [{"type": "BaseSilCuttingTransform"}]
+
+
 class TrainerConfig(Section):
     """The course of the training."""
 
-    total_iter: int = Field(60000, ge=1)
+    total_iter: int = Field(80000, ge=1)
     save_iter: int = Field(2000, ge=1)
-    save_name: str = Field("gait", pattern=r"^[\w.+-]+$")
+    save_name: str = Field("tmp", pattern=SAVE_NAME)
     log_iter: int = Field(100, ge=1)
     restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
     restore_ckpt_strict: bool = True
     optimizer_reset: bool = False
     scheduler_reset: bool = False
     with_test: bool = Field(False, description="validate whenever a checkpoint is saved")
-    enable_float16: bool = Field(False, description="mixed precision; see `precision`")
+    enable_float16: bool = Field(True, description="mixed precision; see `precision`")
     T_max_iter: int | None = Field(
         None, ge=1, description="SwinGait's own schedule: half a cosine until this batch, in place of scheduler_cfg"
     )
@@ -79,13 +99,28 @@ class TrainerConfig(Section):
     sync_BN: bool = False  # noqa: N815  OpenGait's name
     find_unused_parameters: bool = False
     sampler: SamplerConfig = SamplerConfig()
-    transform: list[dict[str, Any]] = Field(default_factory=list)
+    transform: Transforms = Field(default_factory=_cutting)
     # ours
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
-        "auto", description="auto: fp32, or with enable_float16 fp16 on a GPU and bf16 on a CPU"
+        "auto", description="auto: with enable_float16 fp16 on a GPU and bf16 on a CPU that has it, else fp32"
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
     seed: int = Field(0, ge=0)
+
+
+class EvaluatorConfig(Section):
+    """How OpenGait evaluates: `gait evaluate dataset` follows it, and the validation sees walks by its transform."""
+
+    restore_hint: int | str = Field(80000, description="an iteration of the training, or a checkpoint's file")
+    restore_ckpt_strict: bool = True
+    save_name: str = Field("tmp", pattern=SAVE_NAME)
+    eval_func: str = "evaluate_indoor_dataset"
+    metric: Literal["euc", "cos"] = "euc"
+    cross_view_gallery: bool = False
+    rerank: bool | None = None
+    enable_float16: bool = False
+    sampler: InferenceConfig = InferenceConfig()
+    transform: Transforms = Field(default_factory=_cutting)
 
 
 class ValidationConfig(Section):
@@ -104,35 +139,42 @@ class TrainingConfig(Section):
     """All settings of a training, in OpenGait's sections."""
 
     data_cfg: DataConfig
-    model_cfg: dict[str, Any]
-    loss_cfg: list[dict[str, Any]]
-    optimizer_cfg: dict[str, Any]
-    scheduler_cfg: dict[str, Any] = Field(default_factory=dict)
+    model_cfg: dict[str, Any] = Field({}, validate_default=True)
+    loss_cfg: list[dict[str, Any]] = Field({}, validate_default=True)
+    optimizer_cfg: dict[str, Any] = Field({}, description="over optim.OPTIMIZER")
+    scheduler_cfg: dict[str, Any] = Field({}, description="over optim.SCHEDULER")
     trainer_cfg: TrainerConfig = TrainerConfig()
-    evaluator_cfg: dict[str, Any] = Field(default_factory=dict, description="OpenGait's evaluation; not read here")
+    evaluator_cfg: EvaluatorConfig = EvaluatorConfig()
     validation_cfg: ValidationConfig = ValidationConfig()
-    unsupported: tuple[str, ...] = Field((), description="keys of the file that nothing here reads")
+    unsupported: tuple[str, ...] = Field((), description="keys of the file that nothing here reads or follows")
+
+    @field_validator("model_cfg", mode="before")
+    @classmethod
+    def _named(cls, model: Any) -> Any:
+        return {"model": MODEL, **model} if isinstance(model, dict) else model
 
     @field_validator("loss_cfg", mode="before")
     @classmethod
     def _one_or_several(cls, losses: Any) -> Any:
-        return [losses] if isinstance(losses, dict) else losses
+        return [{"type": "TripletLoss", "log_prefix": "triplet", **losses}] if isinstance(losses, dict) else losses
 
 
 def load_training_config(config: str, overrides: Sequence[str] = ()) -> TrainingConfig:
     """Read a training's YAML (a file, or the name of one in configs/train) and apply `a.b=c` overrides.
 
     A file whose `base` names another, by its name or by a path from its own folder, says only what it changes there.
-    Keys of the file that are unknown here are collected in `unsupported`: OpenGait's files have some.
-    Raises ConfigError for a file that is none, files that are each other's base, an unknown key among the overrides
-    (with the nearest name) or a value out of range.
+    Keys of the file that are unknown here, or not followed, are collected in `unsupported`: OpenGait's files have some.
+    Raises ConfigError for a file that is none, a network that is not here, several datasets, files that are each
+    other's base, an unknown key among the overrides (with the nearest name) or a value out of range.
     """
     path = _path(config)
     tree = _with_bases(path)
+    _refuse_what_is_not_here(tree, path.name)
     unsupported = _take_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
-    return training_config({**tree, "unsupported": unsupported}, path.name)
+    read = training_config({**tree, "unsupported": unsupported}, path.name)
+    return read.model_copy(update={"unsupported": (*unsupported, *_not_followed(read))})
 
 
 def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
@@ -141,6 +183,35 @@ def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
         return TrainingConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
+    """Before anything else is said of a file: the networks that it may lack have formats of their own, too."""
+    from pipeline.training.networks import refuse_unknown  # with torch, which whoever reads a training needs anyway
+
+    model, data = tree.get("model_cfg"), tree.get("data_cfg")
+    try:
+        refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
+    if isinstance(data, list):
+        raise ConfigError(
+            f"{origin}: data_cfg lists {len(data)} datasets, a training takes one. Make one of them the whole section."
+        )
+
+
+def _not_followed(config: TrainingConfig) -> list[str]:
+    """Keys that are known, but whose values here ask for what nothing does."""
+    evaluator = config.evaluator_cfg
+    points = evaluator.sampler.points_in_use
+    asked = {
+        "data_cfg.remove_no_gallery": config.data_cfg.remove_no_gallery,
+        "evaluator_cfg.enable_float16": evaluator.enable_float16,
+        "evaluator_cfg.restore_ckpt_strict": not evaluator.restore_ckpt_strict,
+        "evaluator_cfg.sampler.sample_type": evaluator.sampler.sample_type != "all_ordered",
+        "evaluator_cfg.sampler.points_in_use": points is not None and points != PointsInUse(),
+    }
+    return [key for key, is_asked in asked.items() if is_asked]
 
 
 def _with_bases(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -216,6 +287,8 @@ def _explain(error: ValidationError) -> str:
 _SECTIONS: Mapping[str, type[BaseModel]] = {
     "data_cfg": DataConfig,
     "trainer_cfg": TrainerConfig,
+    "evaluator_cfg": EvaluatorConfig,
     "sampler": SamplerConfig,
+    "points_in_use": PointsInUse,
     "validation_cfg": ValidationConfig,
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,12 +26,21 @@ from pipeline.training.batches import Batch, Walks
 from pipeline.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.training.config import TrainingConfig
 from pipeline.training.course import Course, Say
-from pipeline.training.dataset import Partition, list_walks, partition_of
+from pipeline.training.dataset import Modality, Partition, Walk, list_walks, partition_of
 from pipeline.training.distributed import synchronise_batch_norms
 from pipeline.training.module import GaitTraining
 from pipeline.training.networks import Trainable, needs_of, open_trainable
+from pipeline.training.precision import Precision, precision_of
+from pipeline.training.stopping import Stopping
 from pipeline.training.transforms import transforms_of
 from pipeline.training.validation import validate
+from pipeline.training.wanted import refuse_other
+
+LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
+    "fp32": "32-true",
+    "fp16": "16-mixed",
+    "bf16": "bf16-mixed",
+}
 
 
 def training_folder(config: TrainingConfig, output: Path) -> Path:
@@ -47,12 +59,13 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     start = _start(config, folder, resume)
     data = config.data_cfg
     partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    chosen = list_walks(data.dataset_root, partition.train, data.data_in_use)
-    labels = sorted({walk.identity for walk in chosen})
+    listed = list_walks(data.dataset_root, partition.train, data.data_in_use)
+    labels = sorted({walk.identity for walk in listed})
     torch.manual_seed(config.trainer_cfg.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
-    walks = Walks(chosen, data.cache, needs_of(trainable, config.trainer_cfg.transform))
-    walks[0]  # refused before anything is written, and told of once by this process instead of all that prepare batches
+    needs = needs_of(trainable, config.trainer_cfg.transform)
+    walks = Walks(listed, data.cache, needs, check_of(trainable, config))
+    _ = walks[0]  # refused before anything starts, and told of once by this process instead of all that prepare batches
     module = GaitTraining(trainable, config, walks, labels)
     if start is not None:
         _restore(module, config, start, resume)
@@ -63,8 +76,9 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         getattr(rank_zero_only, "rank", 0) == 0
     )  # Lightning starts the others as copies of this process, from the beginning
     if first:
-        for note in [*config.unsupported, *module.unsupported]:
-            say(f"not supported, ignored: {note}")
+        if ignored := [*config.unsupported, *module.unsupported]:
+            say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
+        say(precision_of(config.trainer_cfg, device)[1])
         say(f"{len(walks)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
         if start is not None:
             say(f"starts from {start.name} at iteration {module.iteration}")
@@ -95,6 +109,14 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         write_json(folder / "metrics.json", metrics)
         say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
     return folder / "metrics.json"
+
+
+def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Walk, list[Modality]], None]:
+    """Raises InputError for a walk that is not what this network wants."""
+    model = str(config.model_cfg["model"])
+    other = "joint_format" if "joint_format" in config.model_cfg else "data_cfg.dataset_root"
+    advice = f"Choose among a walk's files with data_cfg.data_in_use, or another {other}."
+    return partial(refuse_other, wanted=trainable.wants, who=model, advice=advice)
 
 
 def _start(config: TrainingConfig, folder: Path, resume: bool) -> Path | None:
@@ -143,10 +165,10 @@ def _validated(trainable: Trainable, config: TrainingConfig, partition: Partitio
     if not held_out:
         return None
     try:
-        entries = config.evaluator_cfg.get("transform") or [{"type": "BaseSilCuttingTransform"}]
-        transforms = transforms_of(entries, "evaluator_cfg.transform", [])
-        found = list_walks(data.dataset_root, held_out, data.data_in_use)
-        walks = Walks(found, cache=False, needs=needs_of(trainable, entries))
+        listed = list_walks(data.dataset_root, held_out, data.data_in_use)
+        needs = needs_of(trainable, config.evaluator_cfg.transform)
+        walks = Walks(listed, cache=False, needs=needs, check=check_of(trainable, config))
+        transforms = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", [])
         frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
         report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)
     except GaitError as error:
@@ -176,35 +198,49 @@ def fit(
     """Train the module until total_iter. batches: take these instead of the dataset's."""
     _quiet()
     _channels_last(module.network)
-    chosen = config.trainer_cfg
+    chosen, stopping = config.trainer_cfg, Stopping()
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=processes,
         strategy=DDPStrategy(find_unused_parameters=chosen.find_unused_parameters) if processes > 1 else "auto",
         max_steps=chosen.total_iter - module.iteration,
-        precision=_precision(config, device),
+        precision=LIGHTNINGS[precision_of(chosen, device)[0]],
         gradient_clip_val=chosen.gradient_clip,
         logger=TensorBoardLogger(str(folder), name="summary", version=""),
-        callbacks=[course],
+        callbacks=[course, Listening(stopping)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=chosen.log_iter,
         use_distributed_sampler=False,
     )
-    interrupted = False
     try:
-        trainer.fit(module, train_dataloaders=batches)
-        interrupted = bool(trainer.interrupted)
+        with stopping:
+            trainer.fit(module, train_dataloaders=batches)
     except (KeyboardInterrupt, SystemExit):
-        interrupted = True
+        stopping.asked = True
     except GaitError as error:  # torch wraps those of the processes that prepare batches in their tracebacks
         said = str(error).strip().splitlines()[-1]
         raise type(error)(said.partition(": ")[2] if "Original Traceback" in str(error) else str(error)) from error
-    if interrupted:
+    except Exception:
+        if not stopping.asked:  # else another process has ended first
+            raise
+    if stopping.asked:
+        if trainer.global_rank:
+            sys.exit(130)  # the first process speaks for all
         kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
         remedy = f"go on from {kept.name} with --resume" if kept is not None else "nothing was saved yet"
         raise Interrupted(f"interrupted at iteration {module.iteration}; {remedy}.")
+
+
+class Listening(lightning.Callback):
+    """Takes the signals back from Lightning when batches begin."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._stopping.listen()
 
 
 def _channels_last(network: nn.Module) -> None:
@@ -216,15 +252,6 @@ def _channels_last(network: nn.Module) -> None:
     if min((layer.out_channels for layer in layers), default=0) >= 16:
         for layer in layers:  # not the whole network: convolutions over time have five dimensions
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-
-
-def _precision(config: TrainingConfig, device: str) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
-    wanted = config.trainer_cfg.precision
-    if wanted == "auto":
-        wanted = ("fp16" if device == "cuda" else "bf16") if config.trainer_cfg.enable_float16 else "fp32"
-    if wanted == "fp16":
-        return "16-mixed"
-    return "bf16-mixed" if wanted == "bf16" else "32-true"
 
 
 def _quiet() -> None:

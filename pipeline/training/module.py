@@ -15,6 +15,7 @@ from pipeline.training.config import TrainingConfig
 from pipeline.training.distributed import gathered
 from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, stepped_cosine, total_loss
+from pipeline.training.stopping import ignore_signals
 from pipeline.training.transforms import transforms_of
 
 _TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
@@ -39,6 +40,7 @@ class GaitTraining(lightning.LightningModule):
         self._config, self._walks, self._labels = config, walks, labels
         self._terms = losses_of(config.loss_cfg, self.unsupported)
         self._transforms = transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", self.unsupported)
+        transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", self.unsupported)
         self._resumed: dict[str, Any] = {}
         self._optimisation(self.unsupported)  # so that wrong settings show before anything starts
 
@@ -56,7 +58,9 @@ class GaitTraining(lightning.LightningModule):
         )
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
-        return DataLoader(batches, batch_size=None, sampler=remaining, num_workers=workers)
+        return DataLoader(
+            batches, batch_size=None, sampler=remaining, num_workers=workers, worker_init_fn=ignore_signals
+        )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         for group in self.trainer.optimizers[0].param_groups:
@@ -99,6 +103,8 @@ class GaitTraining(lightning.LightningModule):
         config = self._config
         optimizer = optimizer_of(config.optimizer_cfg, self.network, unsupported, self._groups)
         if config.trainer_cfg.T_max_iter is not None:
+            if unsupported is not None:
+                unsupported += [f"scheduler_cfg.{key}" for key in config.scheduler_cfg]
             return optimizer, stepped_cosine(optimizer, config.trainer_cfg.T_max_iter)
         return optimizer, scheduler_of(config.scheduler_cfg, optimizer, config.trainer_cfg.total_iter, unsupported)
 

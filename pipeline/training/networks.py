@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from pipeline.backends import load_backend
 from pipeline.errors import ConfigError
-from pipeline.profiles import nearest
 from pipeline.recognition import ENCODERS
 from pipeline.training.batches import Batch
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings
+from pipeline.training.wanted import Files
 from pipeline.types import Modality
 
 
@@ -42,6 +42,7 @@ class Outputs:
 class Trainable:
     """A network with the function that runs it on a batch.
 
+    wants: the files of a walk; several lists of different lengths where there is a choice.
     spare: keys not worth shipping, by their prefix. encoder: the one in recognition.ENCODERS that reads the
     checkpoints, "" where there is none yet; architecture: what it has to be told; features: what it compares unless
     asked for others (embeddings, neck or logits). joined: makes of several modalities
@@ -51,6 +52,7 @@ class Trainable:
 
     network: nn.Module
     outputs: Callable[[Any, Batch], Outputs]
+    wants: tuple[Files, ...]
     spare: tuple[str, ...] = field(default=())
     encoder: str = ""
     architecture: Any = None
@@ -97,12 +99,17 @@ NETWORKS: Mapping[str, str] = {
 }
 
 
+def refuse_unknown(model_cfg: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the network that model_cfg names is here."""
+    name = model_cfg.get("model")
+    if name not in NETWORKS:  # no guess: GaitEdge is not meant to be GaitSet
+        raise ConfigError(f"model_cfg.model: {name!r} cannot be trained. These can: {', '.join(NETWORKS)}.")
+
+
 def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
     """The network that model_cfg describes, with fresh weights. Raises ConfigError for an unknown one."""
-    name = str(model_cfg.get("model"))
-    if name not in NETWORKS:
-        raise ConfigError(f"model_cfg.model: {name!r} cannot be trained{nearest(name, sorted(NETWORKS))}")
-    module, _, function = NETWORKS[name].partition(":")
+    refuse_unknown(model_cfg)
+    module, _, function = NETWORKS[model_cfg["model"]].partition(":")
     build = getattr(importlib.import_module(module), function)
     settings = Settings(model_cfg, "model_cfg")
     settings.take("model", None)

@@ -18,6 +18,10 @@ from pipeline.training import disentangling, losses
 
 LEAST_SWIN_RATE, SWIN_STEP = 1e-6, 1000  # OpenGait's SwinGait: what the rate ends at, batches between its steps
 
+# What OpenGait's configs/default.yaml says, for what a file leaves out and the solver or schedule knows.
+OPTIMIZER: Mapping[str, Any] = {"solver": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0005}
+SCHEDULER: Mapping[str, Any] = {"scheduler": "MultiStepLR", "milestones": (20000, 40000, 60000), "gamma": 0.1}
+
 LossFunction = Callable[..., tuple[Tensor, losses.Logged]]
 
 LOSSES: Mapping[str, tuple[LossFunction, Mapping[str, str]]] = {
@@ -116,17 +120,17 @@ def optimizer_of(
 ) -> torch.optim.Optimizer:
     """torch's optimiser `solver` over the parameters that are trained; settings that it has not are passed over.
 
-    That is OpenGait's rule: its default file gives a momentum to Adam too. unsupported: collects them.
+    That is OpenGait's rule: some of its files give a momentum to Adam. unsupported: collects them.
     groups: the first that a parameter's name fits is its own; the others are one more group.
     Raises ConfigError for an unknown solver.
     """
-    solver = str(settings.get("solver", "SGD"))
+    solver = str(settings.get("solver", OPTIMIZER["solver"]))
     kind = getattr(torch.optim, solver, None)
     if not (inspect.isclass(kind) and issubclass(kind, torch.optim.Optimizer)) or kind is torch.optim.Optimizer:
         known = [name for name, value in vars(torch.optim).items() if inspect.isclass(value)]
         raise ConfigError(f"optimizer_cfg.solver: torch has no {solver!r}{nearest(solver, known)}")
     trained = _grouped(network, groups, settings)
-    made: torch.optim.Optimizer = _made(kind, trained, settings, "solver", "optimizer_cfg", unsupported)
+    made: torch.optim.Optimizer = _made(kind, trained, settings, OPTIMIZER, "optimizer_cfg", unsupported)
     return made
 
 
@@ -143,7 +147,7 @@ def _grouped(network: nn.Module, groups: Sequence[Group], settings: Mapping[str,
         return members[0]
     made: list[Any] = []
     for group, parameters in zip([*groups, Group("")], members, strict=True):
-        rate = group.rate if group.rate is not None else float(settings.get("lr", 0.001)) * group.share
+        rate = group.rate if group.rate is not None else float(settings.get("lr", OPTIMIZER["lr"])) * group.share
         own: dict[str, Any] = {"params": parameters, "lr": rate}
         if not group.decays:
             own["weight_decay"] = 0.0
@@ -175,8 +179,10 @@ def scheduler_of(
 
     `last` is the share of the learning rate that is left at the end. Raises ConfigError for an unknown schedule.
     """
-    name = str(settings.get("scheduler", "MultiStepLR"))
+    name = str(settings.get("scheduler", SCHEDULER["scheduler"]))
     if name == "WarmupCosine":
+        if unsupported is not None:
+            unsupported += [f"scheduler_cfg.{key}" for key in settings if key not in ("scheduler", "warmup", "last")]
         return torch.optim.lr_scheduler.LambdaLR(
             optimizer, _WarmupCosine(int(settings.get("warmup", 50)), total, float(settings.get("last", 0.0)))
         )
@@ -186,7 +192,7 @@ def scheduler_of(
             f"scheduler_cfg.scheduler: torch has no {name!r}{nearest(name, ['WarmupCosine', *_schedules()])}"
         )
     made: torch.optim.lr_scheduler.LRScheduler = _made(
-        kind, optimizer, settings, "scheduler", "scheduler_cfg", unsupported
+        kind, optimizer, settings, SCHEDULER, "scheduler_cfg", unsupported
     )
     return made
 
@@ -209,10 +215,16 @@ def _schedules() -> list[str]:
 
 
 def _made(
-    kind: Any, first: Any, settings: Mapping[str, Any], name: str, where: str, unsupported: list[str] | None
+    kind: Any,
+    first: Any,
+    settings: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    where: str,
+    unsupported: list[str] | None,
 ) -> Any:
+    name = next(iter(defaults))  # solver or scheduler: the kind itself
     accepted = inspect.signature(kind.__init__).parameters
-    wanted = {key: value for key, value in settings.items() if key in accepted and key != name}
+    wanted = {key: value for key, value in {**defaults, **settings}.items() if key in accepted and key != name}
     if unsupported is not None:
         unsupported += [f"{where}.{key}" for key in settings if key not in wanted and key != name]
     try:

@@ -16,6 +16,7 @@ from pipeline.training.batches import Batch, Walks, altered
 from pipeline.training.config import PointsInUse, ValidationConfig
 from pipeline.training.draws import Draws
 from pipeline.training.networks import Trainable
+from pipeline.training.precision import has_bf16
 from pipeline.training.transforms import Transform
 
 AT_ONCE = 1024  # silhouettes that pass through the network together
@@ -40,7 +41,8 @@ def validate(
     was_training = network.training
     network.eval()
     try:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu"):
+        bf16 = device.type == "cpu" and has_bf16()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             found = _embedded(trainable, walks, transforms, config, frames, points, device)
     finally:
         network.train(was_training)

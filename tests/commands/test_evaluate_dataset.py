@@ -11,9 +11,10 @@ import pytest
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
-from pipeline.errors import ConfigError, GaitError
+from pipeline.errors import CheckpointError, ConfigError, GaitError
 from pipeline.evaluation.dataset import read_sequence
 from pipeline.files import write_json
+from pipeline.profiles import load_config
 from pipeline.training.config import load_training_config
 from pipeline.training.dataset import list_walks
 from pipeline.training.fit import train
@@ -129,6 +130,63 @@ def test_a_training_is_evaluated_on_the_people_that_it_has_not_seen(evaluate, tm
     assert (report["protocol"], report["identities"], report["walks"]) == ("casia-b", 2, 12)
     assert report["model"].startswith(name.partition("_")[0])
     assert report["conditions"]["NM"]["n"] == 4 and 0 <= report["conditions"]["NM"]["rank1"] <= 1
+
+
+@pytest.fixture
+def opengaits(tmp_path):
+    """opengaits(root): a file in OpenGait's format that was trained by and is to be evaluated by; returns its path."""
+
+    def write(root):
+        path = tmp_path / "opengait.yaml"
+        tree = {
+            "data_cfg": {"dataset_name": "CASIA-B", "dataset_root": str(root), "num_workers": 0},
+            "model_cfg": {"model": "GaitSet", "in_channels": [1, 4, 4, 8], "SeparateFCs": {"out_channels": 8}},
+            "trainer_cfg": {
+                "total_iter": 2,
+                "save_name": "Tiny",
+                "precision": "fp32",
+                "sampler": {"batch_size": [2, 2], "frames_num_fixed": 4},
+            },
+            "evaluator_cfg": {
+                "restore_hint": 2,
+                "save_name": "Tiny",
+                "metric": "cos",
+                "cross_view_gallery": True,
+                "enable_float16": True,
+                "sampler": {"frames_all_limit": 5},
+            },
+        }
+        path.write_text(json.dumps(tree))
+        return path
+
+    return write
+
+
+def test_opengaits_file_says_how_to_evaluate(evaluate, opengaits, tmp_path):
+    """Its metric, gallery, frames and weights, whether the folder of its training is given or the file itself."""
+    root = write_dataset(tmp_path / "CASIA-B", 4, ("nm-01", "nm-02", "bg-01"), ("000", "090"), held_out=2)
+    file = opengaits(root)
+    folder = train(load_training_config(str(file)), tmp_path / "output", False, "cpu", lambda line: None).parent
+    by_file, by_folder = evaluate(profile=str(file)), evaluate(training=folder)
+    assert by_file == by_folder
+    assert (by_file["protocol"], by_file["metric"], by_file["gallery"]) == ("casia-b", "cosine", "cross-view")
+    record, log = (max((tmp_path / "output").glob(f"2*/{name}")).read_text() for name in ("run.json", "run.log"))
+    assert json.loads(record)["config"]["recognition"]["max_frames"] == 5
+    assert "not supported, ignored: evaluator_cfg.enable_float16" in log
+    moved = (folder / "checkpoints/Tiny-00002.pt").rename(tmp_path / "moved.pt")
+    elsewhere = root.rename(tmp_path / "elsewhere")
+    assert (
+        evaluate(profile=str(file), checkpoint=str(moved), root=elsewhere, metric="euclidean")["metric"] == "euclidean"
+    )
+    with pytest.raises(
+        CheckpointError, match=r"evaluator_cfg\.restore_hint 2: there is no output/\S+Tiny-00002\.pt and"
+    ):
+        evaluate(profile=str(file), root=elsewhere)
+
+
+def test_a_trainings_file_is_no_profile(opengaits):
+    with pytest.raises(ConfigError, match=r"opengait\.yaml: the file of a training, not a profile"):
+        load_config(str(opengaits("somewhere")))
 
 
 def test_half_a_network_is_not_evaluated(evaluate, tmp_path):

@@ -165,7 +165,7 @@ def test_embeddings_of_the_test_set_equal_the_reference(folder, data, assert_clo
     config, module = module_of(folder, data)
     module.network.load_state_dict(read_checkpoint(folder / "tiny-00008.pt")["model"])
     module.network.eval()
-    (transform,) = transforms_of(config.evaluator_cfg["transform"])
+    (transform,) = transforms_of(config.evaluator_cfg.transform)
     walks = Walks(list_walks(config.data_cfg.dataset_root, ["075", "076", "077"]), cache=False)
     embeddings = []
     with torch.inference_mode():

@@ -5,36 +5,160 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from training_walks import write_dataset
 
 from pipeline.errors import ConfigError
 from pipeline.training.config import load_training_config
 from pipeline.training.fit import train
-from pipeline.training.optim import losses_of
+from pipeline.training.optim import losses_of, optimizer_of, scheduler_of
 from pipeline.training.transforms import transforms_of
 
 NOT_READ = {
-    "gln_phase1": ["trainer_cfg.fix_layers"],
-    "gln_phase2": ["trainer_cfg.enable_distributed", "trainer_cfg.fix_layers"],
+    "gaitgraph1": ["evaluator_cfg.sampler.sample_type"],
+    "gaitgraph2": ["evaluator_cfg.sampler.sample_type"],
+    "gaitgraph2_gait3d": ["evaluator_cfg.sampler.sample_type"],
+    "gaitgraph2_oumvlp": ["evaluator_cfg.sampler.sample_type"],
+    "gln_phase1": ["evaluator_cfg.enable_distributed", "trainer_cfg.fix_layers"],
+    "gln_phase2": ["evaluator_cfg.enable_distributed", "trainer_cfg.enable_distributed", "trainer_cfg.fix_layers"],
     "lidargaitpp": ["loss_cfg[0].lazy", "trainer_cfg.transform[0].scale_prob"],
-    "msgg": ["trainer_cfg.transform[0].prob"],
+    "msgg": ["evaluator_cfg.transform[0].prob", "trainer_cfg.transform[0].prob"],
     "skeletongait": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
     "skeletongait_oumvlp": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
     "skeletongaitpp": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
     "skeletongaitpp_ccpg": ["loss_cfg[0].loss_term_weights", "loss_cfg[1].loss_term_weights"],
 }
+NOT_HERE = {  # networks of OpenGait's that cannot be trained here
+    "BigGait__Dinov2_Gaitbase",
+    "BiggerGait__DINOv2",
+    "DenoisingGait",
+    "FoundationGait_Scaling",
+    "FoundationGait_Scaling_Finetune",
+    "FoundationGait_Scaling_LinearProbing_Scoliosis1K",
+    "GaitEdge",
+    "Segmentation",
+}
 
 
-def test_every_configuration_of_the_references_is_read(shared):
+def test_every_configuration_of_the_references_is_read_or_its_network_named(shared):
     files = sorted((shared / "golden").glob("*/config_merged.yaml"))
-    assert len(files) >= 30
+    assert len(files) >= 40
     for path in files:
+        model = yaml.safe_load(path.read_text())["model_cfg"]["model"]
+        if model in NOT_HERE:
+            with pytest.raises(ConfigError, match=rf"^config_merged\.yaml: model_cfg\.model: '{model}' cannot be"):
+                load_training_config(str(path), ["data_cfg.dataset_root=somewhere"])
+            continue
         config = load_training_config(str(path), ["data_cfg={dataset_root: somewhere}"])
         unsupported = list(config.unsupported)
         assert losses_of(config.loss_cfg, unsupported)
         assert transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", unsupported)
-        assert sorted(unsupported) == NOT_READ.get(path.parent.name, []), path
+        assert transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", unsupported)
+        rounded = ["evaluator_cfg.enable_float16"] if config.evaluator_cfg.enable_float16 else []
+        assert sorted(unsupported) == sorted([*NOT_READ.get(path.parent.name, []), *rounded]), path
+
+
+OPENGAITS_DEFAULTS = {  # what its configs/default.yaml says of a training, and of its evaluation
+    "trainer_cfg": {
+        "find_unused_parameters": False,
+        "enable_float16": True,
+        "with_test": False,
+        "fix_BN": False,
+        "log_iter": 100,
+        "restore_ckpt_strict": True,
+        "optimizer_reset": False,
+        "scheduler_reset": False,
+        "restore_hint": 0,
+        "save_iter": 2000,
+        "save_name": "tmp",
+        "sync_BN": False,
+        "total_iter": 80000,
+        "sampler": {
+            "batch_shuffle": False,
+            "batch_size": [8, 16],
+            "frames_num_fixed": 30,
+            "frames_num_max": 50,
+            "frames_num_min": 25,
+            "sample_type": "fixed_unordered",
+            "type": "TripletSampler",
+        },
+        "transform": [{"type": "BaseSilCuttingTransform"}],
+    },
+    "evaluator_cfg": {
+        "enable_float16": False,
+        "restore_ckpt_strict": True,
+        "restore_hint": 80000,
+        "save_name": "tmp",
+        "eval_func": "evaluate_indoor_dataset",
+        "sampler": {"batch_size": 4, "sample_type": "all_ordered", "type": "InferenceSampler"},
+        "transform": [{"type": "BaseSilCuttingTransform"}],
+        "metric": "euc",
+        "cross_view_gallery": False,
+    },
+    "model_cfg": {"model": "Baseline"},
+    "data_cfg": {"num_workers": 1, "remove_no_gallery": False, "cache": False},
+}
+
+
+def within(said, config):
+    """The part of `config` that `said` speaks of."""
+    return {key: within(value, config[key]) if isinstance(value, dict) else config[key] for key, value in said.items()}
+
+
+def test_what_a_file_leaves_out_is_as_in_opengait(tmp_path):
+    path = tmp_path / "short.yaml"
+    path.write_text("data_cfg: {dataset_root: somewhere}\n")
+    config = load_training_config(str(path))
+    assert within(OPENGAITS_DEFAULTS, config.model_dump(mode="json")) == OPENGAITS_DEFAULTS
+    (loss,) = losses_of(config.loss_cfg)
+    assert (loss.name, loss.function.__name__, loss.weight) == ("triplet", "triplet", 1.0)
+    network = torch.nn.Linear(1, 1)
+    optimizer = optimizer_of(config.optimizer_cfg, network)
+    assert isinstance(optimizer, torch.optim.SGD)
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.1, 0.9, 0.0005)
+    schedule = scheduler_of(config.scheduler_cfg, optimizer, 1)
+    assert (list(schedule.milestones), schedule.gamma) == ([20000, 40000, 60000], 0.1)
+
+
+def test_a_default_that_the_solver_has_not_is_not_held_against_the_file():
+    unsupported: list[str] = []
+    optimizer = optimizer_of({"solver": "Adam", "lr": 1e-3}, torch.nn.Linear(1, 1), unsupported)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.0005
+    scheduler_of({"scheduler": "OneCycleLR", "max_lr": 1e-3, "total_steps": 5}, optimizer, 5, unsupported)
+    assert unsupported == []
+
+
+def test_a_silhouette_file_without_transforms_trains(tmp_path):
+    """As OpenGait's of GaitSet, GaitPart and GaitGL."""
+    path = tmp_path / "gaitset.yaml"
+    model = {"model": "GaitSet", "in_channels": [1, 4, 4, 8], "SeparateFCs": {"out_channels": 8}}
+    course = {"total_iter": 1, "sampler": {"batch_size": [2, 2], "frames_num_fixed": 3}}
+    root = write_dataset(tmp_path / "data", 3, held_out=1)
+    data = {"dataset_name": "CASIA-B", "dataset_root": str(root), "num_workers": 0}
+    path.write_text(yaml.safe_dump({"data_cfg": data, "model_cfg": model, "trainer_cfg": course}))
+    lines: list[str] = []
+    assert train(load_training_config(str(path)), tmp_path / "out", False, "cpu", lines.append).is_file()
+    assert not [line for line in lines if line.startswith("not")]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            "FoundationGait_Scaling",
+            r"several\.yaml: model_cfg\.model: 'FoundationGait_Scaling' cannot be trained",
+        ),
+        ("Baseline", r"several\.yaml: data_cfg lists 2 datasets, a training takes one"),
+    ],
+)
+def test_several_datasets_are_refused_but_the_network_first(tmp_path, model, message):
+    path = tmp_path / "several.yaml"
+    nested = {"transform": [[{"type": "DA4GaitSSB"}]]}
+    path.write_text(yaml.safe_dump({"data_cfg": [{}, {}], "model_cfg": {"model": model}, "trainer_cfg": nested}))
+    with pytest.raises(ConfigError, match=message):
+        load_training_config(str(path), ["data_cfg.dataset_root=somewhere"])
 
 
 @pytest.fixture
@@ -42,7 +166,13 @@ def file(tmp_path):
     """A small configuration in OpenGait's format with settings that are unknown in several places."""
     tree = {
         "data_cfg": {"dataset_name": "CASIA-B", "dataset_root": "./there", "cache": False, "num_workers": 0},
-        "evaluator_cfg": {"eval_func": "evaluate_indoor_dataset", "metric": "euc"},
+        "evaluator_cfg": {
+            "eval_func": "evaluate_indoor_dataset",
+            "metric": "euc",
+            "enable_float16": True,
+            "sampler": {"sample_type": "fixed_ordered", "sampled_by": "hand"},
+            "transform": [{"type": "BaseSilCuttingTransform", "colour": 1}],
+        },
         "loss_cfg": {"type": "TripletLoss", "log_prefix": "triplet", "margin": 0.2, "lazy": True},
         "model_cfg": {
             "model": "Baseline",
@@ -74,8 +204,12 @@ def test_what_is_not_read_is_named_when_the_training_starts(file, tmp_path):
     lines: list[str] = []
     metrics = train(config, tmp_path / "out", False, "cpu", lines.append)
     assert metrics.parent == tmp_path / "out/CASIA-B/Baseline/Tiny" and metrics.is_file()
-    named = [line.rpartition(": ")[2] for line in lines if line.startswith("not supported, ignored: ")]
-    assert sorted(named) == [
+    (named,) = [line.partition(": ")[2] for line in lines if line.startswith("not supported, ignored: ")]
+    assert sorted(named.split(", ")) == [
+        "evaluator_cfg.enable_float16",
+        "evaluator_cfg.sampler.sample_type",
+        "evaluator_cfg.sampler.sampled_by",
+        "evaluator_cfg.transform[0].colour",
         "loss_cfg[0].lazy",
         "optimizer_cfg.momentum",
         "surplus_cfg",

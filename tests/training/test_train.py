@@ -82,28 +82,63 @@ def test_an_interrupted_training_goes_on_exactly(trained, straight, tmp_path):
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
 
 
+@pytest.fixture
+def stopped(walkers, small_settings, tmp_path):
+    """stopped(stop, "key=value", …, processes=1): a training in a group of its own, stopped after its first checkpoint.
+
+    stop is called with the process, which ends with `status`. Returns what was said.
+    """
+
+    def run(stop, *more, processes=1, status=130):
+        settings = [*small_settings, f"data_cfg.dataset_root={walkers}", *more]
+        command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
+        command += ["--processes", str(processes), "--device", "cpu"]
+        command += [part for setting in settings for part in ("--set", setting)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
+        process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
+        os.sched_setaffinity(0, cores)
+        checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
+        while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
+            time.sleep(0.02)
+        stop(process)
+        _, said = finish(process, status=status)
+        assert any(checkpoints.glob("gaitbase_synth-*.pt"))
+        return said
+
+    return run
+
+
+INTERRUPTED = r"gait: interrupted at iteration \d+; go on from gaitbase_synth-\d+\.pt with --resume\."
+
+
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(
-    walkers, small_settings, trained, straight, tmp_path, ending
-):
-    settings = [*small_settings, f"data_cfg.dataset_root={walkers}"]
-    command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
-    command += [part for setting in settings for part in ("--set", setting)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    os.sched_setaffinity(0, cores)
-    checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
-    while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
-        time.sleep(0.02)
-    process.send_signal(ending)
-    _, said = finish(process, status=130 if ending == signal.SIGTERM else -ending)
+def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(stopped, trained, straight, tmp_path, ending):
+    said = stopped(lambda process: process.send_signal(ending), status=130 if ending == signal.SIGTERM else -ending)
     if ending == signal.SIGTERM:
-        assert re.search(r"interrupted at iteration \d+; go on from gaitbase_synth-\d+\.pt with --resume", said)
-    assert any(checkpoints.glob("gaitbase_synth-*.pt"))
+        assert re.search(INTERRUPTED, said)
     folder = trained(tmp_path, resume=True)
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
+
+
+LONG = ("trainer_cfg.total_iter=100000", "trainer_cfg.log_iter=1000", "data_cfg.cache=false", "data_cfg.num_workers=1")
+
+
+def test_a_group_of_processes_is_stopped_as_one(stopped, tmp_path):
+    """As timeout, systemd and batch systems stop it: those that prepare batches are told too, and all of them twice."""
+
+    def stop(process):
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGTERM)
+
+    said = stopped(stop, *LONG, processes=2)
+    assert re.search(INTERRUPTED, said) and said.count("gait:") == 1
+    folder = tmp_path / "synth/Baseline/gaitbase_synth"
+    kept = sorted((folder / "checkpoints").iterdir())
+    assert all(path.name.startswith("gaitbase_synth-") for path in kept)  # whole ones
+    assert checkpoint(folder, int(kept[-1].stem.rpartition("-")[2]))["model"]
 
 
 def test_a_folder_with_checkpoints_is_not_overwritten(trained, straight):
@@ -184,6 +219,22 @@ def test_gradients_are_clipped(trained, tmp_path):
     name = "FCs.fc_bin"
     assert (clipped[name] - free[name]).abs().max() > 1e-3
     assert 0 < (clipped[name] - other[name]).abs().max() < 3e-6
+
+
+def test_sixteen_bits_are_for_devices_that_have_them(trained, tmp_path, monkeypatch):
+    """auto takes what is fastest here; what this processor can do is the one thing that no test can change."""
+    from pipeline.training.config import TrainerConfig
+    from pipeline.training.precision import precision_of
+
+    auto, fp16, bf16 = (TrainerConfig(enable_float16=True, precision=name) for name in ("auto", "fp16", "bf16"))
+    assert precision_of(TrainerConfig(enable_float16=False), "cuda") == ("fp32", "precision fp32")
+    assert precision_of(auto, "cuda")[0] == "fp16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": True})
+    assert [precision_of(one, "cpu")[0] for one in (auto, fp16, bf16)] == ["bf16"] * 3
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False})
+    assert [precision_of(one, "cpu")[0] for one in (auto, fp16, bf16)] == ["fp32", "fp32", "bf16"]
+    assert precision_of(auto, "cpu")[1].endswith("16 bits would be slower, this processor has no bf16")
+    assert precision_of(bf16, "cpu")[1].endswith("trainer_cfg.precision=fp32 is far faster")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "auto"])

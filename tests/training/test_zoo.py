@@ -313,7 +313,7 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     labels = sorted({walk.identity for walk in walks})
     trainable = open_trainable(run.config.model_cfg, len(labels))
     trainable.network.load_state_dict(read_checkpoint(run.end)["model"])
-    transforms = transforms_of(run.config.evaluator_cfg["transform"])
+    transforms = transforms_of(run.config.evaluator_cfg.transform)
     whole = SamplerConfig(type="CommonSampler", batch_size=1, sample_type="fixed_ordered", frames_num_fixed=8)
     batches = Batches(Walks(walks, cache=True), labels, whole, transforms, joined=trainable.joined)
     with torch.inference_mode():
@@ -342,7 +342,7 @@ def test_every_shipped_configuration_can_be_opened(name):
     unsupported = list(config.unsupported)
     assert losses_of(config.loss_cfg, unsupported)
     transforms = transforms_of(config.trainer_cfg.transform, "trainer_cfg.transform", unsupported)
-    shown = transforms_of(config.evaluator_cfg.get("transform", []), "evaluator_cfg.transform", unsupported)
+    shown = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", unsupported)
     with torch.device("meta"):
         trainable = open_trainable(config.model_cfg, 3)
     assert transforms and not unsupported

@@ -14,10 +14,13 @@ from pipeline.training.batches import Batch
 from pipeline.training.disentangling import Weights, autoencoder_losses
 from pipeline.training.networks import Outputs, Trainable
 from pipeline.training.optim import Group
+from pipeline.training.pose_files import COCO_JOINTS
 from pipeline.training.settings import Settings
+from pipeline.training.wanted import keypoints
 from pipeline.training.zoo.heads import one_length
 
 PHASES = ("autoencoder", "recognition")
+WANTS = ((keypoints(COCO_JOINTS),),)
 
 
 def disentanglement(cfg: Settings, identities: int) -> Trainable:
@@ -55,7 +58,7 @@ def _autoencoder(cfg: Settings, layout: Any, identities: int) -> Trainable:
         terms = autoencoder_losses(network.autoencoder, one, other_view, other_person, weights)
         return Outputs({"autoencoder": {name: term.reshape(1) for name, term in terms.items()}}, embeddings)
 
-    return Trainable(_Autoencoder(layout), outputs)
+    return Trainable(_Autoencoder(layout), outputs, WANTS)
 
 
 def _walks(autoencoder: Autoencoder, batch: Batch) -> Tensor:
@@ -107,4 +110,4 @@ def _recognition(cfg: Settings, layout: Any, identities: int) -> Trainable:
     network = Disentanglement(architecture)
     unused = r"fc\.conv[567]\."  # in the authors' files, but nothing goes through them
     groups = (Group(r"autoencoder\.", 0.0), Group(unused, 0.0))
-    return Trainable(network, outputs, network.HEAD, "disentanglement", architecture, groups=groups)
+    return Trainable(network, outputs, WANTS, network.HEAD, "disentanglement", architecture, groups=groups)

@@ -16,7 +16,9 @@ from pipeline.recognition.models import msgg as msgg_model
 from pipeline.recognition.models import stgcn as stgcn_model
 from pipeline.training.batches import Batch
 from pipeline.training.networks import Outputs, Trainable
+from pipeline.training.pose_files import COCO_JOINTS
 from pipeline.training.settings import Settings
+from pipeline.training.wanted import keypoints
 from pipeline.training.zoo.heads import one_length, trainable
 
 JOINTS = {"coco": 17, "alphapose": 18, "openpose": 18, "OUMVLP": 18, "oumvlp": 18}  # by joint_format
@@ -75,7 +77,8 @@ def gaitgraph1(cfg: Settings, identities: int) -> Trainable:
         features = torch.stack(embeddings.chunk(len(shown)), dim=1)
         return Outputs(_contrast(features, batch), features.mean(dim=1).unsqueeze(-1))
 
-    return trainable(gaitgraph1_model.GaitGraph1(architecture), architecture, "gaitgraph1", outputs=outputs)
+    more: dict[str, Any] = {"outputs": outputs, "wants": ((keypoints(architecture.joints),),)}
+    return trainable(gaitgraph1_model.GaitGraph1(architecture), architecture, "gaitgraph1", **more)
 
 
 def gaitgraph2(cfg: Settings, identities: int) -> Trainable:
@@ -91,7 +94,8 @@ def gaitgraph2(cfg: Settings, identities: int) -> Trainable:
         embeddings = network.ResGCN(branches).float()
         return Outputs(_contrast(embeddings, batch), embeddings.unsqueeze(-1))
 
-    return trainable(gaitgraph2_model.GaitGraph2(architecture), architecture, "gaitgraph2", outputs=outputs)
+    more: dict[str, Any] = {"outputs": outputs, "wants": ((keypoints(architecture.joints),),)}
+    return trainable(gaitgraph2_model.GaitGraph2(architecture), architecture, "gaitgraph2", **more)
 
 
 def _contrast(features: torch.Tensor, batch: Batch) -> dict[str, dict[str, torch.Tensor]]:
@@ -119,7 +123,8 @@ def stgcn(cfg: Settings, identities: int) -> Trainable:
         return Outputs(_contrast(embeddings, batch), embeddings.unsqueeze(-1))
 
     network = stgcn_model.STGCN(architecture)  # not OpenGait's: starts as torch has it
-    return Trainable(network, outputs, network.HEAD, "stgcn", architecture)
+    wants = ((keypoints(architecture.joints),),)
+    return Trainable(network, outputs, wants, network.HEAD, "stgcn", architecture)
 
 
 def gaittr(cfg: Settings, identities: int) -> Trainable:
@@ -140,7 +145,8 @@ def gaittr(cfg: Settings, identities: int) -> Trainable:
         embeddings = network.embedded(channels.squeeze(-1).transpose(1, 2)).float()
         return Outputs({"triplet": {"embeddings": embeddings, "labels": batch.labels}}, embeddings)
 
-    return trainable(gaittr_model.GaitTR(architecture), architecture, "gaittr", outputs=outputs)
+    more: dict[str, Any] = {"outputs": outputs, "wants": ((keypoints(architecture.joints),),)}
+    return trainable(gaittr_model.GaitTR(architecture), architecture, "gaittr", **more)
 
 
 def msgg(cfg: Settings, identities: int) -> Trainable:
@@ -170,4 +176,6 @@ def msgg(cfg: Settings, identities: int) -> Trainable:
         for_losses["softmax"] = {"logits": network.logits(embeddings), "labels": batch.labels}
         return Outputs(for_losses, embeddings)
 
-    return trainable(msgg_model.MSGG(architecture), architecture, "msgg", outputs=outputs)
+    return trainable(
+        msgg_model.MSGG(architecture), architecture, "msgg", outputs=outputs, wants=((keypoints(COCO_JOINTS),),)
+    )

@@ -10,11 +10,18 @@ from pipeline.errors import ConfigError
 from pipeline.recognition.network import GaitNetwork
 from pipeline.training.batches import Batch
 from pipeline.training.networks import Outputs, Trainable
+from pipeline.training.wanted import MAPS, SILHOUETTES, Wanted
+from pipeline.training.wanted import pictures as any_pictures
 
 
 def pictures(frames: Tensor) -> Tensor:
     """A batch's pictures [n, s, h, w] or [n, s, c, h, w] as networks take them: [n, c, s, h, w]."""
     return frames.unsqueeze(1) if frames.ndim == 4 else frames.transpose(1, 2)
+
+
+def pictures_of(channels: int) -> Wanted:
+    """Silhouettes (or what else is one picture a frame), skeleton maps, or pictures of more channels."""
+    return {1: SILHOUETTES, 2: MAPS}.get(channels) or any_pictures(channels)
 
 
 def one_length(batch: Batch) -> None:
@@ -61,10 +68,14 @@ def as_opengait_starts(network: nn.Module) -> None:
 def trainable(network: GaitNetwork, architecture: Any, encoder: str, **more: Any) -> Trainable:
     """A network that starts as in OpenGait and whose losses get `of_pictures`, unless `more` says otherwise.
 
-    Its head is spare.
+    Its head is spare. It wants one file of pictures with the architecture's in_channels (one where there are none).
     """
     as_opengait_starts(network)
-    return Trainable(
-        network,
-        **{"outputs": of_pictures, "spare": network.HEAD, "encoder": encoder, "architecture": architecture, **more},
-    )
+    usual = {
+        "outputs": of_pictures,
+        "wants": ((pictures_of(getattr(architecture, "in_channels", 1)),),),
+        "spare": network.HEAD,
+        "encoder": encoder,
+        "architecture": architecture,
+    }
+    return Trainable(network, **{**usual, **more})

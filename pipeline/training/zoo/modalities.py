@@ -15,7 +15,10 @@ from pipeline.recognition.models import smplgait as smplgait_model
 from pipeline.training.batches import Batch
 from pipeline.training.networks import Outputs, Trainable
 from pipeline.training.settings import Settings
-from pipeline.training.zoo.heads import one_length, pictures, trainable, with_head
+from pipeline.training.wanted import MAPS, POINTS, SILHOUETTES, SMPL, pictures
+from pipeline.training.zoo import heads
+from pipeline.training.zoo.heads import one_length, trainable, with_head
+from pipeline.types import Modality
 
 Joined = list[NDArray[Any]]
 
@@ -42,12 +45,10 @@ def smplgait(cfg: Settings, identities: int) -> Trainable:
 
     def outputs(network: smplgait_model.SMPLGait, batch: Batch) -> Outputs:
         one_length(batch)
-        if len(batch.inputs) != 2:
-            raise ConfigError("data_cfg.data_in_use: SMPLGait wants two files of a walk, silhouettes and SMPL.")
         silhouettes, smpl = batch.inputs
-        return with_head(network, network(pictures(silhouettes), smpl), batch.labels)
+        return with_head(network, network(heads.pictures(silhouettes), smpl), batch.labels)
 
-    return trainable(network, architecture, "smplgait", outputs=outputs)
+    return trainable(network, architecture, "smplgait", outputs=outputs, wants=((SILHOUETTES, SMPL),))
 
 
 def multigaitpp(cfg: Settings, identities: int) -> Trainable:
@@ -78,12 +79,15 @@ def multigaitpp(cfg: Settings, identities: int) -> Trainable:
         return with_head(network, network(both[:, :first], both[:, first:]), batch.labels)
 
     network = multigaitpp_model.MultiGaitPP(architecture)
-    return trainable(network, architecture, "multigaitpp", outputs=outputs, joined=_silhouettes_and_labels)
+    one, other = architecture.part1_channel, architecture.part2_channel
+    wants = ((pictures(one, Modality.SILHOUETTES), pictures(other, Modality.PARSING)), (pictures(one + other),))
+    more = {"outputs": outputs, "joined": _silhouettes_and_labels, "wants": wants}
+    return trainable(network, architecture, "multigaitpp", **more)
 
 
 def _channels(batch: Batch, count: int) -> Any:
     """Pictures [n, count, s, h, w]. Raises ConfigError for another number of channels."""
-    found = pictures(batch.inputs[0])
+    found = heads.pictures(batch.inputs[0])
     if found.shape[1] != count:
         raise ConfigError(
             f"data_cfg.data_in_use: this network wants pictures of {count} channels, the walks have {found.shape[1]}."
@@ -118,7 +122,8 @@ def skeletongaitpp(cfg: Settings, identities: int) -> Trainable:
         return with_head(network, network(_channels(batch, 3)), batch.labels)
 
     network = skeletongaitpp_model.SkeletonGaitPP(architecture)
-    more = {"outputs": outputs, "joined": _maps_and_silhouettes, "features": features}
+    wants = ((MAPS, SILHOUETTES), (pictures(3),))
+    more = {"outputs": outputs, "joined": _maps_and_silhouettes, "features": features, "wants": wants}
     return trainable(network, architecture, "skeletongaitpp", **more)
 
 
@@ -159,4 +164,6 @@ def lidargaitpp(cfg: Settings, identities: int) -> Trainable:
             raise ConfigError("trainer_cfg.transform: LidarGait++ wants PointCloudsTransform with scale_aware: true.")
         return with_head(network, network(points), batch.labels)
 
-    return trainable(lidargaitpp_model.LidarGaitPP(architecture), architecture, "lidargaitpp", outputs=outputs)
+    return trainable(
+        lidargaitpp_model.LidarGaitPP(architecture), architecture, "lidargaitpp", outputs=outputs, wants=((POINTS,),)
+    )

@@ -19,7 +19,7 @@ from pipeline.training.distributed import of_all
 from pipeline.training.networks import Outputs, Trainable
 from pipeline.training.optim import Group
 from pipeline.training.settings import Settings
-from pipeline.training.zoo.heads import one_length, pictures, trainable
+from pipeline.training.zoo.heads import one_length, pictures, pictures_of, trainable
 
 SCOLIOSIS = ("negative", "neutral", "positive")  # types of Scoliosis1K, by the number of their class
 GAITSSB_LEAST_RATE = 1e-4  # of the fine-tuning
@@ -29,8 +29,8 @@ def resnet9(cfg: Settings) -> dict[str, Any]:
     """backbone_cfg as fields of an architecture. Raises ConfigError for another backbone."""
     backbone, default = cfg.section("backbone_cfg"), Architecture()
     for key, only in (("type", "ResNet9"), ("block", "BasicBlock")):
-        if backbone.take(key, only) != only:
-            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained.")
+        if (said := backbone.take(key, only)) != only:
+            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained here, not {said}.")
     found = {
         "in_channels": int(backbone.take("in_channel", backbone.take("in_channels", 1))),
         "channels": tuple(backbone.take("channels", default.channels)),
@@ -68,7 +68,8 @@ def baseline(cfg: Settings, identities: int) -> Trainable:
         return _gaitbase_outputs(network, batch, softmax_parts)
 
     network = GaitBase(architecture)  # starts as torch has it: so gaitbase_synth's shipped weights were trained
-    return Trainable(network, outputs, network.HEAD, "gaitbase", architecture)
+    wants = ((pictures_of(architecture.in_channels),),)
+    return Trainable(network, outputs, wants, network.HEAD, "gaitbase", architecture)
 
 
 def sconet(cfg: Settings, identities: int) -> Trainable:

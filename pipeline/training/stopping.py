@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM while a training runs, be they sent to its main process alone or to the whole group of processes.
+
+timeout, systemd and batch systems signal a whole group: the processes that prepare batches, and all that share a batch.
+The main process alone stops then, and the others with it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopping:
+    """A context in which the first of SIGNALS raises KeyboardInterrupt and further ones are ignored.
+
+    asked: whether one came; what fails after that, fails because of it. Once asked, this process is about to end, so
+    they are ignored beyond the context, too.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+            self.listen()
+        return self
+
+    def listen(self) -> None:
+        """Take the signals. Lightning takes SIGTERM when it starts, to tell other processes of it, which may hang."""
+        for signum in self._before:
+            signal.signal(signum, self._stop)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> NoReturn:
+        self.asked = True
+        ignore_signals()
+        raise KeyboardInterrupt
+
+    def __exit__(self, *_: object) -> None:
+        if not self.asked:
+            for signum, handler in self._before.items():
+                signal.signal(signum, handler)
+
+
+def ignore_signals(_: int = 0) -> None:
+    """Leave the end of this process to the one that started it."""
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
