@@ -10,6 +10,7 @@ from pipeline.errors import CheckpointError
 from pipeline.networks.cards import Card, Checkpoint, Stage, cards, own_card
 from pipeline.networks.folders import cache_folder, download_folder, search_folders
 from pipeline.networks.hashing import recorded_sha256, sha256_of
+from pipeline.networks.not_weights import refuse_text
 from pipeline.networks.safeload import load_state_dict
 
 __all__ = [
@@ -48,7 +49,9 @@ def resolve(
     path = _path_of(name_or_path, folders, table)
     chosen = _card_for(path, card, table, stage)
     _refuse_other_stage(chosen, stage, table)
-    return Checkpoint(chosen, path, sha256_of(weights_file(path)))
+    file = weights_file(path)
+    refuse_text(file)
+    return Checkpoint(chosen, path, sha256_of(file))
 
 
 def locate(card: Card, folders: Sequence[Path]) -> list[Path]:
@@ -79,9 +82,10 @@ def weights_file(path: Path) -> Path:
 def verify(card: Card, path: Path, *, afresh: bool = False) -> str:
     """The sha256 of the card's file at `path`. afresh: read the file even where its hash is remembered.
 
-    Raises CheckpointError where it is neither the card's nor the one recorded at the first download.
+    Raises CheckpointError where it is neither the card's nor the one recorded at the first download, or no weights.
     """
     file = weights_file(path)
+    refuse_text(file)
     if card.size is not None and not card.zipped and file.stat().st_size != card.size:
         raise CheckpointError(
             f"{path}: expected {card.size} bytes for {card.name}, found {file.stat().st_size}. "

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.networks.not_weights import refuse_diverged_network
 from pipeline.networks.pictures import Pictures, fed_pictures, keep_columns
 
 Arrays = list[NDArray[Any]]
@@ -91,7 +92,7 @@ def open_network(
     backend: overrides runtime.backend. shape: fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for
     any size (the batch, say). pictures: the network is given pictures, not planes. columns: of the last axis of the
     first output, those that are wanted; ignored where it has not as many.
-    Raises CheckpointError when the file is no network that the backend reads.
+    Raises CheckpointError when the file is no network that the backend reads, or its weights are no finite numbers.
     """
     chosen = backend if backend != "auto" else runtime.backend
     if chosen in ("auto", "torch"):
@@ -193,6 +194,8 @@ class OpenVinoNetwork:
         core = ov.Core()
         try:
             model = core.read_model(str(source)) if isinstance(source, Path) else source
+            if isinstance(source, Path):
+                refuse_diverged_network(model, source)
             if shape is not None:
                 model.reshape({model.inputs[0].get_any_name(): ov.PartialShape(list(shape))})
             if columns is not None:
@@ -273,6 +276,8 @@ class OnnxRuntimeNetwork:
             self._session = ort.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
             raise _unreadable(path, "ONNX Runtime", error) from None
+        with contextlib.suppress(RuntimeError):  # a network that OpenVINO does not read
+            refuse_diverged_network(openvino().Core().read_model(str(path)), path)
         self._inputs = [given.name for given in self._session.get_inputs()]
         self._input = self._session.get_inputs()[0]
 

@@ -23,7 +23,6 @@ from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
 
 FEATURES = ("embeddings", "neck", "logits")
-TENSORS_ONLY = "tensors-only"  # loader of cards whose file holds other objects than tensors, which are not built
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
 
 
@@ -117,7 +116,6 @@ def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwo
         checkpoint.path,
         checkpoint.card.architecture,
         head=features == "logits",
-        objects=checkpoint.card.loader == TENSORS_ONLY,
     )
 
 

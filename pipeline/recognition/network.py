@@ -111,12 +111,10 @@ def load_network(
     path: Path,
     card: Mapping[str, Any] | None = None,
     head: bool = False,
-    objects: bool = False,
 ) -> N:
     """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
 
     head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
-    objects: the file holds other things than tensors too, which are left alone (see `load_state_dict`).
     Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
     """
     weights, passed_by = dict[str, Tensor](), list[str]()
@@ -128,7 +126,7 @@ def load_network(
         return False
 
     for prefix, part in {"": path, **network.further_files(path)}.items():
-        found = load_state_dict(part, only=partial(wanted, prefix), tolerate_objects=objects)
+        found = load_state_dict(part, only=partial(wanted, prefix))
         weights |= {prefix + name: value for name, value in found.items()}
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
     told, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})

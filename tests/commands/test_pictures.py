@@ -70,9 +70,7 @@ def test_the_strongest_joint_of_a_film_is_1_and_activations_add_up_to_the_embedd
     from pipeline.recognition.models import gaitgraph1
     from pipeline.recognition.network import load_network
 
-    network = load_network(
-        gaitgraph1.GaitGraph1, gaitgraph1.Architecture, checkpoint.path, {"tta": False}, objects=True
-    )
+    network = load_network(gaitgraph1.GaitGraph1, gaitgraph1.Architecture, checkpoint.path, {"tta": False})
     keypoints = torch.from_numpy(poses[0].keypoints)[None]
     with torch.inference_mode():
         summed = network.activations(keypoints).mean(dim=(2, 3)) + network.ResGCN.fcn.bias

@@ -5,6 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from odd_checkpoints import as_opengait_saves
+
+from pipeline.prepare import find_checkpoints, of_encoders
+from pipeline.profiles import load_config
+from pipeline.recognition import open_encoder
+from pipeline.recognition.made_up import made_up_walk
+from pipeline.types import GaitSequence, Modality, ModalityFrames
 
 GRAPHS = {
     "gaitgraph1": "gaitgraph1",
@@ -48,3 +55,35 @@ def test_embeddings_and_logits_of_skeleton_maps_equal_the_reference(name, golden
             embeddings = network(torch.from_numpy(given).float().div(255)[None])
             assert_close_to_rms(embeddings.numpy(), output[f"emb_{walk}"])
             assert_close_to_rms(network.logits(embeddings).numpy(), output[f"softmax_logits_{walk}"])
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("name", ["gaitgraph1", "gaitgraph2_gait3d", "gaittr"])
+def test_files_as_opengait_publishes_them_are_run_by_the_profile(
+    name, legacy, golden, golden_weights, assert_close_to_rms, tmp_path
+):
+    """They hold the objects of their training: optimiser, schedule and its methods."""
+    path = as_opengait_saves(golden_weights(name), tmp_path / "GaitGraph-02000.pt", legacy)
+    path.with_suffix(".yaml").write_text(f"stage: encoder\nloader: opengait\nmodel: {GRAPHS[name]}\n")
+    settings = [f"recognition.encoder={GRAPHS[name]}", f"recognition.checkpoint={path}", "runtime.threads=1"]
+    config = load_config("gaitgraph2", settings)
+    encoder = open_encoder(
+        config.recognition, config.runtime, *of_encoders(find_checkpoints(config, None, ["encoder"]))
+    )
+    with np.load(golden(name) / "input.npz") as file:
+        walks = [
+            GaitSequence("walk", 1, {Modality.KEYPOINTS: ModalityFrames(file[key], np.arange(len(file[key])))})
+            for key in file.files
+        ]
+    with np.load(golden(name) / "output.npz") as output:
+        assert_close_to_rms(np.stack([found.parts for found in encoder.encode(walks)]), output["embeddings"])
+
+
+def test_the_published_card_of_the_profile_reads_such_a_file(golden_weights, tmp_path):
+    path = as_opengait_saves(golden_weights("gaitgraph2_gait3d"), tmp_path / "mine.pt")
+    config = load_config("gaitgraph2", [f"recognition.checkpoint={path}", "recognition.card=gaitgraph2_gait3d"])
+    encoder = open_encoder(
+        config.recognition, config.runtime, *of_encoders(find_checkpoints(config, None, ["encoder"]))
+    )
+    (found,) = encoder.encode([made_up_walk([Modality.KEYPOINTS], 20, 0)])
+    assert np.isfinite(found.parts).all() and found.parts.std() > 0

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from odd_checkpoints import with_values
 
 from pipeline.config import PoseConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
@@ -40,6 +41,13 @@ def test_every_estimator_that_is_listed_can_be_imported():
 def test_an_unknown_estimator_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r"pose\.estimator.*did you mean 'movenet'"):
         open_estimator(PoseConfig(estimator="movnet"), CPU, None)
+
+
+def test_weights_that_diverged_are_blamed(shared, tmp_path):
+    lightning = shared / "checkpoints/movenet_singlepose_lightning_int8_4.tflite"
+    path = with_values(lightning, tmp_path / "bad.tflite", np.nan)
+    with pytest.raises(CheckpointError, match=r"bad\.tflite: its weights are no finite numbers"):
+        open_estimator(PoseConfig(), CPU, checkpoint(path))
 
 
 def test_joints_lie_on_the_demo_s_people(shared, movenet):

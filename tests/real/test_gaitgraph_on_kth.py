@@ -51,15 +51,3 @@ def test_no_limb_is_left_that_had_changed_places(done):
         with np.load(path) as poses:
             keypoints, indices = poses["keypoints"], poses["frame_indices"]
         assert np.array_equal(consistent_sides(keypoints, indices), keypoints)
-
-
-def test_its_card_reads_tensors_only(shared):
-    """Without the card's loader the file is refused, naming what is in it."""
-    from pipeline.errors import CheckpointError
-    from pipeline.networks.checkpoints import resolve
-    from pipeline.recognition.models import gaitgraph1
-    from pipeline.recognition.network import load_network
-
-    path = resolve("gaitgraph_casiab", folders=[shared / "checkpoints"], stage="encoder").path
-    with pytest.raises(CheckpointError, match=r"argparse\.Namespace"):
-        load_network(gaitgraph1.GaitGraph1, gaitgraph1.Architecture, path)

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from odd_checkpoints import with_values
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
 from pipeline.errors import CheckpointError, ConfigError
@@ -49,6 +50,13 @@ def save_network(path, kind, height=32, width=32):
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_weights_that_diverged_are_blamed(shared, tmp_path, backend):
+    path = with_values(shared / f"checkpoints/{FOLDER}.onnx", tmp_path / "bad.onnx", np.inf)
+    with pytest.raises(CheckpointError, match=r"bad\.onnx: its weights are no finite numbers"):
+        load(path, RuntimeConfig(device="cpu", backend=backend))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from odd_checkpoints import as_yolox_saves, with_values
 
 from pipeline.config import RuntimeConfig, TilesConfig, TrackingConfig
 from pipeline.errors import CheckpointError, ConfigError
@@ -138,6 +139,37 @@ def test_authors_checkpoint_is_read_and_run(torch_nano, probe1):
     )
     assert [people.frame_index for people in found] == [0, 1]
     assert len(found[0]) > 0
+
+
+@pytest.mark.parametrize(("prefix", "legacy"), [("", False), ("module._orig_mod.", True)], ids=["zip", "legacy"])
+def test_checkpoint_of_the_authors_trainer_is_read(torch_nano, tmp_path, probe1, prefix, legacy):
+    """best_ckpt.pth holds NumPy's numbers beside the weights."""
+    state = {prefix + name: value for name, value in torch.load(torch_nano, weights_only=True)["model"].items()}
+    config, facts = TrackingConfig(score_threshold=0.0, zoom=1, input_size=(64, 96)), {"classes": 80, "depthwise": True}
+    paths = torch_nano, as_yolox_saves(state, tmp_path / "best_ckpt.pth", legacy)
+    plain, theirs = (
+        open_detector(config, CPU, checkpoint(path, variant="nano", **facts)).detect(probe1[:1])[0] for path in paths
+    )
+    assert len(plain) > 0
+    np.testing.assert_array_equal(plain.boxes, theirs.boxes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_weights_that_diverged_are_blamed_before_nobody_is_found(nano, torch_nano, tmp_path, value, backend):
+    if backend == "torch":
+        content = torch.load(torch_nano, weights_only=True)
+        next(iter(content["model"].values())).fill_(value)
+        torch.save(content, path := tmp_path / "bad.pth")
+    else:
+        path = with_values(nano.path, tmp_path / "bad.onnx", value)
+    config = TrackingConfig(zoom=1, input_size=(416, 416))
+    with pytest.raises(CheckpointError, match=r"bad\.[^\n]*: a training that diverged, or a damaged file[^\n]*$"):
+        found = open_detector(
+            config, RuntimeConfig(device="cpu", backend=backend),
+            checkpoint(path, variant="nano", classes=80, depthwise=True),
+        )  # fmt: skip
+        found.warm(416, 416)
 
 
 def test_checkpoint_of_another_variant_names_the_keys(torch_nano):
