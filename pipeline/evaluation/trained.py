@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import read_json
-from pipeline.networks.cards import Card
 from pipeline.networks.checkpoints import Checkpoint
 from pipeline.networks.hashing import sha256_of
-from pipeline.training.checkpoints import latest_checkpoint
+from pipeline.training.checkpoints import card_of, latest_checkpoint
 from pipeline.training.config import DataConfig, training_config
 
 if TYPE_CHECKING:
@@ -45,18 +44,8 @@ def trained(folder: Path) -> Trained:
     found = latest_checkpoint(folder / "checkpoints", name)
     if found is None:
         raise InputError(f"{folder}: no checkpoint {name}-*.pt in checkpoints/. Go on with: gait train --resume")
-    card = Card(
-        name=name,
-        stage="encoder",
-        loader="opengait",
-        model=learnt.encoder,
-        file=found.name,
-        licence="as the data it was trained on",
-        source="gait train",
-        architecture=learnt.told(),
-        inputs={"features": learnt.features},
-    )
-    return Trained(learnt.encoder, Checkpoint(card, found, sha256_of(found)), config.data_cfg)
+    checkpoint = Checkpoint(card_of(learnt, found, name), found, sha256_of(found))
+    return Trained(learnt.encoder, checkpoint, config.data_cfg)
 
 
 def _shape_of(model_cfg: Mapping[str, Any]) -> Trainable:

@@ -6,20 +6,23 @@ that builds tensors and plain containers only.
 
 from __future__ import annotations
 
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+import yaml
 from safetensors.torch import save
-from torch import nn
 
-from pipeline.errors import CheckpointError
 from pipeline.files import atomic, write_bytes
-from pipeline.networks.safeload import damaged, load_state_dict
+from pipeline.networks.cards import Card
+from pipeline.networks.hashing import sha256_of
+from pipeline.networks.safeload import load_state_dict
+from pipeline.networks.torch_files import open_pickled
+
+if TYPE_CHECKING:
+    from pipeline.training.networks import Trainable
 
 
 def checkpoint_name(save_name: str, iteration: int) -> str:
@@ -34,26 +37,15 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A training's state: 'model' at least; of .safetensors, which hold weights and nothing else, 'model' alone.
+    """A training's state: 'model', and of the rest what the file has; .safetensors hold weights and nothing else.
 
-    Raises CheckpointError for a file that is missing, damaged or unsafe.
+    Raises CheckpointError as `load_state_dict` does.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file.")
+    weights = load_state_dict(path)
     if path.suffix == ".safetensors":
-        return {"model": load_state_dict(path)}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: refused, it holds other objects than a training's state ({reason}).") from None
-    except Exception as error:  # torch.load meets hostile bytes with whatever its parsers raise
-        raise damaged(path, error) from None
-    if not isinstance(state, dict) or not isinstance(state.get("model"), Mapping):
-        raise CheckpointError(f"{path}: no checkpoint of a training; expected a state under 'model'.")
-    return state
+        return {"model": weights}
+    with open_pickled(path) as pickled:
+        return {**pickled.built("optimizer", "scheduler", "iteration"), "model": weights}
 
 
 def latest_checkpoint(folder: Path, save_name: str) -> Path | None:
@@ -67,11 +59,34 @@ def latest_checkpoint(folder: Path, save_name: str) -> Path | None:
     return found[max(found)] if found else None
 
 
-def write_weights(path: Path, network: nn.Module, spare: tuple[str, ...] = ()) -> None:
-    """A network's tensors as safetensors, without those whose names start with one of `spare`."""
+def write_weights(path: Path, trainable: Trainable) -> None:
+    """The network's tensors as safetensors, without those that are spare, and its card beside them.
+
+    A network that is no whole encoder has no card.
+    """
     weights = {
         name: tensor.detach().cpu().contiguous()
-        for name, tensor in network.state_dict().items()
-        if not name.startswith(spare or ("\0",))
+        for name, tensor in trainable.network.state_dict().items()
+        if not name.startswith(trainable.spare or ("\0",))
     }
     write_bytes(path, save(weights))
+    if trainable.encoder:
+        card = card_of(trainable, path, path.stem).model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        write_bytes(path.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False, allow_unicode=True).encode())
+
+
+def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
+    """The card of weights that a training has written: the encoder that reads them, and what it must be told."""
+    return Card(
+        name=name,
+        stage="encoder",
+        loader="opengait",
+        model=trainable.encoder,
+        file=weights.name,
+        size=weights.stat().st_size,
+        sha256=sha256_of(weights),
+        licence="as the data it was trained on",
+        source="gait train",
+        inputs={"features": trainable.features},
+        architecture=trainable.told(),
+    )

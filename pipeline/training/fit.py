@@ -80,7 +80,7 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
         fit(module, config, folder, device, course, processes)
     if first:
         weights = folder / f"{config.trainer_cfg.save_name}.safetensors"
-        write_weights(weights, trainable.network, trainable.spare)
+        write_weights(weights, trainable)
         metrics = {
             "iterations": module.iteration,
             "parameters": parameters,

@@ -11,13 +11,20 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from odd_checkpoints import as_opengait_saves
 from processes import finish
 from safetensors.torch import load_file
-from training_walks import write_dataset
+from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
+from pipeline.files import file_sha256
+from pipeline.prepare import find_checkpoints, of_encoders
+from pipeline.profiles import load_config
+from pipeline.recognition import open_encoder
+from pipeline.types import SilhouetteSequence
 
 
 def checkpoint(folder, iteration):
@@ -175,6 +182,36 @@ def test_a_training_starts_from_the_weights_of_another(trained, straight, tmp_pa
     started = checkpoint(trained(tmp_path, *still, *hint), 1)
     assert started["iteration"] == 1
     assert torch.equal(started["model"]["FCs.fc_bin"], checkpoint(straight, 8)["model"]["FCs.fc_bin"])
+
+
+def test_a_training_starts_from_a_file_with_the_objects_of_another_training(trained, straight, tmp_path):
+    theirs = {f"module.{name}": tensor for name, tensor in checkpoint(straight, 8)["model"].items()}
+    hint = f"trainer_cfg.restore_hint={as_opengait_saves(theirs, tmp_path / 'theirs.pt')}"
+    still = ["trainer_cfg.total_iter=1", "optimizer_cfg.lr=0", "optimizer_cfg.weight_decay=0"]
+    resets = ["trainer_cfg.optimizer_reset=true", "trainer_cfg.scheduler_reset=true"]
+    started = checkpoint(trained(tmp_path, *still, *resets, hint), 1)
+    assert torch.equal(started["model"]["FCs.fc_bin"], theirs["module.FCs.fc_bin"])
+    with pytest.raises(CheckpointError, match=r"theirs\.pt: its optimiser, schedule or count do not fit"):
+        trained(tmp_path / "other", *still, hint)
+
+
+def test_a_training_that_diverged_is_not_gone_on_with(trained, straight, tmp_path):
+    state = checkpoint(straight, 8)
+    state["model"]["FCs.fc_bin"].fill_(float("nan"))
+    torch.save(state, path := tmp_path / "diverged.pt")
+    with pytest.raises(CheckpointError, match=r"diverged\.pt: its weights are no finite numbers \('FCs\.fc_bin'\)"):
+        trained(tmp_path, f"trainer_cfg.restore_hint={path}")
+
+
+def test_its_weights_come_with_a_card_by_which_a_run_finds_them(straight):
+    weights = straight / "gaitbase_synth.safetensors"
+    config = load_config("light", ["recognition.encoder=gaitbase", f"recognition.checkpoint={weights}"])
+    found = find_checkpoints(config, None, ["encoder"])
+    assert found["encoder"].card.architecture["channels"] == [4, 4, 8, 8]
+    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    walk = SilhouetteSequence("walk", 1, silhouettes(1), np.arange(12))
+    (embedding,) = encoder.encode([walk])
+    assert embedding.parts.shape == (8, 16) and embedding.checkpoint_sha256 == file_sha256(weights)
 
 
 def test_batch_norms_are_fixed_when_asked(trained, tmp_path):

@@ -15,6 +15,8 @@ from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.evaluation.dataset import read_sequence
 from pipeline.evaluation.trained import trained
+from pipeline.networks.checkpoints import resolve
+from pipeline.networks.safeload import PREFIXES
 from pipeline.recognition import ENCODERS, open_encoder
 from pipeline.training.batches import Batches, Walks
 from pipeline.training.checkpoints import read_checkpoint
@@ -288,7 +290,7 @@ def test_a_few_steps_lower_the_loss(name, runs):
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "disentanglement_phase1_casiab"])
 def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms):
-    """As `gait evaluate dataset --training` opens it: the architecture comes from the training's own settings.
+    """As `gait evaluate dataset --training` opens it, by the training's own settings, and by the card that it wrote.
 
     Embeddings of a whole walk equal those of the training's transforms and network, to 1e-4 of their rms.
     """
@@ -300,6 +302,11 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     encoder = open_encoder(settings, RuntimeConfig(device="cpu", threads=1), found.checkpoint)
     sequence = read_sequence(walk, 1, needs)
     (embedding,) = encoder.encode([sequence])
+    (weights,) = run.folder.glob("*.safetensors")
+    by_path = resolve(str(weights), stage="encoder")
+    (again,) = open_encoder(settings, RuntimeConfig(device="cpu", threads=1), by_path).encode([sequence])
+    assert by_path.card.model == found.encoder and again.model == embedding.model
+    assert_close_to_rms(again.parts, embedding.parts, 1e-6)
     if name == "lidargaitpp_sustech1k":  # the training draws its points
         assert embedding.parts.std() > 0
         return
@@ -342,3 +349,5 @@ def test_every_shipped_configuration_can_be_opened(name):
     assert name in CASES or name.startswith("gaitbase_")
     assert name.startswith("gaitbase_") or len(shown) == len(transforms)
     assert trainable.encoder in ENCODERS or name == "disentanglement_phase1_casiab"
+    names = trainable.network.state_dict()
+    assert not any(all(key.startswith(prefix) for key in names) for prefix in PREFIXES)  # which loading drops

@@ -88,7 +88,7 @@ def sconet(cfg: Settings, identities: int) -> Trainable:
         return found
 
     network = sconet_model.ScoNet(architecture)
-    return trainable(network, architecture, "sconet", outputs=outputs, features="logits")
+    return trainable(network, architecture, "sconet", outputs=outputs, features="logits", spare=())
 
 
 def _gaitbase_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Outputs:
