@@ -61,6 +61,28 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def refusal(error: OSError) -> str | None:
+    """One line on what the system refuses whatever program asks: which file, why, what to do. None for the rest."""
+    remedy = {
+        errno.EACCES: "Check its permissions, and those of the folders above it.",
+        errno.EPERM: "Check its permissions, and those of the folders above it.",
+        errno.EROFS: "The disk is read-only; choose another.",
+        errno.ENOSPC: "Free some space, or choose another disk.",
+        errno.EDQUOT: "Your disk quota is used up; free some space, or choose another disk.",
+        errno.ENAMETOOLONG: "Give a shorter path.",
+        errno.ELOOP: "Its links lead in a circle; give the file itself.",
+        errno.EMFILE: "Too few files may be open at once; raise the limit (ulimit -n).",
+        errno.ENFILE: "Too few files may be open at once; end other programs.",
+        errno.EIO: "The disk fails; choose another.",
+    }.get(error.errno or 0)
+    return remedy and f"{error.filename or 'output'}: {os.strerror(error.errno or 0)}. {remedy}"
+
+
+def from_home(path: str | Path) -> Path:
+    """A path whose leading ~ is the user's home. Where there is no such user it stays, and is refused as a path."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises RuntimeError there
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file atomically."""
     with atomic(path) as stream:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
-from pipeline.files import parse_yaml
+from pipeline.files import from_home, parse_yaml
 
 
 def configs_dir() -> Path:
@@ -48,7 +48,7 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
 
 def _profile_path(profile: str) -> Path:
     if profile.endswith((".yaml", ".yml")):
-        path = Path(profile).expanduser()
+        path = from_home(profile)
         if not path.is_file():
             raise ConfigError(f"{profile}: no such configuration file. Shipped profiles: {', '.join(profiles())}.")
         return path

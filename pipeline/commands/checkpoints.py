@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
+from pipeline.files import from_home
 from pipeline.networks.cards import Card, cards
 from pipeline.networks.checkpoints import download_folder, how_to_get, locate, resolve, search_folders, verify
 from pipeline.networks.download import Progress
@@ -57,8 +58,8 @@ def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
     Goes on after a failure, which is one line on stderr; the status is 2 then. Raises CheckpointError for a name that
     is neither a card nor a profile.
     """
-    folders = search_folders(folder if folder is not None and folder.expanduser().is_dir() else None)
-    target = folder.expanduser() if folder is not None else download_folder()
+    folders = search_folders(folder if folder is not None and from_home(folder).is_dir() else None)
+    target = from_home(folder) if folder is not None else download_folder()
     status = OK
     for card in _wanted(names, folders):
         try:

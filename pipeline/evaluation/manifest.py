@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import InputError
+from pipeline.files import from_home
 
 COLUMNS = ("video", "first", "last", "person", "condition", "role")
 POOLED = "pooled"  # what the reports call all conditions together
@@ -83,7 +84,7 @@ def _clip(path: Path, line: int, row: Mapping[str | None, str | None]) -> Clip:
         raise refuse(f"role must be gallery or probe, not {role!r}.")
     if values["condition"] == POOLED:
         raise refuse(f"{POOLED!r} is what the report calls all conditions together. Give the condition another name.")
-    video = path.parent / Path(values["video"]).expanduser()
+    video = path.parent / from_home(values["video"])
     if not video.exists():
         raise refuse(f"{video} does not exist. Paths are relative to the manifest.")
     return Clip(line, video, first, last, values["person"], values["condition"], role)  # type: ignore[arg-type]  # one of the two, see above

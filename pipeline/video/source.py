@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
-from pipeline.files import file_sha256
+from pipeline.files import file_sha256, from_home
 from pipeline.types import Frame, Image
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
 from pipeline.video.orientation import orientation_of
@@ -133,8 +134,8 @@ def open_video(
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
         return StreamSource(open_camera(device), text, name or f"camera{Path(device).name}", threads, live=True)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    path = from_home(text)
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where folders above may not be searched
         return _FolderSource(path, name or path.resolve().name, fps)
     return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False)
 
@@ -146,7 +147,7 @@ def masked(address: str) -> str:
 
 def is_file(source: str) -> bool:
     """Whether a source can be read from its beginning again: no camera and no address."""
-    path = Path(source).expanduser()
+    path = from_home(source)
     return not _ADDRESS.match(source) and path.exists() and not path.is_char_device()
 
 

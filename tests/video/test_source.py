@@ -164,6 +164,8 @@ def test_errors_say_which_kind_of_wrong(tmp_path):
     assert "index" in error_of(clips.truncated_without_index(tmp_path / "cut.mp4"))
     assert "not a video" in error_of(clips.text_renamed(tmp_path / "text.mp4"))
     assert "text" in error_of(clips.text_renamed(tmp_path / "notes.txt"))
+    assert "cannot be reached (File name too long)" in error_of(tmp_path / ("n" * 300 + ".mp4"))
+    assert "no such file" in error_of(Path("~nobody-at-all/a.mp4"))
     assert "without images" in error_of(_folder(tmp_path / "bare"))
 
 
