@@ -41,8 +41,8 @@ class VideoInfo:
     """What is known of a video before it is read.
 
     path: as given (a password in an address is masked); name: its name in the run; width, height: upright, pixels;
-    fps: average frames per second; time_base: seconds of one tick of its clock; frame_count: as the file claims,
-    None where it does not; rotation: degrees clockwise by which the coded picture is turned to be upright;
+    fps: average frames per second, long gaps left out; time_base: seconds of one tick of its clock; frame_count: as the
+    file claims, None where it does not; rotation: degrees clockwise by which the coded picture is turned to be upright;
     duration_s: None where nobody knows; codec: FFmpeg's name for it.
     Pixels are taken to be square: an anamorphic picture keeps its coded size. Interlaced frames stay interlaced.
     """
@@ -165,7 +165,7 @@ class StreamSource(VideoSource):
     def __init__(self, container: InputContainer, shown: str, name: str, threads: int, *, live: bool) -> None:
         super().__init__()
         self._container, self._live = container, live
-        self._packets, self._read_failed = 0, False
+        self._packets, self._end, self._read_failed = 0, 0, False
         self._reformatter = VideoReformatter()
         try:
             self._stream = pick_stream(container, shown)
@@ -186,7 +186,10 @@ class StreamSource(VideoSource):
 
     def _describe(self, shown: str, name: str) -> VideoInfo:
         stream = self._stream
-        rate = next((r for r in (stream.average_rate, stream.guessed_rate) if r and 0.01 <= r <= 1000), None)
+        rates = [stream.average_rate, stream.guessed_rate]
+        if all(rates) and 3 * rates[0] < rates[1] <= 120:  # the gaps of a camera that records when something moves
+            rates.reverse()
+        rate = next((r for r in rates if r and 0.01 <= r <= 1000), None)
         tick = stream.time_base or 1 / (rate or Fraction(25))
         seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
         width, height = reversed(self._coded_size) if self._orientation.transpose else self._coded_size
@@ -225,6 +228,7 @@ class StreamSource(VideoSource):
             if packet is None:
                 break
             self._packets += packet.size > 0
+            self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
             if packet.is_corrupt and not self._live:
                 # The last one of a cut file: half its picture would be grey, and its error would cost
                 # the frames that the decoder's other threads hold.
@@ -268,8 +272,10 @@ class StreamSource(VideoSource):
             if (frame.width, frame.height) != self._coded_size:
                 self._rescaled += 1
             yield time_s, frame
-        claimed = self.info.frame_count
-        if self._read_failed or (claimed and self._packets < claimed):
+        claimed, whole = self.info.frame_count, False
+        if self._container.format.name == "avi":  # its count holds the frames, too, that were dropped in recording
+            whole = self._end >= (self._stream.duration or 0)
+        if self._read_failed or (claimed and self._packets < claimed and not whole):
             self.truncated_after = self.frames_read
 
     def _upright(self, frame: av.VideoFrame) -> Image:
@@ -288,7 +294,7 @@ class _FolderSource(VideoSource):
     def __init__(self, folder: Path, name: str, fps: float) -> None:
         super().__init__()
         try:
-            files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+            files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
         except OSError as error:
             raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
         if not files:
