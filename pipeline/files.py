@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
+import itertools
 import json
 import os
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -114,18 +116,74 @@ def read_json(path: Path) -> dict[str, Any]:
     return tree
 
 
+def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV whose first line names `columns`, in any order and among others: the line, and text by column.
+
+    As spreadsheets write it: with commas, semicolons or tabs, a byte order mark, any line ends, and rows left empty.
+    Raises InputError for a file that is none, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            delimiter = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            table = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+            names = [name.strip() for name in next(table, [])]
+            rows = [(table.line_num, [text.strip() for text in row]) for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a readable CSV file ({reason}). Save it as CSV in UTF-8.") from None
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise InputError(
+            f"{path}: no column {missing[0]!r}. The first line must name the columns {', '.join(columns)}."
+        )
+    return [
+        (line, dict(itertools.zip_longest(names, row[: len(names)], fillvalue=""))) for line, row in rows if any(row)
+    ]
+
+
 def parse_yaml(text: str) -> Any:
-    """What YAML says, without any objects of its own. Raises yaml.YAMLError.
+    """What YAML says, without any objects of its own. Raises yaml.YAMLError, also for a key that has two values.
 
     By libyaml where PyYAML was built with it: seven times as fast, and too deep a nesting is an error, not the end of
     Python's stack.
     """
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)  # both are safe
     try:
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe
+        node = loader.get_single_node()
+        _refuse_contradictions(node)
+        return None if node is None else loader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("it is nested too deeply") from None
+    finally:
+        loader.dispose()
+
+
+def _refuse_contradictions(root: Any) -> None:
+    """PyYAML takes the last of several values of a key and forgets the others without a word."""
+    import yaml
+
+    seen, todo = set[int](), [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            values = dict[str, Any]()
+            for key, value in node.value:
+                todo += (key, value)
+                if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                    continue
+                earlier = values.setdefault(key.value, value)
+                same = isinstance(value, yaml.ScalarNode) and (earlier.tag, earlier.value) == (value.tag, value.value)
+                if earlier is not value and not same:
+                    line = key.start_mark.line + 1
+                    raise yaml.YAMLError(f"{key.value!r} has a second value in line {line}; keep one of them")
 
 
 def file_sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ def export_poses(run: Path, output: Path, maps: bool) -> int:
     """
     folder = RunFolder(run)
     settings = read_json(folder.record).get("config", {}).get("pose", {})
-    paths = sorted((run / "poses").glob("*/*.npz"))
+    paths = sorted((run / "poses").glob("*/[!.]*.npz"))
     walks = frames = 0
     for path in paths:
         poses = read_poses(path, path.parent.name, int(path.stem)).usable(float(settings.get("min_score", 0)))

@@ -81,7 +81,7 @@ def cards(folders: Sequence[Path] = ()) -> Mapping[str, Card]:
     shipped = _shipped(configs_dir() / "checkpoints")
     table = dict(shipped)
     for folder in folders:
-        for path in sorted(folder.glob("*.yaml")):
+        for path in sorted(folder.glob("[!.]*.yaml")):
             if (card := own_card(path)) is None:
                 continue
             if card.name in shipped:

@@ -37,7 +37,7 @@ def read_casia_b_csv(path: Path) -> Iterator[PoseWalk]:
     """
     name, frames = "", list[list[float]]()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.reader(file), start=1):
                 if not row or (number == 1 and not _numbers(row[1:])):
                     continue
@@ -85,7 +85,7 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseWalk]:
     for folder in folders:
         found = _OUMVLP.fullmatch(folder.name)
         assert found is not None  # they were chosen by it
-        frames = [_openpose(path) for path in sorted(folder.glob("*.json"))]
+        frames = [_openpose(path) for path in sorted(folder.glob("[!.]*.json"))]
         poses = [frame for frame in frames if frame is not None]
         if poses:
             yield PoseWalk(folder.parent.name, found[2], found[1], np.stack(poses))
