@@ -186,10 +186,10 @@ class StreamSource(VideoSource):
 
     def _describe(self, shown: str, name: str) -> VideoInfo:
         stream = self._stream
-        rates = [stream.average_rate, stream.guessed_rate]
-        if all(rates) and 3 * rates[0] < rates[1] <= 120:  # the gaps of a camera that records when something moves
-            rates.reverse()
-        rate = next((r for r in rates if r and 0.01 <= r <= 1000), None)
+        average, guessed = stream.average_rate, stream.guessed_rate
+        if average and guessed and 3 * average < guessed <= 120:  # gaps: the camera records when something moves
+            average = guessed
+        rate = next((r for r in (average, guessed) if r and 0.01 <= r <= 1000), None)
         tick = stream.time_base or 1 / (rate or Fraction(25))
         seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
         width, height = reversed(self._coded_size) if self._orientation.transpose else self._coded_size

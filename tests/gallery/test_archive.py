@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import time
 import zipfile
 from datetime import UTC, datetime
 
@@ -59,6 +60,12 @@ def test_what_is_exported_comes_back_the_same(gallery, archive, tmp_path):
     theirs, ours = gallery.templates(stored=True), other.templates(stored=True)
     assert [t.digest for t in ours] == [t.digest for t in theirs]
     assert [t.stored for t in ours] == [t.stored for t in theirs]
+
+
+def test_a_clock_that_says_1970_does_not_stop_an_export(gallery, tmp_path, monkeypatch):
+    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(0))
+    assert export(gallery, tmp_path / "people.zip") == 3
+    assert len(read_archive(tmp_path / "people.zip")) == 3
 
 
 def test_only_who_is_wanted_is_exported(gallery, tmp_path):
