@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import hashlib
+import itertools
 import json
 import lzma
 import os
@@ -16,7 +17,7 @@ import tokenize
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -129,6 +130,28 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def refusal(error: OSError) -> str | None:
+    """One line on what the system refuses whatever program asks: which file, why, what to do. None for the rest."""
+    remedy = {
+        errno.EACCES: "Check its permissions, and those of the folders above it.",
+        errno.EPERM: "Check its permissions, and those of the folders above it.",
+        errno.EROFS: "The disk is read-only; choose another.",
+        errno.ENOSPC: "Free some space, or choose another disk.",
+        errno.EDQUOT: "Your disk quota is used up; free some space, or choose another disk.",
+        errno.ENAMETOOLONG: "Give a shorter path.",
+        errno.ELOOP: "Its links lead in a circle; give the file itself.",
+        errno.EMFILE: "Too few files may be open at once; raise the limit (ulimit -n).",
+        errno.ENFILE: "Too few files may be open at once; end other programs.",
+        errno.EIO: "The disk fails; choose another.",
+    }.get(error.errno or 0)
+    return remedy and f"{error.filename or 'output'}: {os.strerror(error.errno or 0)}. {remedy}"
+
+
+def from_home(path: str | Path) -> Path:
+    """A path whose leading ~ is the user's home. Where there is no such user it stays, and is refused as a path."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises RuntimeError there
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file atomically."""
     with atomic(path) as stream:
@@ -180,8 +203,33 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV whose first line names `columns`, in any order and among others: the line, and text by column.
+
+    As spreadsheets write it: with commas, semicolons or tabs, a byte order mark, any line ends, and rows left empty.
+    Raises InputError for a file that is none, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            delimiter = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            table = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+            names = [name.strip() for name in next(table, [])]
+            rows = [(table.line_num, [text.strip() for text in row]) for row in table]
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable CSV file ({reason_of(error)}). Save it as CSV in UTF-8.") from None
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise InputError(
+            f"{path}: no column {missing[0]!r}. The first line must name the columns {', '.join(columns)}."
+        )
+    return [
+        (line, dict(itertools.zip_longest(names, row[: len(names)], fillvalue=""))) for line, row in rows if any(row)
+    ]
+
+
 def parse_yaml(text: str) -> Any:
-    """What YAML says, without any objects of its own. Raises ValueError, with the line and the value.
+    """What YAML says, without any objects of its own. Raises ValueError, with the line, also for a key with two values.
 
     By libyaml where PyYAML was built with it: seven times as fast, and too deep a nesting is an error, not the end of
     Python's stack.
@@ -189,7 +237,13 @@ def parse_yaml(text: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, _yaml_loader())
+        loader = _yaml_loader()(text)
+        try:
+            node = loader.get_single_node()
+            _refuse_contradictions(node)
+            return None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise ValueError(reason_of(error)) from None
     except RecursionError:
@@ -228,6 +282,31 @@ def digests(paths: Mapping[str, Path]) -> dict[str, str]:
             if file.is_file():
                 found["/".join((name, *file.relative_to(path).parts))] = file_sha256(file)
     return found
+
+
+def _refuse_contradictions(root: Any) -> None:
+    """PyYAML takes the last of several values of a key and forgets the others without a word."""
+    import yaml
+
+    seen, todo = set[int](), [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            values = dict[str, Any]()
+            for key, value in node.value:
+                todo += (key, value)
+                if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                    continue
+                earlier = values.setdefault(key.value, value)
+                same = isinstance(value, yaml.ScalarNode) and (earlier.tag, earlier.value) == (value.tag, value.value)
+                if earlier is not value and not same:
+                    line = key.start_mark.line + 1
+                    raise ValueError(f"{key.value!r} has a second value in line {line}; keep one of them")
 
 
 def file_sha256(path: Path) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.engine.runfolder import RunFolder, key_of
-from pipeline.files import write_bytes
+from pipeline.files import from_home, write_bytes
 from pipeline.matching.results import Walk
 from pipeline.prepare import Source
 from pipeline.segmentation.storage import read_frame_indices
@@ -38,7 +37,7 @@ def portraits_taken(source: Source, folder: RunFolder, config: Config) -> None:
 
 def take_missing_portraits(source: Source, walks: Sequence[Walk], folder: RunFolder, config: Config) -> None:
     """Take those that drawing did not take, from videos that can be seen again (no cameras, no streams)."""
-    path = Path(source.video.source).expanduser()
+    path = from_home(source.video.source)
     if not path.exists() or path.is_char_device():
         return
     portraits = wanted_portraits(source, walks, folder, config)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
-from pipeline.files import LONGEST_REASON, UNREADABLE, parse_yaml, reason_of
+from pipeline.files import LONGEST_REASON, UNREADABLE, from_home, parse_yaml, reason_of
 
 
 def configs_dir() -> Path:
@@ -57,7 +57,7 @@ def is_training_config(tree: Mapping[str, Any]) -> bool:
 
 def _profile_path(profile: str) -> Path:
     if profile.endswith((".yaml", ".yml")):
-        path = Path(profile).expanduser()
+        path = from_home(profile)
         if not path.is_file():
             raise ConfigError(f"{profile}: no such configuration file. Shipped profiles: {', '.join(profiles())}.")
         return path

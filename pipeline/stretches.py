@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from pipeline.cutting import Cuttings, cut_out
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.runfolder import RunFolder
+from pipeline.files import from_home
 from pipeline.follow import Followed, decoded, detected, follow, looks_ahead, write_walks
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import TrackletBuilder
@@ -133,7 +133,7 @@ def follow_in_stretches(video: Video, config: Config, with_poses: bool, folder: 
 def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
     """Follow a video that is done by one worker; of another, say how it is cut."""
     detector, segmenter, _ = worker.networks
-    path = Path(video.source).expanduser()
+    path = from_home(video.source)
     if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter, worker.config):
         stretches = cut(path, worker.config.tracking.stretch)
         with video.open() as source:

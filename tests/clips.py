@@ -168,6 +168,12 @@ def empty(path: Path) -> Path:
     return path
 
 
+def dropped(path: Path) -> Path:
+    """An AVI (Motion JPEG) whose second frame was dropped in recording: its header counts 21 frames, it holds 20."""
+    images = [picture(index) for index in range(20)]
+    return write(path, images, pts=(0, *range(2, 21)), codec="mjpeg", pix_fmt="yuvj420p")
+
+
 def truncated(path: Path, frames: int = 40, keep: float = 0.5) -> Path:
     """The index is whole (it comes first), but only the first `keep` of the picture data is there."""
     data = _noisy(path, frames).read_bytes()

@@ -125,6 +125,59 @@ def test_a_fault_is_one_line_and_status_1(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run", "--resume", "n" * 300], f"gait: {'n' * 300}/run.json: File name too long. Give a shorter path."),
+        (["run", "--gallery=~nobody-at-all/g.mp4", "--probe", "p"], "gait: ~nobody-at-all/g.mp4: no such file. Check"),
+        (["run", "--config=~nobody-at-all/c.yaml"], "gait: ~nobody-at-all/c.yaml: no such configuration file."),
+    ],
+    ids=["a name that is too long", "nobody's video", "nobody's settings"],
+)
+def test_paths_that_the_system_refuses_are_no_faults(tmp_path, arguments, line):
+    done = gait(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(line) and len(done.stderr.splitlines()) == 1
+
+
+def test_a_full_disk_behind_standard_output_is_no_fault(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*GAIT, "models", "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "gait: output: No space left on device. Free some space, or choose another disk.\n",
+    )
+
+
+def test_a_folder_that_was_removed_meanwhile_is_said_to_be(tmp_path):
+    call = f"rmdir '{tmp_path}' && {shlex.join([*GAIT, 'models', 'list'])}"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        ["sh", "-c", call], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "has been removed. Change to another one." in done.stderr.splitlines()[-1]
+
+
+def test_letters_that_the_terminal_lacks_stop_nothing(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*GAIT, "models", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0 and rb"64\xd744" in done.stdout and done.stderr == b""
+
+
+def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
+    code = (
+        "import os, sys; sys.argv = ['gait', 'models', 'list']\n"
+        "from pipeline.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: os._exit(10 * end.code + os.open(os.devnull, os.O_RDONLY))"
+    )
+    call = f"{shlex.join([sys.executable, '-c', code])} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", call], check=False).returncode == 3  # 0 for the command, 3 for the next file
+
+
+@pytest.mark.parametrize(
     "folder",
     ["plain", "it's", 'say "hi"', 'it\'s "both"', "back\\slash", "2026", "null", "[1]", "人 é 😀", "a: b #c", " x "],
 )

@@ -113,6 +113,8 @@ def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
         (b"\xff\xfe\x00", "not a readable YAML file"),
         (b"a: !!python/object/apply:os.system [ls]\n", "not a readable YAML file"),
         (b"matching: {metrik: cosine}\n", "did you mean 'matching.metric'?"),
+        (b"matching: {threshold: 0.2}\nmatching: {metric: cosine}\n", "'matching' has a second value in line 2; keep"),
+        (b"output: {crf: 1, videos: false, crf: 2}\n", "'crf' has a second value in line 1; keep one of them"),
         (b"1: 2\n", "mine.yaml: "),
         (b"tracking: &loop {bytetrack: *loop}\n", "mine.yaml"),
         (b"tracking:\n", "tracking"),
@@ -126,6 +128,13 @@ def test_a_wrong_profile_file_is_one_line_that_names_the_file(tmp_path, content,
         load_config(str(path))
     assert message in str(raised.value) and "mine.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_key_that_says_the_same_twice_and_one_that_is_merged_in_are_no_contradiction(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("output: &all {crf: 20, videos: false, crf: 20}\nlive: {<<: {window: 9}, window: 7}\n")
+    config = load_config(str(path))
+    assert (config.output.crf, config.live.window) == (20, 7)
 
 
 def test_unknown_profiles_are_named_with_the_nearest():

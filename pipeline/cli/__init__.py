@@ -5,10 +5,12 @@ Nothing heavy is imported here: `gait --help` answers within half a second.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -31,6 +33,7 @@ from pipeline.cli import (  # noqa: F401  # they add their commands
 )
 from pipeline.cli.groups import app
 from pipeline.errors import GaitError, Interrupted
+from pipeline.files import refusal
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -38,10 +41,16 @@ OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 def main() -> NoReturn:
     """Entry point of `gait` and `python -m pipeline`."""
     verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    _want_streams()
     # Threads of NumPy's OpenBLAS sleep when they are done; else they wait 2^26 ticks in a loop for more, while networks
     # and LanceDB want their cores.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of is told in our own words, once
     signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        _fail("the folder that this was called in has been removed. Change to another one.", USAGE)
     try:
         status = app(prog_name="gait", standalone_mode=False)
     except typer.TyperException as error:  # wrong usage
@@ -54,10 +63,22 @@ def main() -> NoReturn:
     except Exception as error:
         if verbose:
             traceback.print_exc()
+        if isinstance(error, OSError) and (refused := refusal(error)):
+            _fail(refused, USAGE)
         _fail(f"fault: {type(error).__name__}: {error} (a bug; -v shows the traceback to report)", FAULT)
     if status == INTERRUPTED:
         _fail("interrupted.", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else OK)
+
+
+def _want_streams() -> None:
+    """Let nothing that is said stop the work: not a letter that the terminal's encoding lacks, nor a closed stream."""
+    for name in ("stdin", "stdout", "stderr"):  # in order: each gets its own number back, before a file takes it
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

@@ -21,7 +21,7 @@ def export_poses(run: Path, output: Path, maps: bool) -> int:
     Raises InputError for a folder that is no run, or one without poses.
     """
     settings = pose_settings(run)
-    paths = sorted((run / "poses").glob("*/*.npz"))
+    paths = sorted((run / "poses").glob("*/[!.]*.npz"))
     walks = frames = 0
     for path in paths:
         poses = read_poses(path, path.parent.name, int(path.stem)).usable(settings.min_score)

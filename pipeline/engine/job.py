@@ -56,7 +56,7 @@ class Video:
     @property
     def absolute(self) -> str:
         """The source so that it is found from any folder; cameras and addresses as they are."""
-        return str(Path(self.source).resolve()) if Path(self.source).exists() else self.source
+        return os.path.realpath(self.source) if os.path.exists(self.source) else self.source  # noqa: PTH110 - never raises
 
     @property
     def file(self) -> str:
@@ -128,7 +128,7 @@ def fingerprint(video: Video) -> str:
 def _expand(probes: Sequence[str], gallery: str) -> list[str]:
     found: list[str] = []
     for probe in probes:
-        if not glob.has_magic(probe) or Path(probe).exists() or "://" in probe:
+        if not glob.has_magic(probe) or os.path.exists(probe) or "://" in probe:  # noqa: PTH110 - as above
             found.append(probe)
             continue
         matches = [m for m in sorted(glob.glob(probe)) if _identity(m) != _identity(gallery)]  # noqa: PTH207 - user's pattern
@@ -173,4 +173,4 @@ def _end_of(address: str) -> str:
 
 
 def _identity(source: str) -> str:
-    return source if "://" in source or source.isdigit() else str(Path(source).resolve())
+    return source if "://" in source or source.isdigit() else os.path.realpath(source)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import InputError
-from pipeline.files import UNREADABLE, reason_of
+from pipeline.files import from_home, read_table
 
 COLUMNS = ("video", "first", "last", "person", "condition", "role")
 POOLED = "pooled"  # what the reports call all conditions together
@@ -40,17 +40,7 @@ def read_manifest(path: Path) -> list[Clip]:
     Raises InputError, with the line, for a column, a value or a video that is missing or makes no sense, and for a
     manifest without a gallery clip or without a probe clip.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, skipinitialspace=True)
-            missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    f"{path}: no column {missing[0]!r}. The first line must name the columns {', '.join(COLUMNS)}."
-                )
-            clips = [_clip(path, table.line_num, row) for row in table]
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not a readable CSV file ({reason_of(error)}).") from None
+    clips = [_clip(path, line, values) for line, values in read_table(path, COLUMNS)]
     for role in ("gallery", "probe"):
         if not any(clip.role == role for clip in clips):
             raise InputError(
@@ -65,12 +55,11 @@ def strangers(clips: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in clips if clip.role == "probe" and clip.person not in known]
 
 
-def _clip(path: Path, line: int, row: Mapping[str | None, str | None]) -> Clip:
+def _clip(path: Path, line: int, values: Mapping[str, str]) -> Clip:
     def refuse(problem: str) -> InputError:
         return InputError(f"{path}, line {line}: {problem}")
 
-    values = {column: (row.get(column) or "").strip() for column in COLUMNS}
-    empty = [column for column, value in values.items() if not value]
+    empty = [column for column in COLUMNS if not values[column]]
     if empty:
         raise refuse(f"{empty[0]} is empty.")
     try:
@@ -84,7 +73,7 @@ def _clip(path: Path, line: int, row: Mapping[str | None, str | None]) -> Clip:
         raise refuse(f"role must be gallery or probe, not {role!r}.")
     if values["condition"] == POOLED:
         raise refuse(f"{POOLED!r} is what the report calls all conditions together. Give the condition another name.")
-    video = path.parent / Path(values["video"]).expanduser()
-    if not video.exists():
+    video = path.parent / from_home(values["video"])
+    if not os.path.exists(video):  # noqa: PTH110 - never raises
         raise refuse(f"{video} does not exist. Paths are relative to the manifest.")
     return Clip(line, video, first, last, values["person"], values["condition"], role)  # type: ignore[arg-type]  # one of the two, see above

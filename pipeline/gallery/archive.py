@@ -54,16 +54,17 @@ def export(gallery: Gallery, path: Path, wanted: Sequence[str] = ()) -> int:
     if not templates:
         raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nothing to export.")
     with atomic(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        # ZipInfo: without the time of day, which a zip cannot hold where a clock without a battery says 1970.
         tree = {"kind": KIND, "schema": SCHEMA, "templates": [_facts(template) for template in templates]}
-        archive.writestr(FACTS, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False))
+        archive.writestr(zipfile.ZipInfo(FACTS), json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False))
         for template in templates:
             embedding = io.BytesIO()
             np.savez(embedding, parts=template.parts)
-            archive.writestr(f"{template.template}.npz", embedding.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{template.template}.npz"), embedding.getvalue())
             if template.stored is not None:
-                archive.writestr(f"{template.template}.sequence.npz", template.stored.sequence)
+                archive.writestr(zipfile.ZipInfo(f"{template.template}.sequence.npz"), template.stored.sequence)
                 if template.stored.poses:
-                    archive.writestr(f"{template.template}.poses.npz", template.stored.poses)
+                    archive.writestr(zipfile.ZipInfo(f"{template.template}.poses.npz"), template.stored.poses)
     return len(templates)
 
 

@@ -139,7 +139,7 @@ def _array(file: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
 
 def _write(stream: BinaryIO, facts: BackendFacts, arrays: Arrays) -> None:
     with zipfile.ZipFile(stream, "w") as file:
-        file.writestr(FACTS, json.dumps(facts.model_dump(mode="json", by_alias=True), indent=2))
+        file.writestr(zipfile.ZipInfo(FACTS), json.dumps(facts.model_dump(mode="json", by_alias=True), indent=2))
         for name, values in arrays.items():
             with file.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)

@@ -84,7 +84,7 @@ def cards(folders: Sequence[Path] = (), wrong: dict[str, CheckpointError] | None
     shipped = _shipped(configs_dir() / "checkpoints")
     table = dict(shipped)
     for folder in folders:
-        for path in sorted(folder.glob("*.yaml")):
+        for path in sorted(folder.glob("[!.]*.yaml")):
             try:
                 if (card := own_card(path)) is None:
                     continue

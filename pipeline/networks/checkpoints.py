@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import CheckpointError
+from pipeline.files import from_home
 from pipeline.networks.cards import Card, Checkpoint, Stage, cards, own_card
 from pipeline.networks.folders import cache_folder, download_folder, search_folders
 from pipeline.networks.hashing import recorded_sha256, sha256_of
@@ -144,7 +145,7 @@ def _places(card: Card, folder: Path) -> Iterator[Path]:
 
 
 def _path_of(text: str, folders: Sequence[Path], table: Mapping[str, Card]) -> Path:
-    given = Path(text).expanduser()
+    given = from_home(text)
     for path in (given, *(folder / given for folder in folders if not given.is_absolute())):
         if path.exists():
             return path

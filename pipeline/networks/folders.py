@@ -7,17 +7,21 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import CheckpointError
+from pipeline.files import from_home
 from pipeline.profiles import configs_dir
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of this program; it need not exist."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """The user's cache folder of this program; it need not exist. Raises CheckpointError for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a container's user, of whom the system knows the number only
+        raise CheckpointError("this user has no home folder to keep weights in. Set HOME or XDG_CACHE_HOME.") from None
     return base / "gait"
 
 
@@ -31,9 +35,9 @@ def search_folders(explicit: Path | None = None) -> list[Path]:
     asked = [(explicit, "--checkpoints")] if explicit else []
     asked += [(Path(named), "GAIT_CHECKPOINTS")] if named else []
     for folder, origin in asked:
-        if not folder.expanduser().is_dir():
+        if not from_home(folder).is_dir():
             raise CheckpointError(f"{origin} {folder}: no such folder. Create it, or leave {origin} out.")
-    folders = [folder.expanduser() for folder, _ in asked]
+    folders = [from_home(folder) for folder, _ in asked]
     folders += [Path("checkpoints"), cache_folder() / "checkpoints", configs_dir().parent / "checkpoints"]
     return list(dict.fromkeys(folder for folder in folders))
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
+from pipeline.files import from_home
 from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml, shown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
@@ -222,7 +223,7 @@ def _with_bases(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
         return tree
     if not isinstance(base, str):
         raise ConfigError(f"{path.name}: base must be the name of a training configuration or a file, not {base!r}.")
-    beside = path.parent / Path(base).expanduser()
+    beside = path.parent / from_home(base)
     try:
         below = _path(str(beside) if base.endswith(YAML) else base)
     except ConfigError as error:
@@ -260,7 +261,7 @@ def shipped() -> list[str]:
 
 def _path(config: str) -> Path:
     if config.endswith(YAML):
-        path = Path(config).expanduser()
+        path = from_home(config)
         if not path.is_file():
             raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped())}.")
         return path

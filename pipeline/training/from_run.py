@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
-from pipeline.files import UNREADABLE, reason_of
+from pipeline.files import read_table
 from pipeline.segmentation.storage import read_sequence
 from pipeline.training.writing import walk_file, write_partition, write_walk
 
@@ -30,22 +29,13 @@ def read_labels(path: Path) -> dict[tuple[str, int], Label]:
     type is the video and view "undefined" where they are not given. Raises InputError, naming the line.
     """
     labels: dict[tuple[str, int], Label] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            missing = {"video", "track", "identity"} - set(rows.fieldnames or ())
-            if missing:
-                raise InputError(f"{path}: no column {', '.join(sorted(missing))}. Expected video,track,identity.")
-            for number, row in enumerate(rows, start=2):
-                video, track, identity = (str(row[key] or "").strip() for key in ("video", "track", "identity"))
-                if not video or not identity or not track.isascii() or not track.isdigit():
-                    raise InputError(f"{path}, line {number}: expected a video, a track number and an identity.")
-                if (video, int(track)) in labels:
-                    raise InputError(f"{path}, line {number}: {video} track {track} is there already.")
-                kind, view = (str(row.get(key) or "").strip() for key in ("type", "view"))
-                labels[video, int(track)] = Label(identity, kind or video, view or UNDEFINED)
-    except UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)}).") from None
+    for line, row in read_table(path, ("video", "track", "identity")):
+        video, track, identity = row["video"], row["track"], row["identity"]
+        if not video or not identity or not track.isascii() or not track.isdigit():
+            raise InputError(f"{path}, line {line}: expected a video, a track number and an identity.")
+        if (video, int(track)) in labels:
+            raise InputError(f"{path}, line {line}: {video} track {track} is there already.")
+        labels[video, int(track)] = Label(identity, row.get("type") or video, row.get("view") or UNDEFINED)
     return labels
 
 

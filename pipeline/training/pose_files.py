@@ -78,7 +78,7 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseWalk]:
     for folder in folders:
         found = _OUMVLP.fullmatch(folder.name)
         assert found is not None  # they were chosen by it
-        frames = [_openpose(path) for path in sorted(folder.glob("*.json"))]
+        frames = [_openpose(path) for path in sorted(folder.glob("[!.]*.json"))]
         poses = [frame for frame in frames if frame is not None]
         if poses:
             yield PoseWalk(folder.parent.name, found[2], found[1], np.stack(poses))

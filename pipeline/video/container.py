@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from pathlib import Path
 
@@ -123,9 +124,13 @@ def _why_not_a_video(location: str) -> str:
 
 
 def _want_readable(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path}: no such file. Check the path.")
-    if not path.is_file():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise InputError(f"{path}: no such file. Check the path.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be reached ({error.strerror}). Check the path and its permissions.") from None
+    if not stat.S_ISREG(found.st_mode):
         raise InputError(f"{path}: not a regular file. Pass a video file.")
-    if path.stat().st_size == 0:
+    if found.st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")

@@ -26,7 +26,7 @@ class FolderSource(VideoSource):
         super().__init__()
         self._orientation = Orientation().turned(turn)
         try:
-            files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+            files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
         except OSError as error:
             raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
         if not files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,7 +15,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
-from pipeline.files import file_sha256
+from pipeline.files import file_sha256, from_home
 from pipeline.types import Image
 from pipeline.video.address import OwnHost
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
@@ -52,8 +53,8 @@ def open_video(
         device = text if camera is None else camera.group(1)
         known = name or f"camera{Path(device).name}"
         return StreamSource(open_camera(device), text, known, threads, live=True, turn=turn)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    path = from_home(text)
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where folders above may not be searched
         return FolderSource(path, name or path.resolve().name, fps, turn)
     return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
 
@@ -65,7 +66,7 @@ def masked(address: str) -> str:
 
 def is_file(source: str) -> bool:
     """Whether a source can be read from its beginning again: no camera and no address."""
-    path = Path(source).expanduser()
+    path = from_home(source)
     return not _ADDRESS.match(source) and path.exists() and not path.is_char_device()
 
 
@@ -94,7 +95,7 @@ class StreamSource(VideoSource):
         """host: who fetches for the container; it is closed with it. turn: see `open_video`."""
         super().__init__()
         self._container, self._live, self._host = container, live, host
-        self._packets, self._read_failed = 0, False
+        self._packets, self._end, self._read_failed = 0, 0, False
         self._reformatter = VideoReformatter()
         try:
             self._stream = pick_stream(container, shown)
@@ -123,7 +124,10 @@ class StreamSource(VideoSource):
 
     def _describe(self, shown: str, name: str) -> VideoInfo:
         stream = self._stream
-        rate = next((r for r in (stream.average_rate, stream.guessed_rate) if r and 0.01 <= r <= 1000), None)
+        average, guessed = stream.average_rate, stream.guessed_rate
+        if average and guessed and 3 * average < guessed <= 120:  # gaps: the camera records when something moves
+            average = guessed
+        rate = next((r for r in (average, guessed) if r and 0.01 <= r <= 1000), None)
         tick = stream.time_base or 1 / (rate or Fraction(25))
         seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
         width, height = reversed(self._square_size) if self._orientation.transpose else self._square_size
@@ -164,6 +168,7 @@ class StreamSource(VideoSource):
                 self._read_failed |= self._host is not None and self._host.lost()
                 break
             self._packets += packet.size > 0
+            self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
             if packet.is_corrupt and not self._live:
                 # The last one of a cut file: half its picture would be grey, and its error would cost
                 # the frames that the decoder's other threads hold.
@@ -209,8 +214,10 @@ class StreamSource(VideoSource):
             elif self._stream.codec_context.sample_aspect_ratio != self._pixel:
                 self._reshaped = True
             yield time_s, frame
-        claimed = self.info.frame_count
-        if self._read_failed or (claimed and self._packets < claimed):
+        claimed, whole = self.info.frame_count, False
+        if self._container.format.name == "avi":  # its count holds the frames, too, that were dropped in recording
+            whole = self._end >= (self._stream.duration or 0)
+        if self._read_failed or (claimed and self._packets < claimed and not whole):
             self.truncated_after = self.frames_read
 
     def _upright(self, frame: av.VideoFrame) -> Image:

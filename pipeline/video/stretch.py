@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import from_home
 from pipeline.types import Image, IntArray
 from pipeline.video.container import open_file, pick_stream
 from pipeline.video.source import StreamSource
@@ -126,7 +127,7 @@ class StretchSource(StreamSource):
     """
 
     def __init__(self, source: str, name: str, stretch: Stretch, turn: int = 0) -> None:
-        path = Path(source).expanduser()
+        path = from_home(source)
         super().__init__(open_file(path, source), source, name, 0, live=False, turn=turn)
         self._stretch = stretch
         self.first_index = stretch.first

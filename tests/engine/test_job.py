@@ -160,6 +160,12 @@ def test_a_tilde_is_the_users_home(here, monkeypatch):
     assert [video.source for video in job.videos] == [str(here / "g.mp4"), str(here / "p.mp4")]
 
 
+def test_links_in_a_circle_and_endless_names_are_left_to_whoever_opens_the_video():
+    Path("circle.mp4").symlink_to("circle.mp4")
+    job = plan("circle.mp4", ["n" * 300 + ".mp4"])
+    assert [video.absolute for video in job.videos] == ["circle.mp4", "n" * 300 + ".mp4"]
+
+
 def test_a_relative_file_is_found_from_any_folder(here):
     put("p.mp4")
     assert Video("p", "p.mp4").absolute == str(here / "p.mp4")

@@ -43,6 +43,13 @@ def test_a_spreadsheets_byte_order_mark_and_line_ends_do_no_harm(write):
     assert len(read_manifest(write((HEADER + GALLERY + PROBE).replace("\n", "\r\n"), "utf-8-sig"))) == 2
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", " , "])
+def test_spreadsheets_of_other_countries_and_rows_left_empty_do_no_harm(write, delimiter):
+    text = (HEADER + GALLERY + PROBE).replace(",", delimiter)
+    (clip, _) = read_manifest(write(text + delimiter * 5 + "\n\n" + delimiter * 5 + "\n", "utf-8-sig"))
+    assert (clip.row, clip.first, clip.last, clip.role) == (2, 1, 75, "gallery")
+
+
 def test_strangers_are_probes_of_people_without_gallery_clips(write):
     clips = read_manifest(write(HEADER + GALLERY + PROBE + "v.mp4,1,9,bob,d2,probe\n"))
     assert [clip.person for clip in strangers(clips)] == ["bob"]
@@ -66,6 +73,7 @@ def test_strangers_are_probes_of_people_without_gallery_clips(write):
         (HEADER + "v.mp4,1,5\n", "line 2: person is empty"),
         (HEADER + "w.mp4,1,5,ann,d2,probe\n", "w.mp4 does not exist. Paths are relative to the manifest"),
         (HEADER + "v.mp4,1,5,ann,pooled,probe\n", "Give the condition another name"),
+        (HEADER + "n" * 300 + ".mp4,1,5,ann,d2,probe\n", "does not exist. Paths are relative to the manifest"),
         (b"\xff\xfe\x00video", "not a readable CSV"),
     ],
 )

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import time
 import zipfile
 from datetime import UTC, datetime
 
@@ -74,6 +75,12 @@ def test_a_gallery_and_its_export_are_their_owners_alone(tmp_path, made):
     finally:
         os.umask(before)
     assert handed_on.open_to_others(gallery.path) == [] == handed_on.open_to_others(tmp_path / "ada.zip")
+
+
+def test_a_clock_that_says_1970_does_not_stop_an_export(gallery, tmp_path, monkeypatch):
+    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(0))
+    assert export(gallery, tmp_path / "people.zip") == 3
+    assert len(read_archive(tmp_path / "people.zip")) == 3
 
 
 def test_only_who_is_wanted_is_exported(gallery, tmp_path):

@@ -100,6 +100,7 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
 def test_other_yaml_files_are_no_cards(tmp_path: Path) -> None:
     (tmp_path / "deploy.yaml").write_text("Deploy: {model: model.pdmodel}\n")
     (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
+    (tmp_path / "._mine.yaml").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X\xa2")  # macOS's notes beside a file
     (tmp_path / "large.yaml").write_text(OWN + "# " + "x" * 100_000)
     assert cards([tmp_path]) == cards()
 

@@ -173,6 +173,14 @@ def test_a_folder_that_was_asked_for_must_exist(tmp_path: Path, monkeypatch: pyt
         search_folders()
 
 
+def test_a_user_without_a_home_is_told_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 9)  # as in a container: in no list of users
+    with pytest.raises(CheckpointError, match=r"no home folder to keep weights in\. Set HOME"):
+        search_folders()
+
+
 def test_downloads_go_to_the_working_folder_where_it_has_checkpoints() -> None:
     assert download_folder().parts[-2:] == ("gait", "checkpoints")
     Path("checkpoints").mkdir()

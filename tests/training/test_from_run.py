@@ -73,7 +73,7 @@ def test_wrong_labels_are_one_line(run, tmp_path, lines, message):
 
 
 def test_labels_without_their_columns_are_refused(run, tmp_path):
-    with pytest.raises(InputError, match="no column identity, track"):
+    with pytest.raises(InputError, match=r"no column 'track'\. The first line must"):
         from_run_command(run, tmp_path / "out", labelled(tmp_path, header="video,person"), 0.5)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.errors import ConfigError
 from pipeline.training.config import load_training_config
-from pipeline.training.networks import needs_of, open_trainable
+from pipeline.training.networks import NETWORKS, needs_of, open_trainable
 from pipeline.types import Modality
 
 

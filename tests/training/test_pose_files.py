@@ -39,6 +39,12 @@ def test_the_csv_of_casia_b_is_read_walk_by_walk(table):
     assert second.poses.dtype == np.float32 and second.poses.shape == (4, 17, 3)
 
 
+def test_a_byte_order_mark_does_no_harm(table):
+    _, *lines = table.read_text().replace("dense/", "").splitlines(keepends=True)
+    table.write_text("".join(lines), encoding="utf-8-sig")
+    assert len(list(read_casia_b_csv(table))) == 2
+
+
 def test_the_csv_becomes_a_dataset(table, tmp_path):
     assert pretreat_command(table, tmp_path / "out", 64, False, 1) == 0
     bag, normal = list_walks(tmp_path / "out")
@@ -98,6 +104,7 @@ def folders(tmp_path):
         for index, pose in enumerate(poses(int(view), 3, 18)):
             people = [{"pose_keypoints_2d": pose.ravel().tolist()}, {"pose_keypoints_2d": [0.0] * 54}]
             (folder / f"{index:04d}.json").write_text(json.dumps({"people": people}))
+        (folder / "._0000.json").write_bytes(b"\0\5\x16\7")  # macOS's notes beside a file
         (folder / "0003.json").write_text(json.dumps({"people": []}))
     return root
 

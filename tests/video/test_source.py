@@ -165,6 +165,15 @@ def test_variable_frame_rate_keeps_every_time(tmp_path):
     assert times == [ms / 1000 for ms in clips.VFR_PTS]
 
 
+def test_gaps_of_a_camera_that_records_on_motion_do_not_lower_the_frame_rate(tmp_path):
+    ticks = [tick + gap for gap in (0, 900) for tick in range(10)]  # twice a third of a second, 30 s apart
+    with open_video(
+        clips.write(tmp_path / "gap.mp4", [clips.picture(i) for i in range(20)], fps=30, pts=ticks)
+    ) as video:
+        times = [frame.time_s for frame in video]
+    assert video.info.fps == 30 and times[-1] == pytest.approx(909 / 30)
+
+
 @pytest.mark.parametrize(
     ("make", "name", "size", "count"),
     [
@@ -175,6 +184,7 @@ def test_variable_frame_rate_keeps_every_time(tmp_path):
         (clips.ten_bit, "ten.mp4", (96, 64), 5),
         (clips.plain, "clock.ts", (96, 64), 20),
         (clips.plain, "raw.h264", (96, 64), 20),
+        (clips.dropped, "dropped.avi", (96, 64), 20),
         (clips.plain, "rtsp:%03d we*ird.mp4", (96, 64), 20),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -228,6 +238,8 @@ def test_errors_say_which_kind_of_wrong(tmp_path):
     assert "index" in error_of(clips.truncated_without_index(tmp_path / "cut.mp4"))
     assert "not a video" in error_of(clips.text_renamed(tmp_path / "text.mp4"))
     assert "text" in error_of(clips.text_renamed(tmp_path / "notes.txt"))
+    assert "cannot be reached (File name too long)" in error_of(tmp_path / ("n" * 300 + ".mp4"))
+    assert "no such file" in error_of(Path("~nobody-at-all/a.mp4"))
     assert "without images" in error_of(_folder(tmp_path / "bare"))
 
 
@@ -309,6 +321,7 @@ def test_folder_of_images_is_sorted_as_people_count(tmp_path):
 def test_broken_and_differing_images_are_reported(tmp_path):
     folder = clips.image_folder(tmp_path / "frames", frames=4)
     clips.empty(folder / "frame_1.png")
+    clips.empty(folder / "._frame_0.png")  # what macOS writes beside a file on a foreign disk is no frame
     cv2.imwrite(str(folder / "frame_2.png"), clips.picture(2, (48, 32)))
     with open_video(folder) as video:
         shapes = {frame.image.shape for frame in video}
