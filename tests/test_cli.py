@@ -160,6 +160,17 @@ def test_a_folder_that_was_removed_meanwhile_is_said_to_be(tmp_path):
     assert done.returncode == 2 and "has been removed. Change to another one." in done.stderr.splitlines()[-1]
 
 
+def test_what_a_library_warns_of_does_not_join_our_line(tmp_path):
+    import cv2
+    import numpy as np
+
+    for name in ("a.tiff", "b.tiff"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.float32))  # which OpenCV writes, but does not read
+    done = gait("run", "--gallery", ".", "--probe", ".", "--config", "offline", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "gait: .: none of its 2 images can be read. Pass whole image files.\n"
+
+
 def test_letters_that_the_terminal_lacks_stop_nothing(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*GAIT, "models", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False)

@@ -132,9 +132,9 @@ def test_a_wrong_profile_file_is_one_line_that_names_the_file(tmp_path, content,
 
 def test_a_key_that_says_the_same_twice_and_one_that_is_merged_in_are_no_contradiction(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("output: &all {crf: 20, videos: false, crf: 20}\nlive: {<<: {window: 9}, window: 7}\n")
+    path.write_text("output: {crf: 20, videos: false, crf: 20}\nlive: {<<: {window: 9}, <<: {agree: 3}, window: 7}\n")
     config = load_config(str(path))
-    assert (config.output.crf, config.live.window) == (20, 7)
+    assert (config.output.crf, config.live.window, config.live.agree) == (20, 7, 3)
 
 
 def test_unknown_profiles_are_named_with_the_nearest():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ def read_labels(path: Path) -> dict[tuple[str, int], Label]:
     labels: dict[tuple[str, int], Label] = {}
     for line, row in read_table(path, ("video", "track", "identity")):
         video, track, identity = row["video"], row["track"], row["identity"]
-        if not video or not identity or not track.isascii() or not track.isdigit():
+        if not video or not identity or not re.fullmatch("[0-9]{1,9}", track):
             raise InputError(f"{path}, line {line}: expected a video, a track number and an identity.")
         if (video, int(track)) in labels:
             raise InputError(f"{path}, line {line}: {video} track {track} is there already.")

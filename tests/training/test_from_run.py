@@ -61,6 +61,7 @@ def test_labels_bring_the_walks_of_a_person_together(run, tmp_path):
     [
         (["gallery,9,ann"], r"no track 9 of 'gallery'"),
         (["gallery,one,ann"], r"line 2: expected"),
+        ([f"gallery,{'1' * 5000},ann"], r"line 2: expected"),
         (["gallery,1,ann", "gallery,1,ben"], r"line 3: gallery track 1 is there already"),
         (["gallery,1,../../ann"], r"'\.\./\.\./ann' cannot name a folder"),
         (["gallery,1,.."], r"'\.\.' cannot name a folder"),
