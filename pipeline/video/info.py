@@ -22,10 +22,10 @@ class VideoInfo:
     """What is known of a video before it is read.
 
     path: as given (a password in an address is masked); name: its name in the run; width, height: upright, in square
-    pixels, as a player shows it; fps: average frames per second; time_base: seconds of one tick of its clock;
-    frame_count: as the file claims, None where it does not; rotation: degrees clockwise by which the coded picture is
-    turned to be upright; duration_s: None where nobody knows; codec: FFmpeg's name for it; pixel: width of a coded
-    pixel by its height, as the file says. Interlaced frames stay interlaced.
+    pixels, as a player shows it; fps: average frames per second, long gaps left out; time_base: seconds of one tick of
+    its clock; frame_count: as the file claims, None where it does not; rotation: degrees clockwise by which the coded
+    picture is turned to be upright; duration_s: None where nobody knows; codec: FFmpeg's name for it; pixel: width of a
+    coded pixel by its height, as the file says. Interlaced frames stay interlaced.
     """
 
     path: str

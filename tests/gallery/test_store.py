@@ -209,7 +209,10 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
         "if os.getuid() == 0: os.setuid(65534)\n"
         "print([t.name for t in Gallery.open(g.path).templates()])\n"
         "try:\n  with g.writing(): pass\nexcept GalleryError as e: print(e)\n"
+        "try:\n  Gallery.open(g.path.with_name('theirs'))\nexcept GalleryError as e: print(e)\n"
     )
+    theirs = Gallery.create(gallery.path.with_name("theirs")).path
+    (theirs / MARK).chmod(0)
     for path in (gallery.path, *gallery.path.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     above = [folder for folder in gallery.path.parents if "pytest" in str(folder)]
@@ -222,7 +225,8 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
             path.chmod(0o755)
         for folder in above:
             folder.chmod(0o700)
-    read, refused = done.stdout.splitlines()
+    read, refused, unread = done.stdout.splitlines()
+    assert unread == f"{theirs}: you may not read it. Ask its owner, or change the rights of the folder."
     assert read == "['Ada']"
     assert "cannot be changed (Permission denied)" in refused
 
