@@ -95,7 +95,9 @@ class Gallery:
                 f"{path}: no gallery there (no {MARK}). Make one with: gait enrol VIDEO --db {path}"
             ) from None
         except PermissionError:
-            raise GalleryError(f"{path}: you may not read it. Ask its owner, or change the rights of the folder.") from None
+            raise GalleryError(
+                f"{path}: you may not read it. Ask its owner, or change the rights of the folder."
+            ) from None
         except (OSError, ValueError):
             raise GalleryError(f"{path}: damaged ({MARK} is not readable). {RESTORE}") from None
         if known.get("kind") != KIND or not isinstance(known.get("schema"), int):
