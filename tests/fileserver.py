@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.server
 import re
+import ssl
 import threading
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class FileServer:
     credentials: str = ""  # user:password that is asked for
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     url: str = ""
+    tls: ssl.SSLContext | None = None  # speak https
 
     def __enter__(self) -> FileServer:
         outer = self
@@ -39,7 +41,9 @@ class FileServer:
 
         self._server = http.server.ThreadingHTTPServer((self.host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://{self.host}:{self._server.server_port}"
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if self.tls else ''}://{self.host}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import trustme
 from fileserver import FileServer
 
 from pipeline.errors import OutputError
@@ -152,6 +155,28 @@ def test_nothing_leads_out_of_the_web(server: FileServer, part: Path, target: st
         with pytest.raises(FetchError, match=r"leads on to \w+:.*, which is not http or https\. Get the file by hand"):
             download(server.url + start, part)
     assert len(server.requests) == 2
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server that speaks https, whose certificate this process trusts."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with FileServer(tls=context) as running:
+        yield running
+
+
+def test_https_is_never_left_for_http(secure: FileServer, server: FileServer, part: Path) -> None:
+    server.files["/f"] = secure.files["/f"] = CONTENT
+    secure.redirects = {"/within": (302, "/f"), "/away": (302, f"{server.url}/f")}
+    secure.pages["/form"] = _confirmation(secure).replace(f"{secure.url}/download".encode(), f"{server.url}/f".encode())
+    for start in ("/away", "/form"):
+        with pytest.raises(FetchError, match="which is not https"):
+            download(secure.url + start, part)
+    assert server.requests == []
+    assert download(f"{secure.url}/within", part).size == len(CONTENT)
 
 
 def test_redirects_in_a_circle_are_one_line(server: FileServer, part: Path) -> None:
