@@ -176,7 +176,7 @@ def test_a_gallery_that_has_changed_is_told(found, templates, config):
 def test_identifying_names_by_the_threshold_and_tells_the_rate(found, templates, config):
     calibration, _ = calibration_of(found, templates, 0.05, config)
     own, stranger = walks_of(0, 1, seed=3)[0], walks_of(6, 1, seed=3)[0]
-    walkers = Walkers({"street": []}, {}, {("street", 1): embedding(own, 1), ("street", 2): embedding(stranger, 2)})
+    walkers = Walkers([], {"street": []}, {}, {("street", 1): embedding(own, 1), ("street", 2): embedding(stranger, 2)})
     known, unknown = match_all(walkers, Known.of(templates), config, calibration)["street"]
     assert (known.status, known.identity) == ("known", "Ada") and known.confidence > 0.9
     assert "of 120 strangers' searches come as near" in known.reason
@@ -195,7 +195,7 @@ def test_an_encoder_without_a_threshold_has_that_of_its_gallery(found, templates
 def test_a_threshold_of_the_users_own_counts_more(found, templates, config):
     calibration, _ = calibration_of(found, templates, 0.05, config)
     strict = load_config("light", ["matching.threshold=0.001"])
-    walkers = Walkers({"street": []}, {}, {("street", 1): embedding(walks_of(0, 1, seed=3)[0])})
+    walkers = Walkers([], {"street": []}, {}, {("street", 1): embedding(walks_of(0, 1, seed=3)[0])})
     assert match_all(walkers, Known.of(templates), strict, calibration)["street"][0].status == "unknown"
 
 
