@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import ConfigError
-from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml
+from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
 SAVE_NAME = r"^[\w.+-]+$"
@@ -189,6 +189,8 @@ def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
     """Before anything else is said of a file: the networks that it may lack have formats of their own, too."""
     from pipeline.training.networks import refuse_unknown  # with torch, which whoever reads a training needs anyway
 
+    if not is_training_config(tree):
+        raise ConfigError(f"{origin}: not the file of a training; expected sections such as model_cfg and trainer_cfg.")
     model, data = tree.get("model_cfg"), tree.get("data_cfg")
     try:
         refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
