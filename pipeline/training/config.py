@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.errors import ConfigError
 from pipeline.files import from_home
-from pipeline.profiles import apply_override, configs_dir, nearest, read_yaml, shown
+from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
 SAVE_NAME = r"^[\w.+-]+$"
@@ -190,6 +190,8 @@ def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
     """Before anything else is said of a file: the networks that it may lack have formats of their own, too."""
     from pipeline.training.networks import refuse_unknown  # with torch, which whoever reads a training needs anyway
 
+    if not is_training_config(tree):
+        raise ConfigError(f"{origin}: not the file of a training; expected sections such as model_cfg and trainer_cfg.")
     model, data = tree.get("model_cfg"), tree.get("data_cfg")
     try:
         refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})

@@ -77,7 +77,8 @@ def refuse_other(walk: Walk, found: Sequence[Read], wanted: Sequence[Files], who
     files = next((files for files in wanted if len(files) == len(found)), None)
     if files is None:
         said = ", or ".join(f"{len(files)} ({', '.join(map(str, files))})" for files in wanted)
-        raise InputError(f"{walk.files[0].parent}: {len(found)} files of a walk, {who} wants {said}. {advice}")
+        here = "1 file" if len(found) == 1 else f"{len(found)} files"
+        raise InputError(f"{walk.files[0].parent}: {here} of a walk, {who} wants {said}. {advice}")
     for path, modality, file in zip(walk.files, found, files, strict=False):
         frames = _frames(modality)
         if len(frames) != 1 or not file.is_like(frames[0]):

@@ -258,5 +258,7 @@ def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
     np.testing.assert_array_equal(sequence.modalities[needs[0]].data, maps[..., 10:54])  # pictures are cut
     np.testing.assert_array_equal(sequence.modalities[needs[1]].data, points)
     (walk,) = list_walks(tmp_path, data_in_use=[1])
-    with pytest.raises(GaitError, match=r"1 files, but the encoder needs skeleton maps and keypoints.*--files"):
+    with pytest.raises(
+        GaitError, match=r"1 file of a walk, the encoder wants 2 \(skeleton maps .*, keypoints .*--files"
+    ):
         read_sequence(walk, 1, needs)

@@ -223,12 +223,12 @@ def test_an_unknown_key_given_by_hand_is_refused(file):
         load_training_config(str(file), ["trainer_cfg.save_itr=3"])
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "trainer_cfg: 3", "\x00"])
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "trainer_cfg: 3", "\x00", "", "heatmap_cfg: {sigma: 8}"])
 def test_other_files_are_one_line(tmp_path, text):
     path = Path(tmp_path / "x.yaml")
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"x\.yaml"):
-        load_training_config(str(path))
+        load_training_config(str(path), ["data_cfg={dataset_root: somewhere}"])
 
 
 @pytest.mark.parametrize("dataset", ["casiab", "oumvlp", "gait3d", "grew"])

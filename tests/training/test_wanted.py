@@ -70,7 +70,7 @@ def test_every_network_takes_its_own_data_and_no_others(name):
             taken.add(kind)
         except InputError as error:
             assert re.search(
-                rf"(^\d\.pkl: 4 frames of \S+;|: \d files of a walk,) {config.model_cfg['model']} wants", str(error)
+                rf"(^\d\.pkl: 4 frames of \S+;|: \d files? of a walk,) {config.model_cfg['model']} wants", str(error)
             )
     assert taken == right
 
@@ -123,7 +123,7 @@ def test_a_walk_of_other_data_among_right_ones_is_one_line(trained, tmp_path, wo
         (
             (Modality.SILHOUETTES, Modality.SMPL),
             ("narrow",),
-            r"1 files of a walk, the encoder wants 2 \(silhouettes T×",
+            r"1 file of a walk, the encoder wants 2 \(silhouettes T×",
         ),
     ],
 )

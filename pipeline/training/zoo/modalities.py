@@ -80,7 +80,8 @@ def multigaitpp(cfg: Settings, identities: int) -> Trainable:
 
     network = multigaitpp_model.MultiGaitPP(architecture)
     one, other = architecture.part1_channel, architecture.part2_channel
-    wants = ((pictures(one, Modality.SILHOUETTES), pictures(other, Modality.PARSING)), (pictures(one + other),))
+    apart = ((SILHOUETTES, pictures(what=Modality.PARSING)),) if one == other == 1 else ()
+    wants = (*apart, (pictures(one + other),))
     more = {"outputs": outputs, "joined": _silhouettes_and_labels, "wants": wants}
     return trainable(network, architecture, "multigaitpp", **more)
 
