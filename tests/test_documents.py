@@ -53,7 +53,7 @@ def commands_of(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def problem(line: str, whole: bool = False) -> str | None:
-    """Why `gait` would not take a command. Unless it is whole, values may be capitals that stand for one, or left out."""
+    """Why `gait` would not take a command. Unless it is whole, values may be left out, or capitals stand for them."""
     if line.startswith(NO_COMMANDS):
         return None
     words = shlex.split(re.sub(r"(--[\w-]+ )?…", "", line), comments=True)[1:]
@@ -179,6 +179,17 @@ def test_the_words_of_the_program_that_are_quoted_are_its_own():
     named = re.findall(r"(?<!\*)\*([a-z ]+)\*(?!\*)", row)
     assert len(named) >= 5
     assert [words for words in named if not any(reason.startswith(words) for reason in REASONS)] == []
+
+
+def test_every_setting_that_a_help_shows_is_one():
+    groups = {"": GAIT, **{name: group for name, group in GAIT.commands.items() if hasattr(group, "commands")}}
+    commands = {f"{path} {name}".strip(): one for path, group in groups.items() for name, one in group.commands.items()}
+    examples = {name: one.epilog.removeprefix("Example: ") for name, one in commands.items() if one.epilog}
+    assert len(examples) >= 40
+    for name, line in examples.items():
+        setting = next((option.help for option in commands[name].params if option.name == "set_"), "")
+        more = "".join(f" --set {one}" for one in re.findall(r"such as (\S+);", setting))
+        assert problem(line + more, whole=True) is None, line + more
 
 
 def test_the_check_finds_what_it_is_for():
