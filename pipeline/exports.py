@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.finished import FinishedRun
 
 if TYPE_CHECKING:
@@ -45,12 +45,10 @@ def detections_of(run: FinishedRun, video: str) -> dict[str, NDArray[Any]]:
 def features_table(run: FinishedRun) -> pyarrow.Table:
     """A row for each track that has an embedding, `embedding` being C·P float32 (C×P, row after row).
 
-    Raises ConfigError without pyarrow, InputError for a run without features.
+    Raises InputError for a run without features.
     """
-    try:
-        import pyarrow
-    except ImportError:
-        raise ConfigError("Parquet needs pyarrow. Install it: pip install 'gait[parquet]'.") from None
+    import pyarrow
+
     rows = list(_rows(run))
     if not rows:
         raise InputError(f"{run.folder.path}: no track has features. There is nothing to write.")

@@ -91,13 +91,15 @@ def run(
     work = Work(config, networks, folder, cache, record, progress or Silent())
 
     with folder.working(), record.following():
-        folder.keep_for_resuming(as_record(config), [*job.videos, *unreadable])  # those may be mended until then
+        folder.keep_for_resuming(as_record(config), [job.gallery, *job.probes, *unreadable])  # may be mended
         for line in (f"run folder: {folder.path}", *job.namesakes):
             logger.info(line)
         for problem in (*unreadable.values(), *cautions(networks.checkpoints)):
             record.warn(problem)
         sources = follow_all(sources, work)
-        folder.keep_for_resuming(as_record(config), [*(source.video for source in sources), *unreadable])  # as turned
+        turned = {source.name: source.video for source in sources}
+        watched = [turned[video.name] for video in (job.gallery, *job.probes)]
+        folder.keep_for_resuming(as_record(config), [*watched, *unreadable])
         needs = networks.encoder.needs
         walks = {source.name: read_walks(source, folder, needs, config) for source in sources}
         unusable = find_unusable(walks, needs, config)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.groups import app
-from pipeline.cli.options import Device, Settings, Verbose
+from pipeline.cli.options import Device, Verbose
 
 
 @app.command(epilog="Example: gait train --config gaitbase_casiab --set data_cfg.dataset_root=CASIA-B-pkl")
@@ -19,7 +19,10 @@ def train(
             "--config", help="A configuration in configs/train, or a YAML file (OpenGait's too).", metavar="FILE"
         ),
     ],
-    set_: Settings = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting, such as trainer_cfg.seed=1; repeatable.", metavar="KEY=VALUE"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the furthest checkpoint of this name.")] = False,
     output: Annotated[
         Path | None,

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
-from pipeline.files import from_home
 from pipeline.networks.cards import Card, cards
 from pipeline.networks.checkpoints import (
     download_folder,
@@ -83,7 +82,7 @@ def fetch_checkpoints(names: Sequence[str], folder: Path | None = None) -> int:
     Goes on after a failure, which is one line on stderr; the status is 2 then, as it is where a run of a profile would
     still miss weights. Raises CheckpointError for a name that is neither a card nor a profile.
     """
-    target = from_home(folder) if folder is not None else download_folder()
+    target = download_folder(folder)
     folders = search_folders(_if_there(folder))
     table, _ = _known(folders, names)
     status = OK

@@ -16,7 +16,7 @@ from pipeline.finished import FinishedRun
 def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> None:
     """Write a run in each of the formats, below `output` (default: exports/ in the run folder); print where.
 
-    Raises ConfigError for an unknown format or a package that is missing, InputError for a folder that is no run.
+    Raises ConfigError for an unknown format, InputError for a folder that is no run.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:

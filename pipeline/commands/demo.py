@@ -106,7 +106,7 @@ def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
     for card in missing:
         try:
             with bar(card.name) as progress:
-                fetch(card, download_folder(), progress)
+                fetch(card, download_folder(checkpoints), progress)
         except FetchError as error:
             names = [card.name for card in missing]
             raise CheckpointError(

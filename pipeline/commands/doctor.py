@@ -74,7 +74,7 @@ def doctor(checkpoints: Path | None = None, as_json: bool = False, videos: Seque
 
 def examine(checkpoints: Path | None = None) -> list[Check]:
     """Every check, in the order of the report."""
-    return [*_versions(), *_machine(), *_devices(), *_codecs(), *_checkpoints(checkpoints), *_folders()]
+    return [*_versions(), *_machine(), *_devices(), *_codecs(), *_checkpoints(checkpoints), *_folders(checkpoints)]
 
 
 def report(found: Sequence[Check]) -> dict[str, object]:
@@ -297,7 +297,7 @@ def _checkpoints(explicit: Path | None) -> Iterator[Check]:
         )
 
 
-def _folders() -> Iterator[Check]:
+def _folders(checkpoints: Path | None) -> Iterator[Check]:
     section = "Folders"
     output = Path(OutputConfig().folder)
     existing = next(folder for folder in (output, *output.absolute().parents) if folder.is_dir())
@@ -307,7 +307,12 @@ def _folders() -> Iterator[Check]:
     yield Check(section, "free disk", "broken" if little else "ok", f"{free / 1e9:.1f} GB for {output}/", remedy)
     needed: tuple[tuple[str, Path, State, str], ...] = (
         ("results", output, "broken", "Choose another folder with --output"),
-        ("downloads", download_folder(), "absent", "Make it writable, or fetch into another with --checkpoints"),
+        (
+            "downloads",
+            download_folder(checkpoints),
+            "absent",
+            "Make it writable, or fetch into another with --checkpoints",
+        ),
         ("cache", cache_folder(), "absent", "Works without; hashes are computed again each time"),
     )
     for name, folder, unwritable, advice in needed:

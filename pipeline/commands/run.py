@@ -78,6 +78,8 @@ def _recorded(folder: RunFolder) -> tuple[dict[str, Any], Job]:
         gallery, *probes = (
             Video(str(one["name"]), str(one["path"]), int(one.get("turn", 0))) for one in kept["videos"]
         )
+        if not probes:
+            raise ValueError
         return dict(kept["config"]), Job(gallery, tuple(probes))
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{folder.resumption}: not the settings and videos of a run. Start a new run.") from None

@@ -46,7 +46,7 @@ class Enrolled:
             self.known = Known.of_gallery(self._path, self._encoder, self._config)
         except GaitError as error:
             if str(error) != self._problem:
-                logger.warning(f"{error} The people known so far stay known until gait live is started again.")
+                logger.warning(f"{error} The people known so far stay known.")
                 self._problem = str(error)
             return False
         self._problem = ""

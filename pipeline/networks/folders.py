@@ -42,7 +42,9 @@ def search_folders(explicit: Path | None = None) -> list[Path]:
     return list(dict.fromkeys(folder for folder in folders))
 
 
-def download_folder() -> Path:
-    """Where downloads go: ./checkpoints where there is one, else the user's cache folder."""
+def download_folder(explicit: Path | None = None) -> Path:
+    """Where downloads go: `explicit` (--checkpoints, GAIT_CHECKPOINTS), ./checkpoints if it is there, or the cache."""
+    if explicit is not None:
+        return from_home(explicit)
     local = Path("checkpoints")
     return local if local.is_dir() else cache_folder() / "checkpoints"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import runs
+from pyarrow import parquet
 
 from pipeline.commands.convert import FORMATS, convert_command
 from pipeline.engine.runfolder import RunFolder
@@ -51,7 +51,6 @@ def test_a_video_without_people_gives_empty_arrays(tmp_path):
 
 
 def test_parquet_rows_are_the_embeddings(run, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="no pyarrow (the extra parquet)")
     convert_command(run, ["parquet"], tmp_path)
     rows = parquet.read_table(tmp_path / "features.parquet").to_pylist()
     assert [(row["role"], row["track"], row["identity"]) for row in rows] == [
@@ -63,13 +62,6 @@ def test_parquet_rows_are_the_embeddings(run, tmp_path):
         parts = np.array(row["embedding"], np.float32).reshape(row["channels"], row["parts"])
         np.testing.assert_array_equal(parts, embedding.parts)
         assert row["model"] == embedding.model and row["frames_used"] == embedding.frames_used
-
-
-def test_without_pyarrow_one_line_says_what_to_install(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigError, match=r"pip install 'gait\[parquet\]'"):
-        convert_command(run, ["parquet"], tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 def test_opengait_layout_can_be_read_back(run, tmp_path):
@@ -94,7 +86,6 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 
 
 def test_a_run_whose_features_were_removed_has_no_table(tmp_path):
-    pytest.importorskip("pyarrow", reason="no pyarrow (the extra parquet)")
     path = runs.made_up(tmp_path / "run", videos=False)
     for file in (path / "features").rglob("*.npz"):
         file.unlink()

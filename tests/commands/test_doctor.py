@@ -54,6 +54,10 @@ def test_a_checkpoint_folder_that_does_not_exist_is_broken(tmp_path: Path) -> No
     assert _states(tmp_path / "nowhere")["folders"] == "broken"
 
 
+def test_downloads_go_where_the_user_says(tmp_path: Path) -> None:
+    assert next(check for check in examine(tmp_path) if check.name == "downloads").detail == str(tmp_path)
+
+
 def test_an_output_folder_that_is_a_file_is_broken() -> None:
     Path("output").write_text("in the way")
     assert _states()["results"] == "broken"

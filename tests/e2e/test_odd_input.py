@@ -102,6 +102,14 @@ def test_a_turned_picture_is_said_in_one_line_and_kept_on_resuming(odd_twins, ga
     assert json.loads((run.path / "run.json").read_text())["stages"]["detect"] == found
 
 
+def test_a_gallery_that_is_a_probe_too_stays_one_on_resuming(gait, tmp_path):
+    source, other = (clips.plain(tmp_path / f"{name}.mp4", 5) for name in ("plain", "other"))
+    run = gait.run(source, source, other)
+    done = gait("run", "--resume", run.path)
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads((run.path / "results.json").read_text())["probes"]) == ["plain", "other"]
+
+
 def test_a_turn_can_be_told(gait, tmp_path):
     source = clips.plain(tmp_path / "plain.mp4", 5)
     run = gait.run(source, source, options=["--rotate", "90"])

@@ -206,7 +206,12 @@ def test_an_output_folder_that_may_not_be_written(gait, video, read_only):
 HOSTILE = '{"config": {}, "videos": [{"name": "../../x", "path": "x.mp4"}, {"name": "y", "path": "y.mp4"}]}'
 
 
-@pytest.mark.parametrize("content", [None, "{}", "[]", "{half", '{"config": {}, "videos": 5}', HOSTILE], ids=repr)
+ALONE = '{"config": {}, "videos": [{"name": "x", "path": "x.mp4"}]}'
+
+
+@pytest.mark.parametrize(
+    "content", [None, "{}", "[]", "{half", '{"config": {}, "videos": 5}', HOSTILE, ALONE], ids=repr
+)
 def test_resuming_what_is_no_run(gait, tmp_path, content):
     (tmp_path / "some").mkdir()
     refused(gait, "run", "--resume", "some", words=["some: not a run folder"])

@@ -185,3 +185,4 @@ def test_downloads_go_to_the_working_folder_where_it_has_checkpoints() -> None:
     assert download_folder().parts[-2:] == ("gait", "checkpoints")
     Path("checkpoints").mkdir()
     assert download_folder() == Path("checkpoints")
+    assert download_folder(Path("weights")) == Path("weights")
