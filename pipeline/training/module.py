@@ -15,7 +15,7 @@ from pipeline.training.config import TrainingConfig
 from pipeline.training.distributed import gathered
 from pipeline.training.networks import Trainable
 from pipeline.training.optim import losses_of, optimizer_of, scheduler_of, stepped_cosine, total_loss
-from pipeline.training.stopping import ignore_signals
+from pipeline.training.stopping import leave_to_main_process
 from pipeline.training.transforms import transforms_of
 
 _TELLING = frozenset(("momentum", "betas", "alpha", "rho", "etas", "lambd", "max_iter"))
@@ -59,7 +59,7 @@ class GaitTraining(lightning.LightningModule):
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
         return DataLoader(
-            batches, batch_size=None, sampler=remaining, num_workers=workers, worker_init_fn=ignore_signals
+            batches, batch_size=None, sampler=remaining, num_workers=workers, worker_init_fn=leave_to_main_process
         )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

@@ -7,6 +7,7 @@ The main process alone stops then, and the others with it.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any, NoReturn
@@ -47,7 +48,17 @@ class Stopping:
                 signal.signal(signum, handler)
 
 
-def ignore_signals(_: int = 0) -> None:
-    """Leave the end of this process to the one that started it."""
+def leave_to_main_process(worker: int) -> None:
+    """Let the main process decide when this one, which prepares batches, ends, and say what there is to say.
+
+    It hands batches over in a thread, which would print a traceback where the main process ends in the middle of one
+    (multiprocessing.resource_sharer); what fails in preparing a batch reaches the main process in another way.
+    """
+    ignore_signals()
+    sys.excepthook = lambda *_: None
+
+
+def ignore_signals() -> None:
+    """Ignore SIGNALS from now on."""
     for signum in SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
