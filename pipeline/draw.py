@@ -10,12 +10,12 @@ from pipeline.config import Config
 from pipeline.engine.job import Video
 from pipeline.engine.record import Meter
 from pipeline.engine.stream import side_by_side
-from pipeline.gallery.names import drawn
 from pipeline.matching.results import Walk, identity_of
 from pipeline.networks.runtime import threads
 from pipeline.types import Match, Tracklet
 from pipeline.views.annotate import UNUSABLE, Label, write_annotated
 from pipeline.views.colours import identity_colour
+from pipeline.views.lettering import distinct_titles
 from pipeline.views.portraits import Portraits
 from pipeline.views.progress import Progress
 
@@ -36,7 +36,7 @@ def gallery_labels(walks: Sequence[Walk], unusable: Mapping[tuple[str, int], str
     """The label of each gallery track: its identity in a colour of its own; grey where it cannot be recognised."""
     labels = {walk.tracklet.track_id: UNUSABLE for walk in walks}
     people = [walk for walk in walks if walk.track not in unusable]
-    titles = drawn({identity: identity for identity in (identity_of(*walk.track) for walk in people)})
+    titles = distinct_titles({identity: identity for identity in (identity_of(*walk.track) for walk in people)})
     for number, walk in enumerate(people):
         labels[walk.tracklet.track_id] = Label(titles[identity_of(*walk.track)], "", identity_colour(number))
     return labels

@@ -21,7 +21,14 @@ from pipeline.evaluation.submission import submission
 from pipeline.evaluation.tables import Condition, by_view, cross_view, pairs, whole
 from pipeline.recognition import Encoder
 from pipeline.segmentation.normalise import cut_width
-from pipeline.training.dataset import Walk, list_walks, read_partition, read_silhouettes, read_walk
+from pipeline.training.dataset import (
+    Walk,
+    list_walks,
+    read_partition,
+    read_silhouettes,
+    read_walk,
+    with_silhouettes,
+)
 from pipeline.training.wanted import OF_ENCODERS, refuse_other
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.views.progress import Progress
@@ -200,9 +207,10 @@ def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequenc
         if not len(masks):
             raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
         return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
-    arrays = read_walk(walk, needs)
+    arrays = read_walk(walk)
     wanted = [tuple(OF_ENCODERS[need] for need in needs)]
     refuse_other(walk, arrays[: len(needs)], wanted, "the encoder", "Say which files they are with --files.")
+    arrays = with_silhouettes(walk, arrays, needs)
     modalities = {}
     for need, file in zip(needs, arrays, strict=False):
         array = _even(file) if need is Modality.POINTS else file

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.errors import GalleryError
 from pipeline.files import write_json
-from pipeline.gallery.names import checked_name, drawn, looks
+from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import namesakes, newest_of
 from pipeline.gallery.place import Where
 from pipeline.gallery.register import Register, Who
@@ -33,6 +33,7 @@ from pipeline.run import report_all
 from pipeline.types import Tracklet
 from pipeline.views.annotate import UNUSABLE, Label
 from pipeline.views.colours import identity_colour
+from pipeline.views.lettering import distinct_titles
 from pipeline.views.progress import Progress
 
 
@@ -231,7 +232,7 @@ def _results(video: str, walkers: Walkers, rows: Sequence[Enrolled]) -> dict[str
 def _labels(rows: Sequence[Enrolled], people: Mapping[str, Who], register: Register) -> dict[int, Label]:
     """Names in the colours that `identify` will use; grey for those who were not enrolled. people: by identity."""
     names = {identity: person.name for identity, person in people.items()}
-    titles = drawn(names, (person.name for person in register))
+    titles = distinct_titles(names, (person.name for person in register))
     return {
         row.track: Label(titles[row.identity], "", identity_colour(people[row.identity].number))
         if row.identity in people

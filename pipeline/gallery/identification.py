@@ -22,7 +22,7 @@ from pipeline.gallery.calibration import (
     told,
 )
 from pipeline.gallery.enrolment import there_already
-from pipeline.gallery.names import drawn, handles
+from pipeline.gallery.names import handles
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.place import Where
@@ -48,6 +48,7 @@ from pipeline.run import report_all
 from pipeline.types import Match
 from pipeline.views.annotate import Label
 from pipeline.views.colours import GREY, Colour, identity_colour
+from pipeline.views.lettering import distinct_titles
 from pipeline.views.progress import Progress
 
 UnknownAs = Literal["unknown", "new"]
@@ -74,7 +75,7 @@ class Known:
             people,
             templates,
             name_of,
-            title_of={name_of[identity]: title for identity, title in drawn(dict(name_of)).items()},
+            title_of={name_of[identity]: title for identity, title in distinct_titles(dict(name_of)).items()},
             colour_of={name_of[person.identity]: identity_colour(n) for n, person in enumerate(people)},
         )
 

@@ -1,17 +1,16 @@
-"""What people may be called, which names look alike, and how a name is written into a video."""
+"""What people may be called, and which names look alike."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from pipeline.errors import GalleryError
-from pipeline.views.lettering import written
+from pipeline.views.lettering import SHORT
 
 LONGEST = 200  # characters
-SHORT = 8  # digits of an identity that tell it apart for people
 
 # Letters that look like Latin ones, and digits that look like letters (after Unicode's confusables.txt, the common
 # ones). The keys are small letters without accents.
@@ -47,21 +46,6 @@ def handles(names: Mapping[str, str]) -> dict[str, str]:
     """By identity, a name that nobody else has: its own, or with the identity's first digits where several share it."""
     count = Counter(names.values())
     return {who: name if count[name] == 1 else f"{name} ({who[:SHORT]})" for who, name in names.items()}
-
-
-def drawn(names: Mapping[str, str], among: Iterable[str] | None = None) -> dict[str, str]:
-    """By identity, what is written into videos: the name where fonts have it and no other is written alike, else "id "
-    and the identity's first digits, or the track's number where that is the identity's end.
-
-    among: the names of everybody, where `names` are of some.
-    """
-    titles = {who: written(name) for who, name in names.items()}
-    shown = set(titles.values())
-    count = Counter(text for text in map(written, names.values() if among is None else among) if text in shown)
-    return {
-        who: f"id {who.rpartition('-')[2][:SHORT]}" if text is None or count[text] > 1 else text
-        for who, text in titles.items()
-    }
 
 
 def _letters(name: str) -> str:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.names import SHORT
 from pipeline.gallery.template import new_id
 from pipeline.matching.assign import covisible
 from pipeline.matching.match import threshold_for, threshold_of
 from pipeline.types import Embedding, Tracklet
+from pipeline.views.lettering import SHORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from pipeline.errors import InputError
 from pipeline.files import read_json, safe_name
 from pipeline.gallery.backend import judged, stored_backend
 from pipeline.gallery.calibration import Calibration, read_calibration
-from pipeline.gallery.names import drawn
 from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
@@ -28,6 +27,7 @@ from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
 from pipeline.types import Embedding
 from pipeline.views.colours import GREY, Colour, identity_colour
+from pipeline.views.lettering import distinct_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Known:
         return cls(
             names=names,
             identity_of={name: name for name in names},
-            title_of=drawn({name: name for name in names}),
+            title_of=distinct_titles({name: name for name in names}),
             colour_of={name: identity_colour(number) for number, name in enumerate(names)},
             walks=walks,
             owners=names,

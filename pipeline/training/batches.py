@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.training.config import PointsInUse, SamplerConfig
-from pipeline.training.dataset import Modality, Walk, read_walk
+from pipeline.training.dataset import Modality, Walk, read_walk, with_silhouettes
 from pipeline.training.draws import Draws
 from pipeline.training.sampling import (
     FrameChoice,
@@ -46,7 +46,7 @@ class Batch:
 class Walks:
     """Walks that are read when they are asked for, and kept if there is memory for them.
 
-    needs: what their files are, where that is known (see `read_walk`). check: raises InputError for a walk whose files
+    needs: what their files are, where that is known. check: raises InputError for a walk whose files
     are not what is wanted.
     """
 
@@ -67,11 +67,12 @@ class Walks:
         """All modalities of a walk. Raises InputError for one that cannot be read or has no frames."""
         if self._kept is not None and index in self._kept:
             return self._kept[index]
-        modalities = read_walk(self.walks[index], self._needs)
+        modalities = read_walk(self.walks[index])
         if not len(modalities[0]):
             raise InputError(f"{self.walks[index].files[0]}: no frames. Remove the folder (`gait dataset check`).")
         if self._check is not None:
             self._check(self.walks[index], modalities)
+        modalities = with_silhouettes(self.walks[index], modalities, self._needs)
         if self._kept is not None:
             self._kept[index] = modalities
         return modalities

@@ -6,6 +6,7 @@ partition names the identities of training and test: {"TRAIN_SET": […], "TEST_
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,18 +141,13 @@ def _selected(folder: Path, data_in_use: Sequence[bool] | Sequence[int] | None) 
     return tuple(files[int(index)] for index in data_in_use)
 
 
-def read_walk(walk: Walk, needs: Sequence[Kind] = ()) -> list[Modality]:
-    """All modalities of a walk, in the order of its files.
+def read_walk(walk: Walk) -> list[Modality]:
+    """All modalities of a walk, in the order of its files, as they are on disk.
 
-    needs: what the first files are; what are silhouettes among them become T×H×W uint8 (see silhouettes.py).
-    Raises InputError for a file that is no pickle of arrays or not what is needed, for values that are not finite, and
-    when the modalities have different lengths.
+    Raises InputError for a file that is no pickle of arrays, for values that are not finite, and when the modalities
+    have different lengths.
     """
     modalities = [read_arrays(path) for path in walk.files]
-    if len(needs) <= len(modalities):
-        for place, need in enumerate(needs):
-            if need is Kind.SILHOUETTES:
-                modalities[place] = silhouettes(modalities[place], walk.files[place])
     for path, modality in zip(walk.files, modalities, strict=True):
         if not all(np.isfinite(array).all() for array in (modality if isinstance(modality, list) else [modality])):
             raise InputError(f"{path}: NaN or infinite values. Make the file again.")
@@ -159,6 +155,16 @@ def read_walk(walk: Walk, needs: Sequence[Kind] = ()) -> list[Modality]:
     if len(set(lengths)) > 1:
         raise InputError(f"{walk.files[0].parent}: modalities of different lengths {lengths}. Make the folder again.")
     return modalities
+
+
+def with_silhouettes(walk: Walk, modalities: Sequence[Modality], needs: Sequence[Kind]) -> list[Modality]:
+    """What `read_walk` gave, with what are silhouettes in it as T×H×W uint8 (see silhouettes.py).
+
+    needs: what the first files are, where that is known. Raises InputError for values that are no silhouette's.
+    """
+    whole = len(needs) <= len(modalities)
+    kinds = itertools.zip_longest(needs if whole else (), walk.files, modalities)
+    return [silhouettes(found, path) if kind is Kind.SILHOUETTES else found for kind, path, found in kinds]
 
 
 def read_silhouettes(walk: Walk, cut: bool = True) -> NDArray[np.uint8]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -28,6 +30,7 @@ BOLD = 0.025  # of the height, added all around: ordinary letters are thin on a 
 FINE = 4  # drawn so many times as large and shrunk, since small letters that keep to whole pixels stand unevenly
 CAPITALS = 0.714  # of an em, where a font has no capitals
 REACH = 0.75  # of the height that ink may reach above capitals, and below the baseline: accents and vowels, not towers
+SHORT = 8  # digits of an identity that tell it apart for people
 _PLAIN = {0x2013: "-", 0x2014: "-", 0xD7: "x"}
 
 
@@ -70,6 +73,21 @@ def written(text: str) -> str | None:
     parts = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
     return bare if bare and bare.isascii() else None
+
+
+def distinct_titles(names: Mapping[str, str], among: Iterable[str] | None = None) -> dict[str, str]:
+    """By identity, what is written into videos: the name where fonts have it and no other is written alike, else "id "
+    and the identity's first digits, or the track's number where that is the identity's end.
+
+    among: the names of everybody, where `names` are of some.
+    """
+    titles = {who: written(name) for who, name in names.items()}
+    shown = set(titles.values())
+    count = Counter(text for text in map(written, names.values() if among is None else among) if text in shown)
+    return {
+        who: f"id {who.rpartition('-')[2][:SHORT]}" if text is None or count[text] > 1 else text
+        for who, text in titles.items()
+    }
 
 
 @lru_cache(maxsize=2048)

@@ -141,9 +141,10 @@ def test_a_resumed_run_makes_lost_features_from_the_poses_that_are_there(runs, c
     before = [dict(np.load(path))["parts"] for path in features]
     for path in (done.path / ".done").glob("features-*"):
         path.unlink()
-    gallery, *probes = (one["path"] for one in json.loads(RunFolder(done.path).resumption.read_text())["videos"])
+    noted = json.loads(RunFolder(done.path).resumption.read_text())
+    gallery, *probes = (one["path"] for one in noted["videos"])
     job = plan(gallery, probes)
-    config = load_config(done.record["config"], ["output.cache_gb=0"])
+    config = load_config(noted["config"], ["output.cache_gb=0"])
     run(job, config, checkpoints, resume=done.path)
     assert {path: path.stat().st_mtime_ns for path in (done.path / "poses").rglob("*.npz")} == kept
     assert all(np.array_equal(dict(np.load(path))["parts"], old) for path, old in zip(features, before, strict=True))

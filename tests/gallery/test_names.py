@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.names import checked_name, drawn, handles, looks
+from pipeline.gallery.names import checked_name, handles, looks
+from pipeline.views.lettering import distinct_titles
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë Müller", "Ада", "李小龙", "O'Neil, Jr.", "7", "نور"])
@@ -49,13 +50,13 @@ def test_other_names_do_not(one, other):
 
 def test_names_that_would_be_written_alike_are_drawn_as_identities():
     names = {"1" * 16: "Ada", "2" * 16: "Who?", "3" * 16: "Bo Ek", "4" * 16: "Bo\u200b  Ek"}
-    assert list(drawn(names).values()) == ["Ada", "Who?", "id 33333333", "id 44444444"]
+    assert list(distinct_titles(names).values()) == ["Ada", "Who?", "id 33333333", "id 44444444"]
 
 
 def test_some_names_are_drawn_as_among_those_of_everybody():
     names = {f"{number:016x}": name for number, name in enumerate(["Ada", "Bo", "Bó", "Ада", "Cy", "Zoë"])}
     for who, name in names.items():
-        assert drawn({who: name}, names.values()) == {who: drawn(names)[who]}
+        assert distinct_titles({who: name}, names.values()) == {who: distinct_titles(names)[who]}
 
 
 def test_ascii_names_look_as_they_do_beside_other_letters():

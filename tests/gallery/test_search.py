@@ -301,7 +301,7 @@ def test_people_removed_while_the_index_is_built_are_not_in_it(copied):
 
 
 ENROL = """
-import sys; sys.path.insert(0, sys.argv[2])
+import sys; sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 from pipeline.gallery.store import Gallery
 from test_search import template
@@ -314,7 +314,7 @@ for person in range(2000, 2010):
 
 
 def test_whoever_another_process_enrols_is_found_at_once(copied, request):
-    command = [sys.executable, "-c", ENROL, str(copied.path), str(request.path.parent)]
+    command = [sys.executable, "-c", ENROL, str(copied.path), *map(str, request.path.parents[:2])]
     search, seen = indexed(copied), 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

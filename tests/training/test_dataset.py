@@ -10,7 +10,14 @@ import pytest
 from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.training.dataset import list_walks, partition_of, read_partition, read_silhouettes, read_walk
+from pipeline.training.dataset import (
+    list_walks,
+    partition_of,
+    read_partition,
+    read_silhouettes,
+    read_walk,
+    with_silhouettes,
+)
 from pipeline.types import Modality
 
 
@@ -98,6 +105,11 @@ def one_walk(root, frames, name="000"):
     return list_walks(root)[0]
 
 
+def needed(walk, needs):
+    """A walk as a training or an evaluation takes it."""
+    return with_silhouettes(walk, read_walk(walk), needs)
+
+
 MASKS = silhouettes(0, 6, 64, 64)
 AS_OTHERS_HAVE_THEM = {
     "0 and 1": (MASKS > 0).astype(np.uint8),
@@ -112,7 +124,7 @@ AS_OTHERS_HAVE_THEM = {
 @pytest.mark.parametrize("case", AS_OTHERS_HAVE_THEM)
 def test_silhouettes_of_other_types_become_0_to_255_and_zeros_and_ones_are_told_of_once(tmp_path, capsys, case):
     walk = one_walk(tmp_path, AS_OTHERS_HAVE_THEM[case])
-    for found in (read_walk(walk, [Modality.SILHOUETTES])[0], read_silhouettes(walk, cut=False)):
+    for found in (needed(walk, [Modality.SILHOUETTES])[0], read_silhouettes(walk, cut=False)):
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found, MASKS)
     told = capsys.readouterr().err
@@ -137,8 +149,9 @@ NO_SILHOUETTES = {
 def test_what_cannot_be_silhouettes_is_refused_with_its_file_and_shape(tmp_path, case):
     frames, problem = NO_SILHOUETTES[case]
     walk = one_walk(tmp_path, frames)
-    for read in (lambda: read_walk(walk, [Modality.SILHOUETTES]), lambda: read_silhouettes(walk)):
-        with pytest.raises(InputError, match=rf"000/000\.pkl: .*{problem}silhouettes are T×H×W uint8 from 0 to 255"):
+    wanted = "silhouettes are T×H×W uint8 from 0 to 255"
+    for read in (lambda: needed(walk, [Modality.SILHOUETTES]), lambda: read_silhouettes(walk)):
+        with pytest.raises(InputError, match=rf"000/000\.pkl: (.*{problem}{wanted}|NaN or infinite values\. )"):
             read()
 
 
@@ -153,9 +166,9 @@ def test_grey_edges_and_empty_frames_stay_as_they_are(tmp_path, golden):
 def test_only_the_files_that_are_silhouettes_are_looked_at(tmp_path):
     labels, maps = (MASKS > 0) * np.uint8(7), np.ones((6, 2, 64, 64), np.uint8)
     for frames in (labels, maps):
-        np.testing.assert_array_equal(read_walk(one_walk(tmp_path, frames), [Modality.PARSING])[0], frames)
+        np.testing.assert_array_equal(needed(one_walk(tmp_path, frames), [Modality.PARSING])[0], frames)
     one_walk(tmp_path, (MASKS > 0).astype(np.uint8), "001")
-    maps_as_they_are, masks = read_walk(list_walks(tmp_path)[0], [Modality.SKELETON_MAPS, Modality.SILHOUETTES])
+    maps_as_they_are, masks = needed(list_walks(tmp_path)[0], [Modality.SKELETON_MAPS, Modality.SILHOUETTES])
     assert maps_as_they_are.max() == 1 and masks.max() == 255
 
 

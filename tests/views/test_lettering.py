@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from PIL import features
 
-from pipeline.gallery.names import drawn
 from pipeline.views import fonts, lettering
 from pipeline.views.annotate import Label, draw
 from pipeline.views.colours import identity_colour
 from pipeline.views.fonts import Fonts, system_fonts
-from pipeline.views.lettering import fitted, legible, lettered, one_line, width_of, write, written
+from pipeline.views.lettering import distinct_titles, fitted, legible, lettered, one_line, width_of, write, written
 
 WANG_FANG = "王芳"
 
@@ -46,7 +45,7 @@ def alike(one, other):
 @pytest.mark.parametrize("kind", [4, 12])
 def test_a_name_is_drawn_with_a_font_that_has_it(folder, kind):
     fontfiles.font(folder / "Han.ttf", "王芳", kind)
-    assert legible(WANG_FANG) and drawn({"0f669ce3" * 2: WANG_FANG}) == {"0f669ce3" * 2: WANG_FANG}
+    assert legible(WANG_FANG) and distinct_titles({"0f669ce3" * 2: WANG_FANG}) == {"0f669ce3" * 2: WANG_FANG}
     assert alike(picture(WANG_FANG), picture("HI"))  # whose look that font gives them
     assert not legible("王玉") and not legible(chr(ord("芳") - 1))
 
@@ -54,7 +53,7 @@ def test_a_name_is_drawn_with_a_font_that_has_it(folder, kind):
 def test_without_fonts_there_is_ascii_and_an_identity_for_the_rest(folder):
     names = {"1" * 16: "Ada", "2" * 16: "Zoë", "3" * 16: "Ада", "4" * 16: "Who?", "5" * 16: "Bo", "6" * 16: "Bó",
              "画廊-007": "画廊-007", "7" * 16: "\U0010fffd"}  # fmt: skip
-    assert list(drawn(names).values()) == [
+    assert list(distinct_titles(names).values()) == [
         "Ada", "Zoe", "id 33333333", "Who?", "id 55555555", "id 66666666", "id 007", "id 77777777",
     ]  # fmt: skip
     assert not alike(picture("???"), picture("Ada"))
@@ -106,7 +105,7 @@ def test_any_text_becomes_a_line(name, line):
 
 def test_long_names_that_differ_at_the_end_are_told_apart():
     names = {f"{'north-entrance-' * 5}{track:03d}": f"{'north-entrance-' * 5}{track:03d}" for track in (1, 2)}
-    titles = set(drawn(names).values())
+    titles = set(distinct_titles(names).values())
     assert len(titles) == 2 and all(title.endswith(("001", "002")) and len(title) == 40 for title in titles)
 
 
@@ -143,7 +142,9 @@ def test_without_shaping_joined_letters_are_not_tried(folder, monkeypatch):
     assert legible("دو") and alike(picture("دو"), picture("JI"))  # from right to left
     system_fonts.cache_clear()
     monkeypatch.setattr(fonts, "can_shape", lambda: False)
-    assert not legible("دو") and not legible("x\u0301") and drawn({"3" * 16: "دو"}) == {"3" * 16: "id 33333333"}
+    assert (
+        not legible("دو") and not legible("x\u0301") and distinct_titles({"3" * 16: "دو"}) == {"3" * 16: "id 33333333"}
+    )
 
 
 def test_a_label_shows_its_name_and_is_not_squeezed(folder):
