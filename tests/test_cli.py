@@ -107,6 +107,12 @@ def test_wrong_usage_is_one_line_and_status_2(tmp_path, arguments, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_would_steer_the_terminal_is_spelt_out(tmp_path):
+    done = gait("run", "--gallery", "\x1b[2J\u202eg.mp4", "--probe", "p.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gait: \\x1b[2J\\u202eg.mp4: ") and done.stderr[:-1].isprintable()
+
+
 def test_verbose_shows_where_an_error_comes_from(tmp_path):
     done = gait("run", "-v", "--resume", "nowhere", cwd=tmp_path)
     assert done.returncode == 2

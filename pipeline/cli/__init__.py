@@ -86,5 +86,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"gait: {' '.join(message.split())}", file=sys.stderr)
+    # Names of files may hold what clears the terminal, or turns a line around.
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    print(f"gait: {shown}", file=sys.stderr)
     sys.exit(status)

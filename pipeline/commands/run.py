@@ -71,7 +71,7 @@ def _recorded(folder: RunFolder) -> tuple[dict[str, Any], Job]:
     if not folder.resumption.is_file():
         raise InputError(
             f"{folder.path}: where its videos lie is kept beside the folder, in {folder.resumption}, which is missing. "
-            "Put the folder back where it was made, or start a new run."
+            "Put the folder back where it was made, or start a new run. Only those of gait run go on."
         )
     kept = read_json(folder.resumption)
     try:

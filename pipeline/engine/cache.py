@@ -11,7 +11,7 @@ from typing import Any
 
 from loguru import logger
 
-from pipeline.errors import GaitError
+from pipeline.errors import GaitError, OutputError
 from pipeline.files import PARTIAL, digests, read_json, write_json
 
 FOLDER = ".cache"  # inside the output folder: what is about its people goes with it
@@ -21,7 +21,7 @@ _FACTS = "facts.json"
 class Cache:
     """Entries are folders named <stage>-<key>, with copies of a run's files and their sha256.
 
-    A cache that cannot be read or written only costs time: nothing here raises for the disk's sake.
+    A cache that cannot be read or written only costs time: nothing but `clear` raises for the disk's sake.
     """
 
     def __init__(self, output: Path, limit_bytes: int) -> None:
@@ -88,9 +88,15 @@ class Cache:
         return [(path, size) for _, path, size in sorted(found)]
 
     def clear(self) -> tuple[int, int]:
-        """Remove everything; returns the number of entries and their bytes."""
+        """Remove everything; returns the number of entries and their bytes. Raises OutputError for what stays."""
         entries = self.entries()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folders = [path for path in self.folder.iterdir() if path.is_dir()] if self.folder.is_dir() else []
+        for path in folders:
+            shutil.rmtree(path, ignore_errors=True)
+        if left := sorted(path for path in folders if path.exists()):
+            raise OutputError(f"{left[0]}: cannot be removed. Check its permissions, and clear again.")
+        with suppress(OSError):  # a link to another disk, or filled again meanwhile
+            self.folder.rmdir()
         return len(entries), sum(size for _, size in entries)
 
     def _make_room(self) -> None:

@@ -89,6 +89,8 @@ def read_archive(path: Path) -> list[Template]:
             found = [_read(archive, row) for row in rows]
     except GaitError as error:
         raise GalleryError(f"{path}: refused ({error})") from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise GalleryError(f"{path}: cannot be read ({error.strerror}). Give the file of an export.") from None
     except Exception as error:  # damaged bytes make zipfile, zlib, json and NumPy raise whatever they like
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise GalleryError(f"{path}: not a whole export of a gallery ({reason}). Export it again.") from None

@@ -56,6 +56,13 @@ class Card(BaseModel):
             raise ValueError(f"{file!r} must be a name below the checkpoint folder")
         return file
 
+    @field_validator("*")
+    @classmethod
+    def _is_one_line(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.isprintable():  # it is written to terminals
+            raise ValueError(f"{value[:40]!a} is not one line of text")
+        return value
+
     @property
     def zipped(self) -> bool:
         """Whether the download is a zip that holds the file."""

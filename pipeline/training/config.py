@@ -18,7 +18,7 @@ from pipeline.files import from_home
 from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
-SAVE_NAME = r"^[\w.+-]+$"
+FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
 MODEL = "Baseline"
 
 
@@ -31,7 +31,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """What is trained on."""
 
-    dataset_name: str = "dataset"
+    dataset_name: str = Field("dataset", pattern=FOLDER_NAME)
     dataset_root: Path
     dataset_partition: Path | None = Field(
         None, description="default: partition.json in the root, or the authors' rule for CASIA-B and OUMVLP"
@@ -64,6 +64,13 @@ class SamplerConfig(Section):
     frames_all_limit: int | None = Field(None, ge=1)
     points_in_use: PointsInUse | None = None
 
+    @field_validator("batch_size")
+    @classmethod
+    def _is_of_some(cls, size: int | tuple[int, int]) -> int | tuple[int, int]:
+        if min(size if isinstance(size, tuple) else (size,)) < 1:
+            raise ValueError("must be 1 or more")
+        return size
+
 
 class InferenceConfig(SamplerConfig):
     """Which frames of a walk an evaluation sees; how many walks it takes at once does not matter here."""
@@ -85,7 +92,7 @@ class TrainerConfig(Section):
 
     total_iter: int = Field(80000, ge=1)
     save_iter: int = Field(2000, ge=1)
-    save_name: str = Field("tmp", pattern=SAVE_NAME)
+    save_name: str = Field("tmp", pattern=FOLDER_NAME)
     log_iter: int = Field(100, ge=1)
     restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
     restore_ckpt_strict: bool = True
@@ -114,7 +121,7 @@ class EvaluatorConfig(Section):
 
     restore_hint: int | str = Field(80000, description="an iteration of the training, or a checkpoint's file")
     restore_ckpt_strict: bool = True
-    save_name: str = Field("tmp", pattern=SAVE_NAME)
+    save_name: str = Field("tmp", pattern=FOLDER_NAME)
     eval_func: str = "evaluate_indoor_dataset"
     metric: Literal["euc", "cos"] = "euc"
     cross_view_gallery: bool = False

@@ -102,7 +102,7 @@ NETWORKS: Mapping[str, str] = {
 def refuse_unknown(model_cfg: Mapping[str, Any]) -> None:
     """Raise ConfigError unless the network that model_cfg names is here."""
     name = model_cfg.get("model")
-    if name not in NETWORKS:  # no guess: GaitEdge is not meant to be GaitSet
+    if not isinstance(name, str) or name not in NETWORKS:  # no guess: GaitEdge is not meant to be GaitSet
         raise ConfigError(f"model_cfg.model: {name!r} cannot be trained. These can: {', '.join(NETWORKS)}.")
 
 

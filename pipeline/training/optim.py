@@ -228,6 +228,12 @@ def _made(
     if unsupported is not None:
         unsupported += [f"{where}.{key}" for key in settings if key not in wanted and key != name]
     try:
+        for key, value in wanted.items():
+            usual = defaults.get(key, accepted[key].default)
+            if isinstance(usual, float) and isinstance(value, str):  # YAML takes 1e-3 for a text
+                wanted[key] = float(value)
+            elif key == "milestones":
+                wanted[key] = [int(batch) for batch in value]
         return kind(first, **wanted)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {kind.__name__}: {error}.") from None

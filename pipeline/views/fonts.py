@@ -42,10 +42,10 @@ class Face:
     ends: Sequence[int]
 
     def has(self, character: str) -> bool:
-        """Whether it can draw this character."""
+        """Whether it has a glyph for this character."""
         code = ord(character)
         place = bisect_right(self.starts, code) - 1
-        return (place >= 0 and code <= self.ends[place]) or unseen(character)
+        return place >= 0 and code <= self.ends[place]
 
     def sized(self, size: float) -> ImageFont.FreeTypeFont:
         """The font at so many pixels an em."""
@@ -81,16 +81,21 @@ class Fonts:
         )
 
     def _runs(self, text: str) -> tuple[tuple[str, Face], ...]:
-        """The text in pieces, each with a font that has all of it: as few as possible. For what they `have`."""
+        """The text in pieces, each with a font that has all of it: as few as possible. For what they `have`.
+
+        What needs no glyph is left out where the font has none: it would be drawn as a box.
+        """
         seen = {character for character in text if not unseen(character)}
         kana = any(0x3040 <= ord(character) < 0x3100 for character in seen)
         for face in self._each():
             if all(map(face.has, seen)) and not (kana and _is_chinese(face)):
-                return ((text, face),)
+                return (("".join(c for c in text if c in seen or face.has(c)), face),)
         chosen = {character: self._first_with(character) for character in seen}
         runs: list[tuple[str, Face]] = []
         for character in text:
             face = chosen.get(character) or (runs[-1][1] if runs else self._faces[0])
+            if character not in seen and not face.has(character):
+                continue
             if runs and (runs[-1][1] is face or (unicodedata.combining(character) and runs[-1][1].has(character))):
                 runs[-1] = runs[-1][0] + character, runs[-1][1]
             else:

@@ -10,6 +10,7 @@ import pytest
 from loguru import logger
 
 from pipeline.engine.cache import Cache
+from pipeline.errors import OutputError
 
 
 @pytest.fixture
@@ -97,3 +98,23 @@ def test_clear_removes_everything_and_says_how_much(walks: dict[str, Path], tmp_
     cache.store("walks", "k", walks)
     assert cache.clear() == (1, 1012)
     assert cache.entries() == []
+
+
+def test_clear_empties_a_cache_on_another_disk(walks: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / ".cache").symlink_to("disk")
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    assert cache.clear() == (1, 1012)
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_clear_tells_of_what_stays(walks: dict[str, Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path, 10_000)
+    cache.store("walks", "k", walks)
+    (entry,) = cache.folder.iterdir()
+    elsewhere = entry.rename(tmp_path / "elsewhere")
+    entry.symlink_to(elsewhere)  # which is not followed to remove what lies there
+    with pytest.raises(OutputError, match="cannot be removed"):
+        cache.clear()
+    assert (elsewhere / "facts.json").is_file()

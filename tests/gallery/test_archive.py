@@ -166,6 +166,13 @@ def test_a_tampered_archive_is_refused_in_one_line(archive, tmp_path, tampering,
     assert "unpickled" not in capsys.readouterr().out
 
 
+def test_an_archive_that_is_missing_or_a_folder_is_said_to_be(tmp_path):
+    with pytest.raises(GalleryError, match=r"none\.zip: cannot be read \(No such file or directory\)\. Give"):
+        read_archive(tmp_path / "none.zip")
+    with pytest.raises(GalleryError, match=r": cannot be read \(Is a directory\)\. Give"):
+        read_archive(tmp_path)
+
+
 @pytest.mark.parametrize("members", [0, 50])
 def test_facts_that_would_fill_the_memory_are_refused_before_they_are_parsed(tmp_path, members, monkeypatch):
     path = tmp_path / "bomb.zip"
@@ -207,5 +214,3 @@ def test_what_is_no_archive_is_told(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(GalleryError, match="not a whole export"):
         read_archive(path)
-    with pytest.raises(GalleryError, match="not a whole export"):
-        read_archive(tmp_path / "missing.zip")

@@ -121,6 +121,15 @@ def test_a_card_whose_file_lies_outside_the_folder_is_refused(tmp_path: Path, fi
         own_card(path)
 
 
+@pytest.mark.parametrize("field", ["name", "licence", "warning", "url", "manual", "model"])
+def test_a_card_that_would_steer_the_terminal_is_passed_over(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f'stage: encoder\nloader: opengait\nfile: mine.pt\n{field}: "\\e[2Jx\\ny"\n')
+    wrong: dict[str, CheckpointError] = {}
+    assert set(cards([tmp_path], wrong)) == set(cards())
+    assert str(wrong["mine"]).isprintable() and f"{field}: " in str(wrong["mine"])
+
+
 def test_a_misspelt_field_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(OWN + "file: a.onnx\nlisence: MIT\n")

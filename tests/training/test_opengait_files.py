@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,35 @@ def test_a_default_that_the_solver_has_not_is_not_held_against_the_file():
     assert optimizer.param_groups[0]["weight_decay"] == 0.0005
     scheduler_of({"scheduler": "OneCycleLR", "max_lr": 1e-3, "total_steps": 5}, optimizer, 5, unsupported)
     assert unsupported == []
+
+
+def test_a_number_that_yaml_takes_for_a_text_is_one():
+    optimizer = optimizer_of({"lr": "1e-3"}, torch.nn.Linear(1, 1))
+    schedule = scheduler_of({"gamma": "1e-1", "milestones": [1]}, optimizer, 2)
+    optimizer.step()
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-4)
+    for wrong in ({"gamma": "x"}, {"milestones": "x"}, {"milestones": 3}):
+        with pytest.raises(ConfigError, match="scheduler_cfg: MultiStepLR: "):
+            scheduler_of(wrong, optimizer, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("data_cfg: {dataset_root: a, dataset_name: ../../x}", "data_cfg.dataset_name"),
+        ("data_cfg: {dataset_root: a, dataset_name: /tmp/x}", "data_cfg.dataset_name"),
+        ("trainer_cfg: {save_name: ..}", "trainer_cfg.save_name"),
+        ("trainer_cfg: {sampler: {batch_size: [0, 2]}}", "trainer_cfg.sampler.batch_size"),
+        ("evaluator_cfg: {sampler: {batch_size: 0}}", "evaluator_cfg.sampler.batch_size"),
+        ("model_cfg: {model: [GaitSet]}", "model_cfg.model"),
+    ],
+)
+def test_a_setting_that_leads_out_of_the_folder_or_cannot_be_is_named(tmp_path, text, key):
+    path = tmp_path / "x.yaml"
+    path.write_text(text if "data_cfg" in text else f"data_cfg: {{dataset_root: a}}\n{text}")
+    with pytest.raises(ConfigError, match=rf"x\.yaml: {re.escape(key)}: "):
+        load_training_config(str(path))
 
 
 def test_a_silhouette_file_without_transforms_trains(tmp_path):

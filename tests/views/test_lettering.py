@@ -66,6 +66,14 @@ def test_a_name_may_need_several_fonts(folder):
     assert alike(picture("王芳 Ada"), picture("HH Ada"))
 
 
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d", "\ufe0f"])
+def test_a_joiner_that_a_font_does_not_have_is_not_drawn(folder, joiner):
+    fontfiles.font(folder / "Han.ttf", "王")
+    assert alike(picture(f"A{joiner}da"), picture("Ada"))
+    assert alike(picture(f"{joiner}王{joiner}a{joiner}"), picture("王a"))
+    assert alike(picture(f"芳{joiner}芳"), picture("??"))
+
+
 def test_what_is_no_whole_font_is_passed_over(folder):
     whole = fontfiles.font(folder / "z.ttf", "王").read_bytes()
     (folder / "a.ttf").write_bytes(whole[:-20])
