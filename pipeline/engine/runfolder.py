@@ -104,10 +104,13 @@ class RunFolder:
         return whole.parent / ".resume" / f"{whole.name}.json"
 
     def keep_for_resuming(self, config: Mapping[str, Any], videos: Sequence[Video]) -> None:
-        """Note settings and videos, the gallery first, with their paths."""
+        """Note settings and videos, the gallery first, with their paths; where that may not be, it is logged."""
         self.hide_paths_of(videos)
         found = [{"name": video.name, "path": video.absolute, "turn": video.turn} for video in videos]
-        write_json(self.resumption, {"config": config, "videos": found})
+        try:
+            write_json(self.resumption, {"config": config, "videos": found})
+        except OutputError as error:  # of another user, in a folder that several share
+            logger.warning(f"this run cannot be resumed: {error}")
 
     def hide_paths_of(self, videos: Iterable[Video]) -> None:
         """Let no file of the folder say where these videos lie."""

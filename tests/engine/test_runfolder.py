@@ -179,6 +179,15 @@ def test_a_run_its_cache_and_what_resumes_it_are_their_owners_alone(tmp_path):
         assert handed_on.open_to_others(made) == []
 
 
+def test_a_run_that_cannot_be_resumed_later_goes_on_and_says_so(tmp_path):
+    (tmp_path / ".resume").touch()  # stands where another user's folder may stand
+    folder, said = RunFolder.create(tmp_path, NOW), []
+    handler = logger.add(said.append, format="{message}")
+    folder.keep_for_resuming({}, [])
+    logger.remove(handler)
+    assert len(said) == 1 and "this run cannot be resumed: " in said[0]
+
+
 def test_paths_of_the_machine_become_names(tmp_path):
     folder = RunFolder(tmp_path / "output/run")
     folder.hide_paths_of([Video("street", "/videos/of mine/street.mp4")])
