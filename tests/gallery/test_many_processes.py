@@ -49,6 +49,18 @@ def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp
     assert verify(Gallery.open(path)).problems == []
 
 
+def test_a_writer_waits_until_the_other_has_ended(tmp_path):
+    busy = start(tmp_path / "db", "busy")
+    go(busy)
+    assert busy.stdout.readline() == "0\n"
+    with Gallery.open(tmp_path / "db").writing():
+        there = people(tmp_path / "db")
+        time.sleep(1)
+        assert people(tmp_path / "db") == there, "it has written meanwhile"
+    busy.kill()
+    finish(busy, status=-signal.SIGKILL)
+
+
 def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):
     path, rng = tmp_path / "db", random.Random(1)
     for kill in range(6):
