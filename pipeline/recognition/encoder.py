@@ -121,9 +121,10 @@ def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.u
 def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoint | None) -> None:
     """Raise ConfigError when an encoder without weights was given some, or is asked for a training head's answer."""
     if checkpoint is not None:
+        whose = checkpoint.card.model
         raise ConfigError(
             f"recognition.checkpoint: the encoder {encoder} has no weights, {checkpoint.path.name} is of no use to it. "
-            f"Leave it out, or choose another recognition.encoder."
+            f"Leave it out, or choose {f'recognition.encoder={whose}' if whose else 'another recognition.encoder'}."
         )
     if config.features not in ("auto", "embeddings"):
         raise ConfigError(
