@@ -28,19 +28,9 @@ UNREADABLE = (OSError, ValueError, OverflowError, RecursionError, csv.Error)
 """What comes of a text that is not what it should be: no UTF-8, no YAML, JSON or CSV, no number, or too large a one."""
 
 DAMAGED_NPZ = (
-    *(
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        EOFError,
-        MemoryError,
-        RuntimeError,
-    ),
-    *(SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-)
+    OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, MemoryError, RuntimeError,
+    SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 """What NumPy and the libraries below it raise for an .npz that is none, or not whole, or of other arrays."""
 
 LONGEST_REASON = 200  # characters

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
@@ -77,7 +77,7 @@ def read_backend(gallery: Where | Place) -> StoredBackend | None:
         if _digest(arrays) != facts.digest:
             raise ValueError("other arrays")
         return StoredBackend(facts, _backend(facts, arrays))
-    except (*DAMAGED_NPZ, ValidationError, NotImplementedError, RuntimeError, SyntaxError):
+    except DAMAGED_NPZ:  # pydantic's ValidationError is a ValueError
         raise GalleryError(f"{place.where / FILE}: damaged. Fit it again: {again}") from None
 
 

@@ -172,7 +172,7 @@ def load(gallery: Where, facts: IndexFacts | None = None) -> Index | None:
         scale, backend = float(arrays["scale"]), _backend_of(gallery, facts)
         projection = Projection(metric, shape, arrays["mean"], arrays["components"], scale, backend)
         index = Index(facts, projection, arrays["digests"], arrays["identities"], arrays["codes"])
-    except (*DAMAGED_NPZ, TypeError):
+    except DAMAGED_NPZ:
         raise GalleryError(damaged(gallery)) from None
     values = backend.projection[..., 0, :].size if backend else projection.values
     fits = projection.components.shape == (values, facts.dims) and projection.mean.shape == (values,)

@@ -32,7 +32,7 @@ def read_poses(path: Path, video: str, track_id: int) -> PoseSequence:
             height, width = (int(side) for side in arrays["frame_size"])
             keypoints = arrays["keypoints"].astype(np.float32, copy=False)
             return PoseSequence(video, track_id, keypoints, arrays["frame_indices"], (height, width))
-    except (*DAMAGED_NPZ, TypeError) as error:
+    except DAMAGED_NPZ as error:
         raise InputError(f"{path}: not a pose sequence ({' '.join(str(error).split())}). Run again.") from None
 
 
