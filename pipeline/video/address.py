@@ -51,7 +51,7 @@ class OwnHost:
     def __call__(self, url: str, flags: int = 0, options: dict[str, str] | None = None) -> _Remote:
         """A file at the address' own host."""
         remote = _Remote(self, url)
-        self._opened.append(remote)
+        self._opened = [one for one in self._opened if one.is_open] + [remote]  # a camera's playlist has no end
         return remote
 
     @property
@@ -159,6 +159,11 @@ class _Remote:
 
     def tell(self) -> int:
         return self._wanted
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a connection."""
+        return self._answer is not None
 
     def close(self) -> None:
         if self._answer is not None:

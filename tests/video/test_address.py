@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fileserver import FileServer
 
 from pipeline.errors import InputError
 from pipeline.video import open_video
+from pipeline.video.address import OwnHost
 
 PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n"
 
@@ -71,6 +73,18 @@ def test_playlist_that_turns_away_after_a_while_is_refused_then(camera, elsewher
     camera.files = {"/walk.m3u8": playlist("a.ts", f"{elsewhere.url}/secret.ts"), "/a.ts": segment}
     assert "another host" in refusal_of(f"{camera.url}/walk.m3u8")
     assert elsewhere.requests == []
+
+
+def test_a_piece_that_was_read_is_not_kept_for_as_long_as_a_camera_runs(camera, segment):
+    camera.files = {"/a.ts": segment}
+    host = OwnHost(f"{camera.url}/a.ts", "camera")
+    piece = host(f"{camera.url}/a.ts")
+    kept = weakref.ref(piece)
+    piece.close()
+    del piece
+    host(f"{camera.url}/a.ts")
+    assert kept() is None
+    host.close()
 
 
 def test_playlist_of_a_server_opens_no_file_here(camera, tmp_path):
