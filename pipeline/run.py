@@ -19,18 +19,15 @@ from pathlib import Path
 from loguru import logger
 
 from pipeline.config import Config
-from pipeline.draw import Drawing, draw, gallery_labels, probe_labels
-from pipeline.engine.cache import Cache
-from pipeline.engine.job import Job, Video
 from pipeline.engine.memory import return_freed_pictures
-from pipeline.engine.record import Record
-from pipeline.engine.runfolder import RunFolder, key_of
+from pipeline.engine.progress import Progress, Silent
+from pipeline.extraction.extract import Followed, follow
+from pipeline.extraction.processes import Task, follow_in_processes
+from pipeline.extraction.upright import look_around
 from pipeline.files import write_json
-from pipeline.follow import Followed, follow
-from pipeline.matching import match_probes
-from pipeline.matching.results import Walk, results_tree
-from pipeline.portraits import portraits_taken, take_missing_portraits, wanted_portraits
-from pipeline.prepare import (
+from pipeline.jobs.draw import Drawing, draw, gallery_labels, probe_labels
+from pipeline.jobs.portraits import portraits_taken, take_missing_portraits, wanted_portraits
+from pipeline.jobs.prepare import (
     Networks,
     Source,
     cautions,
@@ -42,15 +39,18 @@ from pipeline.prepare import (
     readable,
     refuse_streams,
 )
+from pipeline.matching import match_probes
 from pipeline.profiles import as_record
 from pipeline.recognition.features import read_features, write_features
 from pipeline.report import Roster, write_report
+from pipeline.runs.cache import Cache
+from pipeline.runs.folder import RunFolder, key_of
+from pipeline.runs.job import Job, Video
+from pipeline.runs.record import Record
+from pipeline.runs.results import Walk, results_tree
+from pipeline.runs.tracks import Unusable, find_unusable, in_portions, read_walk, read_walks
 from pipeline.types import Embedding, Match
-from pipeline.upright import look_around
 from pipeline.video.source import is_file
-from pipeline.views.progress import Progress, Silent
-from pipeline.walks import Unusable, find_unusable, in_portions, read_walk, read_walks
-from pipeline.workers import Task, follow_in_processes
 
 Walks = Mapping[str, Sequence[Walk]]  # by video
 
@@ -203,7 +203,7 @@ def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Fo
     weights = networks.checkpoints
     task = Task(config, weights["detector"], weights["segmenter"], weights.get("pose"), work.folder.path)
     if config.runtime.engine == "ray":
-        from pipeline.cluster import follow_on_cluster
+        from pipeline.cluster.ray import follow_on_cluster
 
         following = follow_on_cluster(videos, task, config.runtime.address)
     else:

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.pose.skeleton_maps import SkeletonMaps
-from pipeline.synth.body import draw_outfit
-from pipeline.synth.camera import Shot, film
-from pipeline.synth.motion import INDEX, vary, walk
-from pipeline.synth.outlines import Outlines, outlines
-from pipeline.synth.scene import COCO_JOINTS
-from pipeline.synth.silhouette import fill, person
+from pipeline.research.synth.body import draw_outfit
+from pipeline.research.synth.camera import Shot, film
+from pipeline.research.synth.motion import INDEX, vary, walk
+from pipeline.research.synth.outlines import Outlines, outlines
+from pipeline.research.synth.scene import COCO_JOINTS
+from pipeline.research.synth.silhouette import fill, person
 
 HEIGHT = 200.0  # pixels of a walker in the picture
 PLACE = np.array([300.0, 200.0])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.networks.runtime import openvino
+from pipeline.inference.runtime import openvino
 
 OPENGAITS = {  # what the pickles of OpenGait's networks for poses name, beside tensors
     "torch.optim.lr_scheduler OneCycleLR",

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
-from pipeline.views.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 
 from pipeline.config import RecognitionConfig
-from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_bytes, write_json
 from pipeline.matching import match_probes
-from pipeline.matching.results import Walk, results_tree
 from pipeline.profiles import as_record, load_config
 from pipeline.recognition.features import write_features
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.results import Walk, results_tree
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking.mot import write_mot
 from pipeline.types import SilhouetteSequence, Tracklet

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.backends import load_backend
 from pipeline.errors import ConfigError
 from pipeline.recognition import ENCODERS
+from pipeline.registry import load_backend
 from pipeline.segmentation import SEGMENTERS
 from pipeline.tracking import DETECTORS, TRACKERS
 

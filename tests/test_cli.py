@@ -121,7 +121,7 @@ def test_verbose_shows_where_an_error_comes_from(tmp_path):
 
 def test_a_fault_is_one_line_and_status_1(tmp_path):
     code = (
-        "import pipeline.commands.doctor as d, pipeline.cli as c, sys\n"
+        "import pipeline.commands.doctor.machine as d, pipeline.cli as c, sys\n"
         "def broken(folder, **_): raise ZeroDivisionError('by zero')\n"
         "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
     )

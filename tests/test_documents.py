@@ -15,13 +15,13 @@ import yaml
 from pipeline.cli import app
 from pipeline.config import Config
 from pipeline.errors import GaitError
-from pipeline.networks.cards import cards
 from pipeline.profiles import known_keys, load_config
 from pipeline.recognition import ENCODERS
+from pipeline.research.training.config import TrainingConfig, load_training_config, shipped
+from pipeline.research.training.networks import NETWORKS
+from pipeline.research.training.optim import LOSSES
 from pipeline.segmentation.quality import REASONS
-from pipeline.training.config import TrainingConfig, load_training_config, shipped
-from pipeline.training.networks import NETWORKS
-from pipeline.training.optim import LOSSES
+from pipeline.weights.cards import cards
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.draw import gallery_labels, probe_labels
-from pipeline.matching.results import Walk
+from pipeline.drawing.annotate import UNUSABLE
+from pipeline.jobs.draw import gallery_labels, probe_labels
 from pipeline.profiles import load_config
+from pipeline.runs.results import Walk
+from pipeline.runs.tracks import find_unusable
 from pipeline.types import Match, Modality, Tracklet
-from pipeline.views.annotate import UNUSABLE
-from pipeline.walks import find_unusable
 
 
 def walk(track_id: int, usable: int = 30, rejected: dict[str, int] | None = None) -> Walk:

@@ -8,7 +8,7 @@ import pytest
 import runs
 
 from pipeline.errors import InputError
-from pipeline.finished import FinishedRun
+from pipeline.runs.reader import FinishedRun
 
 
 @pytest.fixture

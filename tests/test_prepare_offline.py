@@ -5,10 +5,10 @@ from __future__ import annotations
 import clips
 import pytest
 
-from pipeline.engine.job import Video
 from pipeline.errors import InputError
-from pipeline.prepare import inspect, keyed, open_networks, refuse_streams
+from pipeline.jobs.prepare import inspect, keyed, open_networks, refuse_streams
 from pipeline.profiles import load_config
+from pipeline.runs.job import Video
 
 
 def test_other_settings_of_the_background_are_other_walks(tmp_path):

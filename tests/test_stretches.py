@@ -9,17 +9,17 @@ from pathlib import Path
 import clips
 import pytest
 
-from pipeline.engine.job import Video
-from pipeline.engine.record import Meter
-from pipeline.engine.runfolder import RunFolder
-from pipeline.follow import follow
-from pipeline.prepare import find_checkpoints
+from pipeline.cluster.stretches import Call, Worker, follow_in_stretches
+from pipeline.engine.progress import Silent
+from pipeline.extraction.extract import follow
+from pipeline.extraction.processes import Task
+from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
-from pipeline.stretches import Call, Worker, follow_in_stretches
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import Video
+from pipeline.runs.record import Meter
 from pipeline.types import Frame
 from pipeline.video import open_video
-from pipeline.views.progress import Silent
-from pipeline.workers import Task
 
 FRAMES, STRETCH = 47, 12
 SETTINGS = ["pose.always=true", "pose.steady_sides=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]

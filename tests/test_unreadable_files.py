@@ -9,28 +9,28 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import GaitError
-from pipeline.evaluation.clip_walks import ClipFolder
-from pipeline.evaluation.features import read_dataset_features
-from pipeline.evaluation.identities import read_truth
-from pipeline.evaluation.manifest import read_manifest
 from pipeline.files import read_json
-from pipeline.finished import FinishedRun, pose_settings
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.store import Gallery
 from pipeline.live.known import Known
-from pipeline.networks.cards import Card, Checkpoint, own_card
-from pipeline.networks.hashing import recorded_sha256
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
 from pipeline.recognition.features import read_features
+from pipeline.research.evaluation.clip_walks import ClipFolder
+from pipeline.research.evaluation.datasets.features import read_dataset_features
+from pipeline.research.evaluation.identities import read_truth
+from pipeline.research.evaluation.manifest import read_manifest
+from pipeline.research.training.config import load_training_config
+from pipeline.research.training.data.dataset import read_partition
+from pipeline.research.training.data.from_run import read_labels
+from pipeline.research.training.data.pose_files import read_casia_b_csv, read_oumvlp_folder
+from pipeline.runs.reader import FinishedRun, pose_settings
 from pipeline.segmentation.pphumanseg import _read_checkpoint
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
-from pipeline.training.config import load_training_config
-from pipeline.training.dataset import read_partition
-from pipeline.training.from_run import read_labels
-from pipeline.training.pose_files import read_casia_b_csv, read_oumvlp_folder
+from pipeline.weights.cards import Card, Checkpoint, own_card
+from pipeline.weights.hashing import recorded_sha256
 
 DIGITS = "9" * 5000
 DEEP = 100_000

@@ -36,7 +36,7 @@ def bench(
     """
     if context.invoked_subcommand is not None:
         return
-    from pipeline.commands.bench import bench_command
+    from pipeline.research.bench.run import bench_command
 
     bench_command(config, settings_of(set_, None, device), gallery, probe or [], checkpoints, json_)
 
@@ -57,6 +57,6 @@ def gallery_(
     verbose: Verbose = False,
 ) -> None:
     """Enrol, index and search galleries of made-up templates: seconds, memory, disk, how often the nearest is found."""
-    from pipeline.commands.bench_gallery import bench_gallery_command
+    from pipeline.research.bench.gallery import bench_gallery_command
 
     bench_gallery_command(sizes, parts, metric, folder, json_, keep)

@@ -58,7 +58,7 @@ def enrol(
     verbose: Verbose = False,
 ) -> None:
     """Enrol the people of a video in a gallery that lasts. Without --name: everybody, as <video>-<track>."""
-    from pipeline.commands.enrol import enrol_command
+    from pipeline.commands.gallery.enrol import enrol_command
 
     settings = settings_of(set_, output, device, rotate=rotate)
     enrol_command(video, db, name or [], consent, expires, merge, config, settings, checkpoints)
@@ -81,7 +81,7 @@ def identify(
     verbose: Verbose = False,
 ) -> None:
     """Name the people of a video after those who are enrolled: annotated video and results in a run folder."""
-    from pipeline.commands.identify import identify_command
+    from pipeline.commands.gallery.identify import identify_command
 
     settings = settings_of(set_, output, device, rotate=rotate)
     identify_command(video, db, unknown_as.value, config, settings, checkpoints)
@@ -112,7 +112,7 @@ def calibrate(
     verbose: Verbose = False,
 ) -> None:
     """Find the threshold for a stated rate of false names, from clips of people who are not enrolled."""
-    from pipeline.commands.calibrate import calibrate_command
+    from pipeline.commands.gallery.calibrate import calibrate_command
 
     calibrate_command(db, manifest, fpir, config, settings_of(set_, output, device), sequences, checkpoints)
 
@@ -120,7 +120,7 @@ def calibrate(
 @gallery_app.command("list", epilog="Example: gait gallery list --db people")
 def list_(db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
     """Who is enrolled."""
-    from pipeline.commands.gallery import list_command
+    from pipeline.commands.gallery.people import list_command
 
     list_command(db, json_)
 
@@ -128,7 +128,7 @@ def list_(db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
 @gallery_app.command(epilog="Example: gait gallery show Ada --db people")
 def show(person: Who, db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
     """Everything that is known of somebody's templates."""
-    from pipeline.commands.gallery import show_command
+    from pipeline.commands.gallery.people import show_command
 
     show_command(db, person, json_)
 
@@ -139,7 +139,7 @@ def rename(
     verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Give somebody another name."""
-    from pipeline.commands.gallery import rename_command
+    from pipeline.commands.gallery.people import rename_command
 
     rename_command(db, person, name)
 
@@ -152,7 +152,7 @@ def merge(
     verbose: Verbose = False,
 ) -> None:
     """Make several people one, who keeps the name of the first and has the templates of all."""
-    from pipeline.commands.gallery import merge_command
+    from pipeline.commands.gallery.people import merge_command
 
     merge_command(db, person, others)
 
@@ -165,7 +165,7 @@ def delete(
     verbose: Verbose = False,
 ) -> None:
     """Remove somebody and every trace: old versions, embeddings, silhouettes. The files are searched to prove it."""
-    from pipeline.commands.gallery import delete_command
+    from pipeline.commands.gallery.people import delete_command
 
     delete_command(db, person, yes)
 
@@ -173,7 +173,7 @@ def delete(
 @gallery_app.command(epilog="Example: gait gallery expire --db people")
 def expire(db: Db, verbose: Verbose = False) -> None:
     """Remove every template that is past its expiry, as thoroughly as delete does."""
-    from pipeline.commands.gallery import expire_command
+    from pipeline.commands.gallery.people import expire_command
 
     expire_command(db)
 
@@ -188,7 +188,7 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Write the enrolled into one file: plain arrays and JSON."""
-    from pipeline.commands.gallery import export_command
+    from pipeline.commands.gallery.people import export_command
 
     export_command(db, archive, person or [])
 
@@ -203,7 +203,7 @@ def import_(
     verbose: Verbose = False,
 ) -> None:
     """Add the people of an exported file. Nothing in it is trusted."""
-    from pipeline.commands.gallery import import_command
+    from pipeline.commands.gallery.people import import_command
 
     import_command(db, archive, merge)
 
@@ -218,7 +218,7 @@ def verify(
     verbose: Verbose = False,
 ) -> None:
     """Read every row and every byte: hashes, old versions, stray files. Status 2 where something is wrong."""
-    from pipeline.commands.gallery import verify_command
+    from pipeline.commands.gallery.people import verify_command
 
     verify_command(db, absent, json_)
 
@@ -239,7 +239,7 @@ def fit(
 
     Changing or removing people drops one that was fitted on them.
     """
-    from pipeline.commands.fit import fit_command
+    from pipeline.commands.gallery.fit import fit_command
 
     fit_command(db, backend.value, cohort, config, settings_of(set_, None, None))
 
@@ -247,7 +247,7 @@ def fit(
 @gallery_app.command(epilog="Example: gait gallery index --db people")
 def index(db: Db, set_: Settings = None, verbose: Verbose = False) -> None:
     """Make searching a large gallery fast: identify reads the likely templates only. Changing people drops it."""
-    from pipeline.commands.index import index_command
+    from pipeline.commands.gallery.index import index_command
 
     index_command(db, settings_of(set_, None, None))
 
@@ -255,7 +255,7 @@ def index(db: Db, set_: Settings = None, verbose: Verbose = False) -> None:
 @gallery_app.command(epilog="Example: gait gallery tidy --db people")
 def tidy(db: Db, verbose: Verbose = False) -> None:
     """Merge small files, and remove old versions and what killed enrolments left."""
-    from pipeline.commands.gallery import tidy_command
+    from pipeline.commands.gallery.people import tidy_command
 
     tidy_command(db)
 
@@ -270,6 +270,6 @@ def reenrol(
     verbose: Verbose = False,
 ) -> None:
     """Embed the stored silhouettes of everybody with another encoder or checkpoint; people stay who they are."""
-    from pipeline.commands.enrol import reenrol_command
+    from pipeline.commands.gallery.enrol import reenrol_command
 
     reenrol_command(db, config, settings_of(set_, None, device), checkpoints)

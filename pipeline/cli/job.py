@@ -69,7 +69,7 @@ def demo(
 
     Where they cannot be fetched, or with --offline: people who do not exist, with the truth to score against.
     """
-    from pipeline.commands.demo import demo_command
+    from pipeline.commands.demo.demo import demo_command
 
     demo_command(config, settings_of(set_, output, device), checkpoints, offline, seconds)
 
@@ -84,7 +84,7 @@ def doctor(
     verbose: Verbose = False,
 ) -> None:
     """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
-    from pipeline.commands.doctor import doctor as examine
+    from pipeline.commands.doctor.machine import doctor as examine
 
     raise typer.Exit(examine(checkpoints, videos=video or []))
 
@@ -92,7 +92,7 @@ def doctor(
 @cache_app.command(epilog="Example: gait cache clear --output output")
 def clear(output: Output = None) -> None:
     """Remove everything that earlier runs left for later ones; the run folders stay."""
-    from pipeline.engine.cache import Cache
+    from pipeline.runs.cache import Cache
 
     folder = output or Path("output")
     entries, size = Cache(folder, 0).clear()

@@ -39,7 +39,7 @@ def serve(
 
     Needs Gradio, the extra `ui`. Nothing is fetched from the network, and nothing is sent.
     """
-    from pipeline.commands.serve import serve_command
+    from pipeline.web import serve_command
 
     settings = settings_of(set_, None, device)
     serve_command(db, host, port, allow_network, password, max_upload_mb, hours, config, settings, checkpoints)

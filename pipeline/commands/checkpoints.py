@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
-from pipeline.networks.cards import Card, cards
-from pipeline.networks.checkpoints import (
+from pipeline.profiles import load_config, profiles
+from pipeline.weights.cards import Card, cards
+from pipeline.weights.checkpoints import (
     download_folder,
     how_to_get,
     locate,
@@ -20,10 +21,9 @@ from pipeline.networks.checkpoints import (
     search_folders,
     verify,
 )
-from pipeline.networks.download import Progress
-from pipeline.networks.fetch import Fetched, fetch
-from pipeline.networks.hashing import recorded_sha256
-from pipeline.profiles import load_config, profiles
+from pipeline.weights.download import Progress
+from pipeline.weights.fetch import Fetched, fetch
+from pipeline.weights.hashing import recorded_sha256
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
@@ -114,7 +114,7 @@ def _if_there(folder: Path | None) -> Path | None:
 def _refuse_incomplete(configs: Sequence[Config], folder: Path | None) -> None:
     """Look for the weights of profiles as a run does. Raises CheckpointError for what it would not find."""
     for config in configs:
-        from pipeline.prepare import find_checkpoints, stages_of
+        from pipeline.jobs.prepare import find_checkpoints, stages_of
 
         find_checkpoints(config, folder, stages_of(config))
 
@@ -164,10 +164,10 @@ def _is_profile(name: str) -> bool:
 
 def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
-    from pipeline.backends import load_backend
-    from pipeline.prepare import checkpoints_of
+    from pipeline.jobs.prepare import checkpoints_of
     from pipeline.recognition import ENCODERS
     from pipeline.recognition.model import Model
+    from pipeline.registry import load_backend
 
     for one in config.recognition.each():
         backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.exports import detections_of, features_table
 from pipeline.files import atomic, private
-from pipeline.finished import FinishedRun
+from pipeline.runs.formats import detections_of, features_table
+from pipeline.runs.reader import FinishedRun
 
 
 def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> None:
@@ -52,7 +52,7 @@ def parquet(run: FinishedRun, output: Path) -> list[Path]:
 
 def opengait(run: FinishedRun, output: Path) -> list[Path]:
     """A dataset in OpenGait's layout, a person a track (`gait dataset from-run` takes labels)."""
-    from pipeline.training.from_run import dataset_from_run
+    from pipeline.research.training.data.from_run import dataset_from_run
 
     path = output / "opengait"
     if path.exists() and (not path.is_dir() or any(path.iterdir())):

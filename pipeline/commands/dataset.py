@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.engine.progress import Bars, Progress, Silent, on_a_terminal
 from pipeline.errors import ConfigError
 from pipeline.files import private, write_json
-from pipeline.training.dataset import list_walks, partition_of, read_partition
-from pipeline.training.from_run import dataset_from_run, read_labels
-from pipeline.training.inspection import Finding, Inspected, inspect, missing, uneven
-from pipeline.training.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
-from pipeline.training.pretreat import FEW, find_pictures, pretreat
-from pipeline.training.silhouettes import ROWS
-from pipeline.training.writing import walk_file, write_walk
-from pipeline.views.progress import Bars, Progress, Silent, on_a_terminal
+from pipeline.research.training.data.dataset import list_walks, partition_of, read_partition
+from pipeline.research.training.data.from_run import dataset_from_run, read_labels
+from pipeline.research.training.data.inspection import Finding, Inspected, inspect, missing, uneven
+from pipeline.research.training.data.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
+from pipeline.research.training.data.pretreat import FEW, find_pictures, pretreat
+from pipeline.research.training.data.silhouettes import ROWS
+from pipeline.research.training.writing import walk_file, write_walk
 
 OK, FAILED = 0, 2
 SHOWN = 20  # findings that are printed; all of them are in the JSON

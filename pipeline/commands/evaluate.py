@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.engine.progress import with_progress
 from pipeline.errors import ConfigError, Interrupted
-from pipeline.evaluation.manifest import POOLED
 from pipeline.files import write_bytes, write_json
 from pipeline.profiles import load_config
+from pipeline.research.charts import Axis, as_png, curves, plot
+from pipeline.research.evaluation.manifest import POOLED
 from pipeline.types import Image
-from pipeline.views.charts import Axis, as_png, curves, plot
-from pipeline.views.progress import with_progress
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.clips import Contestant
+    from pipeline.research.evaluation.clips import Contestant
 
 MANY_FRAMES = 720  # of the baselines that look at a silhouette for microseconds, as in the light profile
 NETWORK_FRAMES = 60  # of untrained networks, at most: the default of trained ones
@@ -38,7 +38,7 @@ def evaluate_clips_command(
     splits: int = 0,
 ) -> None:
     """Evaluate every profile on the manifest's clips; print a table, and write the report to `json_file`."""
-    from pipeline.evaluation.clips import Contestant, evaluate_clips
+    from pipeline.research.evaluation.clips import Contestant, evaluate_clips
 
     configs = {profile: load_config(profile, overrides) for profile in profiles or [DEFAULT_PROFILE]}
     contestants = [Contestant(name, [config]) for name, config in configs.items()]
@@ -71,7 +71,7 @@ def baselines_beside(config: Config, seeds: int, taken: Sequence[str]) -> list[C
     gei: part-wise Gait Energy Image, Euclidean; hog: HOG of it, cosine; untrained: a network with random weights,
     cosine, the mean over `seeds` of them.
     """
-    from pipeline.evaluation.clips import Contestant
+    from pipeline.research.evaluation.clips import Contestant
 
     def with_encoder(encoder: str, metric: str, **settings: Any) -> Config:
         own = {"encoder": encoder, "checkpoint": None, "card": None, "features": "embeddings", "parts": 16, **settings}

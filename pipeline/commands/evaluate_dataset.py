@@ -13,25 +13,36 @@ from typing import TYPE_CHECKING, Any, cast
 from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.engine.record import Record
-from pipeline.engine.runfolder import RunFolder
+from pipeline.engine.progress import Bars, Lines, Progress, on_a_terminal
 from pipeline.errors import ConfigError, InputError, Interrupted
-from pipeline.evaluation.dataset import Answered, Asked, as_tree, embed_dataset, evaluate, walks_of_test
-from pipeline.evaluation.distances import Metric
-from pipeline.evaluation.features import DatasetFeatures, read_dataset_features, write_dataset_features
-from pipeline.evaluation.protocols import PROTOCOLS
-from pipeline.evaluation.tables import RANKS, Condition
-from pipeline.evaluation.trained import Trained, configured, trained
 from pipeline.files import file_sha256, write_bytes, write_json
-from pipeline.networks import runtime
-from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
-from pipeline.prepare import find_checkpoints, of_encoders, shown
+from pipeline.inference import runtime
+from pipeline.jobs.prepare import find_checkpoints, of_encoders, shown
 from pipeline.profiles import as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder, open_encoder
-from pipeline.training.config import YAML
-from pipeline.training.dataset import Walk, read_partition
-from pipeline.views.charts import as_png, curves, heat_map
-from pipeline.views.progress import Bars, Lines, Progress, on_a_terminal
+from pipeline.research.charts import as_png, curves, heat_map
+from pipeline.research.evaluation.datasets.dataset import (
+    Answered,
+    Asked,
+    as_tree,
+    embed_dataset,
+    evaluate,
+    walks_of_test,
+)
+from pipeline.research.evaluation.datasets.distances import Metric
+from pipeline.research.evaluation.datasets.features import (
+    DatasetFeatures,
+    read_dataset_features,
+    write_dataset_features,
+)
+from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
+from pipeline.research.evaluation.datasets.trained import Trained, configured, trained
+from pipeline.research.evaluation.tables import RANKS, Condition
+from pipeline.research.training.config import YAML
+from pipeline.research.training.data.dataset import Walk, read_partition
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.record import Record
+from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,15 +9,15 @@ from typing import Any
 
 import cv2
 
+from pipeline.drawing.walks import in_regions, region_of, stride
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, write_bytes
-from pipeline.finished import FinishedRun, Track
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.parts import Agreement, agreement
-from pipeline.recognition.strips import Strip, by_rows, strips_of
+from pipeline.recognition.layers.strips import Strip, by_rows, strips_of
+from pipeline.report.explain_picture import Explained, explain_picture
+from pipeline.runs.reader import FinishedRun, Track
 from pipeline.types import Embedding, Image, SilhouetteSequence
-from pipeline.views.explain import Explained, explain_picture
-from pipeline.views.walks import in_regions, region_of, stride
 
 BAR = 24  # letters for twice the usual distance
 

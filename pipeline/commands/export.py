@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import yaml
 
-from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import write_bytes, writing
-from pipeline.networks.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
-from pipeline.networks.hashing import sha256_of
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import EXPORTED, Model
+from pipeline.registry import load_backend
+from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
+from pipeline.weights.hashing import sha256_of
 
 OK = 0
 Format = Literal["onnx", "openvino"]
@@ -73,7 +73,14 @@ def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tupl
 
 
 def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str, check: bool) -> dict[str, Any]:
-    from pipeline.recognition.export import TOLERANCE, Graph, differences, least_frames, write_onnx, write_openvino
+    from pipeline.recognition.engines.export import (
+        TOLERANCE,
+        Graph,
+        differences,
+        least_frames,
+        write_onnx,
+        write_openvino,
+    )
     from pipeline.recognition.model_encoder import checked, features_of, needs_of, network_of, size_of
 
     checked(model, found)

@@ -9,10 +9,10 @@ from pathlib import Path
 from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE
-from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.place import Where
 from pipeline.profiles import load_config
+from pipeline.runs.folder import RunFolder
 
 PORT = 8008
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
-from pipeline.backends import load_backend
-from pipeline.networks.cards import cards
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
+from pipeline.registry import load_backend
+from pipeline.weights.cards import cards
 
 OK = 0
 

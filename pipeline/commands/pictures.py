@@ -11,25 +11,25 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.backends import load_backend
-from pipeline.engine.runfolder import RunFolder
+from pipeline.drawing.colours import identity_colour
+from pipeline.drawing.skeletons import Film, film_of_activations, heat_maps, walkers_in_rows
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, safe_name, write_bytes
-from pipeline.finished import pose_settings
-from pipeline.networks.checkpoints import Checkpoint, resolve, search_folders
 from pipeline.pose.storage import read_poses
 from pipeline.recognition import ENCODERS
+from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
 from pipeline.recognition.model_encoder import checked, network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
 from pipeline.recognition.models.gaitgraph1 import GaitGraph1
 from pipeline.recognition.models.gaitgraph2 import GaitGraph2
-from pipeline.recognition.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
+from pipeline.registry import load_backend
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import pose_settings
 from pipeline.skeletons import BODY15
 from pipeline.types import FloatArray, PoseSequence
 from pipeline.video import VideoSink
 from pipeline.video.gif import write_gif
-from pipeline.views.colours import identity_colour
-from pipeline.views.skeletons import Film, film_of_activations, heat_maps, walkers_in_rows
+from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 MOST_FRAMES = 60  # that graph networks are shown
 SPEED = 12.5  # frames a second of a film: slow enough to see what lights up

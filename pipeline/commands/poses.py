@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.files import private
-from pipeline.finished import pose_settings
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses, write_opengait
+from pipeline.runs.reader import pose_settings
 
 VIEW = "undefined"  # nobody has labelled it
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.engine.job import Job, Video, plan
-from pipeline.engine.runfolder import RunFolder
+from pipeline.engine.progress import with_progress
 from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import read_json
 from pipeline.profiles import load_config
-from pipeline.views.progress import with_progress
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import Job, Video, plan
 
 
 def run_command(

@@ -21,9 +21,9 @@ def synth_dataset(
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
 
-    from pipeline.prepare import find_checkpoints
+    from pipeline.jobs.prepare import find_checkpoints
     from pipeline.profiles import load_config
-    from pipeline.synth.dataset import PARTITION, Plan, write_dataset
+    from pipeline.research.synth.dataset import PARTITION, Plan, write_dataset
 
     counts = {"--people": people, "--sequences": sequences, "--frames": frames, "--workers": workers}
     for option, value in counts.items():
@@ -45,7 +45,7 @@ def synth_videos(out: Path, people: int, probes: int, seed: int, seconds: float,
     """Film a gallery and probes with their truth. Raises ConfigError for what makes no sense, OutputError."""
     from rich.progress import track
 
-    from pipeline.synth.videos import Show, write_videos
+    from pipeline.research.synth.videos import Show, write_videos
 
     for option, value, most in (("--people", people, 12), ("--probes", probes, 99), ("--seconds", seconds, 120)):
         if not 1 <= value <= most:

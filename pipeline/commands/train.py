@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.runtime import device as usable_device
-from pipeline.networks.runtime import threads
+from pipeline.inference.runtime import device as usable_device
+from pipeline.inference.runtime import threads
 
 
 def train_command(
     config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None, processes: int = 1
 ) -> None:
-    """Train as `config` says (see pipeline/training/fit.py). Raises ConfigError when the extra `train` is missing."""
+    """Train as `config` says (pipeline/research/training/fit.py). Raises ConfigError when the extra `train` is missing."""
     try:
         import lightning  # noqa: F401
         import tensorboard  # noqa: F401
@@ -22,8 +22,8 @@ def train_command(
         raise ConfigError(f"gait train needs {error.name}: pip install 'gait[train]'.") from None
     import torch
 
-    from pipeline.training.config import load_training_config
-    from pipeline.training.fit import train
+    from pipeline.research.training.config import load_training_config
+    from pipeline.research.training.fit import train
 
     settings = load_training_config(config, overrides)
     if device not in (None, "auto", "cpu", "cuda"):

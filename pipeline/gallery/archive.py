@@ -22,10 +22,10 @@ from pipeline.errors import GaitError, GalleryError
 from pipeline.files import atomic, private
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import find_person, namesakes, newest_of
-from pipeline.gallery.proof import mixtures
 from pipeline.gallery.register import Register
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import ID_LENGTH, Stored, Template
+from pipeline.gallery.verify import mixtures
 from pipeline.pose.storage import read_poses
 from pipeline.segmentation.storage import read_sequence
 

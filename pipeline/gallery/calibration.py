@@ -20,7 +20,7 @@ from pipeline.errors import GalleryError
 from pipeline.files import json_bytes
 from pipeline.gallery.place import Where, place_of
 from pipeline.gallery.template import Brief, Template
-from pipeline.matching.calibrate import Confidence
+from pipeline.matching.confidence import Confidence
 from pipeline.types import Match
 
 FILE = "calibration.json"

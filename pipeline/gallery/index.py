@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
-from pipeline.gallery.backend_file import StoredBackend, read_backend
+from pipeline.gallery.discriminant_file import StoredBackend, read_backend
 from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
-from pipeline.matching.backends import Backend
+from pipeline.matching.discriminants import Backend
 from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 
+from pipeline.drawing.lettering import SHORT
 from pipeline.errors import GalleryError
-from pipeline.views.lettering import SHORT
 
 LONGEST = 200  # characters
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
+from pipeline.drawing.lettering import SHORT
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import checked_name, looks
-from pipeline.gallery.proof import Erasure, entries_of, found_in, marks_of
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
+from pipeline.gallery.verify import Erasure, entries_of, found_in, marks_of
 from pipeline.profiles import nearest
-from pipeline.views.lettering import SHORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from pipeline.engine.lock import locked
 from pipeline.errors import GalleryError
 from pipeline.files import atomic, file_sha256, json_bytes, parse_json, private
-from pipeline.networks.lock import locked
 
 Content = bytes | mmap.mmap
 SCHEME = "s3:"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
-from pipeline.networks.runtime import threads
+from pipeline.inference.runtime import threads
 
 if TYPE_CHECKING:
     from pipeline.gallery.index import Codes

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.backend_file import StoredBackend
+from pipeline.gallery.discriminant_file import StoredBackend
 from pipeline.gallery.index import Codes, Entries, Index, embeddings_of, entries, in_order, load
 from pipeline.gallery.index_files import IndexFacts, read_facts
 from pipeline.gallery.rows import COLUMNS, briefs_of, from_rows

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL, private
-from pipeline.gallery.backend_file import drop_learnt
+from pipeline.gallery.discriminant_file import drop_learnt
 from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.place import MARK, Hold, Place, Where, place_of
 from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told

@@ -11,17 +11,15 @@ from pathlib import Path
 from loguru import logger
 
 from pipeline.config import Config
-from pipeline.draw import Drawing, draw
-from pipeline.engine.cache import Cache
-from pipeline.engine.job import Job, plan
+from pipeline.drawing.annotate import Label
 from pipeline.engine.memory import return_freed_pictures
-from pipeline.engine.record import Record
-from pipeline.engine.runfolder import RunFolder
+from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import GalleryError
 from pipeline.gallery.place import Where
 from pipeline.gallery.template import Stored
-from pipeline.portraits import portraits_taken, wanted_portraits
-from pipeline.prepare import (
+from pipeline.jobs.draw import Drawing, draw
+from pipeline.jobs.portraits import portraits_taken, wanted_portraits
+from pipeline.jobs.prepare import (
     Networks,
     Source,
     cautions,
@@ -34,10 +32,12 @@ from pipeline.prepare import (
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
 from pipeline.run import Walks, Work, embed_all, follow_all, followed
+from pipeline.runs.cache import Cache
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import Job, plan
+from pipeline.runs.record import Record
+from pipeline.runs.tracks import Unusable, find_unusable, read_walks
 from pipeline.types import Embedding
-from pipeline.views.annotate import Label
-from pipeline.views.progress import Progress, Silent
-from pipeline.walks import Unusable, find_unusable, read_walks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from loguru import logger
 
 from pipeline.config import Config
 from pipeline.errors import GaitError
-from pipeline.gallery.backend_file import FILE as BACKEND
 from pipeline.gallery.calibration import FILE as CALIBRATION
+from pipeline.gallery.discriminant_file import FILE as BACKEND
 from pipeline.gallery.place import Address, Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now

@@ -12,22 +12,22 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from pipeline.config import Config
-from pipeline.engine.runfolder import RunFolder
+from pipeline.drawing.colours import GREY, Colour, identity_colour
+from pipeline.drawing.lettering import distinct_titles
 from pipeline.errors import InputError
 from pipeline.files import read_json, safe_name
-from pipeline.gallery.backend import judged, stored_backend
 from pipeline.gallery.calibration import Calibration, read_calibration
-from pipeline.gallery.nearest import people_distances
+from pipeline.gallery.discriminant import judged, stored_backend
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
-from pipeline.matching.backends import Backend
-from pipeline.matching.results import identity_of
+from pipeline.matching.discriminants import Backend
+from pipeline.matching.people import people_distances
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.results import identity_of
 from pipeline.types import Embedding
-from pipeline.views.colours import GREY, Colour, identity_colour
-from pipeline.views.lettering import distinct_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Known:
     @classmethod
     def of_gallery(cls, path: Where, encoder: Encoder, config: Config) -> Known:
         """The people of a gallery, as `gait identify` compares with them. Raises GalleryError."""
-        from pipeline.gallery.identification import Known as People
         from pipeline.gallery.walkers import refuse_other_encoder
+        from pipeline.jobs.identify import Known as People
 
         templates = Gallery.open(path).templates()
         refuse_other_encoder(encoder, {template.origin for template in templates}, path, config.profile)

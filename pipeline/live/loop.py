@@ -16,19 +16,19 @@ import numpy as np
 
 from pipeline.background import Background
 from pipeline.config import Config
+from pipeline.drawing.annotate import Annotator, Label
+from pipeline.drawing.canvas import BgrCanvas
+from pipeline.drawing.faces import HOLD_S, blur_heads, heads_of
 from pipeline.engine.stream import ahead
+from pipeline.jobs.prepare import Networks
 from pipeline.live.known import Known
 from pipeline.live.source import Arrival
 from pipeline.live.walkers import Answer, Walker, Walkers
-from pipeline.prepare import Networks
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import Pedestrians
 from pipeline.types import Detections, FloatArray, Frame, Image
 from pipeline.video import VideoInfo
-from pipeline.views.annotate import Annotator, Label
-from pipeline.views.canvas import BgrCanvas
-from pipeline.views.faces import HOLD_S, blur_heads, heads_of
 
 AT_ONCE = 1  # frames that wait between the threads
 

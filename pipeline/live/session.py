@@ -14,13 +14,14 @@ from loguru import logger
 
 from pipeline.background import Background
 from pipeline.config import Config
-from pipeline.engine.job import Video
+from pipeline.drawing.lettering import one_line
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
+from pipeline.extraction.extract import learnt, looks_ahead, needs_foreground
 from pipeline.files import private
-from pipeline.follow import learnt, looks_ahead, needs_foreground
 from pipeline.gallery.names import LONGEST
 from pipeline.gallery.place import Where
+from pipeline.jobs.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
 from pipeline.live.known import Known
@@ -29,11 +30,10 @@ from pipeline.live.page import Page
 from pipeline.live.source import LiveSource
 from pipeline.live.walkers import VIDEO
 from pipeline.live.window import Window, WindowClosed
-from pipeline.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.recognition import Encoder
+from pipeline.runs.job import Video
 from pipeline.types import Modality
 from pipeline.video import VideoInfo, VideoSink
-from pipeline.views.lettering import one_line
 
 TELL_S = 30.0  # from one line on how it goes to the next
 CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come

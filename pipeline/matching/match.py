@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
-from pipeline.matching.results import identity_of
 from pipeline.matching.scores import scores
 from pipeline.matching.stitch import stitched
+from pipeline.runs.results import identity_of
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # Measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts): GEI distances to oneself are 0.05 to 0.11

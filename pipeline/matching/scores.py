@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
-from pipeline.matching.backends import Backend, fit
-from pipeline.matching.cohort import Cohort, read_cohort
+from pipeline.gallery.cohort import Cohort, read_cohort
+from pipeline.matching.discriminants import Backend, fit
 from pipeline.matching.distance import Metric, distance_matrix, refuse_mixture
-from pipeline.matching.normalisation import against_a_cohort, among_the_gallery
+from pipeline.matching.score_normalisation import against_a_cohort, among_the_gallery
 from pipeline.types import Embedding
 
 

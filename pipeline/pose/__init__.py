@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.backends import load_backend
 from pipeline.config import PoseConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.pose.crop import View
+from pipeline.registry import load_backend
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 
 class PoseEstimator(Protocol):

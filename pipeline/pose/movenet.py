@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import open_network
-from pipeline.networks.tally import note
+from pipeline.inference.runtime import open_network
+from pipeline.inference.tally import note
 from pipeline.pose.crop import View
 from pipeline.pose.networks import not_an_estimator, run_each, size_of
 from pipeline.skeletons import COCO17
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 SIZE = (192, 192)  # of Lightning; Thunder takes 256
 # Measured on the demo: with the neighbours in the picture, and more room, the mean score fell from 0.71 to 0.47 and the

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError, GaitError
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import Network
+from pipeline.inference.runtime import Network
+from pipeline.weights.checkpoints import Checkpoint
 
 
 def size_of(checkpoint: Checkpoint, default: tuple[int, int]) -> tuple[int, int]:

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.pictures import Pictures
-from pipeline.networks.runtime import OpenVinoNetwork, open_network
-from pipeline.networks.tally import note
+from pipeline.inference.preprocessing import Pictures
+from pipeline.inference.runtime import OpenVinoNetwork, open_network
+from pipeline.inference.tally import note
 from pipeline.pose.crop import View
 from pipeline.pose.networks import not_an_estimator, run_each, size_of
 from pipeline.skeletons import COCO17
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 SIZE = (256, 192)
 ROOM = 0.25  # as in its training; neighbours stay to be seen

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.fusion import FusedEncoder
 from pipeline.recognition.mirroring import MirroredEncoder
+from pipeline.registry import load_backend
 from pipeline.types import Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
 

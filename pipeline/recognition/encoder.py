@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
+from pipeline.weights.checkpoints import Checkpoint
 
 MADE_BY = {  # what to do to have a modality in a run
     Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Encoder
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.hashing import sha256_of
 from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
-from pipeline.recognition.exported_engine import ExportedEngine
-from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
+from pipeline.recognition.engines.batching import batches, fitting, lengthened, pieces
+from pipeline.recognition.engines.exported import ExportedEngine
+from pipeline.recognition.engines.torch import TorchEngine
 from pipeline.recognition.model import EXPORTED, Arrays, Model
 from pipeline.recognition.network import GaitNetwork, load_network
-from pipeline.recognition.torch_engine import TorchEngine
 from pipeline.types import Embedding, Modality
+from pipeline.weights.checkpoints import Checkpoint
+from pipeline.weights.hashing import sha256_of
 
 FEATURES = ("embeddings", "neck", "logits")
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch

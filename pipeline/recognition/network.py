@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.safeload import load_state_dict
-from pipeline.networks.strict import load_strictly, refuse_differences
-from pipeline.recognition.layers import SeparateBNNecks
+from pipeline.recognition.layers.silhouettes import SeparateBNNecks
+from pipeline.weights.safeload import load_state_dict
+from pipeline.weights.strict import load_strictly, refuse_differences
 
 N = TypeVar("N", bound="GaitNetwork")
 

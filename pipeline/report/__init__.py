@@ -1,15 +1,15 @@
-"""What report.html tells, gathered from a run folder; how it looks is in pipeline/views/report."""
+"""report.html: gathered from a run folder, and written as one file that needs no network and no scripts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.engine.runfolder import RunFolder
 from pipeline.files import write_bytes
-from pipeline.finished import FinishedRun
 from pipeline.report.gather import page_of
+from pipeline.report.page import render
 from pipeline.report.roster import Roster, roster_of
-from pipeline.views.report import render
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import FinishedRun
 
 __all__ = ["Roster", "write_report"]
 

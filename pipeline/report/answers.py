@@ -6,16 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.finished import FinishedRun, Track
+from pipeline.drawing.colours import GREY
+from pipeline.drawing.walks import coloured, compared_colour, in_regions, region_of, stride
 from pipeline.matching.parts import agreement
-from pipeline.recognition.strips import by_rows, strips_of
+from pipeline.recognition.layers.strips import by_rows, strips_of
+from pipeline.report.page import Answer, Bar, Comparison, Probe, Rival, css
 from pipeline.report.people import People, facts_of, rejected_of
+from pipeline.report.pictures import png
 from pipeline.report.roster import Walk, tag_of, walk_in
+from pipeline.runs.reader import FinishedRun, Track
 from pipeline.types import SILHOUETTE_HEIGHT, FloatArray
-from pipeline.views.colours import GREY
-from pipeline.views.report.page import Answer, Bar, Comparison, Probe, Rival, css
-from pipeline.views.report.pictures import png
-from pipeline.views.walks import coloured, compared_colour, in_regions, region_of, stride
 
 MOST_RIVALS = 5
 FULL_BAR = 2.0  # times the usual distance

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.finished import FinishedRun
 from pipeline.report.answers import probes_of
 from pipeline.report.overview import (
     checkpoints_of,
@@ -16,10 +15,11 @@ from pipeline.report.overview import (
     matrix_of,
     stages_of,
 )
+from pipeline.report.page import Answer, Enrolled, Fact, Page, Probe, Words
 from pipeline.report.people import People, facts_of, rejected_of
+from pipeline.report.pictures import Thrift
 from pipeline.report.roster import Roster
-from pipeline.views.report.page import Answer, Enrolled, Fact, Page, Probe, Words
-from pipeline.views.report.pictures import Thrift
+from pipeline.runs.reader import FinishedRun
 
 WORDS = {
     "run": Words("Gait report", "The gallery's people", "Nobody was found in the gallery video."),

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
-from pipeline.finished import FinishedRun
+from pipeline.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag
 from pipeline.report.people import People
+from pipeline.runs.reader import FinishedRun
 from pipeline.types import Tracklet
-from pipeline.views.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag
 
 MOST_CELLS = 20_000
 GAP_S = 0.3  # shorter gaps of a track are not shown

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.finished import FinishedRun, Track
+from pipeline.drawing.colours import GREY
+from pipeline.report.page import Fact, Person, Tag
+from pipeline.report.pictures import Picture, Thrift, energy_picture, portrait, strip_picture
 from pipeline.report.roster import Roster, Walk, tag_of, walk_in
-from pipeline.views.colours import GREY
-from pipeline.views.report.page import Fact, Person, Tag
-from pipeline.views.report.pictures import Picture, Thrift, energy_picture, portrait, strip_picture
+from pipeline.runs.reader import FinishedRun, Track
 
 # name in results.json → words, and how the number is written
 QUALITY: Mapping[str, tuple[str, str]] = {

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.finished import FinishedRun, Track
+from pipeline.drawing.colours import Colour, identity_colour, text_colour
 from pipeline.matching.match import threshold_of
+from pipeline.report.page import Fact, Tag, css
+from pipeline.runs.reader import FinishedRun, Track
 from pipeline.types import Embedding, SilhouetteSequence
-from pipeline.views.colours import Colour, identity_colour, text_colour
-from pipeline.views.report.page import Fact, Tag, css
 
 UNCALIBRATED = "Confidence is not calibrated."
 

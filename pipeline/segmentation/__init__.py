@@ -8,10 +8,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.backends import load_backend
 from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.networks.checkpoints import Checkpoint
+from pipeline.registry import load_backend
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 
 class Segmenter(Protocol):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 SMOOTH = 0.008  # of the crop's side: standard deviation of the smoothing
 GAP = 0.05  # of the crop's side: cracks up to this width inside a body are closed

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.files import UNREADABLE, parse_yaml, reason_of
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.pictures import Pictures
-from pipeline.networks.runtime import Arrays, Network, OpenVinoNetwork, open_network
-from pipeline.networks.tally import note
+from pipeline.inference.preprocessing import Pictures
+from pipeline.inference.runtime import Arrays, Network, OpenVinoNetwork, open_network
+from pipeline.inference.tally import note
 from pipeline.types import FloatArray
+from pipeline.weights.checkpoints import Checkpoint
 
 Output = Literal["probabilities", "logits", "labels"]
 Three = tuple[float, float, float]

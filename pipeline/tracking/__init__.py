@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.backends import load_backend
+from pipeline.registry import load_backend
 from pipeline.types import Detections, Frame, TrackedBoxes
 
 if TYPE_CHECKING:
     from pipeline.config import RuntimeConfig, TrackingConfig
-    from pipeline.networks.checkpoints import Checkpoint
+    from pipeline.weights.checkpoints import Checkpoint
 
 
 class Detector(Protocol):
@@ -47,8 +47,8 @@ class Tracker(Protocol):
 
 
 DETECTORS = {
-    "motion": "pipeline.tracking.motion:MotionDetector",
-    "yolox": "pipeline.tracking.yolox:YoloxDetector",
+    "motion": "pipeline.tracking.motion.detector:MotionDetector",
+    "yolox": "pipeline.tracking.yolox.detector:YoloxDetector",
 }
 TRACKERS = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from fileserver import FileServer
 
-from pipeline import prepare
 from pipeline.commands.checkpoints import fetch_checkpoints, list_checkpoints, verify_checkpoints
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, ConfigError, GaitError
-from pipeline.networks.cards import cards
-from pipeline.networks.checkpoints import resolve
+from pipeline.jobs import prepare
 from pipeline.profiles import load_config, profiles
+from pipeline.weights.cards import cards
+from pipeline.weights.checkpoints import resolve
 
 CONTENT = b"weights" * 1000
 

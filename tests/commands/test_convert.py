@@ -10,10 +10,10 @@ import runs
 from pyarrow import parquet
 
 from pipeline.commands.convert import FORMATS, convert_command
-from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import ConfigError, InputError, OutputError
-from pipeline.finished import FinishedRun
-from pipeline.training.dataset import list_walks, partition_of
+from pipeline.research.training.data.dataset import list_walks, partition_of
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import FinishedRun
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import clips
 import numpy as np
 import pytest
 
-from pipeline.commands.doctor import doctor, examine
+from pipeline.commands.doctor.machine import doctor, examine
 from pipeline.video import open_video
 
 pytestmark = pytest.mark.usefixtures("alone")

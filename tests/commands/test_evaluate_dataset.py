@@ -12,12 +12,12 @@ from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError
-from pipeline.evaluation.dataset import read_sequence
 from pipeline.files import write_json
 from pipeline.profiles import load_config
-from pipeline.training.config import load_training_config
-from pipeline.training.dataset import list_walks
-from pipeline.training.fit import train
+from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.training.config import load_training_config
+from pipeline.research.training.data.dataset import list_walks
+from pipeline.research.training.fit import train
 from pipeline.types import Modality
 
 PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")

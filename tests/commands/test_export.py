@@ -10,9 +10,9 @@ from small_networks import BACKENDS, MODELS, save_small
 from pipeline.commands.export import export
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import resolve
 from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
+from pipeline.weights.checkpoints import resolve
 
 CPU = RuntimeConfig(device="cpu", threads=1)
 QUICK = ("gaitset", "gaitgl", "gaitpart", "smplgait", "gaitgraph2", "stgcn", "lidargaitpp", "disentanglement")

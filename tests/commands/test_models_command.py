@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.models import as_markdown, list_models, models, parameters, rows
-from pipeline.networks.cards import cards
 from pipeline.recognition import ENCODERS
+from pipeline.weights.cards import cards
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.commands.poses import export_poses
-from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.pose.storage import write_poses
+from pipeline.runs.folder import RunFolder
 from pipeline.types import PoseSequence
 
 

@@ -7,7 +7,7 @@ import signal
 
 from odd_tasks import Gone, Refused, SlowToGo
 
-from pipeline.commands.serve.work import Work
+from pipeline.web.work import Work
 
 
 def test_a_stopped_job_is_stopped_however_long_it_takes_to_go(tmp_path):

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.engine.record import VERSIONED
 from pipeline.profiles import load_config
+from pipeline.runs.record import VERSIONED
 from pipeline.video import open_video, sha256_of
 
 pytestmark = pytest.mark.slow

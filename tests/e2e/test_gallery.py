@@ -8,8 +8,8 @@ import cv2
 import handed_on
 import pytest
 
-from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
+from pipeline.gallery.verify import verify
 from pipeline.video import open_video
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.engine.job import plan
-from pipeline.engine.runfolder import RunFolder
 from pipeline.files import read_json
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
 from pipeline.run import run
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import plan
 
 pytestmark = pytest.mark.slow
 

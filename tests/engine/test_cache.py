@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from pipeline.engine.cache import Cache
 from pipeline.errors import OutputError
+from pipeline.runs.cache import Cache
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import clips
 import pytest
 
-from pipeline.engine.job import Video, fingerprint, plan
 from pipeline.errors import ConfigError, InputError
+from pipeline.runs.job import Video, fingerprint, plan
 from pipeline.video import sha256_of
 
 

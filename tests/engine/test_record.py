@@ -9,9 +9,9 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.engine.record import Meter, Record, versions
-from pipeline.engine.runfolder import RunFolder
 from pipeline.errors import InputError
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.record import Meter, Record, versions
 
 FACTS = {"config": {}, "inputs": {"gallery": {"name": "g"}, "probes": [{"name": "p"}, {"name": "g"}]}}
 

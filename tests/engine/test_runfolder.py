@@ -14,11 +14,11 @@ import pytest
 from loguru import logger
 from processes import finish
 
-from pipeline.engine.cache import Cache
-from pipeline.engine.job import Video
-from pipeline.engine.runfolder import RunFolder, key_of
 from pipeline.errors import InputError, OutputError
 from pipeline.files import write_bytes
+from pipeline.runs.cache import Cache
+from pipeline.runs.folder import RunFolder, key_of
+from pipeline.runs.job import Video
 
 NOW = datetime(2026, 1, 31, 18, 5, 9)
 
@@ -74,9 +74,9 @@ def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
 HOLD = """
 import sys
 from pathlib import Path
-from pipeline.engine.cache import Cache
-from pipeline.engine.job import Video
-from pipeline.engine.runfolder import RunFolder
+from pipeline.runs.cache import Cache
+from pipeline.runs.job import Video
+from pipeline.runs.folder import RunFolder
 with RunFolder(Path(sys.argv[1])).held():
     print("held", flush=True)
     sys.stdin.readline()

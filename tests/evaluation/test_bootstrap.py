@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation import bootstrap
-from pipeline.evaluation.bootstrap import PeopleBootstrap
+from pipeline.research.evaluation import bootstrap
+from pipeline.research.evaluation.bootstrap import PeopleBootstrap
 
 
 def test_people_are_drawn_not_walks():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.evaluation.clip_walks import ClipFolder, cut_walk, walk_of_clip
-from pipeline.evaluation.manifest import Clip
+from pipeline.research.evaluation.clip_walks import ClipFolder, cut_walk, walk_of_clip
+from pipeline.research.evaluation.manifest import Clip
 from pipeline.types import SilhouetteSequence, Tracklet
 
 SIZE = (160, 120)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.evaluation.features import DatasetFeatures, read_dataset_features, write_dataset_features
+from pipeline.research.evaluation.datasets.features import (
+    DatasetFeatures,
+    read_dataset_features,
+    write_dataset_features,
+)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.evaluation.identities import Following, compare, named_right, read_truth
+from pipeline.research.evaluation.identities import Following, compare, named_right, read_truth
 from pipeline.types import Tracklet
 
 HERE, THERE = [0, 0, 10, 20], [50, 0, 60, 20]

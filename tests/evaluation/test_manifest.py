@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.evaluation.manifest import read_manifest, strangers
+from pipeline.research.evaluation.manifest import read_manifest, strangers
 
 HEADER = "video,first,last,person,condition,role\n"
 GALLERY, PROBE = "v.mp4,1,75,ann,d1,gallery\n", "v.mp4,80,99,ann,d2,probe\n"

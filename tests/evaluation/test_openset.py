@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
+from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
 
 PEOPLE, WALKS = 8, 6
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.protocols import PROTOCOLS, Types, identities_of_test, protocol_of
+from pipeline.research.evaluation.datasets.protocols import PROTOCOLS, Types, identities_of_test, protocol_of
 
 
 def test_types_are_exact_names_unless_parts_of_names_are_meant():

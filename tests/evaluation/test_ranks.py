@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.ranks import average_precision, mean_scores, person_distances, score
+from pipeline.research.evaluation.ranks import average_precision, mean_scores, person_distances, score
 
 INF = np.inf
 GALLERY = np.array([0, 0, 1, 2])  # whose the gallery's walks are

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.directions import by_direction
-from pipeline.evaluation.ranks import score
-from pipeline.evaluation.report import Compared, report
+from pipeline.research.evaluation.directions import by_direction
+from pipeline.research.evaluation.ranks import score
+from pipeline.research.evaluation.report import Compared, report
 
 PEOPLE = np.array([0, 1, 0, 1])  # of the probes
 GALLERY = np.array([0, 0, 1, 1])

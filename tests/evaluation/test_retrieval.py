@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.evaluation import distances as blocks
-from pipeline.evaluation.distances import distances
-from pipeline.evaluation.retrieval import Walks, ranked, retrieve
+from pipeline.research.evaluation.datasets import distances as blocks
+from pipeline.research.evaluation.datasets.distances import distances
+from pipeline.research.evaluation.datasets.retrieval import Walks, ranked, retrieve
 
 
 def walks(labels, features=None, views=None):

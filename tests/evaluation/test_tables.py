@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.evaluation import rerank as reranking
-from pipeline.evaluation.classification import class_scores, mask_overlap
-from pipeline.evaluation.features import DatasetFeatures
-from pipeline.evaluation.protocols import PROTOCOLS
-from pipeline.evaluation.submission import submission
-from pipeline.evaluation.tables import by_view, cross_view, pairs, whole
+from pipeline.research.evaluation.datasets import rerank as reranking
+from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
+from pipeline.research.evaluation.datasets.features import DatasetFeatures
+from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
+from pipeline.research.evaluation.datasets.submission import submission
+from pipeline.research.evaluation.tables import by_view, cross_view, pairs, whole
 
 
 def dataset(*walks):

@@ -19,18 +19,18 @@ from pipeline.cli import app
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import backend as backends
-from pipeline.gallery.backend import fit_backend, outdated, stored_backend, told_of_backend
-from pipeline.gallery.backend_file import FILE, read_backend
 from pipeline.gallery.calibration import compared_by
+from pipeline.gallery.cohort import read_cohort
+from pipeline.gallery.discriminant import fit_backend, outdated, stored_backend, told_of_backend
+from pipeline.gallery.discriminant_file import FILE, read_backend
 from pipeline.gallery.index import build
 from pipeline.gallery.index_files import read_facts
-from pipeline.gallery.nearest import people_distances
 from pipeline.gallery.people import delete, expire, merge, rename
-from pipeline.gallery.proof import verify
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
-from pipeline.matching.cohort import read_cohort
+from pipeline.gallery.verify import verify
+from pipeline.matching.people import people_distances
 from pipeline.types import Embedding
 
 SHAPE, PEOPLE, WALKS = (8, 3), 30, 3
@@ -315,7 +315,7 @@ def test_a_calibration_holds_for_the_back_end_it_was_made_with(db):
 FIT = """
 import sys
 from pathlib import Path
-from pipeline.gallery.backend import fit_backend
+from pipeline.gallery.discriminant import fit_backend
 from pipeline.gallery.store import Gallery
 gallery = Gallery.open(Path(sys.argv[1]))
 print("ready", flush=True)

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 from pipeline.errors import GalleryError, InputError
-from pipeline.evaluation.gallery_calibration import calibration_of, enough, owners, searches
-from pipeline.evaluation.manifest import Clip
-from pipeline.gallery.backend import fit_backend, stored_backend
 from pipeline.gallery.calibration import (
     FILE,
     calibrated,
@@ -20,13 +17,16 @@ from pipeline.gallery.calibration import (
     usable,
     write_calibration,
 )
-from pipeline.gallery.identification import Known, match_all
+from pipeline.gallery.discriminant import fit_backend, stored_backend
 from pipeline.gallery.people import people_of
-from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
+from pipeline.gallery.verify import verify
 from pipeline.gallery.walkers import Walkers
+from pipeline.jobs.identify import Known, match_all
 from pipeline.profiles import load_config
+from pipeline.research.evaluation.calibrate import calibration_of, enough, owners, searches
+from pipeline.research.evaluation.manifest import Clip
 from pipeline.types import Candidate, Embedding, Match
 
 ENROLLED, STRANGERS, WALKS = ["Ada", "Bo", "Cy"], ["Di", "Ed", "Flo", "Gil"], 30

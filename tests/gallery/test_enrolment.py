@@ -10,11 +10,11 @@ import pytest
 from processes import run_python
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.enrolment import add_walks, there_already
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
+from pipeline.jobs.enrol import add_walks, there_already
 from pipeline.types import Embedding
 
 NAMES = ("Ada", "ADA", "Аda", "Bo", "Bó", "Cy", "street-001", "Dee")  # some are taken for one another
@@ -97,8 +97,8 @@ def test_a_name_is_not_taken_over_from_a_row_that_a_disk_has_changed(gallery, ma
 READ = """
 import dataclasses, sys
 from pathlib import Path
-from pipeline.commands.gallery import list_command, show_command
-from pipeline.gallery.enrolment import add_walks, there_already
+from pipeline.commands.gallery.people import list_command, show_command
+from pipeline.jobs.enrol import add_walks, there_already
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
 

@@ -12,8 +12,8 @@ from enrolling import go, people, start
 from processes import finish
 
 from pipeline.gallery.people import delete
-from pipeline.gallery.proof import verify
 from pipeline.gallery.store import Gallery
+from pipeline.gallery.verify import verify
 
 REMOVE = """
 import sys

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.drawing.lettering import distinct_titles
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import checked_name, handles, looks
-from pipeline.views.lettering import distinct_titles
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë Müller", "Ада", "李小龙", "O'Neil, Jr.", "7", "نور"])

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.nearest import RULES, to_people
-from pipeline.gallery.recurring import newcomers
+from pipeline.gallery.strangers import newcomers
+from pipeline.matching.people import RULES, to_people
 from pipeline.matching.scores import scores, scores_among
 from pipeline.types import Embedding, Tracklet
 

@@ -18,15 +18,15 @@ from s3server import BUCKET, serving
 from pipeline.cli import app
 from pipeline.errors import GalleryError
 from pipeline.gallery import index_files, lease
-from pipeline.gallery.backend import fit_backend
-from pipeline.gallery.backend_file import FILE as BACKEND
-from pipeline.gallery.backend_file import read_backend
 from pipeline.gallery.calibration import FILE
+from pipeline.gallery.discriminant import fit_backend
+from pipeline.gallery.discriminant_file import FILE as BACKEND
+from pipeline.gallery.discriminant_file import read_backend
 from pipeline.gallery.index import build, load
 from pipeline.gallery.people import delete
 from pipeline.gallery.place import Address, place_of, where
-from pipeline.gallery.proof import verify
 from pipeline.gallery.store import MARK, Gallery
+from pipeline.gallery.verify import verify
 
 WHOLE = (256, 16)  # of the embeddings of those whom `enrolling` enrols
 BRIEF = "import pipeline.gallery.lease as lease; lease.SECONDS = 2\n"  # so that tests need not wait for half a minute

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.people import delete, expire, expiry, find_person, merge, namesake, people_of, rename
-from pipeline.gallery.proof import found_in, marks_of, verify
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id, now
+from pipeline.gallery.verify import found_in, marks_of, verify
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pipeline.config import MatchingConfig
+from pipeline.drawing.colours import identity_colour
 from pipeline.gallery.calibration import Calibration
 from pipeline.gallery.people import people_of
-from pipeline.gallery.reporting import Compared, caution_of, nearest_walk, roster_of_gallery
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored
+from pipeline.jobs.roster import Compared, caution_of, nearest_walk, roster_of_gallery
 from pipeline.types import Candidate, Embedding, Match
-from pipeline.views.colours import identity_colour
 
 MATCHING = MatchingConfig(threshold=0.5)
 

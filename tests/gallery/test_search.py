@@ -19,10 +19,10 @@ from pipeline.errors import GalleryError
 from pipeline.gallery import index, index_files, search
 from pipeline.gallery.index import build, entry, load
 from pipeline.gallery.people import delete, rename
-from pipeline.gallery.proof import found_in, verify
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
+from pipeline.gallery.verify import found_in, verify
 from pipeline.matching.distance import distance_matrix
 from pipeline.types import Embedding
 

@@ -13,9 +13,9 @@ from processes import run_python
 from pipeline.errors import GalleryError
 from pipeline.gallery.archive import export
 from pipeline.gallery.people import delete
-from pipeline.gallery.proof import verify
 from pipeline.gallery.register import Register
 from pipeline.gallery.store import COMPACT_FROM, MARK, Gallery
+from pipeline.gallery.verify import verify
 
 
 @pytest.fixture

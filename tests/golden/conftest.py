@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.backends import load_backend
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.network import architecture_of
+from pipeline.registry import load_backend
 
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
 

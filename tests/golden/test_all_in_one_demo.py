@@ -15,10 +15,10 @@ import torch
 from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
 from pipeline.matching import match_probes
 from pipeline.matching.distance import distance_matrix
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.recognition import open_encoder
 from pipeline.segmentation.normalise import normalise
 from pipeline.types import SilhouetteSequence
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 VARIANTS = ["GREW", "CASIAB"]
 WALKS = [f"{video}_{track:03d}" for video in ("gallery", "probe1") for track in (1, 2, 3, 4)]

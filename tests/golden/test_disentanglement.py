@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.recognition.layers.skeleton_autoencoder import without_depth
 from pipeline.recognition.models.disentanglement import (
     Architecture,
     Disentanglement,
     load_autoencoder,
 )
-from pipeline.recognition.skeleton_autoencoder import without_depth
-from pipeline.training.disentangling import autoencoder_losses, centre_loss, smooth_cross_entropy
+from pipeline.research.training.losses.disentangling import autoencoder_losses, centre_loss, smooth_cross_entropy
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ import re
 import numpy as np
 import pytest
 
-from pipeline.evaluation.classification import class_scores, mask_overlap
-from pipeline.evaluation.distances import distances
-from pipeline.evaluation.features import DatasetFeatures
-from pipeline.evaluation.protocols import PROTOCOLS
-from pipeline.evaluation.rerank import rerank
-from pipeline.evaluation.retrieval import Walks, retrieve
-from pipeline.evaluation.submission import submission
-from pipeline.evaluation.tables import by_view, cross_view, pairs, whole
+from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
+from pipeline.research.evaluation.datasets.distances import distances
+from pipeline.research.evaluation.datasets.features import DatasetFeatures
+from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
+from pipeline.research.evaluation.datasets.rerank import rerank
+from pipeline.research.evaluation.datasets.retrieval import Walks, retrieve
+from pipeline.research.evaluation.datasets.submission import submission
+from pipeline.research.evaluation.tables import by_view, cross_view, pairs, whole
 
 METRICS = {"euc": "euclidean", "cos": "cosine"}
 EXACT = {"rel": 0, "abs": 1e-12}
@@ -171,7 +171,7 @@ def test_scoliosis(reference):
 def test_distances(reference, assert_close_to_rms, monkeypatch, metric, rows):
     inputs, outputs, _ = reference
     if rows:
-        monkeypatch.setattr("pipeline.evaluation.distances.BLOCK_VALUES", rows * len(inputs["m_y"]))
+        monkeypatch.setattr("pipeline.research.evaluation.datasets.distances.BLOCK_VALUES", rows * len(inputs["m_y"]))
     found = distances(inputs["m_x"], inputs["m_y"], METRICS[metric])
     assert_close_to_rms(found, outputs[f"cuda_dist_{metric}"], 1e-6)
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.recognition import open_encoder
-from pipeline.recognition.layers import temporal_max
+from pipeline.recognition.layers.silhouettes import temporal_max
 from pipeline.recognition.models.gaitbase import load_gaitbase
 from pipeline.types import SilhouetteSequence
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 CLASSES = {"grew": 20000, "gait3d": 3000, "casiab": 74, "oumvlp": 5153}
 LOGITS = ["gait3d", "casiab", "oumvlp"]  # of GREW's 20000 classes, golden/all_in_one_demo has the logits

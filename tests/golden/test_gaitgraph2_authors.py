@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.recognition.graph_inputs import middle_frames, missing_to_middle, three_branches, to_and_fro
+from pipeline.recognition.layers.graph_inputs import middle_frames, missing_to_middle, three_branches, to_and_fro
 from pipeline.recognition.models import gaitgraph2, stgcn
 from pipeline.recognition.network import architecture_of, load_network
 from pipeline.skeletons import COCO17, COCO18

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.training import losses
+from pipeline.research.training.losses import metric as losses
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from processes import run_python
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.segmentation import open_segmenter
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 FOLDER, ONNX = "human_pp_humansegv1_lite_192x192", "human_pp_humansegv1_lite_192x192.onnx"
 
@@ -20,7 +20,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.networks.checkpoints import Card, Checkpoint
+from pipeline.weights.checkpoints import Card, Checkpoint
 from pipeline.segmentation import open_segmenter
 folder, crops, answer = map(Path, sys.argv[1:])
 card = Card(name=folder.name, stage="segmenter", loader="paddle", file=folder.name, licence="Apache-2.0")

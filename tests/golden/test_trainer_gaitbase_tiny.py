@@ -16,16 +16,16 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pipeline.training.batches import Batch, Walks
-from pipeline.training.checkpoints import read_checkpoint
-from pipeline.training.config import load_training_config
-from pipeline.training.course import Course
-from pipeline.training.dataset import list_walks
-from pipeline.training.draws import Draws
-from pipeline.training.fit import fit
-from pipeline.training.module import GaitTraining
-from pipeline.training.networks import open_trainable
-from pipeline.training.transforms import transforms_of
+from pipeline.research.training.checkpoints import read_checkpoint
+from pipeline.research.training.config import load_training_config
+from pipeline.research.training.course import Course
+from pipeline.research.training.data.batches import Batch, Walks
+from pipeline.research.training.data.dataset import list_walks
+from pipeline.research.training.data.draws import Draws
+from pipeline.research.training.data.transforms import transforms_of
+from pipeline.research.training.fit import fit
+from pipeline.research.training.module import GaitTraining
+from pipeline.research.training.networks import open_trainable
 
 
 class Witness(Course):

@@ -8,15 +8,15 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from pipeline.training.draws import Draws
-from pipeline.training.sampling import (
+from pipeline.research.training.data.draws import Draws
+from pipeline.research.training.data.sampling import (
     FrameChoice,
     bilateral_batches,
     common_batch,
     inference_batches,
     triplet_batch,
 )
-from pipeline.training.transforms import transforms_of
+from pipeline.research.training.data.transforms import transforms_of
 
 LENGTHS = (20, 5, 11)
 COLLATED = {

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.networks.checkpoints import load_state_dict
-from pipeline.networks.strict import load_strictly
 from pipeline.tracking.nms import strongest
-from pipeline.tracking.yolox_format import Letterbox, YoloxInputs, cells, people, to_pixels
-from pipeline.tracking.yolox_network import Yolox
+from pipeline.tracking.yolox.format import Letterbox, YoloxInputs, cells, people, to_pixels
+from pipeline.tracking.yolox.network import Yolox
+from pipeline.weights.checkpoints import load_state_dict
+from pipeline.weights.strict import load_strictly
 
 FOLDERS = ("yolox_megvii", "yolox_bytetrack")
 MEGVII = YoloxInputs((160, 288))

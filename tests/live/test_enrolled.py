@@ -9,7 +9,7 @@ import pytest
 import runs
 
 from pipeline.gallery import people
-from pipeline.gallery.backend import fit_backend
+from pipeline.gallery.discriminant import fit_backend
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live import enrolled as module

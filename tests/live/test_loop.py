@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.jobs.prepare import Networks, open_networks
 from pipeline.live.known import Known
 from pipeline.live.loop import Eyes, Painter, watch
 from pipeline.live.source import Arrival, LiveSource, Newest
-from pipeline.prepare import Networks, open_networks
 from pipeline.profiles import load_config
 from pipeline.recognition.encoder import Encoder
 from pipeline.types import Detections, Frame, SilhouetteSequence

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.matching.backends import fit, stacked
 from pipeline.matching.covariance import shrunk_covariance
+from pipeline.matching.discriminants import fit, stacked
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import scores
 from pipeline.profiles import load_config

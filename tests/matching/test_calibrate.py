@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.matching.calibrate import fit_confidence, reliability, share_at, threshold_at
+from pipeline.matching.confidence import fit_confidence, reliability, share_at, threshold_at
 
 
 def test_the_threshold_lets_as_many_strangers_pass_as_allowed():

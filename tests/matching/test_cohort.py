@@ -10,7 +10,7 @@ from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
-from pipeline.matching.backends import fit
+from pipeline.matching.discriminants import fit
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import scores
 from pipeline.recognition.features import write_features

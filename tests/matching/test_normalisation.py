@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.matching.normalisation import among_the_gallery
+from pipeline.matching.score_normalisation import among_the_gallery
 
 PEOPLE = np.array([0, 0, 1, 1, 2, 2, 3])
 

@@ -8,10 +8,10 @@ from scipy.stats import multivariate_normal
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError
-from pipeline.gallery.nearest import to_people
-from pipeline.matching.backends import fit
 from pipeline.matching.covariance import people_means, shrunk_covariance, within_people
+from pipeline.matching.discriminants import fit
 from pipeline.matching.match import match_distances
+from pipeline.matching.people import to_people
 from pipeline.matching.scores import scores
 from pipeline.profiles import load_config
 from pipeline.types import Embedding

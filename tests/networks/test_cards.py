@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.cards import Card, cards, own_card
 from pipeline.recognition import ENCODERS
+from pipeline.weights.cards import Card, cards, own_card
 
 OWN = "stage: detector\nloader: yolox-onnx\nlicence: mine\n"
 

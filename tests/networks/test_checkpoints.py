@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.checkpoints import download_folder, resolve, search_folders
-from pipeline.networks.hashing import record_path
+from pipeline.weights.checkpoints import download_folder, resolve, search_folders
+from pipeline.weights.hashing import record_path
 
 CONTENT = b"weights" * 1000
 

@@ -13,7 +13,7 @@ import trustme
 from fileserver import FileServer
 
 from pipeline.errors import OutputError
-from pipeline.networks.download import FetchError, download
+from pipeline.weights.download import FetchError, download
 
 CONTENT = bytes(range(256)) * 4000
 

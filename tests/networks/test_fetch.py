@@ -15,9 +15,9 @@ from fileserver import FileServer
 from processes import finish
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.cards import Card
-from pipeline.networks.checkpoints import cards, resolve
-from pipeline.networks.fetch import FetchError, fetch
+from pipeline.weights.cards import Card
+from pipeline.weights.checkpoints import cards, resolve
+from pipeline.weights.fetch import FetchError, fetch
 
 CONTENT = b"weights" * 50_000
 
@@ -153,8 +153,8 @@ def test_a_zip_without_the_file_is_refused(server: FileServer, tmp_path: Path) -
 FETCH = """
 import sys
 from pathlib import Path
-from pipeline.networks.cards import Card
-from pipeline.networks.fetch import fetch
+from pipeline.weights.cards import Card
+from pipeline.weights.fetch import fetch
 print(fetch(Card.model_validate_json(sys.argv[1]), Path(sys.argv[2])).downloaded)
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks.folders import cache_folder
-from pipeline.networks.hashing import sha256_of
+from pipeline.weights.folders import cache_folder
+from pipeline.weights.hashing import sha256_of
 
 
 @pytest.fixture

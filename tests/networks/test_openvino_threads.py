@@ -8,7 +8,7 @@ from processes import run_python
 
 ASK_TOGETHER = """
 import sys, threading
-from pipeline.networks.runtime import openvino
+from pipeline.inference.runtime import openvino
 
 together = threading.Barrier(4)
 

@@ -20,7 +20,7 @@ from odd_checkpoints import OPENGAITS, as_opengait_saves, as_yolox_saves, global
 from safetensors.torch import save_file
 
 from pipeline.errors import CheckpointError
-from pipeline.networks.safeload import load_state_dict
+from pipeline.weights.safeload import load_state_dict
 
 STATE = {"conv.weight": torch.arange(12.0).reshape(3, 4), "bn.num_batches_tracked": torch.tensor(7)}
 

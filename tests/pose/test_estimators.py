@@ -10,12 +10,12 @@ from odd_checkpoints import with_values
 
 from pipeline.config import PoseConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint, resolve
 from pipeline.pose import ESTIMATORS, open_estimator
 from pipeline.pose.crop import cut_pose
 from pipeline.pose.rtmpose import decode_simcc
 from pipeline.skeletons import COCO17
 from pipeline.video import open_video
+from pipeline.weights.checkpoints import Card, Checkpoint, resolve
 
 CPU = RuntimeConfig(device="cpu", threads=1)
 SIDES, DOWN = ("left", "right"), ("shoulder", "hip", "knee", "ankle")

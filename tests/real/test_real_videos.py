@@ -8,9 +8,9 @@ from collections import defaultdict
 import clips
 import pytest
 
-from pipeline.engine.job import plan
 from pipeline.profiles import load_config
 from pipeline.run import run
+from pipeline.runs.job import plan
 from pipeline.video import open_video
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ from small_networks import BACKENDS, MODELS, save_small
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
 from pipeline.types import Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 CPU = RuntimeConfig(device="cpu", threads=1)
 LENGTHS = (1, 3, 60, 3)

@@ -8,7 +8,7 @@ from small_networks import BACKENDS
 
 from pipeline.errors import ConfigError
 from pipeline.recognition.encoder import aligned
-from pipeline.recognition.feeding import batches, fitting, lengthened, pieces
+from pipeline.recognition.engines.batching import batches, fitting, lengthened, pieces
 from pipeline.types import GaitSequence, Modality, ModalityFrames
 
 GLN, GAITSET, LIDAR = BACKENDS["gln"], BACKENDS["gaitset"], BACKENDS["lidargaitpp"]

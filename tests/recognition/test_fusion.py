@@ -11,8 +11,8 @@ from small_networks import BACKENDS, save_small
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
+from pipeline.jobs.prepare import find_checkpoints, of_encoders
 from pipeline.matching.distance import distance_matrix
-from pipeline.prepare import find_checkpoints, of_encoders
 from pipeline.profiles import load_config
 from pipeline.recognition import needs_of, open_encoder
 from pipeline.recognition.made_up import made_up_walk

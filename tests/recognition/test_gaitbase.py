@@ -8,10 +8,10 @@ import torch
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.recognition import open_encoder
 from pipeline.recognition.models.gaitbase import Architecture, GaitBase, load_gaitbase
 from pipeline.types import SilhouetteSequence
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 SMALL = {"channels": (4, 6, 8, 10), "layers": (1, 2, 1, 1), "out_channels": 5, "classes": 7}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.recognition.graph_inputs import (
+from pipeline.recognition.layers.graph_inputs import (
     Place,
     as_joints,
     missing_to_middle,

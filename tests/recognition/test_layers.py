@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.recognition.layers import HorizontalPooling, SeparateBNNecks, SeparateFCs, temporal_max
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateBNNecks, SeparateFCs, temporal_max
 
 
 def test_temporal_max_of_several_sequences_is_that_of_each():

@@ -9,12 +9,12 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.matching.distance import distance_matrix
-from pipeline.networks.cards import cards
-from pipeline.networks.checkpoints import resolve
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
-from pipeline.synth.silhouette import sequences
+from pipeline.research.synth.silhouette import sequences
 from pipeline.types import SilhouetteSequence
+from pipeline.weights.cards import cards
+from pipeline.weights.checkpoints import resolve
 
 PEOPLE = 16
 SEED = 77  # the training's is 1

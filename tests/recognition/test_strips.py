@@ -9,7 +9,7 @@ from small_networks import BACKENDS, save_small
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import open_encoder
-from pipeline.recognition.strips import by_rows, strips_of
+from pipeline.recognition.layers.strips import by_rows, strips_of
 from pipeline.types import SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu", threads=1)

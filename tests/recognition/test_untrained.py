@@ -10,9 +10,9 @@ import torch
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.recognition import open_encoder
 from pipeline.types import SilhouetteSequence
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 CPU = RuntimeConfig(device="cpu")
 

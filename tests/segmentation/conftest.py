@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.segmentation import Segmenter, open_segmenter
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 FOLDER = "human_pp_humansegv1_lite_192x192"
 

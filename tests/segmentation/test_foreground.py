@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from pipeline.config import SegmentationConfig
-from pipeline.engine.job import Video
 from pipeline.errors import InputError
-from pipeline.follow import learnt
+from pipeline.extraction.extract import learnt
 from pipeline.profiles import load_config
+from pipeline.research.synth.videos import Show, write_video
+from pipeline.runs.job import Video
 from pipeline.segmentation.foreground import with_foreground
 from pipeline.segmentation.sequences import cut_people, finish
-from pipeline.synth.videos import Show, write_video
 from pipeline.types import Frame, TrackedBoxes
 from pipeline.video import open_video
 

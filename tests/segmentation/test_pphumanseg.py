@@ -10,8 +10,8 @@ from odd_checkpoints import with_values
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.segmentation import SEGMENTERS, open_segmenter
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 FOLDER = "human_pp_humansegv1_lite_192x192"
 CPU = RuntimeConfig(device="cpu")

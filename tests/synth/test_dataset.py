@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.commands.synth import synth_dataset
 from pipeline.errors import ConfigError, OutputError
-from pipeline.training.arrays import read_arrays
-from pipeline.training.dataset import list_walks, read_partition
+from pipeline.research.training.data.arrays import read_arrays
+from pipeline.research.training.data.dataset import list_walks, read_partition
 
 
 def contents(root: Path) -> dict[str, bytes]:

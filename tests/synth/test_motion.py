@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.synth.motion import INDEX, JOINTS, angles_at, population, stride, vary, walk
-from pipeline.synth.silhouette import Person, person
+from pipeline.research.synth.motion import INDEX, JOINTS, angles_at, population, stride, vary, walk
+from pipeline.research.synth.silhouette import Person, person
 
 PEOPLE = 60
 SEGMENTS = [

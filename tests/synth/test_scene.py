@@ -12,8 +12,8 @@ from processes import run_python
 
 from pipeline.commands.synth import synth_videos
 from pipeline.errors import ConfigError
-from pipeline.synth.scene import COCO_JOINTS, Truth, film_scene
-from pipeline.synth.videos import Show, cast, stage, write_video
+from pipeline.research.synth.scene import COCO_JOINTS, Truth, film_scene
+from pipeline.research.synth.videos import Show, cast, stage, write_video
 from pipeline.video import open_video
 
 SHOW = Show(people=3, seed=4, seconds=4.0, size=(426, 240), fps=5.0)
@@ -127,8 +127,8 @@ def test_the_same_people_walk_in_every_video() -> None:
 IN_A_PROCESS = """
 import sys, cv2, numpy as np
 from pathlib import Path
-from pipeline.synth.silhouette import sequences
-from pipeline.synth.videos import Show, write_video
+from pipeline.research.synth.silhouette import sequences
+from pipeline.research.synth.videos import Show, write_video
 folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 cv2.setNumThreads(threads)
 write_video(folder / "probe1.mp4", Show(people=2, seed=2, seconds=1.0, size=(320, 180), fps=10.0), 1)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.synth.body import Outfit, draw_body, draw_outfit
-from pipeline.synth.camera import Shot, draw_shot, film
-from pipeline.synth.motion import INDEX, walk
-from pipeline.synth.noise import draw_style, spoil
-from pipeline.synth.outlines import Outlines, outlines
-from pipeline.synth.silhouette import fill, person, sequence, sequences
+from pipeline.research.synth.body import Outfit, draw_body, draw_outfit
+from pipeline.research.synth.camera import Shot, draw_shot, film
+from pipeline.research.synth.motion import INDEX, walk
+from pipeline.research.synth.noise import draw_style, spoil
+from pipeline.research.synth.outlines import Outlines, outlines
+from pipeline.research.synth.silhouette import fill, person, sequence, sequences
 
 SIDE = Shot(azimuth=np.pi / 2, elevation=0.0, distance=12.0, height_px=160.0, fps=25.0, bend=0.0)
 

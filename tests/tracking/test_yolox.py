@@ -10,11 +10,11 @@ from odd_checkpoints import as_yolox_saves, with_values
 
 from pipeline.config import RuntimeConfig, TilesConfig, TrackingConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Card, Checkpoint
 from pipeline.tracking import open_detector
-from pipeline.tracking.yolox_format import YoloxInputs
-from pipeline.tracking.yolox_network import Yolox
+from pipeline.tracking.yolox.format import YoloxInputs
+from pipeline.tracking.yolox.network import Yolox
 from pipeline.types import Frame
+from pipeline.weights.checkpoints import Card, Checkpoint
 
 CPU = RuntimeConfig(device="cpu")
 INPUTS = {"size": [416, 416], "channels": "bgr", "scale": 1.0, "mean": None, "std": None, "pad": 114}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from training_walks import write_dataset
 
-from pipeline.training.config import load_training_config
-from pipeline.training.fit import train
+from pipeline.research.training.config import load_training_config
+from pipeline.research.training.fit import train
 
 SMALL = [
     "trainer_cfg.total_iter=8",

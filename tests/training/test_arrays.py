@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.training.arrays import read_arrays
+from pipeline.research.training.data.arrays import read_arrays
 
 ARRAYS = {
     "silhouettes": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),

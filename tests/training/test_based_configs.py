@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.training.config import load_training_config
+from pipeline.research.training.config import load_training_config
 
 
 def test_a_file_says_only_what_it_changes(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.training.dataset import (
+from pipeline.research.training.data.dataset import (
     list_walks,
     partition_of,
     read_partition,

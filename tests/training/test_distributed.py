@@ -14,8 +14,8 @@ import torch
 from processes import finish
 from torch import nn
 
-from pipeline.training.checkpoints import read_checkpoint
-from pipeline.training.distributed import SyncedBatchNorm, synchronise_batch_norms
+from pipeline.research.training.checkpoints import read_checkpoint
+from pipeline.research.training.distributed import SyncedBatchNorm, synchronise_batch_norms
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ from training_walks import silhouettes
 from pipeline.commands.dataset import from_run_command
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import write_json
+from pipeline.research.training.data.dataset import list_walks, read_partition, read_silhouettes
 from pipeline.segmentation.storage import write_sequence
-from pipeline.training.dataset import list_walks, read_partition, read_silhouettes
 from pipeline.types import SilhouetteSequence
 
 TRACKS = [("gallery", 1), ("gallery", 2), ("probe", 1), ("probe", 7)]

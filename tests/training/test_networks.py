@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from pipeline.errors import ConfigError
-from pipeline.training.config import load_training_config
-from pipeline.training.networks import NETWORKS, needs_of, open_trainable
+from pipeline.research.training.config import load_training_config
+from pipeline.research.training.networks import NETWORKS, needs_of, open_trainable
 from pipeline.types import Modality
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from pipeline.training.optim import Group, optimizer_of, stepped_cosine
+from pipeline.research.training.optim import Group, optimizer_of, stepped_cosine
 
 SETTINGS = {"solver": "AdamW", "lr": 3e-4, "weight_decay": 0.02}
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import InputError
-from pipeline.training.dataset import list_walks, read_walk
-from pipeline.training.pose_files import read_casia_b_csv, read_oumvlp_folder
+from pipeline.research.training.data.dataset import list_walks, read_walk
+from pipeline.research.training.data.pose_files import read_casia_b_csv, read_oumvlp_folder
 
 
 def poses(seed, frames, joints=17):

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import ConfigError, InputError
+from pipeline.research.training.data.dataset import list_walks, read_silhouettes
+from pipeline.research.training.data.pretreat import find_pictures, pretreat
 from pipeline.segmentation.normalise import normalise
-from pipeline.training.dataset import list_walks, read_silhouettes
-from pipeline.training.pretreat import find_pictures, pretreat
 
 
 @pytest.fixture

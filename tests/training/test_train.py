@@ -24,7 +24,7 @@ from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import file_sha256
-from pipeline.prepare import find_checkpoints, of_encoders
+from pipeline.jobs.prepare import find_checkpoints, of_encoders
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.types import SilhouetteSequence
@@ -223,7 +223,7 @@ def test_settings_that_make_no_sense_are_one_line(trained, tmp_path, override, m
 
 
 def test_gradients_are_clipped(trained, tmp_path):
-    from pipeline.training.checkpoints import read_checkpoint
+    from pipeline.research.training.checkpoints import read_checkpoint
 
     def moved(output, *more):
         folder = trained(output, "trainer_cfg.total_iter=1", "optimizer_cfg={solver: SGD, lr: 1.0}", *more)
@@ -238,8 +238,8 @@ def test_gradients_are_clipped(trained, tmp_path):
 
 def test_sixteen_bits_are_for_devices_that_have_them(trained, tmp_path, monkeypatch):
     """auto takes what is fastest here; what this processor can do is the one thing that no test can change."""
-    from pipeline.training.config import TrainerConfig
-    from pipeline.training.precision import precision_of
+    from pipeline.research.training.config import TrainerConfig
+    from pipeline.research.training.precision import precision_of
 
     auto, fp16, bf16 = (TrainerConfig(enable_float16=True, precision=name) for name in ("auto", "fp16", "bf16"))
     assert precision_of(TrainerConfig(enable_float16=False), "cuda") == ("fp32", "precision fp32")

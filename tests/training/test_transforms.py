@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.training.draws import Draws
-from pipeline.training.transforms import transforms_of
-from pipeline.training.zoo.disentanglement import threes
+from pipeline.research.training.data.draws import Draws
+from pipeline.research.training.data.transforms import transforms_of
+from pipeline.research.training.zoo.disentanglement import threes
 
 
 def test_two_views_of_a_walk_follow_each_other_in_time():

@@ -13,11 +13,11 @@ from modal_walks import write_modalities
 from training_walks import write_dataset
 
 from pipeline.errors import InputError
-from pipeline.evaluation.dataset import read_sequence
-from pipeline.training.config import load_training_config, shipped
-from pipeline.training.dataset import Walk, list_walks
-from pipeline.training.fit import check_of, train
-from pipeline.training.networks import open_trainable
+from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.training.config import load_training_config, shipped
+from pipeline.research.training.data.dataset import Walk, list_walks
+from pipeline.research.training.fit import check_of, train
+from pipeline.research.training.networks import open_trainable
 from pipeline.types import Modality
 
 SHAPES = {  # what may lie in a walk's folder → its frames

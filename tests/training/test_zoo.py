@@ -11,21 +11,21 @@ import pytest
 import torch
 from modal_walks import write_modalities
 
-from pipeline.backends import load_backend
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.evaluation.dataset import read_sequence
-from pipeline.evaluation.trained import trained
-from pipeline.networks.checkpoints import resolve
-from pipeline.networks.safeload import PREFIXES
 from pipeline.recognition import ENCODERS, open_encoder
-from pipeline.training.batches import Batches, Walks
-from pipeline.training.checkpoints import read_checkpoint
-from pipeline.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped
-from pipeline.training.dataset import list_walks
-from pipeline.training.fit import train
-from pipeline.training.networks import open_trainable
-from pipeline.training.optim import losses_of, total_loss
-from pipeline.training.transforms import transforms_of
+from pipeline.registry import load_backend
+from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.trained import trained
+from pipeline.research.training.checkpoints import read_checkpoint
+from pipeline.research.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped
+from pipeline.research.training.data.batches import Batches, Walks
+from pipeline.research.training.data.dataset import list_walks
+from pipeline.research.training.data.transforms import transforms_of
+from pipeline.research.training.fit import train
+from pipeline.research.training.networks import open_trainable
+from pipeline.research.training.optim import losses_of, total_loss
+from pipeline.weights.checkpoints import resolve
+from pipeline.weights.safeload import PREFIXES
 
 STEPS = 8
 COMMON = (

@@ -11,8 +11,8 @@ import clips
 import numpy as np
 import pytest
 
+from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, cut
 from pipeline.video import open_video
-from pipeline.video.stretch import Stretch, StretchSource, UnlikeError, cut
 
 LENGTH = 20
 

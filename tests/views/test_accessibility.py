@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import runs
 
-from pipeline.engine.runfolder import RunFolder
 from pipeline.live.page import Page
 from pipeline.report import write_report
+from pipeline.runs.folder import RunFolder
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -6,11 +6,11 @@ import clips
 import numpy as np
 import pytest
 
+from pipeline.drawing.annotate import UNUSABLE, Label, boxes_by_frame, draw, write_annotated
+from pipeline.drawing.colours import GREY, identity_colour
 from pipeline.errors import InputError
 from pipeline.types import Match, Tracklet
 from pipeline.video import open_video
-from pipeline.views.annotate import UNUSABLE, Label, boxes_by_frame, draw, write_annotated
-from pipeline.views.colours import GREY, identity_colour
 
 KNOWN = Label("gallery-001", "93 %", identity_colour(0))
 UNKNOWN = Label("unknown", status="unknown")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.views.charts import HIGH, LOW, SCALE, as_png, curves, heat_map
-from pipeline.views.colours import identity_colour
+from pipeline.drawing.colours import identity_colour
+from pipeline.research.charts import HIGH, LOW, SCALE, as_png, curves, heat_map
 
 
 def where(image, colour):

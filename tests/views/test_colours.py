@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.views import colours
-from pipeline.views.colours import GREY, contrast, identity_colour, text_colour
+from pipeline.drawing import colours
+from pipeline.drawing.colours import GREY, contrast, identity_colour, text_colour
 
 
 def test_any_identity_has_a_colour_and_keeps_it():

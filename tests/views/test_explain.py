@@ -10,10 +10,7 @@ import pytest
 import runs
 
 from pipeline.commands.explain import explain_command
-from pipeline.engine.runfolder import RunFolder
-from pipeline.errors import ConfigError, InputError, OutputError
-from pipeline.views.explain import TOP, Explained, explain_picture
-from pipeline.views.walks import (
+from pipeline.drawing.walks import (
     ALIKE,
     DIFFERENT,
     EQUAL,
@@ -25,6 +22,9 @@ from pipeline.views.walks import (
     region_of,
     stride,
 )
+from pipeline.errors import ConfigError, InputError, OutputError
+from pipeline.report.explain_picture import TOP, Explained, explain_picture
+from pipeline.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.drawing.annotate import Label, write_annotated
+from pipeline.drawing.canvas import BgrCanvas
+from pipeline.drawing.faces import blur_heads, heads_by_frame
+from pipeline.drawing.portraits import Portraits, Shot, best_shots, take_portraits
 from pipeline.types import Tracklet
 from pipeline.video import open_video
-from pipeline.views.annotate import Label, write_annotated
-from pipeline.views.canvas import BgrCanvas
-from pipeline.views.faces import blur_heads, heads_by_frame
-from pipeline.views.portraits import Portraits, Shot, best_shots, take_portraits
 
 SIZE = (160, 120)  # width, height
 BOX = np.array([[60, 20, 100, 110]], np.float32)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import features
 
-from pipeline.views import fonts, lettering
-from pipeline.views.annotate import Label, draw
-from pipeline.views.colours import identity_colour
-from pipeline.views.fonts import Fonts, system_fonts
-from pipeline.views.lettering import distinct_titles, fitted, legible, lettered, one_line, width_of, write, written
+from pipeline.drawing import fonts, lettering
+from pipeline.drawing.annotate import Label, draw
+from pipeline.drawing.colours import identity_colour
+from pipeline.drawing.fonts import Fonts, system_fonts
+from pipeline.drawing.lettering import distinct_titles, fitted, legible, lettered, one_line, width_of, write, written
 
 WANG_FANG = "王芳"
 

@@ -8,10 +8,10 @@ import clips
 import numpy as np
 import pytest
 
+from pipeline.drawing.annotate import Label, draw, write_annotated
+from pipeline.drawing.colours import identity_colour
 from pipeline.types import Tracklet
 from pipeline.video import open_video
-from pipeline.views.annotate import Label, draw, write_annotated
-from pipeline.views.colours import identity_colour
 
 LABEL = Label("gallery-001", "93 %", identity_colour(0))
 BOX = np.array([[21, 45, 70, 131]], np.float32)

@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import pytest
 import runs
 
-from pipeline.engine.runfolder import RunFolder
+from pipeline.drawing.colours import contrast
 from pipeline.errors import InputError
 from pipeline.report import write_report
-from pipeline.views.colours import contrast
-from pipeline.views.report.page import heat_shades
+from pipeline.report.page import heat_shades
+from pipeline.runs.folder import RunFolder
 
 VOID = {"meta", "link", "img", "br", "line", "input"}
 HOSTILE = "\"'><script>alert(1)</script><img src=http://example.com/x onerror=alert(2)>{{ 7 * 7 }}&amp;"
@@ -145,7 +145,7 @@ def test_numbers_can_be_read_on_every_shade_of_the_heat_map(shade):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_can_be_read_in_light_and_dark(scheme):
-    css = (Path(__file__).parents[2] / "pipeline/views/report/report.css").read_text()
+    css = (Path(__file__).parents[2] / "pipeline/report/report.css").read_text()
     light, dark = css.split("prefers-color-scheme: dark", 1)
     found = dict(re.findall(r"--([\w-]+): (#\w{6})", light))
     if scheme == "dark":

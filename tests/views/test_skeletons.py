@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.drawing.skeletons import Film, coloured, film_of_activations, heat_maps, on_the_spot, walkers_in_rows
 from pipeline.skeletons import COCO17
-from pipeline.views.skeletons import Film, coloured, film_of_activations, heat_maps, on_the_spot, walkers_in_rows
 
 BLUE, RED = (255, 0, 0), (0, 0, 255)
 

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
-from pipeline.recognition.layers_temporal import Mode, stage, stem
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers.temporal import Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 
@@ -38,8 +38,8 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything."""
-        found = told.known(in_channels=told.side(weights, _STEM, 4, 1)) | told.heads(weights)
-        found |= told.four_stages(weights, _BLOCK)
+        found = shapes.known(in_channels=shapes.side(weights, _STEM, 4, 1)) | shapes.heads(weights)
+        found |= shapes.four_stages(weights, _BLOCK)
         modes = {r"layer2\.forward_block\.": "2d", r"layer2\.0\.conv1\.forward_block\.": "p3d", r"layer2\.0\.bn1": "3d"}
         for pattern, mode in modes.items():
             if any(re.match(pattern, key) for key in weights):

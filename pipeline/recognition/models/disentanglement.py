@@ -16,13 +16,13 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.safeload import load_state_dict
-from pipeline.networks.strict import load_strictly
-from pipeline.recognition import told
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork, architecture_of, memory
-from pipeline.recognition.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
 from pipeline.types import Modality
+from pipeline.weights.safeload import load_state_dict
+from pipeline.weights.strict import load_strictly
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Architecture:
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything: the authors' own files have the reference's layout."""
         authors = any(key.startswith("motion_encoder.") for key in weights)
-        return told.known(
+        return shapes.known(
             layout="reference" if authors else None,
-            features=told.side(weights, "fc.fc.weight", 2, 0),
-            classes=told.side(weights, "fc.fc_cls.weight", 2, 0),
+            features=shapes.side(weights, "fc.fc.weight", 2, 0),
+            classes=shapes.side(weights, "fc.fc_cls.weight", 2, 0),
         )
 
 

@@ -19,11 +19,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.networks.checkpoints import Checkpoint
-from pipeline.networks.runtime import device, threads
-from pipeline.recognition import told
+from pipeline.inference.runtime import device, threads
 from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
-from pipeline.recognition.layers import (
+from pipeline.recognition.engines.pooled_backbone import pooled_backbone
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import (
     BasicBlock,
     HorizontalPooling,
     ResNet9,
@@ -35,8 +35,8 @@ from pipeline.recognition.layers import (
 from pipeline.recognition.model import Model
 from pipeline.recognition.model_encoder import checked, features_of, needs_of
 from pipeline.recognition.network import GaitNetwork, load_network, necks
-from pipeline.recognition.pooled_backbone import pooled_backbone
 from pipeline.types import Embedding, Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Architecture(ResNet9Architecture):
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but strides and maxpool."""
-        return {**told.resnet9(weights), **told.heads(weights)}
+        return {**shapes.resnet9(weights), **shapes.heads(weights)}
 
 
 class GaitBase(GaitNetwork):

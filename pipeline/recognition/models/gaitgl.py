@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import GeMPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import GeMPooling, SeparateFCs, temporal_max
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory, necks
 
@@ -41,13 +41,13 @@ class Architecture:
         last = ".1" if deep else ""
         stages = ["LTA.0.conv3d", f"GLConvA0{last}.global_conv3d.conv3d", f"GLConvA1{last}.global_conv3d.conv3d"]
         stages += ["GLConvB2.1.global_conv3d.conv3d"] if deep else []
-        channels = [told.side(weights, f"{stage}.weight", 5, 0) for stage in stages]
-        return told.known(
-            in_channels=told.side(weights, "conv3d.0.conv3d.weight", 5, 1),
+        channels = [shapes.side(weights, f"{stage}.weight", 5, 0) for stage in stages]
+        return shapes.known(
+            in_channels=shapes.side(weights, "conv3d.0.conv3d.weight", 5, 1),
             channels=channels if None not in channels else None,
             deep=deep,
             necks=necked,
-            classes=told.side(weights, "BNNecks.fc_bin" if necked else "Head1.fc_bin", 3, 2),
+            classes=shapes.side(weights, "BNNecks.fc_bin" if necked else "Head1.fc_bin", 3, 2),
         )
 
 

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.recognition import resgcn
-from pipeline.recognition.graph_inputs import as_joints, backwards, placed
+from pipeline.recognition.layers import resgcn
+from pipeline.recognition.layers.graph_inputs import as_joints, backwards, placed
+from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
-from pipeline.recognition.resgcn import ResGCN, ResGCNArchitecture
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
 

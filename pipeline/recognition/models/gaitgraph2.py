@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pipeline.recognition import resgcn
-from pipeline.recognition.graph_inputs import (
+from pipeline.recognition.layers import resgcn
+from pipeline.recognition.layers.graph_inputs import (
     as_joints,
     backwards,
     middle_frames,
@@ -24,9 +24,9 @@ from pipeline.recognition.graph_inputs import (
     sides_swapped,
     three_branches,
 )
+from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
-from pipeline.recognition.resgcn import ResGCN, ResGCNArchitecture
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
 

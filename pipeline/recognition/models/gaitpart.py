@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, Plain, SeparateFCs, SetBlock
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 
@@ -34,8 +34,8 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but layers."""
-        stem = told.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
-        return {**told.known(in_channels=stem), **told.heads(weights, "Head.fc_bin")}
+        stem = shapes.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
+        return {**shapes.known(in_channels=stem), **shapes.heads(weights, "Head.fc_bin")}
 
 
 class BasicConv1d(nn.Module):

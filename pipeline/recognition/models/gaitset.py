@@ -13,8 +13,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, leaky_pair, temporal_max
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, leaky_pair, temporal_max
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 
@@ -31,11 +31,11 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but bins."""
-        channels = [told.side(weights, f"set_block{i}.forward_block.2.conv.weight", 4, 0) for i in (1, 2, 3)]
-        return told.known(
-            in_channels=told.side(weights, "set_block1.forward_block.0.conv.weight", 4, 1),
+        channels = [shapes.side(weights, f"set_block{i}.forward_block.2.conv.weight", 4, 0) for i in (1, 2, 3)]
+        return shapes.known(
+            in_channels=shapes.side(weights, "set_block1.forward_block.0.conv.weight", 4, 1),
             channels=channels if None not in channels else None,
-            out_channels=told.side(weights, "Head.fc_bin", 3, 2),
+            out_channels=shapes.side(weights, "Head.fc_bin", 3, 2),
         )
 
 

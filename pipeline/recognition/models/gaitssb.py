@@ -13,8 +13,8 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import (
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import (
     HorizontalPooling,
     ResNet9,
     ResNet9Architecture,
@@ -37,7 +37,7 @@ class Architecture(ResNet9Architecture):
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but strides, maxpool and bins."""
-        return {**told.resnet9(weights), "finetuned": "head0.fc_bin" in weights}
+        return {**shapes.resnet9(weights), "finetuned": "head0.fc_bin" in weights}
 
 
 class GaitSSB(GaitNetwork):

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.graph_inputs import Place, as_joints, placed, ten_channels
-from pipeline.recognition.graph_layers import TEMPORAL_KERNEL, over_frames
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.graph_inputs import Place, as_joints, placed, ten_channels
+from pipeline.recognition.layers.graphs import TEMPORAL_KERNEL, over_frames
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
@@ -44,11 +44,11 @@ class Architecture:
             for key, tensor in weights.items()
             if (match := re.fullmatch(r"backbone\.(\d+)\.st\.bn\.weight", key)) and tensor.ndim
         }
-        norm = told.side(weights, "data_bn.weight", 1, 0)
-        return told.known(
+        norm = shapes.side(weights, "data_bn.weight", 1, 0)
+        return shapes.known(
             channels=(TEN, *(widths[place] for place in sorted(widths))) if widths else None,
             joints=norm // TEN if norm and norm // TEN in BY_JOINTS else None,
-            out_channels=told.side(weights, "fcn.weight", 3, 0),
+            out_channels=shapes.side(weights, "fcn.weight", 3, 0),
         )
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
 from pipeline.types import Embedding, FloatArray, Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 
 class GaitEnergyImageEncoder:

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, leaky_pair, temporal_max
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, leaky_pair, temporal_max
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory
 
@@ -36,15 +36,15 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but bins; what the head says where it is read."""
-        channels = [told.side(weights, f"sil_stage_{i}.forward_block.2.conv.weight", 4, 0) for i in range(3)]
-        return told.known(
-            in_channels=told.side(weights, "sil_stage_0.forward_block.0.conv.weight", 4, 1),
+        channels = [shapes.side(weights, f"sil_stage_{i}.forward_block.2.conv.weight", 4, 0) for i in range(3)]
+        return shapes.known(
+            in_channels=shapes.side(weights, "sil_stage_0.forward_block.0.conv.weight", 4, 1),
             channels=channels if None not in channels else None,
-            lateral_channels=told.side(weights, "lateral_layer1.weight", 4, 0),
-            out_channels=told.side(weights, "Head.fc_bin", 3, 2),
+            lateral_channels=shapes.side(weights, "lateral_layer1.weight", 4, 0),
+            out_channels=shapes.side(weights, "Head.fc_bin", 3, 2),
             compact="reduce_fc.weight" in weights,
-            compact_channels=told.side(weights, "reduce_fc.weight", 2, 0),
-            classes=told.side(weights, "reduce_cls.weight", 2, 0),
+            compact_channels=shapes.side(weights, "reduce_fc.weight", 2, 0),
+            classes=shapes.side(weights, "reduce_cls.weight", 2, 0),
         )
 
 

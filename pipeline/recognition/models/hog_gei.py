@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
 from pipeline.recognition.models.gei import gait_energy_image
 from pipeline.types import Embedding, FloatArray, Modality
+from pipeline.weights.checkpoints import Checkpoint
 
 CELL, BINS = 8, 9
 BLOCK = 2 * CELL

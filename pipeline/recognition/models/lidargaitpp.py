@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import SeparateFCs
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.points import SetAbstraction, pool_by_height
+from pipeline.recognition.layers.silhouettes import SeparateFCs
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.network import GaitNetwork, necks
-from pipeline.recognition.points import SetAbstraction, pool_by_height
 from pipeline.types import Modality
 
 _POINT = 4  # values of a point, as `scale_aware` makes them
@@ -44,11 +44,11 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but points, neighbours and bins."""
-        first = told.side(weights, "sa1.mlp_convs.0.weight", 4, 0)
-        found = told.heads(weights)
+        first = shapes.side(weights, "sa1.mlp_convs.0.weight", 4, 0)
+        found = shapes.heads(weights)
         found.pop("parts", None)
-        return found | told.known(
-            channel=first // 2 if first else None, feature_channels=told.side(weights, "sa4.mlp_convs.2.weight", 4, 0)
+        return found | shapes.known(
+            channel=first // 2 if first else None, feature_channels=shapes.side(weights, "sa4.mlp_convs.2.weight", 4, 0)
         )
 
 

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.graph_inputs import as_joints
-from pipeline.recognition.graph_layers import STGCNBlock
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.graph_inputs import as_joints
+from pipeline.recognition.layers.graphs import STGCNBlock
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork, memory
 from pipeline.skeletons import COCO17
@@ -55,10 +55,10 @@ class Architecture:
             for key, tensor in weights.items()
             if (match := re.fullmatch(r"st_gcn_networks_lowSemantic\.(\d+)\.tcn\.0\.weight", key)) and tensor.ndim
         }
-        return told.known(
+        return shapes.known(
             channels=(3, *(widths[place] for place in sorted(widths) if place % 2)) if widths else None,
-            out_channels=told.side(weights, "fc.weight", 2, 0),
-            classes=told.side(weights, "encoder_cls.weight", 2, 0),
+            out_channels=shapes.side(weights, "fc.weight", 2, 0),
+            classes=shapes.side(weights, "encoder_cls.weight", 2, 0),
         )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.layers_temporal import stage, stem
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers.temporal import stage, stem
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
@@ -41,13 +41,13 @@ class Architecture:
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything."""
         key = r"(part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
-        stages, found = told.blocks(weights, key), told.heads(weights)
+        stages, found = shapes.blocks(weights, key), shapes.heads(weights)
         found.pop("parts", None)
         if sorted(stages) == [1, 2, 3, 4]:
             found["blocks"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
-        return found | told.known(
-            part1_channel=told.side(weights, "part1_layer0.forward_block.0.weight", 4, 1),
-            part2_channel=told.side(weights, "part2_layer0.forward_block.0.weight", 4, 1),
+        return found | shapes.known(
+            part1_channel=shapes.side(weights, "part1_layer0.forward_block.0.weight", 4, 1),
+            part2_channel=shapes.side(weights, "part2_layer0.forward_block.0.weight", 4, 1),
         )
 
 

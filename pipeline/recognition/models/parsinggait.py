@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import (
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import (
     HorizontalPooling,
     ResNet9,
     ResNet9Architecture,
@@ -51,7 +51,7 @@ class Architecture(ResNet9Architecture):
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but strides, maxpool and bins."""
-        found = told.resnet9(weights) | told.heads(weights)
+        found = shapes.resnet9(weights) | shapes.heads(weights)
         found.pop("parts", None)
         return found | {"fine": "gcn_fine.gc1.weight" in weights, "coarse": "gcn_coarse.gc1.weight" in weights}
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.layers_temporal import conv3x3, stage, stem
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers.temporal import conv3x3, stage, stem
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.models.skeletongait import cut_maps
 from pipeline.recognition.network import GaitNetwork, necks
@@ -38,7 +38,7 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """Everything."""
-        return told.heads(weights) | told.four_stages(weights, _BLOCK)
+        return shapes.heads(weights) | shapes.four_stages(weights, _BLOCK)
 
 
 class AttentionFusion(nn.Module):

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, Plain, SeparateFCs, SetBlock, temporal_max
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.model import Arrays, Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
@@ -38,8 +38,8 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but layers and bins."""
-        stem = told.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
-        found = told.heads(weights) | told.known(in_channels=stem)
+        stem = shapes.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
+        found = shapes.heads(weights) | shapes.known(in_channels=stem)
         found.pop("parts", None)
         return found
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.recognition import told
-from pipeline.recognition.graph_inputs import as_joints, backwards, middle_frames, sides_swapped
-from pipeline.recognition.graph_layers import MAX_HOP, STGCNBlock, adjacency
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.graph_inputs import as_joints, backwards, middle_frames, sides_swapped
+from pipeline.recognition.layers.graphs import MAX_HOP, STGCNBlock, adjacency
 from pipeline.recognition.model import Model, as_they_are
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
@@ -33,10 +33,10 @@ class Architecture:
     @classmethod
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """joints and out_channels."""
-        joints = told.side(weights, "backbone.A", 3, 1)
-        return told.known(
+        joints = shapes.side(weights, "backbone.A", 3, 1)
+        return shapes.known(
             joints=joints if joints in BY_JOINTS else None,
-            out_channels=told.side(weights, "backbone.fcn.weight", 2, 0),
+            out_channels=shapes.side(weights, "backbone.fcn.weight", 2, 0),
         )
 
 

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.recognition import told
-from pipeline.recognition.layers import HorizontalPooling, SeparateFCs, temporal_max
-from pipeline.recognition.layers_temporal import Mode, stage, stem
+from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers.swin3d import SwinTransformer3D
+from pipeline.recognition.layers.temporal import Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
-from pipeline.recognition.swin3d import SwinTransformer3D
 
 _MAP = (30, 20)  # rows and columns of the maps that the transformer gets, whole windows when halved
 _PARTS = 15
@@ -40,16 +40,17 @@ class Architecture:
     def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
         """All but mode."""
         block = r"layer(?P<stage>[12])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
-        stages = told.blocks(weights, block)
-        depths = told.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
-        found = told.heads(weights)
+        stages = shapes.blocks(weights, block)
+        depths = shapes.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
+        found = shapes.heads(weights)
         found.pop("parts", None)
         if sorted(stages) == [1, 2] and sorted(depths) == [0, 1]:
             found["layers"] = (stages[1][0], stages[2][0], depths[0][0], depths[1][0])
             found["channels"] = (stages[1][1], stages[2][1], depths[0][1])
         table = "transformer.layers.0.blocks.0.attn.relative_position_bias_table"
-        return found | told.known(
-            in_channels=told.side(weights, "layer0.forward_block.0.weight", 4, 1), heads=told.side(weights, table, 2, 1)
+        return found | shapes.known(
+            in_channels=shapes.side(weights, "layer0.forward_block.0.weight", 4, 1),
+            heads=shapes.side(weights, table, 2, 1),
         )
 
 

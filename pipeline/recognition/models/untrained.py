@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.networks.checkpoints import Checkpoint
 from pipeline.recognition.encoder import refuse_weights
 from pipeline.recognition.models.gaitbase import Architecture, GaitBase, GaitBaseEncoder
+from pipeline.weights.checkpoints import Checkpoint
 
 SMALL = Architecture(channels=(16, 32, 64, 128), out_channels=128)
 

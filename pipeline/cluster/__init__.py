@@ -1,0 +1,1 @@
+"""Ray: whole videos, and stretches of long ones, on many machines."""

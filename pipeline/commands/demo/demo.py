@@ -1,0 +1,139 @@
+"""`gait demo`: fetch what the light profile and the five demo videos need, and run the whole job on them.
+
+Without a network, and on request, it films people who do not exist and finds them without any weights.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.checkpoints import bar
+from pipeline.commands.demo.videos import fetch_demo_videos
+from pipeline.commands.run import show_run
+from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.errors import CheckpointError, GaitError, InputError
+from pipeline.files import read_json, write_json
+from pipeline.jobs.prepare import checkpoints_of, find_checkpoints, stages_of
+from pipeline.profiles import load_config
+from pipeline.research.evaluation.identities import compare, named_right, read_truth
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import INPUTS, Job, plan
+from pipeline.tracking.mot import read_mot
+from pipeline.weights.checkpoints import cards, download_folder, locate, search_folders
+from pipeline.weights.download import OutOfReachError
+from pipeline.weights.fetch import FetchError, fetch
+
+FOLDER = INPUTS / "demo"
+OFFLINE = "offline"  # profile
+PEOPLE = 4
+
+
+def demo_command(
+    profile: str | None,
+    overrides: Sequence[str],
+    checkpoints: Path | None,
+    offline: bool = False,
+    seconds: float = 10.0,
+) -> None:
+    """Run the demo. Without a network it says in one line what is missing, and uses what is here, or makes people up.
+
+    offline: ask for no network. seconds: of the videos that are made up then.
+    """
+    if not offline:
+        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        try:
+            _fetch_weights(config, checkpoints)
+            job = _videos()
+        except GaitError as error:
+            if profile is not None:
+                raise
+            print(f"gait: {error}", file=sys.stderr)
+        else:
+            show_run(job, config, checkpoints)
+            return
+    offline_demo(load_config(profile or OFFLINE, overrides), checkpoints, seconds)
+
+
+def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> None:
+    """Film a gallery and four probes of the same made-up people, find and match them, and say how well that went."""
+    from pipeline.research.synth.videos import Show, write_videos
+
+    print(
+        f"gait: filming {PEOPLE} people who do not exist, with a camera that stands still, to find and name them with "
+        "what is shipped (docs/offline.md)",
+        file=sys.stderr,
+    )
+    folder = INPUTS / "made-up"
+    gallery, *probes = write_videos(folder, Show(people=PEOPLE, seconds=seconds))
+    run_folder = show_run(plan(str(gallery), [str(probe) for probe in probes]), config, checkpoints)
+    score = score_run(RunFolder(run_folder), gallery, probes)
+    with RunFolder(run_folder).held():
+        write_json(run_folder / "score.json", score)
+    found = ", ".join(f"{video} {value:.2f}" for video, value in score["idf1"].items())
+    report = run_folder / "report.html"
+    print(
+        f"gait: {score['named_right']} of {score['people']} people got their own name (IDF1 {found}): "
+        f"see {report if report.is_file() else run_folder}",
+        file=sys.stderr,
+    )
+
+
+def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
+    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
+    results = read_json(folder.results)
+    truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
+    found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
+    right = total = 0
+    for probe in probes:
+        people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
+        total += len(people)
+        right += named_right(results, found[gallery.stem], probe.stem, found[probe.stem], people)
+    return {
+        "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
+        "named_right": right,
+        "people": total,
+    }
+
+
+def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
+    """Have every network that a run asks for. Raises CheckpointError, in one line, where one is not to be had."""
+    folders = search_folders(checkpoints)
+    table = cards(folders, {})
+    missing = [table[name] for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]
+    for card in missing:
+        try:
+            with bar(card.name) as progress:
+                fetch(card, download_folder(checkpoints), progress)
+        except FetchError as error:
+            names = [card.name for card in missing]
+            raise CheckpointError(
+                f"{' and '.join(names)} cannot be fetched: {_brief(error)}. "
+                f"With a network: gait checkpoints fetch {' '.join(names)}"
+            ) from None
+        print(f"gait: {card.name} fetched, licence: {card.licence}", file=sys.stderr)
+    find_checkpoints(config, checkpoints, stages_of(config))
+
+
+def _videos() -> Job:
+    """The demo's own videos, or those in inputs/. Raises InputError, in one line, where there are neither."""
+    problem = ""
+    try:
+        fetch_demo_videos(FOLDER)
+    except GaitError as error:
+        problem = _brief(error)
+    fetched = (FOLDER / "gallery.mp4").is_file()
+    gallery = str(FOLDER / "gallery.mp4") if fetched else None
+    try:
+        job = plan(gallery, sorted(map(str, FOLDER.glob("probe*.mp4"))) if fetched else [])
+    except InputError as error:
+        raise InputError(f"no demo videos: {problem}, and {error}" if problem else f"no demo videos: {error}") from None
+    if problem:
+        print(f"gait: {problem}. Using the videos in {FOLDER if fetched else INPUTS}/.", file=sys.stderr)
+    return job
+
+
+def _brief(error: GaitError) -> str:
+    return error.brief if isinstance(error, OutOfReachError) else str(error).rstrip(".")

@@ -1,0 +1,1 @@
+"""`gait doctor`: what this machine has and lacks, and what a video is."""

@@ -1,0 +1,24 @@
+"""`gait gallery fit`: learn from the enrolled, or from a cohort, what tells people apart, and keep it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from pipeline.config import DEFAULT_PROFILE
+from pipeline.gallery.discriminant import fit_backend
+from pipeline.gallery.place import Where
+from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
+
+
+def fit_command(db: Where, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
+    """Fit a back-end for the metric of the settings, and say what it learnt from and how it is used."""
+    metric = load_config(profile or DEFAULT_PROFILE, overrides).matching.metric
+    begun = time.perf_counter()
+    facts = fit_backend(Gallery.open(db), backend, metric, cohort)
+    learnt = f"{facts.walks} walks of {facts.people} people of the {facts.fitted_on}"
+    print(
+        f"{db}: {backend} for {metric} distances of {facts.model}, fitted on {learnt} in "
+        f"{time.perf_counter() - begun:.0f} s. Use it: --set matching.backend={backend}"
+    )

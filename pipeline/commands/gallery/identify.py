@@ -1,0 +1,40 @@
+"""`gait identify`: show progress, print who was found, and who keeps coming without a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipeline.commands.gallery.enrol import keeping
+from pipeline.config import DEFAULT_PROFILE
+from pipeline.files import read_json
+from pipeline.gallery.place import Where
+from pipeline.gallery.store import Gallery
+from pipeline.profiles import load_config
+from pipeline.runs.folder import RunFolder
+
+
+def identify_command(
+    videos: Sequence[str],
+    db: Where,
+    unknown_as: Literal["unknown", "new"],
+    profile: str | None,
+    overrides: Sequence[str],
+    checkpoints: Path | None,
+) -> None:
+    """Identify the people of some videos; print one line a track, then the run folder."""
+    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    Gallery.open(db)  # a wrong folder is refused at once
+    from pipeline.jobs.identify import identify
+
+    folder = keeping(lambda bars: identify(videos, db, config, unknown_as, checkpoints, bars))
+    results = read_json(RunFolder(folder).results)
+    for video, tracks in results["probes"].items():
+        for track, row in tracks.items():
+            sure = "" if row["confidence"] is None or row["status"] != "known" else f" {row['confidence']:.0%}"
+            print(f"{video} {track}: {row['name'] or row['status']}{sure} ({row['reason']})")
+    for person in results["people"].values():
+        if not person["named"] and len(person["videos"]) > 1:
+            print(f"{person['name']}: seen in {' and '.join(person['videos'])}")
+    print(folder)

@@ -1,0 +1,207 @@
+"""`gait gallery`: who is enrolled, and what is done about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import GalleryError
+from pipeline.gallery import people
+from pipeline.gallery.place import Where
+from pipeline.gallery.register import Register, Who
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Template, now
+from pipeline.gallery.verify import Erasure, verify
+
+
+def list_command(db: Where, as_json: bool) -> None:
+    """One line a person."""
+    register = Register.of(Gallery.open(db))
+    if as_json:
+        _print_json({"people": [_person(who, register) | {"templates": who.templates} for who in register]})
+        return
+    for who in register:
+        until = _until(register.expires(who))
+        print(f"{who.identity[:8]}  {who.name}: {_counted(who.templates, 'template')}{until}")
+    print(f"{_counted(len(register), 'person', 'people')} in {db}")
+
+
+def show_command(db: Where, wanted: str, as_json: bool) -> None:
+    """Everything that is known of somebody's templates."""
+    gallery = Gallery.open(db)
+    register = Register.of(gallery)
+    who = people.find_person(register, wanted)
+    templates = gallery.templates(only=[who.identity], by="identity")
+    if as_json:
+        _print_json(_person(who, register) | {"templates": [_facts(template) for template in templates]})
+        return
+    print(f"{who.name}\nidentity  {who.identity}" + ("" if who.named else " (nobody named them)"))
+    for template in templates:
+        print(f"\ntemplate  {template.template}")
+        for name, value in _facts(template).items():
+            if name not in ("template", "quality") and value not in (None, ""):
+                print(f"  {name.replace('_', ' '):<18}{value}")
+        for name, value in template.quality.items():
+            print(f"  {name.replace('_', ' '):<18}{value:.4g}")
+
+
+def rename_command(db: Where, wanted: str, name: str) -> None:
+    """Another name for somebody."""
+    person = people.rename(Gallery.open(db), wanted, name)
+    print(f"{person.identity[:8]} is now called {person.name}")
+
+
+def merge_command(db: Where, into: str, others: Sequence[str]) -> None:
+    """Several people become one."""
+    person = people.merge(Gallery.open(db), into, others)
+    print(f"{person.name} ({person.identity[:8]}) has {_counted(len(person.templates), 'template')} now")
+
+
+def delete_command(db: Where, wanted: str, sure: bool) -> None:
+    """Remove somebody without a trace, tell what proves it, and where else there may be copies."""
+    gallery = Gallery.open(db)
+    who = people.find_person(Register.of(gallery), wanted)
+    if not sure and not _agreed(f"Remove {who.name} ({_counted(who.templates, 'template')}) for good?"):
+        raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
+    person, erasure = people.delete(gallery, who.identity)
+    print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
+    _tell_remembered(gallery)
+    _tell_copies(db, person.templates)
+
+
+def expire_command(db: Where) -> None:
+    """Remove every template whose time is over."""
+    gallery = Gallery.open(db)
+    over, erasure = people.expire(gallery)
+    for template in over:
+        when = template.expires.date() if template.expires else ""
+        print(f"{template.name} ({template.identity[:8]}), template {template.template}: expired {when}, removed")
+    print(_proof(erasure) if erasure else f"nothing in {db} is past its expiry")
+    if over:
+        _tell_remembered(gallery)
+    _tell_copies(db, over)
+
+
+def verify_command(db: Where, absent: str | None, as_json: bool) -> None:
+    """Read every row and every file. Raises GalleryError where something is wrong."""
+    verdict = verify(Gallery.open(db), absent)
+    if as_json:
+        fields = ("people", "templates", "files", "bytes", "problems", "remarks", "absent")
+        _print_json({name: getattr(verdict, name) for name in fields})
+    else:
+        for line in (*verdict.problems, *verdict.remarks):
+            print(line)
+        if verdict.absent:
+            print(f"{absent!r} is in none of {verdict.files} files ({verdict.bytes / 1e6:.1f} MB)")
+        people_, templates = _counted(verdict.people, "person", "people"), _counted(verdict.templates, "template")
+        print(f"{people_}, {templates}, {_counted(verdict.files, 'file')}")
+    if verdict.problems:
+        raise GalleryError(f"{db}: {_counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
+
+
+def tidy_command(db: Where) -> None:
+    """Remove old versions and what killed enrolments left."""
+    gallery = Gallery.open(db)
+    with gallery.writing() as writer:
+        before = len(gallery.files())
+        writer.tidy()
+    print(f"{db}: {before} files before, {len(gallery.files())} now")
+
+
+def export_command(db: Where, archive: Path, wanted: Sequence[str]) -> None:
+    """Write everybody, or those who are named, into one file."""
+    from pipeline.gallery.archive import export
+
+    templates = export(Gallery.open(db), archive, wanted)
+    print(f"{archive}: {_counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
+
+
+def import_command(db: Where, archive: Path, merge: bool) -> None:
+    """Add what an exported file holds; what is there already stays as it is."""
+    from pipeline.gallery.archive import read_archive, take_in
+
+    templates = read_archive(archive)
+    added = take_in(Gallery.create(db), templates, merge)
+    print(f"{db}: {added} of {_counted(len(templates), 'template')} added")
+
+
+def _person(who: Who, register: Register) -> dict[str, Any]:
+    return {
+        "identity": who.identity,
+        "name": who.name,
+        "named": who.named,
+        "expires": _moment(register.expires(who)),
+    }
+
+
+def _facts(template: Template) -> dict[str, Any]:
+    """A template in plain values, without its numbers."""
+    c, p = template.parts.shape
+    return {
+        "template": template.template,
+        "video": template.video,
+        "video_sha256": template.video_sha256,
+        "track": template.track,
+        "run": template.run,
+        "frames_used": template.frames_used,
+        "weight": round(template.weight, 3),
+        "model": template.model,
+        "checkpoint_sha256": template.checkpoint_sha256,
+        "embedding": f"{c}×{p} float16",
+        "enrolled": _moment(template.enrolled),
+        "consent": template.consent,
+        "expires": _moment(template.expires),
+        "quality": dict(template.quality),
+    }
+
+
+def _moment(when: datetime | None) -> str | None:
+    return when.isoformat(timespec="seconds") if when else None
+
+
+def _until(expires: datetime | None) -> str:
+    if expires is None:
+        return ""
+    return f", {'expired' if expires <= now() else 'until'} {expires.date()}"
+
+
+def _proof(erasure: Erasure) -> str:
+    return (
+        f"{erasure.before} of {erasure.marks} marks (identity, embeddings, silhouettes, name) were in the gallery's "
+        f"files before, {erasure.after} are now ({erasure.files} files, {erasure.bytes / 1e6:.1f} MB read)"
+    )
+
+
+def _tell_remembered(gallery: Gallery) -> None:
+    if remembered := gallery.place.remembers():
+        print(remembered)
+
+
+def _tell_copies(db: Where, templates: Sequence[Template]) -> None:
+    """Run folders keep silhouettes too, and are not the gallery's to remove."""
+    runs = {Path(db) / template.run for template in templates if template.run and isinstance(db, Path)}
+    for run in sorted(filter(Path.is_dir, runs)):
+        print(f"still has silhouettes of that video: {run.resolve()}")
+    if any(template.run for template in templates):
+        print(
+            "videos, exports, reports of gait identify and the cache of runs (gait cache clear) are not part of the "
+            "gallery: look there, too"
+        )
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _counted(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _print_json(tree: dict[str, Any]) -> None:
+    print(json.dumps(tree, indent=2, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Annotated frames: boxes, silhouettes, skeletons, names."""

@@ -1,0 +1,1 @@
+"""Frames → tracklets, silhouettes and poses."""

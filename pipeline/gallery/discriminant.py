@@ -1,0 +1,199 @@
+"""`gait gallery fit`: a back-end is fitted once, kept beside the table, and taken from there by whoever compares.
+
+`matching.backend` decides: none stays none; a name takes the stored back-end of that name, and is fitted anew where
+there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import MatchingConfig
+from pipeline.errors import ConfigError, GalleryError
+from pipeline.gallery.calibration import Calibration, fingerprint, usable
+from pipeline.gallery.cohort import Cohort, read_cohort
+from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
+from pipeline.gallery.index_files import drop, read_facts
+from pipeline.gallery.place import Where
+from pipeline.gallery.rows import briefs_of
+from pipeline.gallery.store import Gallery
+from pipeline.gallery.template import Brief, Template, now
+from pipeline.matching.discriminants import fit
+from pipeline.matching.distance import Metric, refuse_mixture
+
+MOST_WALKS = 8192  # that are learnt from: 4096 values each take 270 MB
+READ_AT_ONCE = 1024
+
+
+def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None = None) -> BackendFacts:
+    """Fit a back-end on the gallery's people, or on a cohort's, and keep it in place of an older one.
+
+    Others may enrol meanwhile. Raises ConfigError for walks that are too few, GalleryError for a cohort of another
+    encoder, and where people were removed or changed meanwhile.
+    """
+    learnt = _of_cohort(cohort) if cohort else _of_gallery(gallery)
+    refuse_mixture(learnt.walks.embeddings)
+    backend = fit(name, learnt.walks.embeddings, learnt.walks.people, metric)
+    if backend is None:
+        raise ConfigError("--backend none: that is nothing to fit. Choose whitening, lda or plda.")
+    first = learnt.walks.embeddings[0]
+    with gallery.writing():
+        there = _briefs(gallery, None)
+        if there and (first.model, first.checkpoint_sha256) != (there[0].model, there[0].checkpoint_sha256):
+            raise GalleryError(
+                f"{gallery.path}: its embeddings are of {there[0].model}, the cohort's of {first.model}, or of another "
+                "checkpoint. Give a cohort of the same encoder."
+            )
+        if not set(learnt.templates) <= set(there):
+            raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
+        made = write_backend(
+            gallery.place,
+            backend,
+            made=now().isoformat(timespec="seconds"),
+            metric=metric,
+            model=first.model,
+            checkpoint_sha256=first.checkpoint_sha256,
+            fitted_on="cohort" if cohort else "gallery",
+            fingerprint=learnt.fingerprint,
+            walks=len(learnt.walks.embeddings),
+            people=len(set(learnt.walks.people)),
+        )
+        if _index_is_for_another(gallery.path, made):
+            drop(gallery.place)
+        return made
+
+
+def stored_backend(
+    gallery: Where, matching: MatchingConfig, encoder: tuple[str, str]
+) -> tuple[StoredBackend | None, str | None]:
+    """The gallery's back-end if these settings want it, and one line where they want another than it has.
+
+    encoder: its model, and the sha256 of its checkpoint. None where there is none: then it is fitted on what is
+    compared. Raises GalleryError for a damaged one, and for one of another encoder.
+    """
+    if matching.backend == "none" or (stored := read_backend(gallery)) is None:
+        return None, None
+    facts = stored.facts
+    again = f"gait gallery fit --db {gallery} --backend {matching.backend}"
+    if (facts.model, facts.checkpoint_sha256) != encoder:
+        raise GalleryError(
+            f"{gallery / FILE}: fitted for {facts.model}, this is {encoder[0]}, or another checkpoint. Fit it again "
+            f"({again}), or choose matching.backend=none."
+        )
+    if (facts.backend, facts.metric) != (matching.backend, matching.metric):
+        reason = f"it is {facts.backend} for matching.metric={facts.metric}"
+    elif matching.cohort and cohort_fingerprint(read_cohort(matching.cohort)) != facts.fingerprint:
+        reason = "it was not fitted on matching.cohort as that is now"
+    else:
+        return stored, None
+    return (
+        None,
+        f"{gallery}: its stored back-end is not used, {reason}; {matching.backend} is fitted anew. See: {again}",
+    )
+
+
+def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Where) -> str | None:
+    """One line where people have come or gone since it was fitted on the gallery."""
+    facts = stored.facts if stored else None
+    if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
+        return None
+    return (
+        f"{gallery}: people have come or gone since its {facts.backend} was fitted ({facts.people} people, "
+        f"{facts.walks} walks). Fit it again: gait gallery fit --db {gallery} --backend {facts.backend}"
+    )
+
+
+def judged(
+    calibration: Calibration | None,
+    stored: StoredBackend | None,
+    templates: Sequence[Template | Brief],
+    matching: MatchingConfig,
+    gallery: Where,
+) -> tuple[Calibration | None, list[str]]:
+    """The calibration, if it may be used, and what the user should know of it and of the stored back-end.
+
+    templates: everybody's that have not expired.
+    """
+    calibration, doubt = usable(calibration, templates, matching, gallery, stored.facts.digest if stored else None)
+    return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
+
+
+def backend_problems(gallery: Where, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
+    """What is wrong with the gallery's back-end, and what the user may want to know; templates: all of them."""
+    try:
+        stored = read_backend(gallery)
+    except GalleryError as error:
+        return [str(error)], []
+    if stored is None:
+        return [], []
+    facts = stored.facts
+    if any(template.origin != (facts.model, facts.checkpoint_sha256) for template in templates):
+        return [f"its {facts.backend} was fitted for {facts.model}, or another checkpoint: gait gallery fit"], []
+    remark = outdated(stored, [template for template in templates if not template.expired(now())], gallery)
+    return [], [remark] if remark else []
+
+
+def told_of_backend(stored: StoredBackend | None) -> dict[str, Any] | None:
+    """What results.json says of it."""
+    names = {"made", "backend", "fitted_on", "people", "walks", "digest"}
+    return stored.facts.model_dump(mode="json", include=names) if stored else None
+
+
+def cohort_fingerprint(cohort: Cohort) -> str:
+    """Tells whether a cohort is still the one that was learnt from."""
+    whole = hashlib.sha256()
+    for embedding, person in zip(cohort.embeddings, cohort.people, strict=True):
+        whole.update(f"{person} {embedding.parts.shape}\n".encode())
+        whole.update(np.ascontiguousarray(embedding.parts).tobytes())
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """The walks to learn from. templates: those of the gallery among them."""
+
+    walks: Cohort
+    fingerprint: str
+    templates: Sequence[Brief] = ()
+
+
+def _of_cohort(folder: str) -> _Learnt:
+    cohort = read_cohort(folder)
+    return _Learnt(cohort, cohort_fingerprint(cohort))
+
+
+def _of_gallery(gallery: Gallery) -> _Learnt:
+    """Everybody; of a large gallery as many people, drawn at random, as have MOST_WALKS walks."""
+    current = _briefs(gallery, now())
+    if not current:
+        raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nobody to learn from. See: gait enrol -h")
+    owners = sorted({brief.identity for brief in current})
+    walks = Counter(brief.identity for brief in current)
+    np.random.default_rng(0).shuffle(owners)
+    drawn = set(owners[: max(2, int(np.searchsorted(np.cumsum([walks[one] for one in owners]), MOST_WALKS, "right")))])
+    chosen = [brief for brief in current if brief.identity in drawn]
+    found: list[Template] = []
+    for first in range(0, len(chosen), READ_AT_ONCE):
+        found += gallery.templates(only=[brief.template for brief in chosen[first : first + READ_AT_ONCE]])
+    cohort = Cohort([template.embedding() for template in found], [template.identity for template in found])
+    return _Learnt(cohort, fingerprint(current), chosen)
+
+
+def _index_is_for_another(gallery: Where, made: BackendFacts) -> bool:
+    try:
+        facts = read_facts(gallery)
+    except GalleryError:
+        return False  # told of by whoever searches
+    return facts is not None and facts.backend not in ("", made.digest)
+
+
+def _briefs(gallery: Gallery, at: datetime | None) -> list[Brief]:
+    """What tells the templates apart that have not expired at a time, or all of them."""
+    return gallery.reading(lambda: briefs_of(gallery.table(), at))

@@ -1,0 +1,145 @@
+"""A fitted back-end beside the table of a gallery: backend.npz, plain arrays and facts.json, in one atomic file.
+
+What it learnt of the gallery's people goes when any of them goes or is changed; one that was fitted on a cohort stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import GalleryError
+from pipeline.files import DAMAGED_NPZ
+from pipeline.gallery.place import Place, Where, place_of
+from pipeline.matching.discriminants import Backend
+
+FILE = "backend.npz"
+FACTS = "facts.json"
+MOST_VALUES = 1 << 28  # of an array: a gigabyte
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+class BackendFacts(BaseModel):
+    """What a stored back-end is and what it was fitted on.
+
+    backend, metric: as in the settings; model, checkpoint_sha256: of the encoder; fingerprint: of the gallery's
+    templates, or of the cohort's walks; walks, people: that it learnt from; digest: sha256 of the arrays.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    made: str
+    backend: Literal["whitening", "lda", "plda"]
+    metric: Literal["euclidean", "cosine", "frobenius"]
+    model: str
+    checkpoint_sha256: str
+    fitted_on: Literal["gallery", "cohort"]
+    fingerprint: str
+    walks: int = Field(ge=1)
+    people: int = Field(ge=1)
+    unit: bool
+    constant: float
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBackend:
+    """A back-end and where it comes from."""
+
+    facts: BackendFacts
+    backend: Backend
+
+
+def read_backend(gallery: Where | Place) -> StoredBackend | None:
+    """The gallery's back-end, None where there is none.
+
+    Raises GalleryError for a damaged one, and for one that has gone.
+    """
+    place = gallery if isinstance(gallery, Place) else place_of(gallery)
+    again = f"gait gallery fit --db {place.where} -h"
+    content = place.kept(FILE, again)
+    if content is None:
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            facts = BackendFacts.model_validate_json(file.read(FACTS))
+            arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name != FACTS}
+        if _digest(arrays) != facts.digest:
+            raise ValueError("other arrays")
+        return StoredBackend(facts, _backend(facts, arrays))
+    except DAMAGED_NPZ:  # pydantic's ValidationError is a ValueError
+        raise GalleryError(f"{place.where / FILE}: damaged. Fit it again: {again}") from None
+
+
+def write_backend(place: Place, backend: Backend, **facts: Any) -> BackendFacts:
+    """Keep a back-end in place of an older one; for who holds the gallery's lock. facts: `BackendFacts`' others."""
+    arrays = _arrays(backend)
+    own = {"backend": backend.name, "unit": backend.unit, "constant": backend.constant, "digest": _digest(arrays)}
+    made = BackendFacts.model_validate({**facts, **own})
+    place.keep(FILE, lambda stream: _write(stream, made, arrays))
+    return made
+
+
+def drop_learnt(place: Place) -> None:
+    """Remove the back-end unless it was fitted on a cohort: it has learnt from people who may be going."""
+    try:
+        stored = read_backend(place)
+    except GalleryError:  # nobody knows what it learnt from
+        place.discard(FILE)
+        return
+    if stored is not None and stored.facts.fitted_on == "gallery":
+        place.discard(FILE)
+
+
+def _arrays(backend: Backend) -> Arrays:
+    found = {"mean": backend.mean, "projection": backend.projection}
+    if backend.share is not None:
+        found["share"] = backend.share
+    return {name: np.ascontiguousarray(values, np.float32) for name, values in found.items()}
+
+
+def _backend(facts: BackendFacts, arrays: Arrays) -> Backend:
+    """Raises ValueError, KeyError for arrays that do not belong together."""
+    mean, projection = arrays["mean"].astype(np.float64), arrays["projection"].astype(np.float64)
+    share = arrays["share"].astype(np.float64) if facts.backend == "plda" else None
+    fits = mean.ndim == 2 and projection.ndim == 3 and projection.shape[:2] == mean.shape
+    fits &= share is None or share.shape == (projection.shape[0], projection.shape[2])
+    if not fits:
+        raise ValueError("shapes")
+    return Backend(facts.backend, mean, projection, facts.unit, share, facts.constant)
+
+
+def _digest(arrays: Arrays) -> str:
+    whole = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        whole.update(f"{name} {values.shape} {values.dtype}\n".encode())
+        whole.update(np.ascontiguousarray(values).tobytes())
+    return whole.hexdigest()
+
+
+def _array(file: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
+    """A member as NumPy writes it. Raises ValueError for anything but finite float32 of a sensible size."""
+    if file.getinfo(name).file_size > 4 * MOST_VALUES + 1024:
+        raise ValueError("too large")
+    values = np.lib.format.read_array(io.BytesIO(file.read(name)), allow_pickle=False)
+    if values.dtype != np.float32 or not np.isfinite(values).all():
+        raise ValueError("not finite float32")
+    return np.asarray(values)
+
+
+def _write(stream: BinaryIO, facts: BackendFacts, arrays: Arrays) -> None:
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr(zipfile.ZipInfo(FACTS), json.dumps(facts.model_dump(mode="json", by_alias=True), indent=2))
+        for name, values in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)

@@ -1,0 +1,70 @@
+"""People whom nobody enrolled but who keep coming: which unknown tracks are one person, and what to call them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import MatchingConfig
+from pipeline.drawing.lettering import SHORT
+from pipeline.errors import GalleryError
+from pipeline.gallery.template import new_id
+from pipeline.matching.assign import covisible
+from pipeline.matching.match import threshold_for, threshold_of
+from pipeline.types import Embedding, Tracklet
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody unknown under a label that stays. tracks: (video, track), those of them that were seen now."""
+
+    identity: str
+    name: str
+    tracks: tuple[tuple[str, int], ...]
+
+
+def newcomers(
+    embeddings: Sequence[Embedding],
+    tracklets: Sequence[Tracklet],
+    distances: NDArray[np.float64],
+    config: MatchingConfig,
+) -> list[Newcomer]:
+    """Group unknown tracks into people: those within the threshold of one another, closest first, that were never seen
+    together (complete linkage, so that no chain of look-alikes makes one person of many).
+
+    embeddings, tracklets: N of each, of the same tracks; distances: N×N, between them. The order does not matter.
+    Raises GalleryError where there is no threshold: then nobody is near or far.
+    """
+    if not embeddings:
+        return []
+    for embedding in embeddings:
+        refuse_no_threshold(config, embedding.model)
+    threshold = threshold_of(config, embeddings)
+    distances = np.where(covisible(tracklets), np.inf, distances)
+    groups = [[row] for row in range(len(embeddings))]
+    while len(groups) > 1:
+        apart = [
+            (float(distances[np.ix_(one, other)].max()), i, j)
+            for i, one in enumerate(groups)
+            for j, other in enumerate(groups[:i])
+        ]
+        least, i, j = min(apart)
+        if least > threshold:
+            break
+        groups[j] += groups.pop(i)
+    found = []
+    for members in groups:
+        identity = new_id()
+        tracks = tuple(sorted((embeddings[row].video, embeddings[row].track_id) for row in members))
+        found.append(Newcomer(identity, f"unknown-{identity[:SHORT]}", tracks))
+    return sorted(found, key=lambda newcomer: newcomer.tracks)
+
+
+def refuse_no_threshold(config: MatchingConfig, model: str) -> None:
+    """Raise GalleryError for an encoder without a threshold."""
+    if math.isinf(threshold_for(config, model)):
+        raise GalleryError(f"{model} has no threshold, so nobody is unknown. Set matching.threshold.")

@@ -1,0 +1,1 @@
+"""The runtimes that execute networks, and the pictures that they take."""

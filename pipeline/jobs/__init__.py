@@ -1,0 +1,1 @@
+"""Jobs from their beginning to their end: analyse videos, enrol, identify, draw, report."""

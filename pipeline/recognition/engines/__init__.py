@@ -1,0 +1,1 @@
+"""How a model is executed: torch, or a graph exported for OpenVINO and ONNX Runtime."""

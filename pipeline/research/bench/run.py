@@ -1,0 +1,255 @@
+"""`gait bench`: how fast a run is, stage by stage, and how far from what its bare networks alone would take."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from loguru import logger
+
+from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.engine.memory import peak_memory
+from pipeline.engine.progress import Bars, Lines, on_a_terminal
+from pipeline.files import read_json, write_json
+from pipeline.inference.runtime import OpenVinoNetwork, device
+from pipeline.inference.tally import Calls, tallied
+from pipeline.profiles import load_config
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import plan
+
+REPLAYS = 200  # of one network with one input shape; more calls than that are extrapolated
+ROUNDS = 3
+WARM_UP = 8
+PEOPLE, SECONDS = 4, 4.0  # of the synthetic videos
+ITEMS = {  # stage of run.json → what it counts
+    "decode": "frames",
+    "detect": "frames",
+    "track": "frames",
+    "crop": "boxes",
+    "segment": "crops",
+    "pose": "crops",
+    "silhouette": "crops",
+    "write": "silhouettes",
+    "recognise": "silhouettes",
+    "match": "tracks",
+    "draw": "frames",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What the calls of one stage's networks take without anything around them, in seconds.
+
+    alone: one call after another, each on all cores, as anybody would call the network. side_by_side: as many calls at
+    a time as there are cores, a core each, which is how a run uses them: the least that this machine can take.
+    """
+
+    alone: float
+    side_by_side: float
+
+
+def bench_command(
+    profile: str | None,
+    overrides: Sequence[str],
+    gallery: str | None,
+    probes: Sequence[str],
+    checkpoints: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
+    from pipeline.run import run  # imports every stage: not for --help
+
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING", format="{message}")
+    with tempfile.TemporaryDirectory(prefix="gait-bench-") as folder:
+        if gallery is None and not probes:
+            gallery, probes = _synthetic_videos(Path(folder))
+        job = plan(gallery, probes)
+        overrides = [*overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
+        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        with tallied() as tally:
+            begun = time.perf_counter()
+            if on_a_terminal():
+                with Bars() as bars:
+                    path = run(job, config, checkpoints, progress=bars)
+            else:
+                path = run(job, config, checkpoints, progress=Lines())
+            wall = time.perf_counter() - begun
+        peak = peak_memory()
+        report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
+        if config.runtime.precision != "f32":
+            report["against_f32"] = effect_of_precision(tally.calls(), path, config, checkpoints)
+    show(report)
+    if json_file is not None:
+        write_json(json_file, report)
+
+
+def _synthetic_videos(folder: Path) -> tuple[str, list[str]]:
+    """A gallery and a probe of the same four made-up walkers, four seconds each."""
+    from pipeline.research.synth.videos import Show, write_video
+
+    show = Show(people=PEOPLE, seconds=SECONDS, seed=1, fps=30)
+    videos = [folder / "gallery.mp4", folder / "probe.mp4"]
+    for number, video in zip((1, 6), videos, strict=True):  # both from the side, in lanes, all in view
+        write_video(video, show, number)
+    return str(videos[0]), [str(videos[1])]
+
+
+def bare_networks(calls: Sequence[Calls]) -> dict[str, Bare]:
+    """Run every tallied network on its own inputs again, as often as the run did, and take the time, by stage."""
+    found: dict[str, Bare] = {}
+    for call in calls:
+        bare = _replay(call)
+        before = found.get(call.name, Bare(0, 0))
+        found[call.name] = Bare(before.alone + bare.alone, before.side_by_side + bare.side_by_side)
+    return found
+
+
+def _replay(call: Calls) -> Bare:
+    times = min(call.count, REPLAYS)
+
+    def seconds(run: Callable[[Iterator[Any]], Any]) -> float:
+        """Of all calls: the best of three rounds, after a few calls to warm up."""
+        run(iter(call.samples[:WARM_UP]))
+        rounds = [_seconds(lambda: run(itertools.islice(itertools.cycle(call.samples), times))) for _ in range(ROUNDS)]
+        return min(rounds) * call.count / times
+
+    if not isinstance(call.run, OpenVinoNetwork):
+        alone = seconds(lambda inputs: _in_turn(call.run, inputs))
+        return Bare(alone, alone)
+    network, twin = call.run, call.run.one_at_a_time()
+    return Bare(
+        seconds(lambda inputs: _in_turn(twin, inputs)),
+        seconds(lambda inputs: deque(network.each(inputs), maxlen=0)),
+    )
+
+
+def _in_turn(run: Callable[[Any], Any], inputs: Iterator[Any]) -> None:
+    import torch
+
+    with torch.inference_mode():
+        for batch in inputs:
+            run(batch)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def effect_of_precision(
+    calls: Sequence[Calls], path: Path, config: Config, checkpoints: Path | None
+) -> dict[str, float]:
+    """What the run's precision changes against f32, on the run's own data.
+
+    mask_pixels_changed: share of the pixels that become person or cease to be; embedding_difference: rms of the
+    difference over the rms of the embeddings.
+    """
+    from pipeline.jobs.prepare import open_networks
+    from pipeline.recognition.features import read_features
+    from pipeline.runs.tracks import read_walk
+
+    exact = config.model_copy(update={"runtime": config.runtime.model_copy(update={"precision": "f32"})})
+    found = {}
+    changed, pixels = 0, 0
+    for call in calls:
+        if call.name == "segment" and isinstance(call.run, OpenVinoNetwork):
+            twin = call.run.at_precision("f32")
+            for blob in call.samples:
+                here, there = call.run(blob)[0], twin(blob)[0]
+                if here.ndim == 4 and here.shape[1] > 1:
+                    here, there = here.argmax(axis=1), there.argmax(axis=1)
+                changed += int(np.count_nonzero(here != there))
+                pixels += here.size
+    if pixels:
+        found["mask_pixels_changed"] = changed / pixels
+    encoder = open_networks(exact, checkpoints).encoder
+    differences, values = [], []
+    for file in sorted((path / "features").glob("*/*.npz")):
+        track = file.parent.name, int(file.stem)
+        here = read_features(file, *track).parts
+        (exactly,) = encoder.encode([read_walk(track, RunFolder(path), encoder.needs, config)])
+        differences.append(np.square(here - exactly.parts).mean())
+        values.append(np.square(exactly.parts).mean())
+    if values:
+        found["embedding_difference"] = float(np.sqrt(np.mean(differences) / max(np.mean(values), 1e-30)))
+    return found
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def summary(record: dict[str, Any], wall: float, peak: int, bare: dict[str, Bare], config: Config) -> dict[str, Any]:
+    """The report as it is written to --json."""
+    stages = {}
+    for stage, entry in record["stages"].items():
+        items = int(entry.get(ITEMS.get(stage, ""), 0))
+        alone = bare.get(stage)
+        stages[stage] = {
+            "items": items,
+            "unit": ITEMS.get(stage, ""),
+            "seconds": entry["seconds"],
+            "items_per_second": round(items / max(entry["seconds"], 1e-9), 2),
+            "share_of_wall": round(entry["seconds"] / wall, 4),
+            "network_seconds": round(alone.alone, 4) if alone else None,
+            "network_seconds_side_by_side": round(alone.side_by_side, 4) if alone else None,
+        }
+    networks = sum(one.alone for one in bare.values())
+    floor = sum(one.side_by_side for one in bare.values())
+    frames = int(record["stages"].get("decode", {}).get("frames", 0))
+    return {
+        "profile": config.profile,
+        "device": device(config.runtime),
+        "precision": config.runtime.precision,
+        "versions": record["versions"],
+        "frames": frames,
+        "frames_per_second": round(frames / wall, 2),
+        "wall_seconds": round(wall, 4),
+        "networks_seconds": round(networks, 4),
+        "wall_over_networks": round(wall / networks, 4) if networks else None,
+        "networks_seconds_side_by_side": round(floor, 4),
+        "wall_over_networks_side_by_side": round(wall / floor, 4) if floor else None,
+        "peak_rss_bytes": peak,
+        "stages": stages,
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """The report as a table on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"gait bench: {report['profile']}, {report['device']}, {report['precision']}")
+    for name in ("stage", "items", "items/s", "busy s", "of wall", "bare network s", "side by side s"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for stage, row in report["stages"].items():
+        bare = [row["network_seconds"], row["network_seconds_side_by_side"]]
+        table.add_row(
+            stage,
+            f"{row['items']}",
+            f"{row['items_per_second']:.0f}",
+            f"{row['seconds']:.2f}",
+            f"{row['share_of_wall']:.0%}",
+            *("" if value is None else f"{value:.2f}" for value in bare),
+        )
+    console = Console()
+    console.print(table)
+    over, least = report["wall_over_networks"], report["wall_over_networks_side_by_side"]
+    console.print(
+        f"{report['frames']} frames in {report['wall_seconds']:.2f} s ({report['frames_per_second']:.0f}/s), "
+        f"peak memory {report['peak_rss_bytes'] / 1e6:.0f} MB"
+    )
+    for name, value in report.get("against_f32", {}).items():
+        console.print(f"{report['precision']} against f32: {name.replace('_', ' ')} {value:.3%}")
+    if over and least:
+        alone, beside = report["networks_seconds"], report["networks_seconds_side_by_side"]
+        console.print(f"networks alone {alone:.2f} s, one call after another: the run takes {over:.2f} times that")
+        console.print(f"networks alone {beside:.2f} s, a call a core: the run takes {least:.2f} times that")

@@ -1,0 +1,131 @@
+"""The walks of labelled clips: the track that is meant, cut to the clip's frames, and kept on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import PARTIAL, read_json, write_json
+from pipeline.research.evaluation.manifest import Clip
+from pipeline.segmentation.storage import read_sequence, write_sequence
+from pipeline.tracking.heading import heading
+from pipeline.types import SilhouetteSequence, Tracklet
+
+INDEX = "index.json"
+OURS = re.compile(r"\d{5,}\.npz|" + re.escape(PARTIAL) + ".*")  # what an interrupted evaluation leaves
+
+
+def cut_walk(tracklet: Tracklet, sequence: SilhouetteSequence, clip: Clip) -> tuple[Tracklet, SilhouetteSequence]:
+    """What lies inside the clip; the heading and the counts in the quality are those of the part."""
+    boxes = (tracklet.frame_indices >= clip.first - 1) & (tracklet.frame_indices < clip.last)
+    part = dataclasses.replace(
+        tracklet,
+        frame_indices=tracklet.frame_indices[boxes],
+        boxes=tracklet.boxes[boxes],
+        scores=tracklet.scores[boxes],
+    )
+    masks = (sequence.frame_indices >= clip.first - 1) & (sequence.frame_indices < clip.last)
+    quality = {
+        "frames_tracked": float(boxes.sum()),
+        "frames_usable": float(masks.sum()),
+        "usable_share": float(masks.sum() / max(boxes.sum(), 1)),
+        "heading": heading(part),
+    }
+    walk = SilhouetteSequence(
+        sequence.video, sequence.track_id, sequence.masks[masks], sequence.frame_indices[masks], quality
+    )
+    return part, walk
+
+
+def walk_of_clip(
+    tracks: Sequence[tuple[Tracklet, SilhouetteSequence]], clip: Clip, size: tuple[int, int]
+) -> SilhouetteSequence | None:
+    """The walk that the clip means: of the track with the most usable silhouettes in it, cut to its frames.
+
+    Of equals the one tracked in more frames, then the one nearer the middle of the picture (size: its width and height
+    in pixels). None where nobody was
+    tracked in these frames.
+    """
+    parts = [cut_walk(tracklet, sequence, clip) for tracklet, sequence in tracks]
+    inside = [(part, walk) for part, walk in parts if len(part)]
+    if not inside:
+        return None
+    return max(inside, key=lambda pair: (len(pair[1]), len(pair[0]), -_off_centre(pair[0], size)))[1]
+
+
+def _off_centre(tracklet: Tracklet, size: tuple[int, int]) -> float:
+    """Mean distance of the boxes' middles from the picture's, in picture sizes."""
+    middles = (tracklet.boxes[:, :2] + tracklet.boxes[:, 2:]) / 2 / np.array(size)
+    return float(np.linalg.norm(middles - 0.5, axis=1).mean())
+
+
+class ClipFolder:
+    """One .npz a clip, and index.json: which clip it is, which track was taken, how many silhouettes it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows: list[dict[str, Any]] = []
+
+    def holds(self, key: str) -> bool:
+        """Whether it is complete, and for these clips of these videos under these settings (`key`).
+
+        Raises InputError where it is for others: nothing of somebody's is overwritten.
+        """
+        index = self.path / INDEX
+        if index.is_file():
+            if read_json(index).get("key") == key:
+                return True
+            raise InputError(
+                f"{self.path}: its silhouettes are of other clips, videos, networks or settings. Give another folder."
+            )
+        foreign = [path.name for path in self.path.glob("*") if not OURS.fullmatch(path.name)]
+        if foreign:
+            raise InputError(f"{self.path}: holds {foreign[0]}, so it is no folder of clips. Give a new folder.")
+        return False
+
+    def add(self, clip: Clip, walk: SilhouetteSequence | None) -> None:
+        """Keep what was found for a clip."""
+        if walk is not None and len(walk):
+            write_sequence(self.file(clip), walk)
+        self._rows.append(
+            {
+                "row": clip.row,
+                "video": clip.video.name,
+                **{name: getattr(clip, name) for name in ("first", "last", "person", "condition", "role")},
+                "track": None if walk is None else walk.track_id,
+                "silhouettes": 0 if walk is None else len(walk),
+                "heading": None if walk is None else round(walk.quality["heading"], 3),
+            }
+        )
+
+    def finish(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Write the index, after which the folder is complete."""
+        write_json(self.path / INDEX, {"schema": 1, "key": key, **facts, "clips": self._rows})
+
+    def silhouettes(self) -> dict[int, int]:
+        """How many usable silhouettes each clip has, by its row. Raises InputError when the index is damaged."""
+        return {row: int(count) for row, count in self._column("silhouettes").items()}
+
+    def headings(self) -> dict[int, float]:
+        """The heading of each clip's walk (tracking/heading.py), by its row; 0 where there is none."""
+        return {row: float(value or 0) for row, value in self._column("heading").items()}
+
+    def _column(self, name: str) -> dict[int, Any]:
+        index = self.path / INDEX
+        try:
+            return {int(row["row"]): row[name] for row in read_json(index)["clips"]}
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{index}: not an index of clips. Give another folder.") from None
+
+    def read(self, clip: Clip) -> SilhouetteSequence:
+        """Raises InputError when the file is damaged."""
+        return read_sequence(self.file(clip), clip.video.stem, clip.row)
+
+    def file(self, clip: Clip) -> Path:
+        return self.path / f"{clip.row:05d}.npz"

@@ -1,0 +1,1 @@
+"""Evaluation by the published protocols of the field's data sets."""

@@ -1,0 +1,237 @@
+"""`gait evaluate dataset`: features of a dataset's test set, and the figures that its protocol asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engine.progress import Progress
+from pipeline.engine.stream import ahead
+from pipeline.errors import ConfigError, InputError
+from pipeline.recognition import Encoder
+from pipeline.research.evaluation.datasets.classification import class_scores
+from pipeline.research.evaluation.datasets.distances import Metric
+from pipeline.research.evaluation.datasets.features import DatasetFeatures
+from pipeline.research.evaluation.datasets.protocols import (
+    PROTOCOLS,
+    ByView,
+    Classes,
+    Pairs,
+    Submission,
+    Whole,
+    identities_of_test,
+)
+from pipeline.research.evaluation.datasets.submission import submission
+from pipeline.research.evaluation.tables import Condition, by_view, cross_view, pairs, whole
+from pipeline.research.training.data.dataset import (
+    Walk,
+    list_walks,
+    read_partition,
+    read_silhouettes,
+    read_walk,
+    with_silhouettes,
+)
+from pipeline.research.training.wanted import OF_ENCODERS, refuse_other
+from pipeline.segmentation.normalise import cut_width
+from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
+
+POINTS = 1024  # of a frame's cloud
+WALKS_AHEAD = 32  # read while others are encoded
+FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
+PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+
+Sequence_ = SilhouetteSequence | GaitSequence
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be computed. cross_view: casia-b and oumvlp against a gallery of all views; rerank: None is what is
+    usual (hid only); as_opengait: with its quirks (rerank.py, submission.py); listed: names of Gait3D's probes.
+    """
+
+    protocol: str
+    metric: Metric
+    device: str = "cpu"
+    cross_view: bool = False
+    rerank: bool | None = None
+    as_opengait: bool = False
+    listed: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        kind = PROTOCOLS[self.protocol]
+        if self.cross_view and not isinstance(kind, ByView):
+            raise ConfigError(f"--cross-view: {self.protocol} is not evaluated by view; casia-b and oumvlp are.")
+        if isinstance(kind, Whole) and kind.probes is None and not self.listed:
+            raise ConfigError(
+                f"--protocol {self.protocol}: the partition must list the probes as PROBE_SET. Give it as --partition."
+            )
+        if self.rerank and not (isinstance(kind, Whole) or self.protocol == "hid"):
+            raise ConfigError(f"--rerank: {self.protocol} is not re-ranked; gait3d, freegait, grew and hid can be.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Figures by condition, scores of classes in percent, or a file for a competition's server."""
+
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    submission: str | None = None
+
+
+def walks_of_test(
+    root: Path, partition: Path | None, protocol: str, files: Sequence[bool] | Sequence[int] | None = None
+) -> tuple[list[Walk], tuple[str, ...]]:
+    """The walks of a dataset's test set, and the names of its probes where the partition lists them.
+
+    partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
+    submission. files: which of a folder's files, as OpenGait's data_in_use.
+    Raises InputError for a dataset or a partition that cannot be read, ConfigError where one is needed.
+    """
+    if partition is None and (root / "partition.json").is_file():
+        partition = root / "partition.json"
+    if partition is not None:
+        sets = read_partition(partition)
+        return list_walks(root, sets.test, files), sets.probes
+    if not root.is_dir():
+        raise InputError(f"{root}: no such dataset folder. Expected ROOT/identity/type/view/*.pkl.")
+    here = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    chosen = here if isinstance(PROTOCOLS[protocol], Submission) else identities_of_test(protocol, here)
+    if chosen is None:
+        raise ConfigError(
+            f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
+            '({"TRAIN_SET": […], "TEST_SET": […]}, for gait3d and freegait with "PROBE_SET").'
+        )
+    return list_walks(root, chosen, files), ()
+
+
+def embed_dataset(walks: Sequence[Walk], encoder: Encoder, bars: Progress) -> DatasetFeatures:
+    """Encode every walk; the features are in their order. Raises InputError for a walk that cannot be read or used."""
+    bars.start("recognition", len(walks), "walks")
+    parts: list[NDArray[np.float32]] = []
+    for portion in _portions(walks, encoder.needs):
+        parts += [embedding.parts for embedding in encoder.encode(portion)]
+        bars.advance("recognition", len(portion))
+    bars.finish("recognition")
+    labels, types, views = (
+        np.array([getattr(walk, name) for walk in walks], np.str_) for name in ("identity", "type", "view")
+    )
+    return DatasetFeatures(np.stack(parts), labels, types, views, encoder.model, encoder.checkpoint_sha256)
+
+
+def evaluate(asked: Asked, data: DatasetFeatures) -> Answered:
+    """What the protocol says of these features. Raises GaitError where they are not what it expects."""
+    protocol, metric, device = PROTOCOLS[asked.protocol], asked.metric, asked.device
+    half = asked.as_opengait
+    match protocol:
+        case ByView():
+            return Answered((cross_view if asked.cross_view else by_view)(protocol, data, metric, device))
+        case Pairs():
+            return Answered(pairs(protocol, data, metric, device))
+        case Whole():
+            rerank = bool(asked.rerank)
+            return Answered(whole(protocol, data, metric, device, listed=asked.listed, rerank=rerank, half=half))
+        case Classes():
+            return Answered(scores=class_scores(data, protocol.names))
+        case Submission():
+            rerank = asked.rerank is not False
+            answers = submission(protocol, data, metric, device, rerank=rerank, repeat=half, half=half)
+            return Answered(submission=answers)
+
+
+def as_tree(asked: Asked, data: DatasetFeatures, answered: Answered) -> dict[str, Any]:
+    """The report as JSON: rates between 0 and 1, tables by view as V×V lists with None where there are no walks."""
+    return {
+        "schema": 1,
+        "protocol": asked.protocol,
+        "gallery": "cross-view" if asked.cross_view else "as usual",
+        "metric": asked.metric,
+        "reranked": bool(asked.rerank),
+        "as_opengait": asked.as_opengait,
+        "model": data.model,
+        "checkpoint_sha256": data.checkpoint_sha256,
+        "walks": len(data),
+        "identities": len(np.unique(data.labels)),
+        "conditions": {name: _condition(one) for name, one in answered.conditions.items()},
+        "scores": {name: _rate(value) for name, value in answered.scores.items()},
+    }
+
+
+def _condition(one: Condition) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        **{f"rank{k}": _rate(value) for k, value in one.ranks.items()},
+        "map": _rate(one.precision),
+        "minp": _rate(one.penalty),
+        "n": one.n,
+        "unanswerable": one.unanswerable,
+        "cmc": [_rate(value) for value in one.cmc],
+    }
+    if one.tables is not None:
+        rank1 = one.tables.ranks[1]
+        tree["views"] = list(one.tables.views)
+        tree["by_view"] = [_rate(value) for value in one.tables.by_view(rank1)]
+        tree["table"] = [[_rate(value) for value in row] for row in rank1]
+        tree["identical_views_included"] = {f"rank{k}": _rate(value) for k, value in one.identical.items()}
+    if one.reid is not None:
+        tree["reid"] = _condition(one.reid)
+    return tree
+
+
+def _rate(percent: float) -> float | None:
+    return round(float(percent) / 100, 8) if np.isfinite(percent) else None
+
+
+def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list[Sequence_]]:
+    """Walks to be encoded together, read while others are."""
+    portion: list[Sequence_] = []
+    size = 0
+    read = (read_sequence(walk, number, needs) for number, walk in enumerate(walks, 1))
+    with closing(ahead(read, WALKS_AHEAD, "read")) as sequences:
+        for sequence in sequences:
+            frames = len(sequence.modalities[needs[0]])
+            if portion and size + frames > FRAMES_AT_ONCE:
+                yield portion
+                portion, size = [], 0
+            portion.append(sequence)
+            size += frames
+    if portion:
+        yield portion
+
+
+def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:
+    """A walk as encoders take it; its files are the modalities in `needs`, in their order.
+
+    Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
+
+    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a walk with fewer files or no frames.
+    """
+    if tuple(needs) == (Modality.SILHOUETTES,):
+        masks = read_silhouettes(walk)
+        if not len(masks):
+            raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
+        return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
+    arrays = read_walk(walk)
+    wanted = [tuple(OF_ENCODERS[need] for need in needs)]
+    refuse_other(walk, arrays[: len(needs)], wanted, "the encoder", "Say which files they are with --files.")
+    arrays = with_silhouettes(walk, arrays, needs)
+    modalities = {}
+    for need, file in zip(needs, arrays, strict=False):
+        array = _even(file) if need is Modality.POINTS else file
+        if isinstance(array, list) or not len(array):
+            raise InputError(f"{walk.files[0].parent}: no {need} that are one array. Make the files again.")
+        data = cut_width(array) if need in PICTURES else array
+        modalities[need] = ModalityFrames(data, np.arange(len(data)))
+    return GaitSequence(walk.name, number, modalities)
+
+
+def _even(clouds: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
+    """Clouds N×C of any length as one array T×POINTS×3; as they are where one is no such cloud."""
+    if any(cloud.ndim != 2 or cloud.shape[1] < 3 or not len(cloud) for cloud in clouds):
+        return list(clouds)
+    chosen = [np.linspace(0, len(cloud) - 1, POINTS).round().astype(np.int64) for cloud in clouds]
+    return np.stack([cloud[places, :3] for cloud, places in zip(clouds, chosen, strict=True)]).astype(np.float32)

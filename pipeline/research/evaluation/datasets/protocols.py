@@ -1,0 +1,161 @@
+"""Who is the gallery and who the probe: the test protocols of the public datasets.
+
+They are OpenGait's (opengait/evaluation/evaluator.py), who has them from the datasets' authors. Types and views are the
+folder names of the datasets in OpenGait's layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.research.evaluation.datasets.retrieval import Names
+
+SETTINGS = ("H-scene2", "L-scene2", "H-scene3", "L-scene3", "H-scene3_s", "L-scene3_s")  # CASIA-E's probes
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Some of a dataset's types: exactly these names, or all that contain one of them."""
+
+    names: Sequence[str]
+    contained: bool = False
+
+    def of(self, types: Names) -> NDArray[np.bool_]:
+        if not self.contained:
+            return np.asarray(np.isin(types, list(self.names)))
+        return np.asarray(np.any([np.char.find(types, name) >= 0 for name in self.names], axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class ByView:
+    """Every view of the probes against every view of the gallery; means leave identical views out.
+
+    conditions: name → types of the probes; whole: the probes and the gallery of `--cross-view`, where each probe meets
+    the gallery's walks of all views (but never its own person from its own view); without: views that do not count.
+    """
+
+    conditions: Mapping[str, Types]
+    gallery: Types
+    whole: tuple[Mapping[str, Types], Types] | None = None
+    without: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """CCPG: every condition has its own gallery; figures by view as in ByView, and those of person re-identification,
+    where a probe meets walks of all views but never its own person from its own view.
+
+    conditions: name → types of the probes and of the gallery. Views are cameras: 03 of the folder 03_1.
+    """
+
+    conditions: Mapping[str, tuple[Types, Types]]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All probes against the whole gallery. probes: their types, or None where the partition lists them by name;
+    gallery: its types, or None for all that are no probes.
+    """
+
+    probes: Types | None
+    gallery: Types | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Answers for a competition's server, since the probes' labels are secret.
+
+    grew: the 20 nearest labels of each probe; hid: the nearest label after re-ranking. probes: their types, or None
+    where their label is "probe".
+    """
+
+    format: Literal["grew", "hid"]
+    probes: Types | None
+    gallery: Types | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Scoliosis1K: the features are class scores, the types the classes."""
+
+    names: Sequence[str]
+
+
+Protocol = ByView | Pairs | Whole | Submission | Classes
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "casia-b": ByView(
+        {
+            "NM": Types(("nm-05", "nm-06")),
+            "BG": Types(("bg-01", "bg-02")),
+            "CL": Types(("cl-01", "cl-02")),
+        },
+        Types(("nm-01", "nm-02", "nm-03", "nm-04")),
+        whole=(
+            {"NM": Types(("nm-01",)), "BG": Types(("bg-01",)), "CL": Types(("cl-01",))},
+            Types(("nm-02", "bg-02", "cl-02")),
+        ),
+    ),
+    "oumvlp": ByView({"NM": Types(("00",))}, Types(("01",)), whole=({"NM": Types(("00",))}, Types(("01",)))),
+    "casia-e": ByView(
+        {
+            name: Types([f"{setting}-{name.lower()}-{take}" for setting in SETTINGS for take in (1, 2)])
+            for name in ("NM", "BG", "CL")
+        },
+        Types([f"{setting}-nm-{take}" for setting in ("H-scene1", "L-scene1") for take in (1, 2)]),
+        without=("270",),
+    ),
+    "sustech1k": ByView(
+        {
+            "Normal": Types(("01-nm",), contained=True),
+            "Bag": Types(("bg",), contained=True),
+            "Clothing": Types(("cl",), contained=True),
+            "Carrying": Types(("cr",), contained=True),
+            "Umbrella": Types(("ub",), contained=True),
+            "Uniform": Types(("uf",), contained=True),
+            "Occlusion": Types(("oc",), contained=True),
+            "Night": Types(("nt",), contained=True),
+            "Overall": Types(("01", "02", "03", "04"), contained=True),
+        },
+        Types(("00-nm",), contained=True),
+    ),
+    "ccpg": Pairs(
+        {
+            "CL": (Types(("U0_D0_BG", "U0_D0")), Types(("U1_D1", "U2_D2", "U3_D3"))),
+            "UP": (Types(("U3_D3",)), Types(("U0_D3",))),
+            "DN": (Types(("U1_D0",)), Types(("U1_D1",))),
+            "BG": (Types(("U0_D0_BG",)), Types(("U0_D0",))),
+        }
+    ),
+    "gait3d": Whole(None),
+    "freegait": Whole(None),
+    "grew": Whole(Types(("02",)), Types(("01",))),
+    "grew-submission": Submission("grew", Types(("03",)), Types(("01", "02"))),
+    "hid": Submission("hid", None, None),
+    "scoliosis1k": Classes(("negative", "neutral", "positive")),
+}
+
+
+def protocol_of(dataset_name: str) -> str | None:
+    """The protocol for a dataset by OpenGait's name of it ("CASIA-B", "Gait3D-Parsing"), or None."""
+    plain = dataset_name.lower()
+    names = sorted((name for name in PROTOCOLS if plain.startswith(name)), key=len)
+    return names[-1] if names else None
+
+
+def identities_of_test(protocol: str, identities: Sequence[str]) -> list[str] | None:
+    """The test set where the dataset's authors give it as a rule on the numbers; None where a list is needed.
+
+    CASIA-B: 075 to 124. OUMVLP: the even numbers.
+    """
+    numbers = {name: int(name) for name in identities if name.isdecimal()}
+    if protocol == "casia-b":
+        return [name for name in identities if 75 <= numbers.get(name, 0) <= 124]
+    if protocol == "oumvlp":
+        return [name for name in identities if name in numbers and numbers[name] % 2 == 0]
+    return None

@@ -1,0 +1,130 @@
+"""A training as something to evaluate: its network, its dataset's test set, and how its file says to evaluate it.
+
+It is the folder of a `gait train`, or a training's YAML file (OpenGait's too) with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CheckpointError, ConfigError, InputError
+from pipeline.files import read_json
+from pipeline.research.evaluation.datasets.protocols import protocol_of
+from pipeline.research.training.checkpoints import card_of, checkpoint_name, latest_checkpoint
+from pipeline.research.training.config import (
+    DataConfig,
+    EvaluatorConfig,
+    TrainingConfig,
+    load_training_config,
+    training_config,
+)
+from pipeline.weights.checkpoints import Checkpoint, resolve
+from pipeline.weights.hashing import sha256_of
+
+if TYPE_CHECKING:
+    from pipeline.research.training.networks import Trainable
+
+OUTPUTS = (Path("output"), Path("output/training"))  # OpenGait's place for DATASET/MODEL/NAME, and ours
+PROTOCOL_OF = {  # OpenGait's eval_func; those that serve several datasets are told apart by the dataset's name
+    "evaluate_CCPG": "ccpg",
+    "evaluate_FreeGait": "freegait",
+    "evaluate_Gait3D": "gait3d",
+    "evaluate_scoliosis": "scoliosis1k",
+    "GREW_submission": "grew-submission",
+    "HID_submission": "hid",
+}
+BY_NAME = ("evaluate_indoor_dataset", "evaluate_real_scene")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """encoder: its name; checkpoint: that is evaluated; config: as the training was told."""
+
+    encoder: str
+    checkpoint: Checkpoint
+    config: TrainingConfig
+
+    @property
+    def data(self) -> DataConfig:
+        return self.config.data_cfg
+
+    @property
+    def asked(self) -> EvaluatorConfig:
+        return self.config.evaluator_cfg
+
+    @property
+    def protocol(self) -> str | None:
+        """By the file's eval_func, or by the dataset's name; None where there is none here."""
+        if self.asked.eval_func in BY_NAME:
+            return protocol_of(self.data.test_dataset_name or self.data.dataset_name)
+        return PROTOCOL_OF.get(self.asked.eval_func)
+
+
+def trained(folder: Path) -> Trained:
+    """What a training's folder (output/training/DATASET/MODEL/NAME) holds: its furthest checkpoint.
+
+    Raises InputError for a folder that is none, ConfigError for a network that there is no encoder for.
+    """
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: no config.json, so no training. Give output/training/DATASET/MODEL/NAME.")
+    config = training_config(read_json(folder / "config.json"), str(folder / "config.json"))
+    name = config.trainer_cfg.save_name
+    learnt = _whole(config, f"--training {folder}")
+    found = latest_checkpoint(folder / "checkpoints", name)
+    if found is None:
+        raise InputError(f"{folder}: no checkpoint {name}-*.pt in checkpoints/. Go on with: gait train --resume")
+    return _trained(config, learnt, found)
+
+
+def configured(file: str, root: Path | None, checkpoint: str | None, folders: Sequence[Path]) -> Trained:
+    """What a training's YAML file describes, with the weights in `checkpoint` or else in its evaluator's restore_hint.
+
+    root: the dataset, instead of the file's own; checkpoint: a file, or a card's name whose file is in `folders`.
+    Raises ConfigError for a file that is none and a network that there is no encoder for, CheckpointError where there
+    are no weights.
+    """
+    config = load_training_config(file, [f"data_cfg.dataset_root={json.dumps(str(root))}"] if root else [])
+    learnt = _whole(config, file)
+    if checkpoint is None:
+        return _trained(config, learnt, _restored(config, file))
+    path = Path(checkpoint).expanduser()
+    return _trained(config, learnt, path if path.is_file() else resolve(checkpoint, folders=folders).path)
+
+
+def _restored(config: TrainingConfig, file: str) -> Path:
+    """The checkpoint that evaluator_cfg.restore_hint means: a file, or an iteration of this training."""
+    hint, name = config.evaluator_cfg.restore_hint, config.evaluator_cfg.save_name
+    if isinstance(hint, str):
+        places = [Path(hint).expanduser()]
+    else:
+        below = Path(config.data_cfg.dataset_name, str(config.model_cfg["model"]), name, "checkpoints")
+        places = [output / below / checkpoint_name(name, hint) for output in OUTPUTS]
+    for place in places:
+        if place.is_file():
+            return place
+    raise CheckpointError(
+        f"{file}: evaluator_cfg.restore_hint {hint!r}: there is no {' and no '.join(map(str, places))}. "
+        "Give the weights as --checkpoint FILE."
+    )
+
+
+def _trained(config: TrainingConfig, learnt: Trainable, checkpoint: Path) -> Trained:
+    card = card_of(learnt, checkpoint, config.trainer_cfg.save_name)
+    return Trained(learnt.encoder, Checkpoint(card, checkpoint, sha256_of(checkpoint)), config)
+
+
+def _whole(config: TrainingConfig, said: str) -> Trainable:
+    """What model_cfg describes, without weights. Raises ConfigError where that is no whole encoder."""
+    import torch
+
+    from pipeline.research.training.networks import open_trainable
+
+    with torch.device("meta"):
+        learnt = open_trainable(config.model_cfg, identities=1)
+    if not learnt.encoder:
+        raise ConfigError(f"{said}: what it trained is no whole encoder. Evaluate the training that went on from it.")
+    return learnt

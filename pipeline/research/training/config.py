@@ -1,0 +1,306 @@
+"""The settings of a training: OpenGait's own YAML format, and a few keys more.
+
+Every key is known here by name and type. What a file leaves out is as in OpenGait's configs/default.yaml, but for where
+the data lie. What it holds besides is named when the training starts. An unknown key that is given by hand is refused
+with the nearest name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipeline.errors import ConfigError
+from pipeline.files import from_home
+from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown
+
+SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
+FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
+MODEL = "Baseline"
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """What is trained on."""
+
+    dataset_name: str = Field("dataset", pattern=FOLDER_NAME)
+    dataset_root: Path
+    dataset_partition: Path | None = Field(
+        None, description="default: partition.json in the root, or the authors' rule for CASIA-B and OUMVLP"
+    )
+    data_in_use: list[bool] | list[int] | None = None
+    cache: bool = Field(False, description="keep every walk in memory once it has been read")
+    num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")
+    test_dataset_name: str | None = None
+    remove_no_gallery: bool = False
+
+
+class PointsInUse(Section):
+    """Of a modality that is a cloud of points: how many are drawn from every frame."""
+
+    pointcloud_index: int = Field(0, ge=0)
+    points_num: int = Field(1024, ge=1)
+
+
+class SamplerConfig(Section):
+    """How a batch is put together; see pipeline/research/training/data/sampling.py."""
+
+    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "TripletSampler"
+    batch_size: int | tuple[int, int] = (8, 16)
+    batch_shuffle: bool = False
+    sample_type: str = Field("fixed_unordered", pattern=SAMPLE_TYPE)
+    frames_num_fixed: int = Field(30, ge=1)
+    frames_num_min: int = Field(25, ge=1)
+    frames_num_max: int = Field(50, ge=1)
+    frames_skip_num: int = Field(0, ge=0)
+    frames_all_limit: int | None = Field(None, ge=1)
+    points_in_use: PointsInUse | None = None
+
+    @field_validator("batch_size")
+    @classmethod
+    def _is_of_some(cls, size: int | tuple[int, int]) -> int | tuple[int, int]:
+        if min(size if isinstance(size, tuple) else (size,)) < 1:
+            raise ValueError("must be 1 or more")
+        return size
+
+
+class InferenceConfig(SamplerConfig):
+    """Which frames of a walk an evaluation sees; how many walks it takes at once does not matter here."""
+
+    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "InferenceSampler"
+    batch_size: int | tuple[int, int] = 4
+    sample_type: str = Field("all_ordered", pattern=SAMPLE_TYPE)
+
+
+Transforms = list[dict[str, Any]]
+
+
+def _cutting() -> Transforms:
+    return [{"type": "BaseSilCuttingTransform"}]
+
+
+class TrainerConfig(Section):
+    """The course of the training."""
+
+    total_iter: int = Field(80000, ge=1)
+    save_iter: int = Field(2000, ge=1)
+    save_name: str = Field("tmp", pattern=FOLDER_NAME)
+    log_iter: int = Field(100, ge=1)
+    restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
+    restore_ckpt_strict: bool = True
+    optimizer_reset: bool = False
+    scheduler_reset: bool = False
+    with_test: bool = Field(False, description="validate whenever a checkpoint is saved")
+    enable_float16: bool = Field(True, description="mixed precision; see `precision`")
+    T_max_iter: int | None = Field(
+        None, ge=1, description="SwinGait's own schedule: half a cosine until this batch, in place of scheduler_cfg"
+    )
+    fix_BN: bool = False  # noqa: N815  OpenGait's name
+    sync_BN: bool = False  # noqa: N815  OpenGait's name
+    find_unused_parameters: bool = False
+    sampler: SamplerConfig = SamplerConfig()
+    transform: Transforms = Field(default_factory=_cutting)
+    # ours
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="auto: with enable_float16 fp16 on a GPU and bf16 on a CPU that has it, else fp32"
+    )
+    gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
+    seed: int = Field(0, ge=0)
+
+
+class EvaluatorConfig(Section):
+    """How OpenGait evaluates: `gait evaluate dataset` follows it, and the validation sees walks by its transform."""
+
+    restore_hint: int | str = Field(80000, description="an iteration of the training, or a checkpoint's file")
+    restore_ckpt_strict: bool = True
+    save_name: str = Field("tmp", pattern=FOLDER_NAME)
+    eval_func: str = "evaluate_indoor_dataset"
+    metric: Literal["euc", "cos"] = "euc"
+    cross_view_gallery: bool = False
+    rerank: bool | None = None
+    enable_float16: bool = False
+    sampler: InferenceConfig = InferenceConfig()
+    transform: Transforms = Field(default_factory=_cutting)
+
+
+class ValidationConfig(Section):
+    """Ours: rank-1 on walks that were held out, by a simple retrieval."""
+
+    gallery_type: str = Field("nm-01", description="the type whose walks are the gallery; all others are probes")
+    identities: int = Field(100, ge=2, description="how many of the held-out identities, at most")
+    frames: int = Field(0, ge=0, description="silhouettes in a window; 0: as in training")
+    windows: int = Field(3, ge=1, description="interleaved windows of a walk whose embeddings are averaged, at most")
+
+
+YAML = (".yaml", ".yml")
+
+
+class TrainingConfig(Section):
+    """All settings of a training, in OpenGait's sections."""
+
+    data_cfg: DataConfig
+    model_cfg: dict[str, Any] = Field({}, validate_default=True)
+    loss_cfg: list[dict[str, Any]] = Field({}, validate_default=True)
+    optimizer_cfg: dict[str, Any] = Field({}, description="over optim.OPTIMIZER")
+    scheduler_cfg: dict[str, Any] = Field({}, description="over optim.SCHEDULER")
+    trainer_cfg: TrainerConfig = TrainerConfig()
+    evaluator_cfg: EvaluatorConfig = EvaluatorConfig()
+    validation_cfg: ValidationConfig = ValidationConfig()
+    unsupported: tuple[str, ...] = Field((), description="keys of the file that nothing here reads or follows")
+
+    @field_validator("model_cfg", mode="before")
+    @classmethod
+    def _named(cls, model: Any) -> Any:
+        return {"model": MODEL, **model} if isinstance(model, dict) else model
+
+    @field_validator("loss_cfg", mode="before")
+    @classmethod
+    def _one_or_several(cls, losses: Any) -> Any:
+        return [{"type": "TripletLoss", "log_prefix": "triplet", **losses}] if isinstance(losses, dict) else losses
+
+
+def load_training_config(config: str, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """Read a training's YAML (a file, or the name of one in configs/train) and apply `a.b=c` overrides.
+
+    A file whose `base` names another, by its name or by a path from its own folder, says only what it changes there.
+    Keys of the file that are unknown here, or not followed, are collected in `unsupported`: OpenGait's files have some.
+    Raises ConfigError for a file that is none, a network that is not here, several datasets, files that are each
+    other's base, an unknown key among the overrides (with the nearest name) or a value out of range.
+    """
+    path = _path(config)
+    tree = _with_bases(path)
+    _refuse_what_is_not_here(tree, path.name)
+    unsupported = _take_unknown(tree, TrainingConfig)
+    for override in overrides:
+        apply_override(tree, override)
+    read = training_config({**tree, "unsupported": unsupported}, path.name)
+    return read.model_copy(update={"unsupported": (*unsupported, *_not_followed(read))})
+
+
+def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
+    """The settings in `tree`. Raises ConfigError, naming `origin`."""
+    try:
+        return TrainingConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(error)}") from None
+
+
+def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
+    """Before anything else is said of a file: the networks that it may lack have formats of their own, too."""
+    from pipeline.research.training.networks import (
+        refuse_unknown,  # with torch, which whoever reads a training needs anyway
+    )
+
+    if not is_training_config(tree):
+        raise ConfigError(f"{origin}: not the file of a training; expected sections such as model_cfg and trainer_cfg.")
+    model, data = tree.get("model_cfg"), tree.get("data_cfg")
+    try:
+        refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
+    if isinstance(data, list):
+        raise ConfigError(
+            f"{origin}: data_cfg lists {len(data)} datasets, a training takes one. Make one of them the whole section."
+        )
+
+
+def _not_followed(config: TrainingConfig) -> list[str]:
+    """Keys that are known, but whose values here ask for what nothing does."""
+    evaluator = config.evaluator_cfg
+    points = evaluator.sampler.points_in_use
+    asked = {
+        "data_cfg.remove_no_gallery": config.data_cfg.remove_no_gallery,
+        "evaluator_cfg.enable_float16": evaluator.enable_float16,
+        "evaluator_cfg.restore_ckpt_strict": not evaluator.restore_ckpt_strict,
+        "evaluator_cfg.sampler.sample_type": evaluator.sampler.sample_type != "all_ordered",
+        "evaluator_cfg.sampler.points_in_use": points is not None and points != PointsInUse(),
+    }
+    return [key for key, is_asked in asked.items() if is_asked]
+
+
+def _with_bases(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The YAML at `path` over that of its base, if it has one; derived: the files that are based on it."""
+    tree, derived = read_yaml(path), (*derived, path.resolve())
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise ConfigError(f"{path.name}: base must be the name of a training configuration or a file, not {base!r}.")
+    beside = path.parent / from_home(base)
+    try:
+        below = _path(str(beside) if base.endswith(YAML) else base)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: base: {error}") from None
+    if below.resolve() in derived:
+        raise ConfigError(f"{path.name}: base: {base} is itself based on {path.name}. Take one of the two away.")
+    return _over(_with_bases(below, derived), tree)
+
+
+def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` where it says something, section by section; lists replace lists, and null takes a key away."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return {key: value for key, value in merged.items() if above.get(key, value) is not None}
+
+
+def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Remove what `section` does not know from `tree`, and name it."""
+    unknown = []
+    for key in list(tree):
+        if key not in section.model_fields:
+            del tree[key]
+            unknown.append(f"{prefix}{key}")
+        elif key in _SECTIONS and isinstance(tree[key], dict):
+            unknown += _take_unknown(tree[key], _SECTIONS[key], f"{prefix}{key}.")
+    return unknown
+
+
+def shipped() -> list[str]:
+    """Names of the training configurations that come with the project."""
+    return sorted(path.stem for path in (configs_dir() / "train").glob("*.yaml"))
+
+
+def _path(config: str) -> Path:
+    if config.endswith(YAML):
+        path = from_home(config)
+        if not path.is_file():
+            raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped())}.")
+        return path
+    path = configs_dir() / "train" / f"{config}.yaml"
+    if config not in shipped():
+        raise ConfigError(f"no training configuration {config!r}{nearest(config, shipped())} Or give a .yaml file.")
+    return path
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        section: type[BaseModel] = TrainingConfig
+        for part in where[:-1]:
+            section = _SECTIONS.get(part, section)
+        return f"unknown key {key!r}{nearest(where[-1], list(section.model_fields))}"
+    if first["type"] == "missing":
+        return f"{key} is missing."
+    return f"{key}: {first['msg']} (got {shown(first.get('input'))})."
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "data_cfg": DataConfig,
+    "trainer_cfg": TrainerConfig,
+    "evaluator_cfg": EvaluatorConfig,
+    "sampler": SamplerConfig,
+    "points_in_use": PointsInUse,
+    "validation_cfg": ValidationConfig,
+}

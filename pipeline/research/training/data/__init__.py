@@ -1,0 +1,1 @@
+"""What a training is fed with: data sets, sampling, transforms."""

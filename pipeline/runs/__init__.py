@@ -1,0 +1,1 @@
+"""Run folders: what a run has made, what it says of itself, and how to read it."""

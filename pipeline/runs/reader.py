@@ -1,0 +1,164 @@
+"""A run folder read back: what was found in it, for the report, for explanations and for exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from pipeline.config import MatchingConfig, PoseConfig
+from pipeline.errors import InputError
+from pipeline.files import read_json
+from pipeline.matching.distance import Metric
+from pipeline.recognition.features import read_features
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import Video
+from pipeline.segmentation.storage import read_sequence
+from pipeline.tracking.mot import read_mot
+from pipeline.types import Embedding, SilhouetteSequence, Tracklet
+
+Track = tuple[str, int]  # video, track
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The answers of a run and everything behind them. What is asked for twice is read once."""
+
+    folder: RunFolder
+    record: Mapping[str, Any]
+    gallery: Mapping[str, Mapping[int, Mapping[str, Any]]]  # video → track → its entry in results.json
+    probes: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    _sequences: dict[Track, SilhouetteSequence | None] = field(default_factory=dict)
+    _embeddings: dict[Track, Embedding | None] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> FinishedRun:
+        """Raises InputError for a folder that is no run, and for a run without answers."""
+        folder = RunFolder(path)
+        if not folder.record.is_file():
+            raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of a run.")
+        if not folder.results.is_file():
+            raise InputError(f"{path}: a run without answers (no results.json). Go on: gait run --resume {path}")
+        record, results = read_json(folder.record), read_json(folder.results)
+        try:
+            run = cls(folder, record, _tracks(results["gallery"]), _tracks(results["probes"]))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError(f"{folder.results}: not the answers of a run. Start a new run.") from None
+        try:
+            _ = run.matching, [run.fps(video) for video in run.videos]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError(f"{folder.record}: not the record of a run. Start a new run.") from None
+        return run
+
+    @property
+    def videos(self) -> list[str]:
+        """The galleries first; one that is its own probe is there once."""
+        return list(dict.fromkeys([*self.gallery, *self.probes]))
+
+    def tracks(self, video: str) -> Mapping[int, Mapping[str, Any]]:
+        """The entries of a video's tracks in results.json."""
+        return self.gallery[video] if video in self.gallery else self.probes[video]
+
+    def about(self, video: str) -> Mapping[str, Any]:
+        """What run.json says of a video: path, frames, fps, size …; empty where it says nothing."""
+        inputs = self.record.get("inputs", {})
+        entries = [inputs.get("gallery"), *inputs.get("probes", [])]
+        return next((entry for entry in entries if isinstance(entry, dict) and entry.get("name") == video), {})
+
+    def fps(self, video: str) -> float:
+        return float(self.about(video).get("fps") or 25)
+
+    def tracklets(self, video: str) -> list[Tracklet]:
+        """Raises InputError where they are missing or damaged."""
+        return read_mot(self.folder.tracks(video), video, self.fps(video))
+
+    def sequence(self, track: Track) -> SilhouetteSequence | None:
+        """The usable silhouettes of a track; None where there are none."""
+        if track not in self._sequences:
+            found = None
+            if self.folder.sequence(*track).is_file():
+                found = read_sequence(self.folder.sequence(*track), *track)
+            self._sequences[track] = found if found is not None and len(found) else None
+        return self._sequences[track]
+
+    def embedding(self, track: Track) -> Embedding | None:
+        """What a track was recognised by; None for one that was not usable."""
+        if track not in self._embeddings:
+            path = self.folder.features(*track)
+            self._embeddings[track] = read_features(path, *track) if path.is_file() else None
+        return self._embeddings[track]
+
+    def embeddings(self, video: str) -> list[Embedding]:
+        """Those of all tracks of a video that have one."""
+        found = (self.embedding((video, track_id)) for track_id in self.tracks(video))
+        return [embedding for embedding in found if embedding is not None]
+
+    @property
+    def matching(self) -> MatchingConfig:
+        """How walks were compared."""
+        return settings_in(self.record, "matching", MatchingConfig)
+
+    @property
+    def metric(self) -> Metric:
+        return self.matching.metric
+
+    @property
+    def reshaped(self) -> str:
+        """What makes the distances that decide other than those of the embeddings, as settings; "" for nothing."""
+        settings = {"matching.backend": self.matching.backend, "matching.score_norm": self.matching.score_norm}
+        return " and ".join(f"{name}={value}" for name, value in settings.items() if value != "none")
+
+    def enrolled(self) -> dict[str, Track]:
+        """Identity → the gallery track that it is, in the order that gives them their colours."""
+        return {
+            str(entry["identity"]): (video, track_id)
+            for video, tracks in self.gallery.items()
+            for track_id, entry in tracks.items()
+            if entry["status"] == "enrolled"
+        }
+
+    def track(self, name: str) -> Track:
+        """The track that `probe1/2` names. Raises InputError, with what there is, for one that is not there."""
+        video, slash, number = name.rpartition("/")
+        if not slash or not re.fullmatch(r"[0-9]{1,9}", number):
+            raise InputError(f"{name!r}: a track is VIDEO/NUMBER, such as {self.videos[0]}/1.")
+        if video not in self.videos:
+            raise InputError(f"{name!r}: no video {video!r} in this run. There are: {', '.join(self.videos)}.")
+        if int(number) not in self.tracks(video):
+            there = ", ".join(map(str, self.tracks(video))) or "none: nobody was found"
+            raise InputError(f"{name!r}: no track {int(number)} in {video}. There are: {there}.")
+        return video, int(number)
+
+
+def settings_in(record: Mapping[str, Any], name: str, kind: type[S]) -> S:
+    """A section of the settings that run.json keeps, as far as it is known today.
+
+    Raises TypeError, ValueError or AttributeError where there is something else.
+    """
+    said = dict(record.get("config", {}).get(name, {}))
+    return kind.model_validate({key: value for key, value in said.items() if key in kind.model_fields})
+
+
+def pose_settings(run: Path) -> PoseConfig:
+    """How a run looked for poses. Raises InputError for a folder whose run.json does not say."""
+    record = RunFolder(run).record
+    try:
+        return settings_in(read_json(record), "pose", PoseConfig)
+    except (TypeError, ValueError, AttributeError):
+        raise InputError(f"{record}: not the record of a run. Start a new run.") from None
+
+
+def _tracks(videos: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[int, Mapping[str, Any]]]:
+    """By number. A name that would lead out of the run folder is refused."""
+    found = {
+        Video(video, "").name: {int(track): entry for track, entry in tracks.items()}
+        for video, tracks in videos.items()
+    }
+    for entry in (entry for tracks in found.values() for entry in tracks.values()):
+        _ = entry["status"], entry["identity"], entry["reason"], entry.get
+    return found

@@ -1,0 +1,1 @@
+"""A detector without weights: whoever moves before a learnt background."""

@@ -1,0 +1,1 @@
+"""The YOLOX detector on each runtime."""

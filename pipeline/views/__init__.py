@@ -1,1 +1,0 @@
-"""What a person looks at: annotated videos, progress, reports."""

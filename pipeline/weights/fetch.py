@@ -1,0 +1,168 @@
+"""Fetching a card's checkpoint: download, verify, unpack, move into place, record what nobody has published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.engine.lock import locked
+from pipeline.files import write_json
+from pipeline.weights.cards import Card
+from pipeline.weights.checkpoints import how_to_get, verify, weights_file
+from pipeline.weights.download import Downloaded, FetchError, Progress, download, forget, saving
+from pipeline.weights.hashing import record_path, sha256_of
+from pipeline.weights.unpack import unpack_zip
+
+__all__ = ["FetchError", "Fetched", "fetch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch came to. recorded: no hash is published, so this one was written down for the next time.
+
+    downloaded: False where the file was there already. sha256: of the file itself, as in Checkpoint.
+    """
+
+    card: Card
+    path: Path
+    sha256: str
+    recorded: bool
+    downloaded: bool
+
+
+def fetch(
+    card: Card,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    waiting: Callable[[], None] | None = None,
+    timeout: float = 30.0,
+    pause: float = 1.0,
+) -> Fetched:
+    """Have the card's checkpoint in `folder`, verified: at once where it is there, downloaded where it is not.
+
+    progress: called with (bytes so far, bytes in all or None). waiting: called when another process is fetching the
+    same file. timeout, pause: seconds, see download().
+    Raises FetchError (with how to get it by hand), CheckpointError for a damaged file or a hostile zip, OutputError.
+    """
+    target = folder / card.file
+    if not target.exists() and (card.url is None or card.manual is not None):
+        raise FetchError(f"{card.name} cannot be fetched by a program. {how_to_get(card)}")
+    with saving(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target, waiting):
+            if target.exists():
+                return Fetched(card, target, verify(card, target), recorded=False, downloaded=False)
+            return _fetch(card, target, progress, timeout, pause)
+
+
+def _fetch(card: Card, target: Path, progress: Progress | None, timeout: float, pause: float) -> Fetched:
+    assert card.url is not None
+    part = target.with_name(target.name + (".zip.part" if card.zipped else ".part"))
+    came = download(
+        card.url,
+        part,
+        size=card.size,
+        progress=progress,
+        by_hand=_by_hand(card, target),
+        timeout=timeout,
+        pause=pause,
+    )
+    expected = card.archive_sha256 if card.zipped else card.sha256
+    if expected is not None and came.sha256 != expected:
+        forget(part)
+        raise FetchError(
+            f"{card.url}: expected sha256 {expected}, found {came.sha256}; the download is deleted. Fetch it again."
+        )
+    _refuse_text(card, came)
+    sha256 = _unpack(card, part, target) if card.zipped else _move(part, target, came.sha256)
+    forget(part)
+    recorded = card.sha256 is None
+    if recorded:
+        _record(card, target, sha256, came)
+    return Fetched(card, target, sha256, recorded, downloaded=True)
+
+
+def _by_hand(card: Card, target: Path) -> str:
+    """What to do where only a browser gets the file: address, name and folder."""
+    what = f"unpack it and put {_wanted(card)} there as {target.name}" if card.zipped else f"save it as {target.name}"
+    return f"By hand: open {card.url} in a browser and {what} in {target.parent}/."
+
+
+def _wanted(card: Card) -> str:
+    """The name, or the pattern of it, that the card's file has in its zip."""
+    if card.member:
+        return card.member
+    file = Path(card.file)
+    return file.name if file.suffix else "*.pdiparams"
+
+
+def _refuse_text(card: Card, came: Downloaded) -> None:
+    """A web page or an error message that came with status 200 is no checkpoint, whatever its headers say."""
+    with came.path.open("rb") as file:
+        beginning = file.read(512).lstrip().lower()
+    if came.size == 0 or beginning.startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
+        forget(came.path)
+        raise FetchError(f"{card.url}: what came is no checkpoint but a text or nothing. {how_to_get(card)}")
+
+
+def _move(part: Path, target: Path, sha256: str) -> str:
+    _to_disk(part)
+    part.replace(target)
+    return sha256
+
+
+def _unpack(card: Card, part: Path, target: Path) -> str:
+    """Unpack beside the target and move only what the card names: one file, or the folder that holds the model."""
+    temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+    content = temporary / "content"  # mkdtemp's own folder is for its maker only
+    content.mkdir()
+    try:
+        try:
+            files = unpack_zip(part, content)
+        except Exception:
+            forget(part)
+            raise
+        found = [file for file in files if file.relative_to(content).match(_wanted(card))]
+        if len(found) != 1:
+            forget(part)
+            inside = ", ".join(str(file.relative_to(content)) for file in (found or files)[:8]) or "nothing"
+            raise FetchError(
+                f"{card.url}: the zip holds {len(found)} files {_wanted(card)}, expected one (it holds {inside}). "
+                f"{_by_hand(card, target)}"
+            )
+        source = found[0] if target.suffix else found[0].parent
+        sha256 = sha256_of(weights_file(source), afresh=True)
+        if card.sha256 is not None and sha256 != card.sha256:
+            raise FetchError(f"{card.url}: expected sha256 {card.sha256} inside, found {sha256}. Fetch it again.")
+        for file in files:
+            _to_disk(file)
+        source.replace(target)
+        return sha256
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _to_disk(file: Path) -> None:
+    """A file that has its final name must survive a power cut."""
+    with file.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _record(card: Card, target: Path, sha256: str, came: Downloaded) -> None:
+    write_json(
+        record_path(target),
+        {
+            "card": card.name,
+            "url": card.url,
+            "sha256": sha256,
+            "downloaded_sha256": came.sha256,
+            "downloaded_bytes": came.size,
+            "recorded": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    )

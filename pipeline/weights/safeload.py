@@ -1,0 +1,119 @@
+"""Tensors, and nothing else, out of checkpoint files. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import CheckpointError
+from pipeline.weights.not_weights import damaged, refuse_diverged, refuse_text
+from pipeline.weights.tensors_only import Inert, TensorPlan
+from pipeline.weights.torch_files import open_pickled
+
+if TYPE_CHECKING:
+    import torch
+
+# Entries that hold a state dict; running averages (EMA) first, since those are what authors evaluate.
+_WRAPPERS = ("ema_state_dict", "ema", "model", "model_state_dict", "state_dict")
+_DEPTH = 3  # of wrappers in wrappers
+PREFIXES = ("module.", "network.", "model.")  # of DataParallel, and of Lightning modules
+_COMPILED = "_orig_mod."  # torch.compile's, before the names of whatever part was compiled
+_SHOWN = 60  # characters of a name that a file has
+_SUFFIXES = (".pt", ".pth", ".tar", ".ckpt", ".safetensors")
+
+
+def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> dict[str, torch.Tensor]:
+    """Read the state dict of .pt, .pth, .pth.tar, .ckpt or .safetensors: name → tensor on the CPU, owning its memory.
+
+    Of a pickle only tensors and containers are built (see tensors_only.py). The state dict is the file itself, or its
+    entry `ema`, `model` or `state_dict`. What wrappers put before all names (`module.`, `_orig_mod.`, `network.`,
+    `model.`) is dropped. only: names, without that, to keep; the tensors of the others are not read.
+    Raises CheckpointError for a file that is missing, damaged, no checkpoint, or holds something else than tensors
+    there, or values that are not finite.
+    """
+    _refuse_what_is_no_file(path)
+    refuse_text(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path, only)
+    with open_pickled(path) as pickled:
+        state = _state_in(pickled.content)
+        if state is None:
+            raise CheckpointError(
+                f"{path}: no state dict in it, but {_described(pickled.content)}. Save the weights of the network "
+                "alone: torch.save(network.state_dict(), FILE)."
+            )
+        for name, value in state.items():
+            if not isinstance(name, str) or not isinstance(value, TensorPlan):
+                raise CheckpointError(
+                    f"{path}: entry {str(name)[:_SHOWN]!r} is {_kind(value)}, not a tensor: no state dict."
+                )
+        return _kept(path, state, lambda name: pickled.tensor(state[name]), only)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    if path.is_dir():
+        raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file.")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path}: the file is empty. Fetch it again.")
+    if path.suffix not in _SUFFIXES:
+        raise CheckpointError(f"{path}: not a checkpoint of tensors; expected one of {', '.join(_SUFFIXES)}.")
+
+
+def _state_in(content: Any, depth: int = _DEPTH) -> Mapping[Any, Any] | None:
+    """The state dict in what a file holds: under a wrapper, or the content itself; None without tensors."""
+    if not isinstance(content, Mapping):
+        return None
+    for name in _WRAPPERS if depth else ():
+        if (inside := _state_in(content.get(name), depth - 1)) is not None:
+            return inside
+    return content if any(isinstance(value, TensorPlan) for value in content.values()) else None
+
+
+def _described(content: Any) -> str:
+    if not isinstance(content, Mapping) or not content:
+        return _kind(content)
+    return ", ".join(f"{str(name)[:_SHOWN]!r} ({_kind(value)})" for name, value in list(content.items())[:8])
+
+
+def _kind(value: object) -> str:
+    return repr(value.name[:_SHOWN]) if isinstance(value, Inert) else f"a {type(value).__name__}"
+
+
+def _short_names(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """The names in a file, without what wrappers have put before them → those names themselves."""
+    full = list(names)
+    short = [name.replace(_COMPILED, "") for name in full]
+    while common := next((prefix for prefix in PREFIXES if all(name.startswith(prefix) for name in short)), None):
+        short = [name.removeprefix(common) for name in short]
+    found = dict(zip(short, full, strict=True))
+    if len(found) < len(full):
+        raise CheckpointError(f"{path}: two of its tensors have one name without `{_COMPILED}`. Save it again.")
+    return found
+
+
+def _kept(
+    path: Path,
+    names: Iterable[str],
+    tensor: Callable[[str], torch.Tensor],
+    only: Callable[[str], bool] | None,
+) -> dict[str, torch.Tensor]:
+    """The tensors that are wanted, by their short names. tensor: reads the one of that name in the file."""
+    kept = {}
+    for short, name in _short_names(path, names).items():
+        if only is None or only(short):
+            kept[short] = tensor(name)
+            refuse_diverged(name, kept[short], path)
+    return kept
+
+
+def _read_safetensors(path: Path, only: Callable[[str], bool] | None) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return _kept(path, file.keys(), lambda name: file.get_tensor(name).clone(), only)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise damaged(path, error) from None
