@@ -14,7 +14,7 @@ from pipeline.inference.runtime import threads
 def train_command(
     config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None, processes: int = 1
 ) -> None:
-    """Train as `config` says (pipeline/research/training/fit.py). Raises ConfigError when the extra `train` is missing."""
+    """Train as `config` says. Raises ConfigError when the extra `train` is missing."""
     try:
         import lightning  # noqa: F401
         import tensorboard  # noqa: F401

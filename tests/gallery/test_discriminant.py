@@ -18,7 +18,7 @@ from processes import finish
 from pipeline.cli import app
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
-from pipeline.gallery import backend as backends
+from pipeline.gallery import discriminant as backends
 from pipeline.gallery.calibration import compared_by
 from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant import fit_backend, outdated, stored_backend, told_of_backend

@@ -34,7 +34,7 @@ def test_two_processes_equal_one(walkers, small_settings, trained, tmp_path, ass
     command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--device", "cpu"]
     command += ["--processes", "2", "--output", str(tmp_path / "two")]
     command += [part for setting in settings for part in ("--set", setting)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
     said, _ = finish(process, 300)

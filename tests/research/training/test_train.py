@@ -95,7 +95,7 @@ def stopped(walkers, small_settings, tmp_path):
         command = [sys.executable, "-m", "pipeline", "train", "--config", "gaitbase_synth", "--output", str(tmp_path)]
         command += ["--processes", str(processes), "--device", "cpu"]
         command += [part for setting in settings for part in ("--set", setting)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
