@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.calibration import Calibration, fingerprint, usable
-from pipeline.gallery.cohort import Cohort, read_cohort
+from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
 from pipeline.gallery.index_files import drop, read_facts
 from pipeline.gallery.place import Where
@@ -27,6 +27,7 @@ from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
 from pipeline.matching.discriminants import fit
 from pipeline.matching.distance import Metric, refuse_mixture
+from pipeline.matching.scores import Cohort
 
 MOST_WALKS = 8192  # that are learnt from: 4096 values each take 270 MB
 READ_AT_ONCE = 1024

@@ -34,16 +34,20 @@ def enrol_command(
     until = expiry(expires, now()) if expires else None
     if len(consent) > LONGEST_NOTE or any(0xD800 <= ord(c) < 0xE000 for c in consent):
         raise ConfigError(f"--consent: a note of at most {LONGEST_NOTE} characters of text. Keep the paper elsewhere.")
-    from pipeline.jobs.enrol import Consent, enrol  # imports every stage: not before the settings are right
+    from pipeline.jobs.enrol import Enrolment, enrol  # imports every stage: not before the settings are right
 
-    rows, folder = keeping(
-        lambda bars: enrol(video, db, config, by_track, Consent(consent, until), merge, checkpoints, bars)
-    )
-    for row in rows:
-        who = f"{row.name} ({row.identity[:8]}), {row.outcome}" if row.identity else row.outcome
-        print(f"track {row.track:03d}: {who}" + (f" ({row.reason})" if row.reason else ""))
-    if not by_track and any(row.identity for row in rows):
-        print(f"give them names: gait gallery rename {next(r.name for r in rows if r.identity)!r} NAME --db {db}")
+    wanted = Enrolment(by_track, merge, consent, until)
+    tracks, folder = keeping(lambda bars: enrol(video, db, config, wanted, checkpoints, bars))
+    for track in tracks:
+        who = (
+            f"{track.name} ({track.identity[:8]}), {track.outcome}"
+            if track.outcome and track.identity
+            else track.status
+        )
+        print(f"track {track.id:03d}: {who}" + (f" ({track.reason})" if track.status == "unusable" else ""))
+    new = [track.name for track in tracks if track.outcome]
+    if not by_track and new:
+        print(f"give them names: gait gallery rename {new[0]!r} NAME --db {db}")
     print(folder)
 
 
