@@ -15,7 +15,6 @@ from pipeline.drawing.annotate import Label
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import GalleryError
-from pipeline.gallery.place import Where
 from pipeline.gallery.template import Stored
 from pipeline.jobs.draw import Drawing, draw
 from pipeline.jobs.portraits import portraits_taken, wanted_portraits
@@ -105,11 +104,9 @@ def look_at(prepared: Prepared, work: Work) -> Walkers:
     )
 
 
-def path_from(gallery: Where, folder: RunFolder) -> str:
+def path_from(gallery: Path, folder: RunFolder) -> str:
     """The run folder as a gallery's templates name it: relative to the gallery, so that no path of the machine is."""
-    run = folder.path.resolve()
-    found = os.path.relpath(run, gallery.resolve()) if isinstance(gallery, Path) else run.name
-    return found.encode("utf-8", "replace").decode()
+    return os.path.relpath(folder.path.resolve(), gallery.resolve()).encode("utf-8", "replace").decode()
 
 
 def stored_walk(track: tuple[str, int], folder: RunFolder) -> Stored:
@@ -141,7 +138,7 @@ def draw_videos(prepared: Prepared, walkers: Walkers, labels: Mapping[str, Mappi
     draw(drawings, prepared.config, work.record.meter, work.bars, done)
 
 
-def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Where, profile: str) -> None:
+def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Path, profile: str) -> None:
     """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one.
 
     origins: as in `Template`, of the gallery's templates.

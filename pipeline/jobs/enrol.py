@@ -17,7 +17,6 @@ from pipeline.errors import GalleryError
 from pipeline.files import write_json
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import namesakes, newest_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, new_id, now
@@ -58,7 +57,7 @@ class Enrolled:
 
 def enrol(
     video: str,
-    path: Where,
+    path: Path,
     config: Config,
     names: Mapping[int, str],
     consent: Consent,

@@ -26,7 +26,6 @@ from pipeline.gallery.discriminant import judged, stored_backend, told_of_backen
 from pipeline.gallery.discriminant_file import StoredBackend
 from pipeline.gallery.names import handles
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.strangers import Newcomer, newcomers, refuse_no_threshold
@@ -82,7 +81,7 @@ class Known:
 
 def identify(
     videos: Sequence[str],
-    path: Where,
+    path: Path,
     config: Config,
     unknown_as: UnknownAs = "unknown",
     checkpoints: Path | None = None,
@@ -136,7 +135,7 @@ def identify(
 
 
 def _judged(
-    path: Where, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
+    path: Path, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
 ) -> tuple[Calibration | None, list[str]]:
     """The gallery's calibration, if it may be used, and what the user should know of it and of the back-end."""
     calibration = read_calibration(path)
@@ -222,7 +221,7 @@ def _keep_unknown(
 
 
 def _results(
-    path: Where,
+    path: Path,
     prepared: Prepared,
     walkers: Walkers,
     matches: Mapping[str, Sequence[Match]],
@@ -268,8 +267,7 @@ def _results(
         for person in known.people
     }
     rule = prepared.config.matching.templates
-    place = path.name if isinstance(path, Path) else str(path)  # nothing of where it lies on this machine
-    return {**tree, "db": place, "rule": rule, "calibration": told(calibration)}
+    return {**tree, "db": path.name, "rule": rule, "calibration": told(calibration)}
 
 
 def _labels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from loguru import logger
 
@@ -11,21 +12,19 @@ from pipeline.config import Config
 from pipeline.errors import GaitError
 from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.discriminant_file import FILE as BACKEND
-from pipeline.gallery.place import Address, Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.live.known import Known
 from pipeline.recognition import Encoder
 
 LOOK_S = 1.0  # so often the table is asked for its version, which takes about a millisecond
-LOOK_FAR_S = 10.0  # on object storage, where each look is some requests that are paid for
 
 
 class Enrolled:
     """Reads a gallery, and again when it has changed. clock: seconds. Raises GalleryError at the start only."""
 
     def __init__(
-        self, path: Where, encoder: Encoder, config: Config, clock: Callable[[], float] = time.monotonic
+        self, path: Path, encoder: Encoder, config: Config, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._path, self._encoder, self._config, self._clock = path, encoder, config, clock
         self._looked, self._problem = clock(), ""
@@ -34,7 +33,7 @@ class Enrolled:
 
     def changed(self) -> bool:
         """Whether `known` is another than before. A gallery that cannot be read (any more) is told of, and kept."""
-        if self._clock() - self._looked < (LOOK_FAR_S if isinstance(self._path, Address) else LOOK_S):
+        if self._clock() - self._looked < LOOK_S:
             return False
         self._looked = self._clock()
         try:
@@ -53,7 +52,15 @@ class Enrolled:
         logger.info(f"{self._path} has changed: {len(self.known.names)} people are known, {before} were")
         return True
 
-    def _now(self) -> tuple[int | str, ...]:
+    def _now(self) -> tuple[int, ...]:
         """What differs where the gallery, its calibration or its back-end has changed."""
         gallery = Gallery.open(self._path)
-        return gallery.version(), *(gallery.place.stamp(name) for name in (CALIBRATION, BACKEND))
+        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND))
+
+
+def _written_at(path: Path) -> int:
+    """In nanoseconds; 0 where there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -18,7 +18,6 @@ from pipeline.errors import InputError
 from pipeline.files import read_json, safe_name
 from pipeline.gallery.calibration import Calibration, read_calibration
 from pipeline.gallery.discriminant import judged, stored_backend
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.matching.discriminants import Backend
@@ -59,7 +58,7 @@ class Known:
         return self.colour_of.get(name or "", GREY)
 
     @classmethod
-    def of_gallery(cls, path: Where, encoder: Encoder, config: Config) -> Known:
+    def of_gallery(cls, path: Path, encoder: Encoder, config: Config) -> Known:
         """The people of a gallery, as `gait identify` compares with them. Raises GalleryError."""
         from pipeline.gallery.walkers import refuse_other_encoder
         from pipeline.jobs.identify import Known as People

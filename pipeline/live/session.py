@@ -20,7 +20,6 @@ from pipeline.errors import ConfigError
 from pipeline.extraction.extract import learnt, looks_ahead, needs_foreground
 from pipeline.files import private
 from pipeline.gallery.names import LONGEST
-from pipeline.gallery.place import Where
 from pipeline.jobs.prepare import Networks, cautions, open_networks, refuse_streams
 from pipeline.live.enrolled import Enrolled
 from pipeline.live.events import Events, described
@@ -41,7 +40,7 @@ CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
+    """Path what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
 
     port: int | None = None
     window: bool = False
@@ -78,7 +77,7 @@ class Tally:
 @private()
 def live(
     source: str,
-    people: Where,
+    people: Path,
     from_run: bool,
     config: Config,
     outputs: Outputs,

@@ -20,7 +20,6 @@ from pipeline.gallery.discriminant import outdated, stored_backend, told_of_back
 from pipeline.gallery.discriminant_file import StoredBackend
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.walkers import refuse_other_encoder
@@ -55,7 +54,7 @@ class Searches:
 
 
 def calibrate(
-    db: Where,
+    db: Path,
     manifest: Path,
     config: Config,
     fpir: float,
