@@ -197,8 +197,8 @@ class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
-    backend: Literal["none", "whitening", "lda", "plda"] = Field(
-        "none", description="before distances: the gallery's stored one, or fitted; l/plda: several walks of a person"
+    transform: Literal["none", "lda"] = Field(
+        "none", description="before distances: the gallery's stored one, or fitted; wants several walks of a person"
     )
     score_norm: Literal["none", "z", "t", "s"] = Field(
         "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
@@ -222,16 +222,16 @@ class MatchingConfig(Section):
 
     @model_validator(mode="after")
     def _sensible(self) -> MatchingConfig:
-        if self.cohort and self.backend == self.score_norm == "none":
-            raise ValueError("matching.cohort: nothing is fitted on it. Choose matching.backend or matching.score_norm")
+        if self.cohort and self.transform == self.score_norm == "none":
+            raise ValueError("matching.cohort: nothing is fitted on it. Set matching.transform or matching.score_norm")
         if self.threshold is not None and self.threshold <= 0 and not self.signed:
             raise ValueError("matching.threshold must be above 0: distances are")
         return self
 
     @property
     def signed(self) -> bool:
-        """Whether distances may be negative: deviations from what is usual, logarithms of how likely it is."""
-        return self.score_norm != "none" or self.backend == "plda"
+        """Whether distances may be negative: deviations from what is usual."""
+        return self.score_norm != "none"
 
 
 class LiveConfig(Section):

@@ -22,8 +22,8 @@ from pipeline.gallery.calibration import (
     read_calibration,
     told,
 )
-from pipeline.gallery.discriminant import judged, stored_backend, told_of_backend
-from pipeline.gallery.discriminant_file import StoredBackend
+from pipeline.gallery.discriminant import judged, stored_discriminant, told_of_discriminant
+from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.names import handles
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.search import Search
@@ -98,7 +98,7 @@ def identify(
     prepared = prepare(videos, config, checkpoints)
     refuse_other_encoder(prepared.encoder, {template.origin for template in templates}, path, config.profile)
     encoder = (prepared.encoder.model, prepared.encoder.checkpoint_sha256)
-    stored, unused = stored_backend(path, config.matching, encoder)
+    stored, unused = stored_discriminant(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
         refuse_no_threshold(judged_beforehand(path, config.matching, *encoder), prepared.encoder.model)
@@ -121,7 +121,7 @@ def identify(
         if unknown_as == "new":
             new = _keep_unknown(gallery, walkers, matches, known, prepared, work.folder, calibration, stored)
         results = _results(path, prepared, walkers, matches, known, new, calibration)
-        results["backend"] = told_of_backend(stored)
+        results["backend"] = told_of_discriminant(stored)
         write_json(work.folder.results, results)
         draw_videos(prepared, walkers, _labels(matches, known, new), work)
         if config.output.report:
@@ -135,9 +135,9 @@ def identify(
 
 
 def _judged(
-    path: Path, search: Search, current: Sequence[Template], config: Config, stored: StoredBackend | None
+    path: Path, search: Search, current: Sequence[Template], config: Config, stored: StoredDiscriminant | None
 ) -> tuple[Calibration | None, list[str]]:
-    """The gallery's calibration, if it may be used, and what the user should know of it and of the back-end."""
+    """The gallery's calibration, if it may be used, and what the user should know of it and of the discriminant."""
     calibration = read_calibration(path)
     if calibration is None and stored is None:
         return None, []
@@ -149,11 +149,11 @@ def match_all(
     known: Known,
     config: Config,
     calibration: Calibration | None = None,
-    stored: StoredBackend | None = None,
+    stored: StoredDiscriminant | None = None,
 ) -> dict[str, list[Match]]:
     """Every track's answer, by video; identities are those of the gallery's people.
 
-    calibration: gives the threshold, unless the settings do, and the confidences; stored: the gallery's back-end.
+    calibration: gives the threshold, unless the settings do, and the confidences; stored: the gallery's discriminant.
     """
     matching = judged_by(calibration, config.matching)
     owners = [template.identity for template in known.templates]
@@ -162,7 +162,9 @@ def match_all(
     for video, walks in walkers.walks.items():
         probes = [embedding for (name, _), embedding in walkers.embeddings.items() if name == video]
         weights = [template.weight for template in known.templates]
-        distances = people_distances(probes, gallery, owners, weights, matching, stored.backend if stored else None)
+        distances = people_distances(
+            probes, gallery, owners, weights, matching, stored.discriminant if stored else None
+        )
         reasons = {track: reason for track, reason in walkers.unusable.items() if track[0] == video}
         names = [known.name_of[person.identity] for person in known.people]
         tracklets = [walk.tracklet for walk in walks]
@@ -179,7 +181,7 @@ def _keep_unknown(
     prepared: Prepared,
     folder: RunFolder,
     calibration: Calibration | None,
-    stored: StoredBackend | None,
+    stored: StoredDiscriminant | None,
 ) -> list[Newcomer]:
     """Keep the unknown under labels of their own, and further walks of those who have one already; one commit.
 
@@ -191,7 +193,7 @@ def _keep_unknown(
     embeddings = [walkers.embeddings[walk.track] for walk in walks]
     matching = judged_by(calibration, prepared.config.matching)
     enrolled, owners = [one.embedding() for one in known.templates], [one.identity for one in known.templates]
-    apart = scores_among(embeddings, enrolled, owners, matching, stored.backend if stored else None)
+    apart = scores_among(embeddings, enrolled, owners, matching, stored.discriminant if stored else None)
     found = newcomers(embeddings, [walk.tracklet for walk in walks], apart, matching)
     labels = {track: (newcomer.identity, newcomer.name) for newcomer in found for track in newcomer.tracks}
     for track, match in answers.items():

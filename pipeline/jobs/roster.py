@@ -10,7 +10,7 @@ from pipeline.config import MatchingConfig
 from pipeline.drawing.colours import Colour, identity_colour
 from pipeline.errors import InputError
 from pipeline.gallery.calibration import Calibration, judged_by
-from pipeline.gallery.discriminant_file import StoredBackend
+from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.people import Person
 from pipeline.gallery.register import Who
 from pipeline.gallery.store import Gallery
@@ -45,7 +45,7 @@ class Compared:
     newcomers: Sequence[Newcomer]
     matching: MatchingConfig
     calibration: Calibration | None
-    stored: StoredBackend | None = None
+    stored: StoredDiscriminant | None = None
 
 
 def roster_of_gallery(compared: Compared) -> Roster:
@@ -100,11 +100,11 @@ def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
 
 
 def nearest_walk(
-    probe: Embedding, person: Person, matching: MatchingConfig, stored: StoredBackend | None = None
+    probe: Embedding, person: Person, matching: MatchingConfig, stored: StoredDiscriminant | None = None
 ) -> Template:
-    """The template of a person that is most like a probe, by the stored back-end or as embedded."""
+    """The template of a person that is most like a probe, by the stored discriminant or as embedded."""
     walks = [template.embedding() for template in person.templates]
-    apart = distance_matrix if stored is None else stored.backend.between
+    apart = distance_matrix if stored is None else stored.discriminant.between
     return person.templates[int(apart([probe], walks, matching.metric)[0].argmin())]
 
 

@@ -53,7 +53,7 @@ class Enrolled:
         return True
 
     def _now(self) -> tuple[int, ...]:
-        """What differs where the gallery, its calibration or its back-end has changed."""
+        """What differs where the gallery, its calibration or its discriminant has changed."""
         gallery = Gallery.open(self._path)
         return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND))
 

@@ -17,10 +17,10 @@ from pipeline.drawing.lettering import distinct_titles
 from pipeline.errors import InputError
 from pipeline.files import read_json, safe_name
 from pipeline.gallery.calibration import Calibration, read_calibration
-from pipeline.gallery.discriminant import judged, stored_backend
+from pipeline.gallery.discriminant import judged, stored_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
-from pipeline.matching.discriminants import Backend
+from pipeline.matching.discriminants import Discriminant
 from pipeline.matching.people import people_distances
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
@@ -34,7 +34,7 @@ class Known:
     """People with their walks. names: of the people, each once, in the order in which `owners` first names them.
 
     identity_of, title_of (what videos can show), colour_of: by name; walks: the templates, owners: whose name each has,
-    weights: how much each counts. calibration: what distances to them are worth, where that is known. backend:
+    weights: how much each counts. calibration: what distances to them are worth, where that is known. discriminant:
     the gallery's stored one, where it is used. until: when the first of them expires, None where none does.
     """
 
@@ -46,12 +46,12 @@ class Known:
     owners: Sequence[str]
     weights: Sequence[float]
     calibration: Calibration | None = None
-    backend: Backend | None = None
+    discriminant: Discriminant | None = None
     until: datetime | None = None
 
     def distances(self, probe: Embedding, config: Config) -> NDArray[np.float64]:
         """How far one walk is from every person, M in the order of `names`."""
-        found = people_distances([probe], self.walks, self.owners, self.weights, config.matching, self.backend)
+        found = people_distances([probe], self.walks, self.owners, self.weights, config.matching, self.discriminant)
         return np.asarray(found[0])
 
     def colour(self, name: str | None) -> Colour:
@@ -70,7 +70,7 @@ class Known:
             logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")
         if not current:
             logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
-        stored, unused = stored_backend(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
+        stored, unused = stored_discriminant(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
         calibration, doubts = judged(read_calibration(path), stored, current, config.matching, path)
         for doubt in filter(None, (unused, *doubts)):
             logger.warning(doubt)
@@ -85,7 +85,7 @@ class Known:
             owners=[name_of[template.identity] for template in current],
             weights=[template.weight for template in current],
             calibration=calibration,
-            backend=stored.backend if stored else None,
+            discriminant=stored.discriminant if stored else None,
             until=min((template.expires for template in current if template.expires), default=None),
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
-from pipeline.matching.discriminants import Backend
+from pipeline.matching.discriminants import Discriminant
 from pipeline.matching.scores import scores
 from pipeline.types import Embedding
 
@@ -37,11 +37,11 @@ def people_distances(
     owners: Sequence[str],
     weights: Sequence[float],
     config: MatchingConfig,
-    fitted: Backend | None = None,
+    fitted: Discriminant | None = None,
 ) -> NDArray[np.float64]:
     """How far every probe is from every person, N×M, as the settings say; people in the order of `to_people`.
 
-    owners, weights: of each gallery walk; fitted: the back-end of the settings, where it need not be fitted.
+    owners, weights: of each gallery walk; fitted: the discriminant of the settings, where it need not be fitted.
     Raises ConfigError for embeddings that cannot be compared.
     """
     return to_people(scores(probes, gallery, owners, config, fitted), owners, weights, config.templates)

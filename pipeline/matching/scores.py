@@ -1,4 +1,4 @@
-"""From embeddings to the distances that decide: back-end, distance, normalisation, as the settings say."""
+"""From embeddings to the distances that decide: discriminant, distance, normalisation, as the settings say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.gallery.cohort import Cohort, read_cohort
-from pipeline.matching.discriminants import Backend, fit
+from pipeline.matching.discriminants import Discriminant, fit
 from pipeline.matching.distance import Metric, distance_matrix, refuse_mixture
 from pipeline.matching.score_normalisation import against_a_cohort, among_the_gallery
 from pipeline.types import Embedding
@@ -21,14 +21,14 @@ def scores(
     gallery: Sequence[Embedding],
     people: Sequence[str | int],
     config: MatchingConfig,
-    fitted: Backend | None = None,
+    fitted: Discriminant | None = None,
 ) -> NDArray[np.float64]:
     """How far every probe is from every gallery walk, N×M, smaller is more alike; people: whose each gallery walk is.
 
-    fitted: the back-end of matching.backend; unless given, it is fitted on matching.cohort or on the gallery.
-    Distances by the metric or the back-end; with matching.score_norm deviations from those to strangers. Deviations and
-    plda's distances can be negative. Raises ConfigError for embeddings that cannot be compared, and for a gallery (or
-    matching.cohort) too small for what is wanted of it.
+    fitted: the discriminant of matching.transform; unless given, it is fitted on matching.cohort or on the gallery.
+    Distances by the metric; with matching.score_norm deviations from those to strangers, which can be negative.
+    Raises ConfigError for embeddings that cannot be compared, and for a gallery (or matching.cohort) too small for what
+    is wanted of it.
     """
     cohort = read_cohort(config.cohort) if config.cohort else None
     others = cohort.embeddings if cohort else ()
@@ -53,7 +53,7 @@ def scores_among(
     gallery: Sequence[Embedding],
     people: Sequence[str | int],
     config: MatchingConfig,
-    fitted: Backend | None = None,
+    fitted: Discriminant | None = None,
 ) -> NDArray[np.float64]:
     """How far walks of people who are nobody of the gallery are from one another, N×N, on the scale of `scores`.
 
@@ -75,21 +75,21 @@ def scores_among(
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """What distances are measured by: the metric, or a back-end and it."""
+    """What distances are measured by: the metric, after a discriminant or without."""
 
     metric: Metric
-    backend: Backend | None
+    discriminant: Discriminant | None
 
     @classmethod
-    def of(cls, learnt: Cohort, config: MatchingConfig, fitted: Backend | None) -> _Measure:
-        """learnt: what a back-end learns from that is not fitted yet."""
-        return cls(config.metric, fitted or fit(config.backend, learnt.embeddings, learnt.people, config.metric))
+    def of(cls, learnt: Cohort, config: MatchingConfig, fitted: Discriminant | None) -> _Measure:
+        """learnt: what a discriminant learns from that is not fitted yet."""
+        if fitted is None and config.transform == "lda":
+            fitted = fit(learnt.embeddings, learnt.people, config.metric)
+        return cls(config.metric, fitted)
 
     def seen(self, walks: Sequence[Embedding]) -> Sequence[Embedding]:
-        return self.backend.project(walks) if self.backend else walks
+        return self.discriminant.project(walks) if self.discriminant else walks
 
     def apart(self, some: Sequence[Embedding], others: Sequence[Embedding]) -> NDArray[np.float64]:
         """Of walks as they are seen."""
-        if self.backend is not None:
-            return self.backend.distances(some, others, self.metric)
         return distance_matrix(some, others, self.metric).astype(np.float64)
