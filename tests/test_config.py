@@ -96,6 +96,8 @@ def test_the_last_override_wins():
         ("tracking.input_size=[0, -32]", "tracking.input_size"),
         ("1=2", "unknown key"),
         ("matching.backend=plda", "--set: matching.transform=plda is gone: it named no more people than lda"),
+        ("recognition.encoders=[gei, hog]", "--set: recognition.encoders is gone: fused encoders named fewer people"),
+        ("pose.steady_sides=true", "--set: pose.steady_sides is gone: no encoder named more people by it"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
@@ -159,6 +161,7 @@ def test_a_setting_s_old_name_works_and_its_new_one_is_said(tmp_path, lines):
 def test_a_record_of_an_earlier_run_is_read_without_a_word(lines):
     tree = as_record(load_config())
     tree["matching"]["backend"] = tree["matching"].pop("transform")
+    tree["recognition"]["encoders"], tree["pose"]["steady_sides"] = [], False
     assert load_config(tree) == load_config()
     assert lines == []
 

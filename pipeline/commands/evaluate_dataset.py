@@ -17,7 +17,7 @@ from pipeline.engine.progress import Bars, Lines, Progress, on_a_terminal
 from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.inference import runtime
-from pipeline.jobs.prepare import find_checkpoints, of_encoders, shown
+from pipeline.jobs.prepare import find_checkpoints, shown
 from pipeline.profiles import as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.research.charts import as_png, curves, heat_map
@@ -167,7 +167,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     walks, listed = walks_of_test(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
     used = {stage: shown(checkpoint) for stage, checkpoint in found.items()}
     return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
 

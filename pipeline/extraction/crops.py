@@ -42,9 +42,7 @@ class Cuttings:
     @classmethod
     def none(cls, video: str, frame_size: tuple[int, int], config: Config) -> Cuttings:
         """Nothing yet. frame_size: height, width."""
-        return cls(
-            SequenceBuilder(video, config.segmentation), PoseBuilder(video, frame_size, config.pose.steady_sides)
-        )
+        return cls(SequenceBuilder(video, config.segmentation), PoseBuilder(video, frame_size))
 
     def join(self, later: Cuttings) -> None:
         """Take over what was cut out of later frames of the same video."""

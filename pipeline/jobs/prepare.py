@@ -94,40 +94,30 @@ def stages_of(config: Config) -> tuple[Stage, ...]:
 
 def checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for, in the order of its stages."""
-    return [name for stage in stages_of(config) for name, _ in _named(config, stage) if name]
+    return [name for stage in stages_of(config) if (name := _named(config, stage)[0])]
 
 
 def find_checkpoints(
     config: Config, checkpoints: Path | None, stages: Iterable[Stage] = ("detector", "segmenter", "encoder")
 ) -> dict[str, Checkpoint | None]:
-    """The verified checkpoints that the configuration names, by stage; None where a stage needs no weights.
-
-    Where encoders are fused, those after the first are "encoder2", "encoder3" and so on.
-    """
+    """The verified checkpoints that the configuration names, by stage; None where a stage needs no weights."""
     folders = search_folders(checkpoints)
     found: dict[str, Checkpoint | None] = {}
     for stage in stages:
-        for number, (name, card) in enumerate(_named(config, stage), start=1):
-            key = stage if number == 1 else f"{stage}{number}"
-            found[key] = resolve(name, card, folders, stage=stage) if name else None
+        name, card = _named(config, stage)
+        found[stage] = resolve(name, card, folders, stage=stage) if name else None
     return found
 
 
-def _named(config: Config, stage: Stage) -> Sequence[tuple[str | None, str | None]]:
-    """The checkpoint and the card that a stage's settings name; several where encoders are fused."""
-    if stage == "encoder":
-        return [(one.checkpoint, one.card) for one in config.recognition.each()]
-    of_others: Mapping[Stage, tuple[str | None, str | None]] = {
+def _named(config: Config, stage: Stage) -> tuple[str | None, str | None]:
+    """The checkpoint and the card that a stage's settings name."""
+    of_stage: Mapping[Stage, tuple[str | None, str | None]] = {
         "detector": (config.tracking.checkpoint, config.tracking.card),
         "segmenter": (config.segmentation.checkpoint, config.segmentation.card),
         "pose": (config.pose.checkpoint, config.pose.card),
+        "encoder": (config.recognition.checkpoint, config.recognition.card),
     }
-    return [of_others[stage]]
-
-
-def of_encoders(checkpoints: Mapping[str, Checkpoint | None]) -> list[Checkpoint | None]:
-    """The checkpoints of the encoders, as `open_encoder` takes them."""
-    return [found for key, found in checkpoints.items() if key.startswith("encoder")]
+    return of_stage[stage]
 
 
 def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[VideoInfo] = ()) -> Networks:
@@ -146,9 +136,8 @@ def open_networks(config: Config, checkpoints: Path | None, videos: Iterable[Vid
         return detector
 
     def fitting_encoder() -> Encoder:
-        encoder = open_encoder(recognition, config.runtime, *of_encoders(found))
-        names = " and ".join(one.encoder for one in recognition.each())
-        refuse_missing(f"recognition.encoder={names}", encoder.needs, PRODUCED)
+        encoder = open_encoder(recognition, config.runtime, found["encoder"])
+        refuse_missing(f"recognition.encoder={recognition.encoder}", encoder.needs, PRODUCED)
         return encoder
 
     with ThreadPoolExecutor() as pool:
@@ -198,7 +187,7 @@ def keyed(
         walks += [weights["detector"], weights["segmenter"]]
         if "pose" in weights:
             walks += [settings["pose"], weights["pose"]]
-        encoders = [weights[key] for key in weights if key.startswith("encoder")]
+        encoders = [weights[key] for key in weights if key == "encoder"]
         features = [*walks, settings["recognition"], *encoders]
         sources.append(Source(video, info, sha256, key_of(walks), key_of(features)))
     return sources

@@ -11,7 +11,7 @@ from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import GalleryError
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, problem_of
-from pipeline.jobs.prepare import PRODUCED, find_checkpoints, of_encoders
+from pipeline.jobs.prepare import PRODUCED, find_checkpoints
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.runs.folder import RunFolder
@@ -32,7 +32,7 @@ def reenrol(path: Path, config: Config, checkpoints: Path | None = None, progres
     bars = progress or Silent()
     gallery = Gallery.open(path)
     found = find_checkpoints(config, checkpoints, ("encoder",))
-    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
     refuse_missing(config.recognition.encoder, encoder.needs, PRODUCED)
     with gallery.writing() as writer:
         changed: dict[str, Template | None] = {}

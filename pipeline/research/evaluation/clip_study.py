@@ -19,7 +19,7 @@ from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import InputError
 from pipeline.files import file_sha256
 from pipeline.inference import runtime
-from pipeline.jobs.prepare import Source, described, find_checkpoints, inspect, keyed, of_encoders, open_networks, shown
+from pipeline.jobs.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.recognition.encoder import refuse_missing
@@ -139,7 +139,7 @@ def cut_clips(
 def open_clip_encoder(config: Config, checkpoints: Path | None) -> Encoder:
     """The encoder of these settings. Raises ConfigError for one that wants more than silhouettes."""
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
     refuse_missing(config.recognition.encoder, encoder.needs, [Modality.SILHOUETTES])  # all that is kept of a clip
     return encoder
 
