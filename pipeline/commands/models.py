@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
+from pipeline import registry
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
-from pipeline.registry import load_backend
 from pipeline.weights.cards import cards
 
 OK = 0
@@ -32,7 +32,7 @@ class Row:
 def models() -> Iterator[Model]:
     """Every registered network, by name."""
     for name in sorted(ENCODERS):
-        backend = load_backend(ENCODERS, name, "recognition.encoder")
+        backend = registry.load(ENCODERS, name, "recognition.encoder")
         if isinstance(backend, Model):
             yield backend
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.fusion import FusedEncoder
 from pipeline.recognition.mirroring import MirroredEncoder
-from pipeline.registry import load_backend
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
 
-ENCODERS = {
+ENCODERS: Mapping[str, str] = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
@@ -42,7 +44,7 @@ ENCODERS = {
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
     """What the encoders that `config` names look at, without their weights. Raises ConfigError as below."""
-    backends = [load_backend(ENCODERS, one.encoder, "recognition.encoder") for one in config.each()]
+    backends = [registry.load(ENCODERS, one.encoder, "recognition.encoder") for one in config.each()]
     return tuple(dict.fromkeys(need for backend in backends for need in backend.needs))
 
 
@@ -55,7 +57,7 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints
     """
     encoders = []
     for one, checkpoint in zip(config.each(), checkpoints, strict=True):
-        backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
+        backend = registry.load(ENCODERS, one.encoder, "recognition.encoder")
         encoders.append(backend(one, runtime, checkpoint))
     encoder: Encoder = encoders[0]
     if config.encoders:
