@@ -186,7 +186,7 @@ def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Fo
     """Follow video after video here, several at a time in processes of their own, or on a cluster."""
     config, networks, meter = work.config, work.networks, work.record.meter
     workers = min(config.runtime.workers, len(videos))
-    if workers <= 1 and config.runtime.engine == "local":
+    if workers <= 1 and config.runtime.cluster == "local":
         for video in videos:
             found = follow(
                 video,
@@ -202,7 +202,7 @@ def _followings(videos: Sequence[Video], work: Work) -> Iterator[tuple[Video, Fo
         return
     weights = networks.checkpoints
     task = Task(config, weights["detector"], weights["segmenter"], weights.get("pose"), work.folder.path)
-    if config.runtime.engine == "ray":
+    if config.runtime.cluster == "ray":
         from pipeline.cluster.ray import follow_on_cluster
 
         following = follow_on_cluster(videos, task, config.runtime.address)

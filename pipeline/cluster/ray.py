@@ -1,4 +1,4 @@
-"""Following many videos on a Ray cluster: `gait run --engine ray`.
+"""Following many videos on a Ray cluster: `gait run --cluster ray`.
 
 Every video is one task, and every stretch of a long one two (see stretches.py), on any machine that sees the run
 folder, the videos and the weights under the same paths (shared storage). A worker that dies has its task done anew
@@ -133,7 +133,7 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--engine ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
+            "--cluster ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
         ) from None
     return ray
 

@@ -31,7 +31,7 @@ from pipeline.weights.cards import Stage
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what the stages before the encoder can make of a video
-WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
+WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 WALKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
 SIZES_WARMED = 2  # networks are compiled for a picture size in advance for so many of them; others when they come
 

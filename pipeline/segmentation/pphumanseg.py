@@ -46,7 +46,7 @@ class Conventions:
 
 
 class PPHumanSeg:
-    """The network, loaded once. OpenVINO by default; runtime.backend names ONNX Runtime or Paddle's own engine."""
+    """The network, loaded once. OpenVINO by default; runtime.engine names ONNX Runtime or Paddle's own engine."""
 
     looks_at: Literal["image"] = "image"
 
