@@ -8,6 +8,7 @@ import functools
 import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,22 @@ RENAMED: Mapping[str, str] = {"runtime.backend": "runtime.engine"}
 """The new names of settings by their old ones, which hold for one release more."""
 
 _CLUSTERS = ("local", "ray")  # the values of runtime.engine while it was what runtime.cluster is now
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the options that most commands share say.
+
+    profile: --config. overrides: --set, and the options that stand for settings. checkpoints: --checkpoints.
+    """
+
+    profile: str | None = None
+    overrides: Sequence[str] = ()
+    checkpoints: Path | None = None
+
+    def config(self, otherwise: str | Mapping[str, Any] = DEFAULT_PROFILE) -> Config:
+        """The settings; otherwise: the profile, or its tree, where none is named. Raises ConfigError."""
+        return load_config(self.profile or otherwise, self.overrides)
 
 
 def configs_dir() -> Path:
@@ -147,8 +164,10 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any], null_removes: bool
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        nested = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _over(old, value, null_removes) if nested else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _over(old, value, null_removes)
+        else:
+            merged[key] = value
     return {key: value for key, value in merged.items() if not (null_removes and above.get(key, value) is None)}
 
 

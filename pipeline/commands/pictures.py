@@ -37,7 +37,7 @@ SPEED = 12.5  # frames a second of a film: slow enough to see what lights up
 
 @private()
 def picture(
-    encoder: str,
+    model: str,
     run: Path,
     tracks: Sequence[str],
     checkpoint: str,
@@ -45,16 +45,16 @@ def picture(
     output: Path | None,
     checkpoints: Path | None,
 ) -> list[Path]:
-    """Draw what `encoder` has pictures of, for tracks of a run (`gallery/1`), and print where they are.
+    """Draw what `model` has pictures of, for tracks of a run (`gallery/1`), and print where they are.
 
     Raises ConfigError for an encoder without pictures, InputError for a run or track without poses.
     """
-    if encoder not in PICTURES:
-        raise ConfigError(f"{encoder!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
+    if model not in PICTURES:
+        raise ConfigError(f"{model!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
     poses = [_poses(run, track) for track in tracks]
     found = resolve(checkpoint, card, search_folders(checkpoints), stage="encoder")
-    checked(registry.load(ENCODERS, encoder, "MODEL"), found)
-    files = PICTURES[encoder](encoder, poses, found, output)
+    checked(registry.load(ENCODERS, model, "MODEL"), found)
+    files = PICTURES[model](model, poses, found, output)
     for file in files:
         print(file)
     return files

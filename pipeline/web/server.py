@@ -8,15 +8,16 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.gallery.place import Where
-from pipeline.profiles import profiles
+from pipeline.profiles import Options, profiles
 from pipeline.web.guard import RUNS, Guard
 from pipeline.web.uploads import suffixes
 from pipeline.web.visitors import Visitors
@@ -45,16 +46,14 @@ def serve(
     db: Where,
     largest_mb: int,
     hours: float,
-    profile: str,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; then end the job that runs, and remove every visitor's files."""
     import uvicorn
 
     with _folder() as folder, _listening(address) as listener:
         port = listener.getsockname()[1]
-        app, desk = assemble(folder, address, port, db, largest_mb, hours, profile, overrides, checkpoints)
+        app, desk = assemble(folder, address, port, db, largest_mb, hours, options)
         shown = f"[{address.host}]" if ":" in address.host else address.host
         print(f"http://{shown}:{port}/", flush=True)
         print(
@@ -84,9 +83,7 @@ def assemble(
     db: Where,
     largest_mb: int,
     hours: float,
-    profile: str,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> tuple[Guard, Any]:
     """The ASGI app, and the desk behind it. Everything of the visitors lies in `folder`."""
     os.environ.update(QUIET | {"GRADIO_TEMP_DIR": str(folder / "uploads")})
@@ -102,8 +99,9 @@ def assemble(
 
     visitors = Visitors(folder / "visitors", 3600 * hours)
     cookie = f"gait_visitor_{port}"  # browsers share cookies between the ports of a machine
+    profile = options.profile or DEFAULT_PROFILE
     names = [profile, *(name for name in profiles() if name != profile)]
-    desk = Desk(Setting(db, names, overrides, checkpoints), visitors, cookie)
+    desk = Desk(Setting(db, names, options.overrides, options.checkpoints), visitors, cookie)
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     def of_a_run(request: Request) -> Response:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE
-from pipeline.engine.progress import Progress, T, with_progress
-from pipeline.errors import ConfigError, Interrupted
+from pipeline.commands.printing import with_bars
+from pipeline.engine.progress import Progress, T
+from pipeline.errors import ConfigError
 from pipeline.gallery.people import expiry
 from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 LONGEST_NOTE = 2000  # characters
 
@@ -24,12 +23,10 @@ def enrol_command(
     consent: str,
     expires: str | None,
     merge: bool,
-    profile: str | None,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> None:
     """Enrol the people of a video; print one line a track, then the run folder."""
-    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    config = options.config()
     by_track = names_by_track(names)
     until = expiry(expires, now()) if expires else None
     if len(consent) > LONGEST_NOTE or any(0xD800 <= ord(c) < 0xE000 for c in consent):
@@ -37,7 +34,7 @@ def enrol_command(
     from pipeline.jobs.enrol import Consent, enrol  # imports every stage: not before the settings are right
 
     rows, folder = keeping(
-        lambda bars: enrol(video, db, config, by_track, Consent(consent, until), merge, checkpoints, bars)
+        lambda bars: enrol(video, db, config, by_track, Consent(consent, until), merge, options.checkpoints, bars)
     )
     for row in rows:
         who = f"{row.name} ({row.identity[:8]}), {row.outcome}" if row.identity else row.outcome
@@ -47,12 +44,12 @@ def enrol_command(
     print(folder)
 
 
-def reenrol_command(db: Where, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
+def reenrol_command(db: Where, options: Options) -> None:
     """Embed the stored walks of a gallery with another encoder."""
-    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    config = options.config()
     from pipeline.jobs.reenrol import reenrol
 
-    count = keeping(lambda bars: reenrol(db, config, checkpoints, bars))
+    count = keeping(lambda bars: reenrol(db, config, options.checkpoints, bars))
     print(f"{db}: {count} templates embedded anew from their stored silhouettes")
 
 
@@ -71,7 +68,4 @@ def names_by_track(names: Sequence[str]) -> dict[int, str]:
 
 def keeping(work: Callable[[Progress], T]) -> T:
     """Do some work on a gallery, with progress. Raises Interrupted after Ctrl-C."""
-    try:
-        return with_progress(work)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; the gallery is as it was. Give the same command again.") from None
+    return with_bars(work, "the gallery is as it was. Give the same command again.")

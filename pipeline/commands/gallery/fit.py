@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.gallery.discriminant import fit_backend
 from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 
-def fit_command(db: Where, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
+def fit_command(db: Where, backend: str, cohort: str | None, options: Options) -> None:
     """Fit a back-end for the metric of the settings, and say what it learnt from and how it is used."""
-    metric = load_config(profile or DEFAULT_PROFILE, overrides).matching.metric
+    metric = options.config().matching.metric
     begun = time.perf_counter()
     facts = fit_backend(Gallery.open(db), backend, metric, cohort)
     learnt = f"{facts.walks} walks of {facts.people} people of the {facts.fitted_on}"

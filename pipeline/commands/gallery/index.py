@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
-from pipeline.config import DEFAULT_PROFILE, MatchingConfig
+from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.discriminant_file import StoredBackend, read_backend
 from pipeline.gallery.index import build
 from pipeline.gallery.place import Where
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 
-def index_command(db: Where, overrides: Sequence[str]) -> None:
+def index_command(db: Where, options: Options) -> None:
     """Index everybody for the metric and the stored back-end of the settings, and say when it counts."""
-    matching = load_config(DEFAULT_PROFILE, overrides).matching
+    matching = options.config().matching
     gallery, begun = Gallery.open(db), time.perf_counter()
     facts = build(gallery, matching.metric, fitted=_stored(gallery, matching))
     kind = f"{matching.metric} distances" + ("" if matching.backend == "none" else f" after its {matching.backend}")
