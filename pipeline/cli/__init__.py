@@ -19,7 +19,7 @@ import typer
 from pipeline.cli import gallery, models, research, results, run  # noqa: F401  # they add their commands
 from pipeline.cli.app import app
 from pipeline.errors import GaitError, Interrupted
-from pipeline.files import refusal
+from pipeline.files import one_line, refusal
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -81,6 +81,6 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 def _fail(message: str, status: int) -> NoReturn:
     # Names of files may hold what clears the terminal, or turns a line around.
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in one_line(message))
     print(f"gait: {shown}", file=sys.stderr)
     sys.exit(status)

@@ -18,6 +18,7 @@ from pipeline.cluster.stretches import Call, Steps, Worker, follow_in_stretches
 from pipeline.errors import ConfigError, GaitError
 from pipeline.extraction.extract import Followed
 from pipeline.extraction.processes import Task, WalkNetworks
+from pipeline.files import reason_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
 from pipeline.runs.record import Meter
@@ -49,7 +50,7 @@ def follow_on_cluster(
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise GaitError(
-            f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}). "
+            f"--address {address}: no Ray cluster there ({reason_of(error)}). "
             "Where `ray start` has made a token, set RAY_AUTH_MODE=token."
         ) from None
     try:
@@ -121,7 +122,7 @@ def _refuse_absent(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=REACHED).close()
     except (OSError, OverflowError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise GaitError(
             f"--address {address}: no Ray cluster there ({reason}). Start one with: ray start --head"
         ) from None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.files import reason_of
 from pipeline.inference.preprocessing import Pictures, fed_pictures, keep_columns
 from pipeline.weights.not_weights import refuse_diverged_network
 
@@ -164,7 +165,7 @@ def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _unreadable(path: Path, engine: str, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())[-200:]
+    reason = reason_of(error, end=True)
     return CheckpointError(f"{path}: {engine} cannot read this network ({reason}). Fetch it again.")
 
 

@@ -18,7 +18,7 @@ from loguru import logger
 
 from pipeline import __version__
 from pipeline.errors import GaitError
-from pipeline.files import read_json, write_json
+from pipeline.files import one_line, read_json, write_json
 from pipeline.runs.folder import RunFolder
 
 VERSIONED = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "av", "numpy", "lap")
@@ -121,5 +121,5 @@ def versions() -> dict[str, str]:
 def _in_words(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; files that are here are whole. Go on with --resume."
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, GaitError) else f"{type(error).__name__}: {text}"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from pipeline.commands.printing import with_bars
 from pipeline.engine.progress import Progress, T
 from pipeline.errors import ConfigError
-from pipeline.gallery.people import expiry
+from pipeline.gallery.people import LONGEST_NOTE, expiry, names_by_track
 from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
 from pipeline.profiles import Options
-
-LONGEST_NOTE = 2000  # characters
 
 
 def enrol_command(
@@ -51,19 +48,6 @@ def reenrol_command(db: Where, options: Options) -> None:
 
     count = keeping(lambda bars: reenrol(db, config, options.checkpoints, bars))
     print(f"{db}: {count} templates embedded anew from their stored silhouettes")
-
-
-def names_by_track(names: Sequence[str]) -> dict[int, str]:
-    """["1=Ada", "2=Bo"] as {1: "Ada", 2: "Bo"}. Raises ConfigError for what is not so."""
-    found: dict[int, str] = {}
-    for text in names:
-        track, equals, name = text.partition("=")
-        if not equals or not re.fullmatch(r"[0-9]{1,9}", track.strip()) or not name.strip():
-            raise ConfigError(f"--name {text}: expected TRACK=NAME, such as --name 1=Ada.")
-        if int(track) in found:
-            raise ConfigError(f"--name {text}: track {int(track)} has a name already. Give each track one.")
-        found[int(track)] = name
-    return found
 
 
 def keeping(work: Callable[[Progress], T]) -> T:
