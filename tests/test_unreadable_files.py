@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pipeline.live.known import Known
 
 from pipeline.errors import GaitError
 from pipeline.files import read_json
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.store import Gallery
-from pipeline.live.known import Known
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
 from pipeline.recognition.features import read_features

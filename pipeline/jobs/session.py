@@ -12,7 +12,6 @@ from typing import Any
 
 from loguru import logger
 
-from pipeline import __version__
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
@@ -35,10 +34,11 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
 from pipeline.runs.record import Record
 from pipeline.tracking import open_tracker
+from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
 
-WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
+WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import clips
 import pytest
+from pipeline.jobs.prepare import find_checkpoints
 
 from pipeline.cluster.stretches import Call, Worker, follow_in_stretches
 from pipeline.engine.progress import Silent
 from pipeline.extraction.extract import follow
 from pipeline.extraction.processes import Task
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pipeline.run import run
 
 from pipeline.files import read_json
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
-from pipeline.run import run
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import plan
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline.gallery.walkers import Walkers
 
 from pipeline.errors import GalleryError, InputError
 from pipeline.gallery.calibration import (
@@ -22,7 +23,6 @@ from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
 from pipeline.gallery.verify import verify
-from pipeline.gallery.walkers import Walkers
 from pipeline.jobs.identify import Known, match_all
 from pipeline.profiles import load_config
 from pipeline.research.evaluation.calibrate import calibration_of, enough, owners, searches

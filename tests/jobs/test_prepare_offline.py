@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import clips
 import pytest
+from pipeline.jobs.prepare import inspect, keyed, open_networks, refuse_streams
 
 from pipeline.errors import InputError
-from pipeline.jobs.prepare import inspect, keyed, open_networks, refuse_streams
 from pipeline.profiles import load_config
 from pipeline.runs.job import Video
 
@@ -26,7 +26,7 @@ def test_other_settings_of_the_background_are_other_walks(tmp_path):
 def test_where_and_by_how_many_it_is_done_changes_no_walk(tmp_path):
     video = Video("v", str(clips.plain(tmp_path / "v.mp4")))
     infos, nothing = {video: inspect(video)}, {"detector": None, "segmenter": None, "encoder": None}
-    settings = [[], ["runtime.threads=1", "runtime.workers=3"], ["runtime.engine=ray", "runtime.address=auto"]]
+    settings = [[], ["runtime.threads=1", "runtime.workers=3"], ["runtime.cluster=ray", "runtime.address=auto"]]
     assert len({keyed(infos, load_config("offline", some), nothing)[0].walks_key for some in settings}) == 1
     assert keyed(infos, load_config("offline", ["runtime.precision=bf16"]), nothing)[0].walks_key not in {
         keyed(infos, load_config("offline"), nothing)[0].walks_key

@@ -7,13 +7,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import runs
+from pipeline.live.enrolled import LOOK_S, Enrolled
 
 from pipeline.gallery import people
 from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live import enrolled as module
-from pipeline.live.enrolled import LOOK_S, Enrolled
 from pipeline.live.walkers import Walkers
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder

@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import runs
+from pipeline.live.known import Known
 
 from pipeline.errors import InputError
 from pipeline.live.events import Events
-from pipeline.live.known import Known
 from pipeline.live.loop import Painter, Person, Sight
 from pipeline.live.session import _Screen, _told
 from pipeline.live.walkers import Answer

@@ -12,9 +12,9 @@ import clips
 import cv2
 import numpy as np
 import pytest
-
 from pipeline.jobs.prepare import Networks, open_networks
 from pipeline.live.known import Known
+
 from pipeline.live.loop import Eyes, Painter, watch
 from pipeline.live.source import Arrival, LiveSource, Newest
 from pipeline.profiles import load_config

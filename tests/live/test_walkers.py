@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import runs
-
 from pipeline.live.known import Known
+
 from pipeline.live.walkers import LOOKING, Answer, Walkers
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
