@@ -20,7 +20,7 @@ from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import discriminant as backends
 from pipeline.gallery.calibration import compared_by
-from pipeline.gallery.cohort import read_cohort
+from pipeline.gallery.cohort import comparison, read_cohort
 from pipeline.gallery.discriminant import fit_backend, outdated, stored_backend, told_of_backend
 from pipeline.gallery.discriminant_file import FILE, read_backend
 from pipeline.gallery.index import build
@@ -88,7 +88,7 @@ def distances(gallery, matching, fitted=None):
     probes = [walk(person, 50) for person in range(5)]
     owners = [one.identity for one in templates]
     walks = [one.embedding() for one in templates]
-    return people_distances(probes, walks, owners, [1.0] * len(walks), matching, fitted)
+    return people_distances(probes, walks, owners, [1.0] * len(walks), comparison(matching, fitted))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])

@@ -7,11 +7,11 @@ import itertools
 
 import numpy as np
 import pytest
+from pipeline.jobs.prepare import find_checkpoints, of_encoders
 from small_networks import BACKENDS, save_small
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.jobs.prepare import find_checkpoints, of_encoders
 from pipeline.matching.distance import distance_matrix
 from pipeline.profiles import load_config
 from pipeline.recognition import needs_of, open_encoder

@@ -8,7 +8,7 @@ import pytest
 import runs
 
 from pipeline.errors import InputError
-from pipeline.runs.reader import FinishedRun
+from pipeline.runs.reader import Run
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def path(tmp_path):
 
 
 def test_a_run_is_read_back(path):
-    run = FinishedRun.open(path)
+    run = Run.open(path)
     assert run.videos == ["gallery", "probe"] and run.fps("probe") == runs.FPS
     assert run.enrolled() == {"gallery-001": ("gallery", 1), "gallery-002": ("gallery", 2)}
     assert [len(tracklet) for tracklet in run.tracklets("probe")] == [30, 30, 4]
     assert [embedding.track_id for embedding in run.embeddings("probe")] == [1, 2]
     assert len(run.sequence(("probe", 3))) == 4 and run.embedding(("probe", 3)) is None
     assert run.matching.threshold == 0.1 and run.metric == "euclidean"
-    assert run.track("probe/002") == ("probe", 2)
+    assert run.find("probe/002") == ("probe", 2)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_run_is_read_back(path):
 def test_what_is_no_run_of_ours_is_refused(path, file, content, message):
     (path / file).write_text(content)
     with pytest.raises(InputError) as refused:
-        FinishedRun.open(path)
+        Run.open(path)
     assert message in str(refused.value)
 
 
@@ -52,4 +52,4 @@ def test_settings_of_a_newer_version_are_passed_over(path):
     record = json.loads((path / "run.json").read_text())
     record["config"]["matching"]["telepathy"] = True
     (path / "run.json").write_text(json.dumps(record))
-    assert FinishedRun.open(path).matching.threshold == 0.1
+    assert Run.open(path).matching.threshold == 0.1
