@@ -48,7 +48,7 @@ def test_what_can_be_seen_only_once_is_refused(video, source):
 
 def test_a_file_is_not_refused(video):
     session = Session.open({video: video.inspect()}, load_config("offline"))
-    assert session.networks.need_foreground and session.encoder.model.startswith("gei-")
+    assert session.networks.need_foreground and session.encoder.model.startswith("gaitbase-")
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def test_the_record_is_true_while_a_job_works_and_when_it_is_done(session, video
         record = record_of(session)
         assert record["status"] == "running" and record["unreadable"] == []
         assert record["inputs"] == {"gallery": source.as_json(), "probes": [source.as_json()]}
-        assert record["checkpoints"] == {"detector": None, "segmenter": None, "encoder": None}
+        weights = session.checkpoints["encoder"]
+        assert record["checkpoints"]["detector"] is None and record["checkpoints"]["segmenter"] is None
+        assert record["checkpoints"]["encoder"]["sha256"] == weights.sha256
         session.record.note("v", frames=75)
     record = record_of(session)
     assert record["status"] == "done"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
+import numpy as np
 import pytest
 import runs
 
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.runs.reader import Run
 
 
@@ -53,3 +55,44 @@ def test_settings_of_a_newer_version_are_passed_over(path):
     record["config"]["matching"]["telepathy"] = True
     (path / "run.json").write_text(json.dumps(record))
     assert Run.open(path).matching.threshold == 0.1
+
+
+def test_the_table_has_a_row_for_each_track(path):
+    rows = Run.open(path).table().to_pylist()
+    assert [(row["role"], row["video"], row["track"]) for row in rows] == [
+        ("gallery", "gallery", 1), ("gallery", "gallery", 2),
+        ("probe", "probe", 1), ("probe", "probe", 2), ("probe", "probe", 3),
+    ]  # fmt: skip
+    said = json.loads((path / "results.json").read_text())["probes"]["probe"]
+    for row in rows[2:]:
+        entry = said[f"{row['track']:03d}"]
+        for name in ("status", "identity", "distance", "confidence", "reason", "frames", "first_frame", "silhouettes"):
+            assert row[name] == entry[name]
+    assert [row["name"] for row in rows] == ["gallery-001", "gallery-002", "gallery-001", None, None]
+
+
+def test_detections_are_those_of_supervision(path):
+    supervision = pytest.importorskip("supervision", reason="supervision is not installed")
+    run = Run.open(path)
+    found = run.detections("probe")
+    assert isinstance(found, supervision.Detections) and len(found) == 2 * runs.FRAMES + 4
+    now = found[found.data["frame_index"] == 3]
+    assert now.tracker_id.tolist() == [1, 2, 3] and not now.class_id.any()
+    assert now.data["identity"].tolist() == ["gallery-001", "", ""]
+    assert now.data["status"].tolist() == ["known", "unknown", "unusable"]
+    boxes = {tracklet.track_id: tracklet.boxes[3] for tracklet in run.tracklets("probe")}
+    np.testing.assert_allclose(now.xyxy, [boxes[1], boxes[2], boxes[3]])
+    np.testing.assert_allclose(now.confidence, 0.9)
+
+
+def test_detections_of_a_video_without_people_are_none(path):
+    supervision = pytest.importorskip("supervision", reason="supervision is not installed")
+    (path / "tracks/probe.txt").write_text("")
+    found = Run.open(path).detections("probe")
+    assert isinstance(found, supervision.Detections) and len(found) == 0
+
+
+def test_without_supervision_one_line_says_how_to_install_it(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(ConfigError, match="pip install supervision"):
+        Run.open(path).detections("probe")

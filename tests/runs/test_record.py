@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from datetime import datetime
 
 import pytest
 
-from pipeline.engine.meter import Meter
 from pipeline.errors import InputError
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.record import Record, versions
@@ -88,39 +86,6 @@ def test_a_resumed_run_goes_on_counting(folder):
     assert after["stages"]["detect"] == {"seconds": 3.0, "frames": 40}
     assert after["started"] == before["started"] and after["seconds"] >= before["seconds"]
     assert (after["status"], after["resumed"]) == ("done", 1) and "error" not in after
-
-
-def test_a_meter_adds_seconds_and_counts():
-    meter = Meter()
-    for _ in range(2):
-        with meter.time("segment", crops=16):
-            pass
-    meter.add("segment", usable=20)
-    entry = meter.as_record()["segment"]
-    assert (entry["crops"], entry["usable"]) == (32, 20) and entry["seconds"] >= 0
-    assert meter.count("segment", "crops") == 32 and meter.count("nothing", "at all") == 0
-
-
-def test_a_meter_counts_the_time_of_what_fails_too():
-    meter = Meter()
-    with pytest.raises(ValueError), meter.time("decode", frames=1):
-        raise ValueError
-    assert meter.count("decode", "frames") == 1
-
-
-def test_a_meter_is_shared_by_threads():
-    meter = Meter()
-
-    def work():
-        for _ in range(500):
-            meter.add("track", frames=1)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert meter.count("track", "frames") == 2000
 
 
 def test_versions_name_what_can_change_a_result():
