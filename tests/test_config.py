@@ -97,7 +97,7 @@ def test_the_last_override_wins():
         ("1=2", "unknown key"),
         ("matching.backend=plda", "--set: matching.transform=plda is gone: it named no more people than lda"),
         ("recognition.encoders=[gei, hog]", "--set: recognition.encoders is gone: fused encoders named fewer people"),
-        ("pose.steady_sides=true", "--set: pose.steady_sides is gone: no encoder named more people by it"),
+        ("pose.steady_sides=true", "light.yaml: pose.steady_sides is gone: no encoder named more people by it"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_key(override, message):

@@ -64,11 +64,11 @@ class Session:
     videos: Mapping[Video, VideoInfo]
     checkpoints: Checkpoints
     bars: Progress
-    networks: Networks = field(init=False)
-    encoder: Encoder = field(init=False)
-    folder: RunFolder = field(init=False)
-    record: Record = field(init=False)
-    cache: Cache = field(init=False)
+    networks: Networks = field(init=False, repr=False)
+    encoder: Encoder = field(init=False, repr=False)
+    folder: RunFolder = field(init=False, repr=False)
+    record: Record = field(init=False, repr=False)
+    cache: Cache = field(init=False, repr=False)
 
     @classmethod
     def open(

@@ -74,7 +74,7 @@ def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
 def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
     process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
-    tasks = ["follow gallery", "detect probe2", "cut probe2"]
+    tasks = ["extract gallery", "detect probe2", "crop probe2"]
     while tasks:
         task, worker = seen_at(tasks, process, gait)
         os.kill(worker, signal.SIGKILL)
@@ -91,11 +91,11 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
 def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
     process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
-    seen_at(["cut probe2"], process, gait)
+    seen_at(["crop probe2"], process, gait)
     process.kill()
     finish(process, status=-signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while workers_at("cut probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
+    while workers_at("crop probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
         time.sleep(0.1)
     (folder,) = gait.runs()
     done = gait("run", "--resume", folder, "--cluster", "local")

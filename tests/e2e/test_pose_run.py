@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from pipeline.run import run
 
 from pipeline.files import read_json
+from pipeline.jobs.run import run
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
 from pipeline.runs.folder import RunFolder

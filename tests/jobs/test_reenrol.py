@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline.gallery.walkers import refuse_other_encoder
 
 from pipeline.errors import GalleryError
+from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored
 from pipeline.jobs.reenrol import reenrol

@@ -7,8 +7,8 @@ import json
 import clips
 import numpy as np
 import pytest
-from pipeline.run import run
 
+from pipeline.jobs.run import run
 from pipeline.profiles import load_config
 from pipeline.runs.job import plan
 from pipeline.video import open_video

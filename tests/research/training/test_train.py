@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 import torch
 from odd_checkpoints import as_opengait_saves
-from pipeline.jobs.prepare import find_checkpoints
 from processes import finish
 from safetensors.torch import load_file
 from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.files import file_sha256
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
