@@ -20,7 +20,6 @@ from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.calibration import Calibration, fingerprint, usable
 from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
-from pipeline.gallery.index_files import drop, read_facts
 from pipeline.gallery.place import Where
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
@@ -54,7 +53,7 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
             )
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
-        made = write_backend(
+        return write_backend(
             gallery.place,
             backend,
             made=now().isoformat(timespec="seconds"),
@@ -66,9 +65,6 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
             walks=len(learnt.walks.embeddings),
             people=len(set(learnt.walks.people)),
         )
-        if _index_is_for_another(gallery.path, made):
-            drop(gallery.place)
-        return made
 
 
 def stored_backend(
@@ -185,14 +181,6 @@ def _of_gallery(gallery: Gallery) -> _Learnt:
         found += gallery.templates(only=[brief.template for brief in chosen[first : first + READ_AT_ONCE]])
     cohort = Cohort([template.embedding() for template in found], [template.identity for template in found])
     return _Learnt(cohort, fingerprint(current), chosen)
-
-
-def _index_is_for_another(gallery: Where, made: BackendFacts) -> bool:
-    try:
-        facts = read_facts(gallery)
-    except GalleryError:
-        return False  # told of by whoever searches
-    return facts is not None and facts.backend not in ("", made.digest)
 
 
 def _briefs(gallery: Gallery, at: datetime | None) -> list[Brief]:

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL, private
 from pipeline.gallery.discriminant_file import drop_learnt
-from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.place import MARK, Hold, Place, Where, place_of
 from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
@@ -43,6 +42,7 @@ KIND = "gait gallery"
 SCHEMA = 1
 ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
+OLD_INDEX = "index"  # a folder of earlier versions of this program, with projections of embeddings
 COMPACT_FROM = 32  # data files; each enrolment adds one
 HALF_WRITTEN = re.compile(rf"^\.tmp|#\d+$|^{re.escape(PARTIAL)}")  # LanceDB's, its object store's and our own names
 
@@ -186,7 +186,7 @@ class Gallery:
     def half_written(self) -> list[Where]:
         """What killed writers had not finished. While nobody writes, nobody needs it."""
         left = [path for path in self.files() if HALF_WRITTEN.search(path.name)]
-        return sorted({*left, *(self.path / name for name in strays(self.place)), *self.place.unfinished()}, key=str)
+        return sorted({*left, *self.place.unfinished()}, key=str)
 
     def reading(self, read: Callable[[], _T]) -> _T:
         """Read, again where another process has meanwhile dropped the version that was being read.
@@ -280,18 +280,18 @@ class Writer:
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             place = self._gallery.place
             place.abandon()
+            place.remove_all(OLD_INDEX)
             for left in self._gallery.half_written():
                 place.remove(left.relative_to(self._path).as_posix())
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
 
-        An index of the old rows, and a back-end that has learnt from them, go first.
+        An index of the old rows goes with them; a back-end that has learnt from them goes first.
         """
         import pyarrow as pa
 
         self._hold.sure()
-        drop(self._gallery.place)
         drop_learnt(self._gallery.place)
 
         failure: list[BaseException] = []
