@@ -28,16 +28,15 @@ def comparison(matching: MatchingConfig, transform: Backend | None = None) -> Co
 
 @cache
 def read_cohort(folder: str) -> Cohort:
-    """The walks in a folder (or a gallery at an address), read once.
+    """The walks in a folder, read once.
 
     Raises ConfigError for a folder that has none, and for what cannot be read.
     """
-    from pipeline.gallery.place import where
     from pipeline.gallery.store import Gallery
 
     try:
-        place = where(folder)
-        cohort = _of_gallery(Gallery.open(place)) if Gallery.exists(place) else _of_run(Path(folder))
+        path = Path(folder)
+        cohort = _of_gallery(Gallery.open(path)) if Gallery.exists(path) else _of_run(path)
     except (GaitError, OSError) as error:
         raise ConfigError(f"matching.cohort: {error}") from None
     if not cohort.embeddings:

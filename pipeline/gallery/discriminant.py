@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.calibration import Calibration, fingerprint, usable
 from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
-from pipeline.gallery.place import Where
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
@@ -54,7 +54,7 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
         return write_backend(
-            gallery.place,
+            gallery.path,
             backend,
             made=now().isoformat(timespec="seconds"),
             metric=metric,
@@ -68,7 +68,7 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
 
 
 def stored_backend(
-    gallery: Where, matching: MatchingConfig, encoder: tuple[str, str]
+    gallery: Path, matching: MatchingConfig, encoder: tuple[str, str]
 ) -> tuple[StoredBackend | None, str | None]:
     """The gallery's back-end if these settings want it, and one line where they want another than it has.
 
@@ -96,7 +96,7 @@ def stored_backend(
     )
 
 
-def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Where) -> str | None:
+def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
     """One line where people have come or gone since it was fitted on the gallery."""
     facts = stored.facts if stored else None
     if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
@@ -112,7 +112,7 @@ def judged(
     stored: StoredBackend | None,
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
-    gallery: Where,
+    gallery: Path,
 ) -> tuple[Calibration | None, list[str]]:
     """The calibration, if it may be used, and what the user should know of it and of the stored back-end.
 
@@ -122,7 +122,7 @@ def judged(
     return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
 
 
-def backend_problems(gallery: Where, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
+def backend_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
     """What is wrong with the gallery's back-end, and what the user may want to know; templates: all of them."""
     try:
         stored = read_backend(gallery)

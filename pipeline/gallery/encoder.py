@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.place import Where
 from pipeline.recognition import Encoder
 
 
-def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Where, profile: str) -> None:
+def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Path, profile: str) -> None:
     """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one.
 
     origins: as in `Template`, of the gallery's templates.

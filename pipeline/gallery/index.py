@@ -1,8 +1,8 @@
 """LanceDB's own index of a large gallery's embeddings (IVF_PQ), which names the few templates to compare exactly.
 
-It is a part of the table. Rows that come later are searched beside it, and taken in when small files are merged. A table
-that is written anew, because somebody was removed or changed, has none. The index knows L2 distances and cosines of
-whole embeddings, which are near to the means over parts that are compared in the end (research/log/2026-11-30-index.md).
+It is a part of the table. Rows that come later are searched beside it, and taken in when small files are merged. A
+table that is written anew, because somebody was removed or changed, has none. The index knows L2 distances and cosines
+of whole embeddings, near to the means over parts that are compared in the end (research/log/2026-11-30-index.md).
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from pipeline.files import write_json
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import namesakes, newest_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
@@ -55,7 +54,7 @@ class Enrolment:
 
 def enrol(
     video: str,
-    path: Where,
+    path: Path,
     config: Config,
     wanted: Enrolment,
     checkpoints: Path | None = None,
@@ -105,7 +104,7 @@ def enrol(
     return results, session.folder.path
 
 
-def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Where) -> Callable[..., Template]:
+def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Path) -> Callable[..., Template]:
     """A new template of a track; called with the fields that the track does not tell: who it is, and consent."""
     return partial(
         Template.of,
@@ -119,11 +118,9 @@ def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Wher
     )
 
 
-def path_from(gallery: Where, folder: RunFolder) -> str:
+def path_from(gallery: Path, folder: RunFolder) -> str:
     """The run folder as a gallery's templates name it: relative to the gallery, so that no path of the machine is."""
-    run = folder.path.resolve()
-    found = os.path.relpath(run, gallery.resolve()) if isinstance(gallery, Path) else run.name
-    return found.encode("utf-8", "replace").decode()
+    return os.path.relpath(folder.path.resolve(), gallery.resolve()).encode("utf-8", "replace").decode()
 
 
 def stored_files(track: TrackKey, folder: RunFolder) -> Stored:

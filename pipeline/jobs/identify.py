@@ -16,7 +16,6 @@ from pipeline.gallery.calibration import judged_beforehand, read_calibration, to
 from pipeline.gallery.discriminant import judged, stored_backend, told_of_backend
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.strangers import Newcomer, newcomers, refuse_no_threshold
@@ -36,7 +35,7 @@ UnknownAs = Literal["unknown", "new"]
 
 def identify(
     videos: Sequence[str],
-    path: Where,
+    path: Path,
     config: Config,
     unknown_as: UnknownAs = "unknown",
     checkpoints: Path | None = None,
@@ -87,8 +86,7 @@ def identify(
         matches = people.match_videos(session, found, [video.name for video in job.videos])
         new = _keep_unknown(gallery, session, found, people, persons, matches) if unknown_as == "new" else []
         results = _results(found, people, persons, matches, new)
-        place = path.name if isinstance(path, Path) else str(path)  # nothing of where it lies on this machine
-        facts = {"db": place, "rule": config.matching.templates, "calibration": told(calibration)}
+        facts = {"db": path.name, "rule": config.matching.templates, "calibration": told(calibration)}
         write_json(session.folder.results, {**results, **facts, "backend": told_of_backend(stored)})
         labels = _labels(people, matches, new)
         draw_videos(session, found, {session.folder.gallery_video(video): (video, labels[video]) for video in matches})

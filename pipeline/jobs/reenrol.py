@@ -10,7 +10,6 @@ from pipeline.config import Config
 from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import GalleryError
 from pipeline.extraction.networks import find_checkpoints, open_fitting_encoder
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, problem_of
 from pipeline.recognition import Encoder
@@ -24,7 +23,7 @@ KEPT = frozenset(
 TRACK = 1  # each stored walk is the only track of a video that bears its template's identifier
 
 
-def reenrol(path: Where, config: Config, checkpoints: Path | None = None, progress: Progress | None = None) -> int:
+def reenrol(path: Path, config: Config, checkpoints: Path | None = None, progress: Progress | None = None) -> int:
     """Embed every stored walk anew and replace all embeddings in one commit; returns how many there are.
 
     Raises GalleryError, and changes nothing, where a walk has nothing that the encoder looks at.

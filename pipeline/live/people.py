@@ -17,7 +17,6 @@ from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import judged, stored_backend
 from pipeline.gallery.discriminant_file import FILE as BACKEND
 from pipeline.gallery.encoder import refuse_other_encoder
-from pipeline.gallery.place import Address, Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now
 from pipeline.jobs.people import People
@@ -26,7 +25,6 @@ from pipeline.recognition.features import read_features
 from pipeline.runs.folder import RunFolder
 
 LOOK_S = 1.0  # from one look at the table's version to the next; each takes about a millisecond
-LOOK_FAR_S = 10.0  # on object storage, where each look is some requests that are paid for
 
 
 class WatchedGallery:
@@ -36,7 +34,7 @@ class WatchedGallery:
     """
 
     def __init__(
-        self, path: Where, encoder: Encoder, config: Config, clock: Callable[[], float] = time.monotonic
+        self, path: Path, encoder: Encoder, config: Config, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._path, self._encoder, self._config, self._clock = path, encoder, config, clock
         self._looked, self._problem = clock(), ""
@@ -45,7 +43,7 @@ class WatchedGallery:
 
     def changed(self) -> bool:
         """Whether `people` are others than before. A gallery that cannot be read any more is warned of, and kept."""
-        if self._clock() - self._looked < (LOOK_FAR_S if isinstance(self._path, Address) else LOOK_S):
+        if self._clock() - self._looked < LOOK_S:
             return False
         self._looked = self._clock()
         try:
@@ -64,13 +62,21 @@ class WatchedGallery:
         logger.info(f"{self._path} has changed: {len(self.people.names)} people are known, {before} were")
         return True
 
-    def _version(self) -> tuple[int | str, ...]:
+    def _version(self) -> tuple[int, ...]:
         """What differs where the gallery, its calibration or its transform has changed."""
         gallery = Gallery.open(self._path)
-        return gallery.version(), *(gallery.place.stamp(name) for name in (CALIBRATION, BACKEND))
+        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND))
 
 
-def people_of_gallery(path: Where, encoder: Encoder, config: Config) -> tuple[People, datetime | None]:
+def _written_at(path: Path) -> int:
+    """In nanoseconds; 0 where there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[People, datetime | None]:
     """The people of a gallery, as `gait identify` compares with them, and when the first template expires.
 
     Raises GalleryError.

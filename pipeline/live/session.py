@@ -20,7 +20,6 @@ from pipeline.errors import ConfigError
 from pipeline.extraction.extract import learn_background, looks_ahead
 from pipeline.files import private
 from pipeline.gallery.names import LONGEST
-from pipeline.gallery.place import Where
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session, cautions
 from pipeline.live.events import Events, described
@@ -77,7 +76,7 @@ class Tally:
 @private()
 def live(
     source: str,
-    people: Where,
+    people: Path,
     from_run: bool,
     config: Config,
     outputs: Outputs,

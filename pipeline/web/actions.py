@@ -12,7 +12,6 @@ from pipeline.commands.explain import as_tree, explain, picture_of
 from pipeline.commands.gallery.enrol import LONGEST_NOTE, names_by_track
 from pipeline.config import Config
 from pipeline.errors import ConfigError, GaitError, InputError
-from pipeline.gallery.place import Where
 from pipeline.profiles import load_config
 from pipeline.runs.reader import Run
 from pipeline.web import html
@@ -33,7 +32,7 @@ GONE = "This page is of an earlier time. Load it again."
 class Setting:
     """What every job of this server has in common. overrides: as `--set` gives them."""
 
-    db: Where
+    db: Path
     profiles: Sequence[str]
     overrides: Sequence[str]
     checkpoints: Path | None

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
-from pipeline.gallery.place import Where
 from pipeline.runs.job import plan
 
 
@@ -39,7 +38,7 @@ class IdentifyTask:
     """`gait identify`."""
 
     videos: Sequence[str]
-    db: Where
+    db: Path
     config: Config
     checkpoints: Path | None
 
@@ -54,7 +53,7 @@ class EnrolTask:
     """`gait enrol`; names by track."""
 
     video: str
-    db: Where
+    db: Path
     names: Mapping[int, str]
     consent: str
     expires: str

@@ -374,7 +374,7 @@ def test_the_commands_say_what_they_did(db, cohort, capsys):
         app(["gallery", *map(str, arguments), "--db", str(db.path)], prog_name="gait", standalone_mode=False)
         return capsys.readouterr().out
 
-    with pytest.raises(ConfigError, match="matching.backend=plda: an index does not serve it"):
+    with pytest.raises(ConfigError, match=r"matching\.backend=plda: an index does not serve it"):
         said("index", "--set", "matching.backend=plda")
     told = said("fit", "--backend", "plda")
     assert f"plda for euclidean distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told

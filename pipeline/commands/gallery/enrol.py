@@ -10,7 +10,6 @@ from pipeline.config import DEFAULT_PROFILE
 from pipeline.engine.progress import Progress, T, with_progress
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.people import expiry
-from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
 from pipeline.profiles import load_config
 
@@ -19,7 +18,7 @@ LONGEST_NOTE = 2000  # characters
 
 def enrol_command(
     video: str,
-    db: Where,
+    db: Path,
     names: Sequence[str],
     consent: str,
     expires: str | None,
@@ -51,7 +50,7 @@ def enrol_command(
     print(folder)
 
 
-def reenrol_command(db: Where, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
+def reenrol_command(db: Path, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
     """Embed the stored walks of a gallery with another encoder."""
     config = load_config(profile or DEFAULT_PROFILE, overrides)
     from pipeline.jobs.reenrol import reenrol

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.gallery.index import build
-from pipeline.gallery.place import Where
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 
 
-def index_command(db: Where, overrides: Sequence[str]) -> None:
+def index_command(db: Path, overrides: Sequence[str]) -> None:
     """Index everybody for the metric of the settings, and say when it counts."""
     matching, begun = load_config(DEFAULT_PROFILE, overrides).matching, time.perf_counter()
     if matching.backend != "none":

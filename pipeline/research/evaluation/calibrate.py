@@ -22,7 +22,6 @@ from pipeline.gallery.discriminant_file import StoredBackend
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
@@ -56,7 +55,7 @@ class Searches:
 
 
 def calibrate(
-    db: Where,
+    db: Path,
     manifest: Path,
     config: Config,
     fpir: float,
