@@ -61,7 +61,8 @@ def candidates(table: Any, values: NDArray[np.floating], count: int, where: str 
 
     where: a condition on the rows.
     """
-    query = table.search(values.astype(np.float16), vector_column_name="embedding").limit(count).nprobes(CELLS_VISITED)
+    query = table.search(values.astype(np.float16), vector_column_name="embedding").select(["embedding", "_distance"])
+    query = query.limit(count).nprobes(CELLS_VISITED)
     return query.where(where) if where else query
 
 

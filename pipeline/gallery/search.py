@@ -60,6 +60,7 @@ class Search:
         self._matching = matching
         self._fitted = fitted
         self._exact_up_to = exact_up_to
+        self._whole_up_to = min(WHOLE_UP_TO, exact_up_to)
         self.caution: str | None = None
         self.expired = 0
         self.whole = True
@@ -68,12 +69,8 @@ class Search:
         """What can be looked at before the work: all templates of a small gallery, one of a large one, none of none."""
         if self._rows() <= self._whole_up_to:
             return self._gallery.templates()
-
-        def read() -> list[Template]:
-            one = self._gallery.table().search().select(list(COLUMNS)).limit(1)
-            return from_rows(one.to_arrow(), str(self._gallery.path))
-
-        return self._gallery.reading(read)
+        one = self._gallery.reading(lambda: self._gallery.table().search().select(list(COLUMNS)).limit(1).to_arrow())
+        return from_rows(one, str(self._gallery.path))
 
     def shortlist(self, probes: Sequence[Embedding], at: datetime | None = None) -> list[Template]:
         """The templates to compare these probes with, without those that have expired, first enrolled first.
@@ -108,16 +105,11 @@ class Search:
 
     def cautions(self) -> list[str]:
         """What the user should know of the last search."""
-        path = self._gallery.path
-        left_out = (
-            f"{path}: {self.expired} templates are past their expiry and left out. "
-            f"Remove them: gait gallery expire --db {path}"
-        )
-        return [*([left_out] if self.expired else []), *([self.caution] if self.caution else [])]
-
-    @property
-    def _whole_up_to(self) -> int:
-        return min(WHOLE_UP_TO, self._exact_up_to)
+        path, found = self._gallery.path, [self.caution] if self.caution else []
+        if self.expired:
+            left_out = f"{path}: {self.expired} templates are past their expiry and left out. "
+            found.insert(0, f"{left_out}Remove them: gait gallery expire --db {path}")
+        return found
 
     @property
     def _remedy(self) -> str:
@@ -168,11 +160,12 @@ class Search:
             asked = [candidates(table, probe.parts.ravel(), CANDIDATES, current) for probe in probes]
             near = np.concatenate([self._near([probe], _rows_of(q)) for probe, q in zip(probes, asked, strict=True)])
         else:
-            query = table.search().where(current) if current else table.search()
+            query = table.search().select(["embedding"])
+            query = query.where(current) if current else query
             near = self._near(probes, _rows_of(query, BLOCK_VALUES // probes[0].parts.size))
-        rows, path = table.take_row_ids(np.unique(near).tolist()).select(list(COLUMNS)), str(self._gallery.path)
-        found = from_rows(rows.to_arrow(), path)
-        if self._matching.templates == "nearest":
+        path = str(self._gallery.path)
+        found = from_rows(table.take_row_ids(np.unique(near).tolist()).select(list(COLUMNS)).to_arrow(), path)
+        if self._matching.templates == "nearest" or not found:
             return found
         owners = ", ".join(sorted({repr(template.identity) for template in found}))  # a mean is over all that they have
         whose = f"identity IN ({owners})" + (f" AND {current}" if current else "")
@@ -182,8 +175,7 @@ class Search:
         """LanceDB's numbers of the rows that are nearest to each probe, all in one array."""
         numbers, apart = np.zeros((len(probes), 0), np.uint64), np.zeros((len(probes), 0))
         for block in blocks:
-            theirs = np.tile(block.column("_rowid").to_numpy(), (len(probes), 1))
-            numbers = np.hstack([numbers, theirs])
+            numbers = np.hstack([numbers, np.tile(block.column("_rowid").to_numpy(), (len(probes), 1))])
             apart = np.hstack([apart, self._apart(probes, embeddings_of(block))])
             order = np.argsort(apart, axis=1, kind="stable")[:, :KEPT]
             numbers, apart = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(apart, order, axis=1)
@@ -203,4 +195,4 @@ class Search:
 
 def _rows_of(query: Any, at_once: int = CANDIDATES) -> Iterator[pa.RecordBatch]:
     """The numbers and embeddings of a query's rows, so many at a time."""
-    yield from query.select(["embedding", "_rowid"]).with_row_id(True).to_batches(at_once)
+    yield from query.with_row_id(True).to_batches(at_once)

@@ -232,6 +232,13 @@ def test_people_past_their_expiry_are_no_candidates(copied):
     assert [len(search.everybody(found))] == [40]
 
 
+def test_where_all_are_past_their_expiry_nobody_is_found(copied):
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=now()) for one in copied.templates()})
+    assert indexed(copied).shortlist([walk(7, 50)]) == []
+    assert indexed(copied, templates="mean").shortlist([walk(7, 50)]) == []
+
+
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
 def test_a_damaged_index_is_told_of_and_everybody_is_compared(copied, monkeypatch, damage):
     monkeypatch.setattr(store, "ATTEMPTS", 2)
