@@ -77,7 +77,7 @@ def nearest(probe, templates, metric="euclidean"):
 
 def recall(gallery, metric):
     everybody, search = gallery.templates(), indexed(gallery, metric=metric)
-    probes = [walk(person, 50) for person in range(PEOPLE)]
+    probes = [walk(person, 50) for person in range(0, PEOPLE, 3)]
     hits = 0
     for probe in probes:
         found = search.shortlist([probe])
