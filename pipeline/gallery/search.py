@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.discriminant_file import StoredBackend
+from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.index import candidates, fits
 from pipeline.gallery.rows import COLUMNS, briefs_of, embeddings_of, from_rows
 from pipeline.gallery.store import Gallery
@@ -46,7 +46,7 @@ class Search:
         gallery: Where to search.
         matching: How templates are compared.
         exact_up_to: Templates up to which an index is not used.
-        fitted: The gallery's stored back-end, where matching.backend takes it.
+        fitted: The gallery's stored discriminant, where matching.transform takes it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Search:
         gallery: Gallery,
         matching: MatchingConfig,
         exact_up_to: int = EXACT_UP_TO,
-        fitted: StoredBackend | None = None,
+        fitted: StoredDiscriminant | None = None,
     ) -> None:
         self._gallery = gallery
         self._matching = matching
@@ -120,12 +120,12 @@ class Search:
 
     def _index_serves(self, rows: int) -> bool:
         """Whether the index names candidates for these settings; if not, `caution` says why all are compared."""
-        metric, backend = self._matching.metric, self._matching.backend
+        metric, transform = self._matching.metric, self._matching.transform
         usable = self._gallery.reading(lambda: fits(self._gallery.table(), metric))
         if reason := self._needs_all(bool(usable)):
             reason = f": {reason}"
-        elif backend != "none":
-            reason = f": an index does not serve matching.backend={backend}."
+        elif transform != "none":
+            reason = f": an index does not serve matching.transform={transform}."
         elif usable is None:
             reason = f". {self._remedy}"
         elif not usable:
@@ -141,10 +141,10 @@ class Search:
                 f"matching.score_norm={matching.score_norm} needs the distances to all of them. Without it the "
                 "index is used."
             )
-        if matching.backend != "none" and self._fitted is None:
+        if matching.transform != "none" and self._fitted is None:
             return (
-                f"matching.backend={matching.backend} is fitted on all of them. Fit it once: gait gallery fit "
-                f"--db {self._gallery.path} --backend {matching.backend}"
+                f"matching.transform={matching.transform} is fitted on all of them. Fit it once: "
+                f"gait gallery fit --db {self._gallery.path}"
             )
         if matching.templates != "nearest" and not by_index:
             return f"matching.templates={matching.templates} needs the distances to all of them. {self._remedy}"
@@ -190,7 +190,7 @@ class Search:
         if self._fitted is None:
             return distances_between(np.stack([probe.parts for probe in probes]), parts, metric)
         templates = [dataclasses.replace(probes[0], parts=one) for one in parts]
-        return self._fitted.backend.between(probes, templates, metric)
+        return self._fitted.discriminant.between(probes, templates, metric)
 
 
 def _rows_of(query: Any, at_once: int = CANDIDATES) -> Iterator[pa.RecordBatch]:

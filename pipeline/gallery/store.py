@@ -277,7 +277,7 @@ class Writer:
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
 
-        An index of the old rows goes with them; a back-end that has learnt from them goes first.
+        An index of the old rows goes with them; a discriminant that has learnt from them goes first.
         """
         import pyarrow as pa
 

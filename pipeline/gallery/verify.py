@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.discriminant import backend_problems
+from pipeline.gallery.discriminant import discriminant_problems
 from pipeline.gallery.index import rows_later
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
@@ -126,8 +126,8 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
         problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
     if later := gallery.reading(lambda: rows_later(gallery.table())):
         remarks.append(f"{later} templates are later than the index. Searching is faster after: gait gallery index")
-    wrong_backend, doubt = backend_problems(gallery.path, found)
-    problems += wrong_backend
+    misfit, doubt = discriminant_problems(gallery.path, found)
+    problems += misfit
     remarks += doubt
     try:
         read_calibration(gallery.path)

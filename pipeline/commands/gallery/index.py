@@ -17,10 +17,10 @@ from pipeline.profiles import load_config
 def index_command(db: Path, overrides: Sequence[str]) -> None:
     """Index everybody for the metric of the settings, and say when it counts."""
     matching, begun = load_config(DEFAULT_PROFILE, overrides).matching, time.perf_counter()
-    if matching.backend != "none":
+    if matching.transform != "none":
         raise ConfigError(
-            f"matching.backend={matching.backend}: an index does not serve it, and every template is compared. Index "
-            "for distances without it, or go on without an index."
+            f"matching.transform={matching.transform}: an index does not serve it, and every template is compared. "
+            "Index for distances without it, or go on without an index."
         )
     rows = build(Gallery.open(db), matching.metric)
     print(f"{db}: {rows} templates indexed for {matching.metric} distances in {time.perf_counter() - begun:.0f} s")
