@@ -11,8 +11,9 @@ import yaml
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import write_bytes, writing
-from pipeline.recognition import ENCODERS
-from pipeline.recognition.model import EXPORTED, Model
+from pipeline.recognition import ENCODERS, checked
+from pipeline.recognition.encoder import EXPORTED
+from pipeline.recognition.model import Model
 from pipeline.registry import load_backend
 from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
 from pipeline.weights.hashing import sha256_of
@@ -81,7 +82,7 @@ def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str
         write_onnx,
         write_openvino,
     )
-    from pipeline.recognition.model_encoder import checked, features_of, needs_of, network_of, size_of
+    from pipeline.recognition.model_encoder import features_of, needs_of, network_of, size_of
 
     checked(model, found)
     needs, size = needs_of(model, found), size_of(model, found)

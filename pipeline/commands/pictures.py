@@ -16,9 +16,9 @@ from pipeline.drawing.skeletons import Film, film_of_activations, heat_maps, wal
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, safe_name, write_bytes
 from pipeline.pose.storage import read_poses
-from pipeline.recognition import ENCODERS
+from pipeline.recognition import ENCODERS, checked
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
-from pipeline.recognition.model_encoder import checked, network_of
+from pipeline.recognition.model_encoder import network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
 from pipeline.recognition.models.gaitgraph1 import GaitGraph1
 from pipeline.recognition.models.gaitgraph2 import GaitGraph2

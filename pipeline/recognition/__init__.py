@@ -1,16 +1,18 @@
-"""Stage 3: a walk becomes an embedding."""
+"""Stage 3: a sequence becomes an embedding."""
 
 from __future__ import annotations
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.fusion import FusedEncoder
 from pipeline.recognition.mirroring import MirroredEncoder
+from pipeline.recognition.model import Model
 from pipeline.registry import load_backend
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
-__all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
+__all__ = ["ENCODERS", "Encoder", "checked", "needs_of", "open_encoder"]
 
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
@@ -56,8 +58,26 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints
     encoders = []
     for one, checkpoint in zip(config.each(), checkpoints, strict=True):
         backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
-        encoders.append(backend(one, runtime, checkpoint))
+        if isinstance(backend, Model):
+            from pipeline.recognition.model_encoder import open_model_encoder  # and torch with it
+
+            encoders.append(open_model_encoder(backend, one, runtime, checked(backend, checkpoint)))
+        else:
+            encoders.append(backend(one, runtime, checkpoint))
     encoder: Encoder = encoders[0]
     if config.encoders:
         encoder = FusedEncoder(encoders, [one.weight for one in config.encoders])
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)
+
+
+def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
+    """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
+    if checkpoint is None:
+        raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
+    made_for = checkpoint.card.model
+    if made_for and made_for != model.name:
+        advice = f"Set recognition.encoder={made_for}."
+        if made_for not in ENCODERS:
+            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
+        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
+    return checkpoint

@@ -14,6 +14,9 @@ from pipeline.errors import ConfigError
 from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
 from pipeline.weights.checkpoints import Checkpoint
 
+Arrays = tuple[NDArray[Any], ...]
+EXPORTED = (".onnx", ".xml")  # what `gait export` writes
+
 MADE_BY = {  # what to do to have a modality in a run
     Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",
     Modality.KEYPOINTS: "The pose stage finds them: set pose.always=true, or choose an encoder for silhouettes.",

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
+from pipeline.recognition.encoder import EXPORTED, Arrays, Encoder, Walk, aligned, embedding_of, spread
 from pipeline.recognition.engines.batching import batches, fitting, lengthened, pieces
 from pipeline.recognition.engines.exported import ExportedEngine
 from pipeline.recognition.engines.torch import TorchEngine
-from pipeline.recognition.model import EXPORTED, Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, load_network
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint
@@ -97,13 +97,16 @@ class ModelEncoder:
 
 
 def open_model_encoder(
-    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
-) -> ModelEncoder:
+    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint
+) -> Encoder:
     """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-    found = whole(model, checked(model, checkpoint))
+    exported = checkpoint.path.suffix in EXPORTED
+    if model.opens is not None and not exported:
+        return model.opens(model, config, runtime, checkpoint)
+    found = with_all_files(model, checkpoint)
     needs_of(model, found)
     features = features_of(config, found)
-    if found.path.suffix in EXPORTED:
+    if exported:
         return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
     return ModelEncoder(model, config, TorchEngine(network_of(model, found, features), runtime, features), found)
 
@@ -119,28 +122,13 @@ def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwo
     )
 
 
-def whole(model: Model, checkpoint: Checkpoint) -> Checkpoint:
+def with_all_files(model: Model, checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the sha256 of all its files together, where the model's authors keep it in several."""
     parts = model.network.further_files(checkpoint.path).values()
     if not parts:
         return checkpoint
     together = " ".join([checkpoint.sha256, *map(sha256_of, parts)])
     return replace(checkpoint, sha256=hashlib.sha256(together.encode()).hexdigest())
-
-
-def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
-    """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
-    if checkpoint is None:
-        raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
-    made_for = checkpoint.card.model
-    if made_for and made_for != model.name:
-        from pipeline.recognition import ENCODERS
-
-        advice = f"Set recognition.encoder={made_for}."
-        if made_for not in ENCODERS:
-            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
-        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
-    return checkpoint
 
 
 def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.encoder import Arrays
+from pipeline.recognition.model import PICTURES, STEP, Model
 from pipeline.types import Modality
-
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
 
 
 def fitting(model: Model, need: Modality, data: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
@@ -23,12 +22,12 @@ def fitting(model: Model, need: Modality, data: NDArray[Any], size: tuple[int, i
     size: that the weights were made for; pictures of the same proportions are scaled to it. Raises ConfigError, naming
     the size, for those that cannot be cut into the network's parts.
     """
-    if model.step is not None and need in PICTURES:
+    if need in PICTURES:
         data = _scaled(data, size, need)
         height, width = data.shape[-2:]
-        if height % model.step[0] or width % model.step[1]:
+        if height % STEP[0] or width % STEP[1]:
             raise ConfigError(
-                f"{need} of {height}×{width}: {model.name} takes multiples of {model.step[0]}×{model.step[1]}. "
+                f"{need} of {height}×{width}: {model.name} takes multiples of {STEP[0]}×{STEP[1]}. "
                 f"Use {size[0]}×{size[1]}."
             )
     return data.astype(np.float32) if need is Modality.PARSING else data

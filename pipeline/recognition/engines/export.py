@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import open_network, openvino
-from pipeline.recognition.encoder import aligned
+from pipeline.recognition.encoder import Arrays, aligned
 from pipeline.recognition.engines.batching import fitting, lengthened
 from pipeline.recognition.made_up import made_up_walk
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.types import Modality
 

@@ -14,7 +14,7 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.inference.runtime import device, threads
 from pipeline.inference.tally import note
-from pipeline.recognition.model import Arrays
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.network import GaitNetwork
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}

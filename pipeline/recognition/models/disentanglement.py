@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, architecture_of, memory
 from pipeline.types import Modality
 from pipeline.weights.safeload import load_state_dict
@@ -132,7 +132,5 @@ DISENTANGLEMENT = Model(
     architecture=Architecture,
     golden=("disentanglement",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, threads
+from pipeline.recognition import checked
 from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
 from pipeline.recognition.engines.pooled_backbone import pooled_backbone
 from pipeline.recognition.layers import shapes
@@ -33,7 +34,7 @@ from pipeline.recognition.layers.silhouettes import (
     temporal_max,
 )
 from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import checked, features_of, needs_of
+from pipeline.recognition.model_encoder import features_of, needs_of
 from pipeline.recognition.network import GaitNetwork, load_network, necks
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint

@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.recognition.layers import resgcn
 from pipeline.recognition.layers.graph_inputs import as_joints, backwards, placed
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -88,7 +88,5 @@ GAITGRAPH1 = Model(
     published="CASIA-B 87.7 / 74.8 / 66.3 (paper); OUMVLP 4.25, GREW 9.82, Gait3D 9.00 (OpenGait)",
     golden=("gaitgraph1",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

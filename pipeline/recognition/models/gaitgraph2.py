@@ -25,7 +25,7 @@ from pipeline.recognition.layers.graph_inputs import (
     three_branches,
 )
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -117,7 +117,5 @@ GAITGRAPH2 = Model(
     published="CASIA-B 82.0 / 73.2 / 63.6 (paper); OUMVLP 70.75, GREW 34.61, Gait3D 11.00 (OpenGait)",
     golden=("gaitgraph2", "gaitgraph2_gait3d", "gaitgraph2_oumvlp", "gaitgraph2_tteepe"),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

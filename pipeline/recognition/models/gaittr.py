@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.graph_inputs import Place, as_joints, placed, ten_channels
 from pipeline.recognition.layers.graphs import TEMPORAL_KERNEL, over_frames
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -160,7 +160,5 @@ GAITTR = Model(
     published="CASIA-B 96.0 / 91.3 / 90.0 (paper); OUMVLP 39.78, GREW 48.60, Gait3D 7.20 (OpenGait)",
     golden=("gaittr",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

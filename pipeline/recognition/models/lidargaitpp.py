@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.points import SetAbstraction, pool_by_height
 from pipeline.recognition.layers.silhouettes import SeparateFCs
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -101,6 +102,5 @@ LIDARGAITPP = Model(
     architecture=Architecture,
     golden=("lidargaitpp",),
     needs=(Modality.POINTS,),
-    inputs=_inputs,
-    step=None,
+    prepare=_inputs,
 )

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.graph_inputs import as_joints
 from pipeline.recognition.layers.graphs import STGCNBlock
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory
 from pipeline.skeletons import COCO17
 from pipeline.types import Modality
@@ -152,7 +152,5 @@ MSGG_MODEL = Model(
     architecture=Architecture,
     golden=("msgg",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers.temporal import stage, stem
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -135,6 +136,6 @@ MULTIGAITPP = Model(
     architecture=Architecture,
     golden=("multigaitpp",),
     needs=(Modality.SILHOUETTES, Modality.PARSING),
-    inputs=_inputs,
+    prepare=_inputs,
     motion=True,
 )

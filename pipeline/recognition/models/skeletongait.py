@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.encoder import Arrays
+from pipeline.recognition.model import Model
 from pipeline.recognition.models import deepgaitv2
 from pipeline.types import SILHOUETTE_WIDTH, Modality
 
@@ -45,6 +46,6 @@ SKELETONGAIT = Model(
     published="Gait3D 38.1, GREW 77.4, OUMVLP 67.4",
     golden=("skeletongait", "skeletongait_oumvlp"),
     needs=(Modality.SKELETON_MAPS,),
-    inputs=cut_maps,
+    prepare=cut_maps,
     motion=True,
 )

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers.temporal import conv3x3, stage, stem
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.models.skeletongait import cut_maps
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
@@ -104,6 +105,6 @@ SKELETONGAITPP = Model(
     published="Gait3D 77.6, GREW 85.8, SUSTech1K 85.6",
     golden=("skeletongaitpp", "skeletongaitpp_ccpg"),
     needs=(Modality.SKELETON_MAPS, Modality.SILHOUETTES),
-    inputs=stacked,
+    prepare=stacked,
     motion=True,
 )

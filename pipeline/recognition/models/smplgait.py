@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -75,11 +75,6 @@ class SMPLGait(GaitNetwork):
         return matrices + torch.eye(_SIDE, device=x.device, dtype=x.dtype)
 
 
-def _inputs(frames: Arrays) -> Arrays:
-    masks, smpl = frames
-    return masks[None], smpl
-
-
 SMPLGAIT = Model(
     name="smplgait",
     title="SMPLGait",
@@ -89,5 +84,4 @@ SMPLGAIT = Model(
     published="Gait3D 48.3, Gait3D-Parsing 60.6",
     golden=("smplgait",),
     needs=(Modality.SILHOUETTES, Modality.SMPL),
-    inputs=_inputs,
 )

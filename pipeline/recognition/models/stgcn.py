@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.graph_inputs import as_joints, backwards, middle_frames, sides_swapped
 from pipeline.recognition.layers.graphs import MAX_HOP, STGCNBlock, adjacency
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -94,7 +94,5 @@ STGCN_MODEL = Model(
     architecture=Architecture,
     golden=("gaitgraph2_tteepe",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )
