@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,20 +19,6 @@ from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.strict import load_strictly, refuse_differences
 
 N = TypeVar("N", bound="GaitNetwork")
-
-
-class Architecture(Protocol):
-    """What a network's constructor needs: a frozen dataclass whose defaults are those of the published network."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default.
-
-        Of a training head that is not read only the names are true: its tensors are empty.
-        """
-        ...
 
 
 class GaitNetwork(nn.Module):
@@ -100,9 +86,9 @@ def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNeck
 
 
 def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Any:
-    """A network's `kind` of architecture: what the card says, then what the tensors tell, then the defaults."""
+    """A network's `kind` of architecture: what the card says, then what the tensors show, then the defaults."""
     said = {field.name: card[field.name] for field in fields(kind) if field.name in card}
-    return kind(**{**kind.told_by(weights), **said})
+    return kind(**{**kind.from_weights(weights), **said})
 
 
 def load_network(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition.layers.graph_inputs import as_joints
+from pipeline.recognition.layers.silhouettes import named
 from pipeline.skeletons import BODY15
 
 FRAMES = 64
@@ -49,22 +50,16 @@ class ConvEncoder(nn.Module):
         return cast(Tensor, self.model(x[:, : self._rows]))
 
 
-class ConvDecoder(nn.Module):
+def _decoder() -> nn.Sequential:
     """[n, 3 · 128, t] → [n, 45, t]: x, y, z of fifteen joints. Every frame is shown twice, every second result kept."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for inner, outer in ((3 * CODE, 256), (256, 128)):
-            layers += [*self._doubled(inner, outer), nn.Dropout(0.2), nn.LeakyReLU(0.2)]
-        self.model = nn.Sequential(*layers, *self._doubled(128, 3 * JOINTS))
-
-    @staticmethod
-    def _doubled(inner: int, outer: int) -> list[nn.Module]:
+    def doubled(inner: int, outer: int) -> list[nn.Module]:
         return [nn.Upsample(scale_factor=2, mode="nearest"), nn.ReflectionPad1d(3), nn.Conv1d(inner, outer, 7, 2)]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.model(x))
+    layers: list[nn.Module] = []
+    for inner, outer in ((3 * CODE, 256), (256, 128)):
+        layers += [*doubled(inner, outer), nn.Dropout(0.2), nn.LeakyReLU(0.2)]
+    return named(model=nn.Sequential(*layers, *doubled(128, 3 * JOINTS)))
 
 
 class Autoencoder(nn.Module):
@@ -75,7 +70,7 @@ class Autoencoder(nn.Module):
         self.motion_encoder = ConvEncoder((2 * JOINTS, 64, 128, CODE))
         self.body_encoder = ConvEncoder((STATIC_ROWS, 64, 128, CODE))
         self.view_encoder = ConvEncoder((STATIC_ROWS, 64, 32, CODE))
-        self.decoder = ConvDecoder()
+        self.decoder = _decoder()
         self._layout = layout
 
     def encode(self, walks: Tensor) -> Codes:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.recognition.layers.silhouettes import named
+
 Size = tuple[int, int, int]  # frames, rows, columns
 
 WINDOW: Size = (3, 3, 5)
@@ -84,18 +86,6 @@ class WindowAttention(nn.Module):
         return cast(Tensor, self.proj(mixed))
 
 
-class Perceptron(nn.Module):
-    """Two linear maps with a GELU between them."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(channels, _HIDDEN * channels)
-        self.fc2 = nn.Linear(_HIDDEN * channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.fc2(F.gelu(self.fc1(x))))
-
-
 def _for_some(x: Tensor, skipped: float) -> Tensor:
     """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the walks [n, …], the others larger."""
     kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= skipped
@@ -114,7 +104,9 @@ class SwinBlock(nn.Module):
         self.norm1 = nn.LayerNorm(channels)
         self.attn = WindowAttention(channels, heads)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Perceptron(channels)
+        self.mlp = named(
+            fc1=nn.Linear(channels, _HIDDEN * channels), act=nn.GELU(), fc2=nn.Linear(_HIDDEN * channels, channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self._branch(self._attended(self.norm1(x)))

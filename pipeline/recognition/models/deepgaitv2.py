@@ -6,10 +6,9 @@ Its last three stages look at frames one by one (2d), or along time too, by conv
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor
 
@@ -19,32 +18,25 @@ from pipeline.recognition.layers.temporal import Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 
-_STEM = "layer0.forward_block.0.weight"
 _BLOCK = r"layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
+_MODES: dict[str, Mode] = {
+    "layer2.forward_block.0.conv1.weight": "2d",
+    "layer2.0.conv1.forward_block.0.weight": "p3d",
+    "layer2.0.bn1.weight": "3d",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for Gait3D and GREW; for smaller data sets layers is 1, 1, 1, 1."""
 
-    in_channels: int = 1
-    mode: Mode = "p3d"
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 4, 4, 1)
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        found = shapes.known(in_channels=shapes.side(weights, _STEM, 4, 1)) | shapes.heads(weights)
-        found |= shapes.four_stages(weights, _BLOCK)
-        modes = {r"layer2\.forward_block\.": "2d", r"layer2\.0\.conv1\.forward_block\.": "p3d", r"layer2\.0\.bn1": "3d"}
-        for pattern, mode in modes.items():
-            if any(re.match(pattern, key) for key in weights):
-                found["mode"] = mode
-        return found
+    in_channels: int = shapes.shown(1, shapes.side("layer0.forward_block.0.weight", 4, 1))
+    mode: Mode = shapes.shown("p3d", lambda weights: next((_MODES[key] for key in _MODES if key in weights), None))
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
+    layers: Sequence[int] = shapes.shown((1, 4, 4, 1), shapes.layers(_BLOCK))
+    parts: int = shapes.shown(16, shapes.PARTS)
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class DeepGaitV2(GaitNetwork):

@@ -25,27 +25,22 @@ from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.strict import load_strictly
 
 
+def _layout(weights: shapes.Weights) -> Layout | None:
+    """The authors' own files have the reference's."""
+    return "reference" if any(key.startswith("motion_encoder.") for key in weights) else None
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """layout: how a walk of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
 
     joints: a row for each coordinate of each joint. reference: the numbers in their order, cut into rows of 64, as the
     authors' networks were trained (rows are then no joints).
     """
 
-    layout: Layout = "joints"
-    features: int = 512
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything: the authors' own files have the reference's layout."""
-        authors = any(key.startswith("motion_encoder.") for key in weights)
-        return shapes.known(
-            layout="reference" if authors else None,
-            features=shapes.side(weights, "fc.fc.weight", 2, 0),
-            classes=shapes.side(weights, "fc.fc_cls.weight", 2, 0),
-        )
+    layout: Layout = shapes.shown("joints", _layout)
+    features: int = shapes.shown(512, shapes.side("fc.fc.weight", 2, 0))
+    classes: int = shapes.shown(74, shapes.side("fc.fc_cls.weight", 2, 0))
 
 
 class Centres(nn.Module):

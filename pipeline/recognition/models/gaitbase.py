@@ -44,14 +44,9 @@ from pipeline.weights.checkpoints import Checkpoint
 class Architecture(ResNet9Architecture):
     """The defaults are those of every GaitBase that OpenGait publishes."""
 
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but strides and maxpool."""
-        return {**shapes.resnet9(weights), **shapes.heads(weights)}
+    parts: int = shapes.shown(16, shapes.PARTS)
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(74, shapes.CLASSES)
 
 
 class GaitBase(GaitNetwork):

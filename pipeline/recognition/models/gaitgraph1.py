@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.recognition.layers import resgcn
 from pipeline.recognition.layers.graph_inputs import as_joints, backwards, placed
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
+from pipeline.recognition.layers.shapes import Weights
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
@@ -32,9 +33,9 @@ class Architecture(ResGCNArchitecture):
     tta: bool = True
 
     @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta and placed."""
-        return resgcn.told_by(resgcn.renamed(weights))
+    def from_weights(cls, weights: Weights) -> dict[str, Any]:
+        """Of the authors' files too."""
+        return ResGCNArchitecture.from_weights(resgcn.renamed(weights))
 
 
 class GaitGraph1(GaitNetwork):

@@ -25,6 +25,7 @@ from pipeline.recognition.layers.graph_inputs import (
     three_branches,
 )
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
+from pipeline.recognition.layers.shapes import Weights
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
@@ -47,13 +48,13 @@ class Architecture(ResGCNArchitecture):
     tta: bool = True
 
     @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta and placed; frames and fill are what the authors' configurations say for the number of joints."""
-        told = resgcn.told_by(resgcn.renamed(weights))
+    def from_weights(cls, weights: Weights) -> dict[str, Any]:
+        """Of the authors' files, frames and fill too: what their configurations say for the number of joints."""
+        found = ResGCNArchitecture.from_weights(resgcn.renamed(weights))
         if resgcn.is_authors(weights):
-            joints = told.get("joints", 17)
-            told |= {"conventions": "authors", "fill": joints == 18, "frames": FRAMES.get(joints)}
-        return told
+            joints = found.get("joints", 17)
+            found |= {"conventions": "authors", "fill": joints == 18, "frames": FRAMES.get(joints)}
+        return found
 
 
 class GaitGraph2(GaitNetwork):

@@ -6,42 +6,34 @@ al., "Multiple HOG templates for gait recognition", ICPR 2012.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
-from pipeline.recognition.models.gei import gait_energy_image
-from pipeline.types import Embedding, FloatArray, Modality
+from pipeline.recognition.models.gei import GaitEnergyImageEncoder
+from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
 CELL, BINS = 8, 9
 BLOCK = 2 * CELL
 
 
-class HogGaitEnergyImageEncoder:
+class HogGaitEnergyImageEncoder(GaitEnergyImageEncoder):
     """HOG of the mean silhouette, one part a row of blocks: 64×44 gives 7 parts of 180 values, each of unit length."""
 
-    checkpoint_sha256 = ""
-    needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
+    NAME: ClassVar[str] = "hog"
 
     def __init__(
         self, config: RecognitionConfig, runtime: RuntimeConfig | None = None, checkpoint: Checkpoint | None = None
     ) -> None:
-        refuse_weights("hog", config, checkpoint)
-        self._config = config
-        self.model = "hog"
+        super().__init__(config, runtime, checkpoint)
+        self.model = self.NAME
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk of masks T×H×W: C×P, P = H/8 − 1 rows of blocks."""
-        return [self._encode(walk) for walk in walks]
-
-    def _encode(self, walk: Walk) -> Embedding:
-        masks = sampled(walk, self._config.max_frames, self._config.window)
-        parts = oriented_gradients(gait_energy_image(masks))
-        return embedding_of(walk, parts, self.model, self.checkpoint_sha256, len(masks))
+    def parts_of(self, image: FloatArray) -> FloatArray:
+        """C×P, P = H/8 − 1 rows of blocks."""
+        return oriented_gradients(image)
 
 
 def oriented_gradients(image: FloatArray) -> FloatArray:

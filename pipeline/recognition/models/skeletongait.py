@@ -5,13 +5,10 @@ It is DeepGaitV2 on skeleton maps: limbs and joints drawn as soft lines and dots
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor
 
 from pipeline.recognition.encoder import Arrays
+from pipeline.recognition.layers import shapes
 from pipeline.recognition.model import Model
 from pipeline.recognition.models import deepgaitv2
 from pipeline.types import SILHOUETTE_WIDTH, Modality
@@ -21,12 +18,7 @@ from pipeline.types import SILHOUETTE_WIDTH, Modality
 class Architecture(deepgaitv2.Architecture):
     """The defaults are those for Gait3D; for OUMVLP layers is 1, 1, 1, 1."""
 
-    in_channels: int = 2
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        return deepgaitv2.Architecture.told_by(weights)
+    in_channels: int = shapes.shown(2, shapes.side("layer0.forward_block.0.weight", 4, 1))
 
 
 def cut_maps(frames: Arrays) -> Arrays:

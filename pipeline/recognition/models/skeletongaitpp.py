@@ -5,9 +5,9 @@ Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -27,19 +27,14 @@ _BLOCK = r"(?:sil_)?layer(?P<stage>[1-4])\.(?:forward_block\.)?(?P<block>\d+)\.c
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for Gait3D and GREW; for CCPG layers is 1, 1, 1, 1."""
 
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 4, 4, 1)
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        return shapes.heads(weights) | shapes.four_stages(weights, _BLOCK)
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
+    layers: Sequence[int] = shapes.shown((1, 4, 4, 1), shapes.layers(_BLOCK))
+    parts: int = shapes.shown(16, shapes.PARTS)
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class AttentionFusion(nn.Module):
