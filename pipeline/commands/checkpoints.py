@@ -23,7 +23,7 @@ from pipeline.weights.checkpoints import (
 )
 from pipeline.weights.download import Progress
 from pipeline.weights.fetch import Fetched, fetch
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"

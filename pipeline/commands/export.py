@@ -16,7 +16,7 @@ from pipeline.recognition.encoder import EXPORTED
 from pipeline.recognition.model import Model
 from pipeline.registry import load_backend
 from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 
 OK = 0
 Format = Literal["onnx", "openvino"]

@@ -18,7 +18,7 @@ from pipeline.files import file_sha256, write_bytes
 from pipeline.gallery.aws import client, lancedb_options, server_refusals
 from pipeline.gallery.lease import Lease, leased
 from pipeline.gallery.place import Address, Place, Where
-from pipeline.weights.folders import cache_folder
+from pipeline.weights.files import cache_folder
 
 AT_ONCE = 1000  # objects that one request may remove
 

@@ -20,7 +20,7 @@ from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, load_network
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 
 FEATURES = ("embeddings", "neck", "logits")
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch

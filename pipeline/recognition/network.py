@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import CheckpointError
 from pipeline.recognition.layers.silhouettes import SeparateBNNecks
-from pipeline.weights.safeload import load_state_dict
-from pipeline.weights.strict import load_strictly, refuse_differences
+from pipeline.weights.safeload import load_state_dict, load_strictly, refuse_differences
 
 N = TypeVar("N", bound="GaitNetwork")
 

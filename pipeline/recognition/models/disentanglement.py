@@ -21,8 +21,7 @@ from pipeline.recognition.layers.skeleton_autoencoder import CODE, FRAMES, JOINT
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, architecture_of, memory
 from pipeline.types import Modality
-from pipeline.weights.safeload import load_state_dict
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_state_dict, load_strictly
 
 
 def _layout(weights: shapes.Weights) -> Layout | None:

@@ -17,7 +17,7 @@ from safetensors.torch import save
 
 from pipeline.files import atomic, write_bytes
 from pipeline.weights.cards import Card
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.torch_files import open_pickled
 

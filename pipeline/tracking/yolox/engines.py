@@ -14,8 +14,8 @@ from pipeline.inference.runtime import Network, device, open_network, output_sha
 from pipeline.inference.tally import note
 from pipeline.tracking.yolox.format import COARSEST, Images, Size, YoloxInputs, cells
 from pipeline.types import FloatArray
-from pipeline.weights.checkpoints import Checkpoint, load_state_dict
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.checkpoints import Checkpoint
+from pipeline.weights.safeload import load_state_dict, load_strictly
 
 if TYPE_CHECKING:
     from torch import Tensor
