@@ -28,7 +28,7 @@ from pipeline.runs.reader import pose_settings
 from pipeline.skeletons import BODY15
 from pipeline.types import FloatArray, PoseSequence
 from pipeline.video import VideoSink
-from pipeline.video.gif import write_gif
+from pipeline.video.sink import write_gif
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 MOST_FRAMES = 60  # that graph networks are shown

@@ -29,8 +29,8 @@ class PoseEstimator(Protocol):
 
 
 ESTIMATORS: Mapping[str, str] = {
-    "movenet": "pipeline.pose.movenet:MoveNet",
-    "rtmpose": "pipeline.pose.rtmpose:RTMPose",
+    "movenet": "pipeline.pose.estimators:MoveNet",
+    "rtmpose": "pipeline.pose.estimators:RTMPose",
 }
 
 

@@ -27,7 +27,7 @@ ENCODERS = {
     "gaittr": "pipeline.recognition.models.gaittr:GAITTR",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
-    "hog": "pipeline.recognition.models.hog_gei:HogGaitEnergyImageEncoder",
+    "hog": "pipeline.recognition.models.gei:HogGaitEnergyImageEncoder",
     "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",
     "msgg": "pipeline.recognition.models.msgg:MSGG_MODEL",
     "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",

@@ -1,10 +1,15 @@
-"""The Gait Energy Image (Han & Bhanu, TPAMI 2006): the mean silhouette of a sequence. It needs no weights."""
+"""Encoders without weights: the Gait Energy Image (Han & Bhanu, TPAMI 2006), which is the mean silhouette, and its HOG.
+
+Histograms of oriented gradients (Dalal & Triggs, CVPR 2005) look at outlines, in their own sizes: cells of 8 pixels,
+blocks of 2×2 cells, 9 directions. For gait: Liu et al., "Multiple HOG templates for gait recognition", ICPR 2012.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,3 +58,37 @@ def gait_energy_image(masks: NDArray[np.uint8]) -> FloatArray:
     """Mean of masks T×H×W (0–255) as H×W float32 in 0–1."""
     mean: FloatArray = (masks.mean(axis=0, dtype=np.float64) / 255).astype(np.float32)
     return mean
+
+
+CELL, BINS = 8, 9
+BLOCK = 2 * CELL
+
+
+class HogGaitEnergyImageEncoder(GaitEnergyImageEncoder):
+    """HOG of the mean silhouette, one part a row of blocks: 64×44 gives 7 parts of 180 values, each of unit length."""
+
+    NAME: ClassVar[str] = "hog"
+
+    def __init__(
+        self, config: RecognitionConfig, runtime: RuntimeConfig | None = None, checkpoint: Checkpoint | None = None
+    ) -> None:
+        super().__init__(config, runtime, checkpoint)
+        self.model = self.NAME
+
+    def parts_of(self, image: FloatArray) -> FloatArray:
+        """C×P, P = H/8 − 1 rows of blocks."""
+        return oriented_gradients(image)
+
+
+def oriented_gradients(image: FloatArray) -> FloatArray:
+    """HOG of an image H×W in 0–1 as C×P, a part a row of blocks; sides are padded with 0 to whole cells."""
+    height, width = image.shape
+    rows, columns = (max(2, -(-side // CELL)) for side in (height, width))
+    top, left = (rows * CELL - height) // 2, (columns * CELL - width) // 2
+    window = np.zeros((rows * CELL, columns * CELL), np.uint8)
+    window[top : top + height, left : left + width] = np.rint(image * 255)
+    hog = cv2.HOGDescriptor((columns * CELL, rows * CELL), (BLOCK, BLOCK), (CELL, CELL), (CELL, CELL), BINS)
+    values = np.asarray(hog.compute(window), np.float32).reshape(columns - 1, rows - 1, -1)  # column after column
+    parts = values.transpose(0, 2, 1).reshape(-1, rows - 1)
+    lengths = np.linalg.norm(parts, axis=0, keepdims=True)
+    return np.asarray(parts / np.maximum(lengths, 1e-12), np.float32)

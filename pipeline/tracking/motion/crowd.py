@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.tracking.motion.blobs import Blob
-from pipeline.tracking.motion.clothes import Clothes
-from pipeline.tracking.motion.stature import Stature
+from pipeline.tracking.motion.people import Clothes, Stature
 from pipeline.types import Image
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2
