@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, resized, still
+from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, resize_motion, still
 from pipeline.types import FloatArray, Frame, Image
 
 SAMPLES = 40  # at least, if the video has as many frames; less than twice as many
@@ -32,19 +32,19 @@ class Learned:
     restless: float
 
 
-def shrunk(image: Image) -> Image:
+def shrink(image: Image) -> Image:
     """The picture at the size that it is compared at."""
     height, width = image.shape[:2]
     return _scaled(image, (LARGEST / (height * width)) ** 0.5)
 
 
-def spread(frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Image]]]:
+def sample_while_reading(frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Image]]]:
     """Yield every frame, with the samples so far: evenly spread over a video of any length, shrunk, the first too."""
     kept: list[Image] = []
     step = 1
     for position, frame in enumerate(frames):
         if position % step == 0:
-            kept.append(shrunk(frame.image))
+            kept.append(shrink(frame.image))
             if len(kept) == 2 * SAMPLES:
                 kept = kept[::2]
                 step *= 2
@@ -57,7 +57,7 @@ def learn(samples: Sequence[Image]) -> Learned:
     motions = _shakes([_scaled(sample, scale) for sample in samples])
     steady = motions is None
     if motions is not None:
-        back = [None if motion is None else resized(motion, 1 / min(scale, 1.0)) for motion in motions]
+        back = [None if motion is None else resize_motion(motion, 1 / min(scale, 1.0)) for motion in motions]
         samples = _upright(samples, back)
     scene = empty_scene(samples)
     return Learned(scene, steady, float(np.mean(scene.noise >= LOUDEST)))

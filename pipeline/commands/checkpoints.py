@@ -165,14 +165,14 @@ def _is_profile(name: str) -> bool:
 def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
     from pipeline.jobs.prepare import checkpoints_of
-    from pipeline.recognition import ENCODERS, checked
+    from pipeline.recognition import ENCODERS, weights_for
     from pipeline.recognition.model import Model
     from pipeline.registry import load_backend
 
     for one in config.recognition.each():
         backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
         if isinstance(backend, Model) and one.checkpoint is None:
-            checked(backend, None)  # refuses as a run would
+            weights_for(backend, None)  # refuses as a run would
     return checkpoints_of(config)
 
 

@@ -11,7 +11,7 @@ import yaml
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import write_bytes, writing
-from pipeline.recognition import ENCODERS, checked
+from pipeline.recognition import ENCODERS, weights_for
 from pipeline.recognition.encoder import EXPORTED
 from pipeline.recognition.model import Model
 from pipeline.registry import load_backend
@@ -84,7 +84,7 @@ def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str
     )
     from pipeline.recognition.model_encoder import features_of, needs_of, network_of, size_of
 
-    checked(model, found)
+    weights_for(model, found)
     needs, size = needs_of(model, found), size_of(model, found)
     features = features_of(RecognitionConfig.model_validate({"features": asked}), found)
     network = network_of(model, found, features)

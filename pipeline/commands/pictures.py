@@ -16,7 +16,7 @@ from pipeline.drawing.skeletons import Film, film_of_activations, heat_maps, wal
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, safe_name, write_bytes
 from pipeline.pose.storage import read_poses
-from pipeline.recognition import ENCODERS, checked
+from pipeline.recognition import ENCODERS, weights_for
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
 from pipeline.recognition.model_encoder import network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
@@ -53,7 +53,7 @@ def picture(
         raise ConfigError(f"{encoder!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
     poses = [_poses(run, track) for track in tracks]
     found = resolve(checkpoint, card, search_folders(checkpoints), stage="encoder")
-    checked(load_backend(ENCODERS, encoder, "MODEL"), found)
+    weights_for(load_backend(ENCODERS, encoder, "MODEL"), found)
     files = PICTURES[encoder](encoder, poses, found, output)
     for file in files:
         print(file)

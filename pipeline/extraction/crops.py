@@ -19,7 +19,7 @@ from pipeline.engine.progress import Progress
 from pipeline.engine.stream import ahead, aside, batches
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
-from pipeline.pose.crop import PoseCrop, stacked
+from pipeline.pose.crop import PoseCrop, stack_crops
 from pipeline.pose.poses import PoseBuilder, cut_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.record import Meter
@@ -103,7 +103,7 @@ def _cut_poses_for(
     def estimate(crops: Iterator[PoseCrop]) -> None:
         for batch in batches(crops, config.pose.batch, lambda crop: config.tracking.stretch_of(crop.frame_index)):
             with meter.time("pose", crops=len(batch)):
-                joints = estimator.estimate(stacked(batch))
+                joints = estimator.estimate(stack_crops(batch))
             poses.add(batch, joints)
 
     hand_over = beside.enter_context(aside(estimate, 2 * config.pose.batch, "pose"))

@@ -12,7 +12,7 @@ from pipeline.registry import load_backend
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
-__all__ = ["ENCODERS", "Encoder", "checked", "needs_of", "open_encoder"]
+__all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
 
 ENCODERS = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
@@ -49,7 +49,7 @@ def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints: Checkpoint | None) -> Encoder:
-    """The encoder that `config` names with its weights loaded, seeing walks as `config.mirroring` says.
+    """The encoder that `config` names with its weights loaded, seeing sequences as `config.mirroring` says.
 
     checkpoints: one for each of `config.each()`; where those are several, they become one encoder (see fusion.py).
     Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
@@ -61,7 +61,7 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints
         if isinstance(backend, Model):
             from pipeline.recognition.model_encoder import open_model_encoder  # and torch with it
 
-            encoders.append(open_model_encoder(backend, one, runtime, checked(backend, checkpoint)))
+            encoders.append(open_model_encoder(backend, one, runtime, weights_for(backend, checkpoint)))
         else:
             encoders.append(backend(one, runtime, checkpoint))
     encoder: Encoder = encoders[0]
@@ -70,7 +70,7 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)
 
 
-def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
+def weights_for(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
     """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
     if checkpoint is None:
         raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")

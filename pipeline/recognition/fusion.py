@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.recognition.encoder import Encoder, Walk, embedding_of
+from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of
 from pipeline.types import Embedding, FloatArray, Modality
 
 
@@ -31,7 +31,7 @@ class FusedEncoder:
         self.checkpoint_sha256 = hashlib.sha256(hashes.encode()).hexdigest()
         self.needs: tuple[Modality, ...] = tuple(dict.fromkeys(need for encoder in encoders for need in encoder.needs))
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+    def encode(self, walks: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each walk, in order; frames_used: of the encoder that looked at fewest."""
         of_encoder = [encoder.encode(walks) for encoder in self._encoders]
         return [

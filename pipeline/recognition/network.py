@@ -21,11 +21,11 @@ N = TypeVar("N", bound="GaitNetwork")
 
 
 class GaitNetwork(nn.Module):
-    """A gait network: what is known of n walks of s frames to embeddings [n, c, p] of p parts.
+    """A gait network: what is known of n sequences of s frames to embeddings [n, c, p] of p parts.
 
     The constructor takes the architecture and `head`: with the memory for the training head, or without (then it
     exists in shape only, on torch's meta device). Attribute names are the keys of the published checkpoints.
-    All walks of a batch have the same s: sequences put one after another would leak through convolutions over time.
+    All sequences of a batch have the same s: sequences put one after another would leak through convolutions over time.
     HEAD: how the keys of the training head begin.
     """
 
@@ -48,7 +48,7 @@ class GaitNetwork(nn.Module):
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights of a checkpoint under the names of this network, where others are in use for it too."""
         return dict(weights)
 
@@ -57,7 +57,7 @@ class GaitNetwork(nn.Module):
         """Files beside the checkpoint `path` that hold more of the network: how their keys begin here → the file."""
         return {}
 
-    def chosen(self, embeddings: Tensor, features: str) -> Tensor:
+    def select(self, embeddings: Tensor, features: str) -> Tensor:
         """Embeddings [n, c, p] → what is compared: themselves ("embeddings"), or the answer of "neck" or "logits"."""
         if features == "embeddings":
             return embeddings
@@ -114,12 +114,12 @@ def load_network(
         found = load_state_dict(part, only=partial(wanted, prefix))
         weights |= {prefix + name: value for name, value in found.items()}
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
-    told, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
+    form, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
     passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
-    complete = {**network.renamed(weights), **left_out, **passed}
+    complete = {**network.rename_keys(weights), **left_out, **passed}
     refuse_differences(shapes, complete, path)
-    built = network(told, head)
+    built = network(form, head)
     load_strictly(built, complete, path)
     return built.eval()
 
@@ -136,10 +136,10 @@ def _shapes_of(
     Hostile tensors may tell of a network that would fill the memory: it gets none before every shape was compared.
     """
     try:
-        told = architecture_of(architecture, card, weights)
+        form = architecture_of(architecture, card, weights)
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about tensors without values
-            return told, network(told, head=False).state_dict()
+            return form, network(form, head=False).state_dict()
     except Exception as error:  # constructors refuse sizes of 0 and worse in many ways
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise CheckpointError(

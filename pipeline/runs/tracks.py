@@ -67,7 +67,7 @@ def in_portions(walks: Sequence[Walk]) -> Iterator[list[tuple[str, int]]]:
         yield portion
 
 
-def read_walk(track: tuple[str, int], folder: RunFolder, needs: Needs, config: Config) -> encoder.Walk:
+def read_walk(track: tuple[str, int], folder: RunFolder, needs: Needs, config: Config) -> encoder.EncoderInput:
     """One track with the modalities that are needed. Skeleton maps are drawn when the encoder asks for them."""
     if not from_poses(needs):
         return read_sequence(folder.sequence(*track), *track)

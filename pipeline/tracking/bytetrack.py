@@ -75,16 +75,16 @@ class ByteTracker:
 
         pairs, missed, rest = _match(pool, strong, self._settings.match_threshold, self._settings.fuse_score)
         found = [pool[t] for t, _ in pairs if pool[t].lost]
-        self._seen([pool[t] for t, _ in pairs], strong, [d for _, d in pairs])
+        self._update_seen([pool[t] for t, _ in pairs], strong, [d for _, d in pairs])
 
         missed_known = [pool[t] for t in missed if not pool[t].lost]
         pairs, missed, _ = _match(missed_known, weak, SECOND_MATCH, fuse_score=False)
-        self._seen([missed_known[t] for t, _ in pairs], weak, [d for _, d in pairs])
+        self._update_seen([missed_known[t] for t, _ in pairs], weak, [d for _, d in pairs])
         gone = [missed_known[t] for t in missed]
 
         strong = strong.take(rest)
         pairs, missed, rest = _match(new, strong, UNCONFIRMED_MATCH, self._settings.fuse_score)
-        self._seen([new[t] for t, _ in pairs], strong, [d for _, d in pairs])
+        self._update_seen([new[t] for t, _ in pairs], strong, [d for _, d in pairs])
         given_up = {id(new[t]) for t in missed}
 
         started = self._start(strong.take(rest))
@@ -131,11 +131,11 @@ class ByteTracker:
         everything = _Boxes(boxes.astype(np.float64), scores)
         return everything.take(np.flatnonzero(high)), everything.take(np.flatnonzero(low))
 
-    def _seen(self, tracks: Sequence[_Track], boxes: _Boxes, rows: Sequence[int]) -> None:
+    def _update_seen(self, tracks: Sequence[_Track], boxes: _Boxes, rows: Sequence[int]) -> None:
         if not tracks:
             return
         boxes = boxes.take(rows)
-        state = kalman.update(KalmanState.stack([track.state for track in tracks]), boxes.measured())
+        state = kalman.update(KalmanState.stack([track.state for track in tracks]), boxes.as_measurements())
         for row, track in enumerate(tracks):
             track.state = state[row : row + 1]
             track.score, track.box = float(boxes.scores[row]), boxes.corners[row]
@@ -145,7 +145,7 @@ class ByteTracker:
         """New tracks from strong detections that nobody claimed."""
         needed = self._settings.track_threshold + self._settings.new_track_margin
         boxes = boxes.take(np.flatnonzero(boxes.scores >= needed))
-        state = kalman.initiate(boxes.measured())
+        state = kalman.initiate(boxes.as_measurements())
         first_frame = self._clock == 1
         tracks = []
         for row, score in enumerate(boxes.scores):
@@ -186,7 +186,7 @@ class _Boxes:
         picked = np.asarray(rows, np.intp)
         return _Boxes(self.corners[picked], self.scores[picked])
 
-    def measured(self) -> Float64:
+    def as_measurements(self) -> Float64:
         """N×4: centre x, centre y, width / height, height."""
         size = self.corners[:, 2:] - self.corners[:, :2]
         return np.column_stack([self.corners[:, :2] + size / 2, size[:, 0] / size[:, 1], size[:, 1]])

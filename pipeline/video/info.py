@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.types import Frame, Image
-from pipeline.video.orientation import believed
+from pipeline.video.orientation import is_plausible
 from pipeline.video.planar import Colours, Planar
 
 Picture = tuple[float, Image]  # seconds, upright
@@ -85,7 +85,7 @@ class VideoSource(ABC):
             remarks.append(f"{self._rescaled} frames of another size scaled to {self.info.width}×{self.info.height}")
         if self._reshaped:
             remarks.append("the shape of its pixels changes midway; all frames are shown in that of the first")
-        if not believed(self.info.pixel):
+        if not is_plausible(self.info.pixel):
             remarks.append(
                 f"pixels of {self.info.pixel.numerator}:{self.info.pixel.denominator} are not believed; used as square"
             )

@@ -45,7 +45,7 @@ def open_video(
     """
     text = str(source)
     if _ADDRESS.match(text):
-        shown = masked(text)
+        shown = mask_credentials(text)
         container, host = open_address(text, shown)
         return StreamSource(container, shown, name or "stream", threads, live=True, host=host, turn=turn)
     camera = _CAMERA.fullmatch(text)
@@ -59,7 +59,7 @@ def open_video(
     return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
 
 
-def masked(address: str) -> str:
+def mask_credentials(address: str) -> str:
     """An address that may be shown: without user and password, and without a query, where tokens stand."""
     return re.sub(r"\?.*", "?***", re.sub(r"//[^/?#]*@", "//***@", address, count=1), flags=re.DOTALL)
 

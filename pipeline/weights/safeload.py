@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CheckpointError
-from pipeline.weights.not_weights import damaged, refuse_diverged, refuse_text
+from pipeline.weights.not_weights import damage_error, refuse_diverged, refuse_text
 from pipeline.weights.torch_files import Inert, TensorPlan, open_pickled
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> di
             with safe_open(path, framework="pt", device="cpu") as file:
                 return _kept(path, file.keys(), lambda name: file.get_tensor(name).clone(), only)
         except (SafetensorError, OSError, ValueError) as error:
-            raise damaged(path, error) from None
+            raise damage_error(path, error) from None
     with open_pickled(path) as pickled:
         state = _state_in(pickled.content)
         if state is None:

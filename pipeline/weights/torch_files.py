@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pipeline.errors import CheckpointError
-from pipeline.weights.not_weights import damaged
+from pipeline.weights.not_weights import damage_error
 
 if TYPE_CHECKING:
     import torch
@@ -72,15 +72,15 @@ class Pickled:
         view = torch.as_strided(self._latest[1], plan.shape, plan.stride, plan.offset)
         return view.clone(memory_format=torch.contiguous_format)
 
-    def built(self, *names: str) -> dict[str, Any]:
+    def build(self, *names: str) -> dict[str, Any]:
         """These entries of the content, as far as it has them, with their tensors built.
 
         What cannot be built is left out of mappings, and None in sequences.
         """
         wanted = {name: self.content[name] for name in names if name in self.content}
-        return dict(self._built(wanted, {}))
+        return dict(self._build(wanted, {}))
 
-    def _built(self, value: Any, known: dict[int, Any]) -> Any:
+    def _build(self, value: Any, known: dict[int, Any]) -> Any:
         if not isinstance(value, (dict, list, tuple)):
             return None if isinstance(value, Inert) else value
         if id(value) not in known:
@@ -88,10 +88,10 @@ class Pickled:
             if isinstance(value, TensorPlan):
                 known[id(value)] = self.tensor(value)
             elif isinstance(value, dict):
-                inside = {key: self._built(each, known) for key, each in value.items() if not isinstance(each, Inert)}
+                inside = {key: self._build(each, known) for key, each in value.items() if not isinstance(each, Inert)}
                 known[id(value)] = Counter(inside) if isinstance(value, Counter) else inside
             elif type(value) in (list, tuple):
-                known[id(value)] = type(value)(self._built(each, known) for each in value)
+                known[id(value)] = type(value)(self._build(each, known) for each in value)
         return known[id(value)]
 
     def _flat(self, storage: Storage) -> torch.Tensor:
@@ -117,7 +117,7 @@ def open_pickled(path: Path) -> Iterator[Pickled]:
         raise
     # a hostile pickle can make the machine below fail in any way, but not do anything
     except Exception as error:
-        raise damaged(path, error) from None
+        raise damage_error(path, error) from None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pipeline.jobs.prepare import find_checkpoints, of_encoders
 from pipeline.matching.distance import distance_matrix
 from pipeline.profiles import load_config
 from pipeline.recognition import needs_of, open_encoder
-from pipeline.recognition.made_up import made_up_walk
+from pipeline.recognition.made_up import made_up_sequence
 from pipeline.types import Modality, SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu", threads=1)
@@ -76,7 +76,7 @@ def test_embeddings_of_other_weights_are_not_compared(walks):
 def test_what_any_of_them_needs_all_walks_must_have(walks):
     config = RecognitionConfig(encoders=["gei", "smplgait"])
     assert needs_of(config) == (Modality.SILHOUETTES, Modality.SMPL)
-    assert made_up_walk(needs_of(config), 3, 0).modalities.keys() == set(needs_of(config))
+    assert made_up_sequence(needs_of(config), 3, 0).modalities.keys() == set(needs_of(config))
 
 
 def test_mirroring_goes_round_all_of_them(walks):

@@ -46,7 +46,7 @@ class TorchEngine:
             tensors = [self._tensor(array) for array in inputs]
             if len(tensors) == 1:
                 note("recognise", self._network, tensors[0])
-            parts = self._network.chosen(self._network(*tensors), self._features)
+            parts = self._network.select(self._network(*tensors), self._features)
         return cast(NDArray[np.float32], parts.float().cpu().numpy())
 
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:

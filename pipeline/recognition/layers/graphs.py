@@ -1,4 +1,4 @@
-"""Layers of networks that look at skeletons: n walks of t frames with v joints, c channels each, as [n, c, t, v].
+"""Layers of networks that look at skeletons: n sequences of t frames with v joints, c channels each, as [n, c, t, v].
 
 Attribute names are those of the published checkpoints (ResGCN, ST-GCN and what descends from them).
 """

@@ -44,8 +44,8 @@ def _shown_field(name: str, default: Any) -> Any:
 class ResGCNArchitecture(shapes.Architecture):
     """branch, stream: channels before and after every block of an input branch and of the main stream.
 
-    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose). placed: every walk is moved and
-    scaled to where the people of the training were.
+    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose). placed: every sequence is moved
+    and scaled to where the people of the training were.
     """
 
     branches: int = _shown_field("branches", 3)
@@ -116,7 +116,7 @@ class ResGCN(nn.Module):
         return cast(Tensor, self.fcn(self.features(x).mean(dim=(2, 3))))
 
 
-def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rename_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of the authors' repositories (GaitGraph, GaitGraph2) under those of OpenGait.
 
     The adjacency, which theirs hold twice, is kept once.

@@ -1,6 +1,6 @@
-"""The autoencoder that takes a walk apart into motion, body and view (see models/disentanglement.py).
+"""The autoencoder that takes a sequence apart into motion, body and view (see models/disentanglement.py).
 
-A walk is 64 frames of OpenPose's first fifteen joints, x and y: thirty rows.
+A sequence is 64 frames of OpenPose's first fifteen joints, x and y: thirty rows.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _decoder() -> nn.Sequential:
 
 
 class Autoencoder(nn.Module):
-    """Walks [n, 30, 64] to codes and back. layout: as in Architecture."""
+    """Sequences [n, 30, 64] to codes and back. layout: as in Architecture."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -73,18 +73,18 @@ class Autoencoder(nn.Module):
         self.decoder = _decoder()
         self._layout = layout
 
-    def encode(self, walks: Tensor) -> Codes:
-        motion, body, view = self.motion_encoder(walks), self.body_encoder(walks), self.view_encoder(walks)
+    def encode(self, sequences: Tensor) -> Codes:
+        motion, body, view = self.motion_encoder(sequences), self.body_encoder(sequences), self.view_encoder(sequences)
         return Codes(motion, body.amax(2, keepdim=True), view.amax(2, keepdim=True), body, view)
 
     def decode(self, motion: Tensor, body: Tensor, view: Tensor) -> Tensor:
-        """Codes, of the same walk or of several, to [n, 45, 64]; body and view hold for every frame."""
+        """Codes, of the same sequence or of several, to [n, 45, 64]; body and view hold for every frame."""
         frames = motion.shape[-1]
         codes = torch.cat([motion, body.expand(-1, -1, frames), view.expand(-1, -1, frames)], dim=1)
         return cast(Tensor, self.decoder(codes))
 
     def rows(self, points: Tensor) -> Tensor:
-        """Points [n, 64, 15, 2], as in_body_units gives them, to walks [n, 30, 64]."""
+        """Points [n, 64, 15, 2], as in_body_units gives them, to sequences [n, 30, 64]."""
         if self._layout == "reference":
             return points.reshape(-1, 2 * JOINTS, FRAMES)
         return points.flatten(2).transpose(1, 2)
@@ -105,8 +105,8 @@ def without_depth(decoded: Tensor) -> Tensor:
 def in_body_units(keypoints: Tensor) -> Tensor:
     """Any skeleton's keypoints [n, s, joints, 3] as [n, 64, 15, 2], seen from the middle of the hips.
 
-    The median distance from the nose down to the ankles is HEIGHT. Longer walks are thinned out evenly, shorter ones
-    start again. Joints that were not found are in the middle.
+    The median distance from the nose down to the ankles is HEIGHT. Longer sequences are thinned out evenly, shorter
+    ones start again. Joints that were not found are in the middle.
     """
     points = as_joints(keypoints, BODY15)[..., :2]
     ankles = [BODY15.joints.index(name) for name in ("left ankle", "right ankle")]

@@ -18,7 +18,7 @@ Size = tuple[int, int, int]  # frames, rows, columns
 
 WINDOW: Size = (3, 3, 5)
 _HIDDEN = 4  # the perceptron is so many times wider inside
-_SKIPPED = 0.1  # of the walks of a batch in training, what the last block's branches leave out; the first's nothing
+_SKIPPED = 0.1  # of the sequences of a batch in training, what the last block's branches leave out; the first's nothing
 
 
 def _window_and_shift(size: Size, shifted: bool) -> tuple[Size, Size]:
@@ -87,7 +87,7 @@ class WindowAttention(nn.Module):
 
 
 def _for_some(x: Tensor, skipped: float) -> Tensor:
-    """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the walks [n, …], the others larger."""
+    """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the sequences [n, …], the others larger."""
     kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= skipped
     return x * kept / (1 - skipped)
 
@@ -95,7 +95,7 @@ def _for_some(x: Tensor, skipped: float) -> Tensor:
 class SwinBlock(nn.Module):
     """Attention in windows, then a perceptron, each around a shortcut: [n, s, h, w, c] → the same.
 
-    skipped: the share of walks that see nothing of a branch in training.
+    skipped: the share of sequences that see nothing of a branch in training.
     """
 
     def __init__(self, channels: int, heads: int, shifted: bool, skipped: float = 0.0) -> None:

@@ -1,8 +1,8 @@
 """Disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, after TransMoMo, CVPR 2020).
 
-An autoencoder takes a walk apart into motion (a code for every frame), body and view (one code each) and puts it
+An autoencoder takes a sequence apart into motion (a code for every frame), body and view (one code each) and puts it
 together again, so that one walker's body can be shown with another's motion. A small image network recognises people by
-the walk with its motion and body codes. Reads the authors' autoencoder_N.pt, with fc_N.pt beside it.
+the sequence with its motion and body codes. Reads the authors' autoencoder_N.pt, with fc_N.pt beside it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _layout(weights: shapes.Weights) -> Layout | None:
 
 @dataclass(frozen=True, slots=True)
 class Architecture(shapes.Architecture):
-    """layout: how a walk of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
+    """layout: how a sequence of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
 
     joints: a row for each coordinate of each joint. reference: the numbers in their order, cut into rows of 64, as the
     authors' networks were trained (rows are then no joints).
@@ -85,7 +85,7 @@ class Disentanglement(GaitNetwork):
         self.fc = Recognition(2 * JOINTS + 2 * CODE, architecture.features, architecture.classes, head)
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         parts = ("motion_encoder.", "body_encoder.", "view_encoder.", "decoder.")
         return {f"autoencoder.{key}" if key.startswith(parts) else key: value for key, value in weights.items()}
 
@@ -98,10 +98,10 @@ class Disentanglement(GaitNetwork):
     def forward(self, keypoints: Tensor) -> Tensor:
         return self.recognise(self.autoencoder.rows(in_body_units(keypoints))).unsqueeze(-1)
 
-    def recognise(self, walks: Tensor) -> Tensor:
-        """Walks [n, 30, 64] → features [n, features]."""
-        codes = self.autoencoder.encode(walks)
-        return cast(Tensor, self.fc(torch.cat([walks, codes.motion, codes.body_frames], dim=1)))
+    def recognise(self, sequences: Tensor) -> Tensor:
+        """Sequences [n, 30, 64] → features [n, features]."""
+        codes = self.autoencoder.encode(sequences)
+        return cast(Tensor, self.fc(torch.cat([sequences, codes.motion, codes.body_frames], dim=1)))
 
     def logits(self, embeddings: Tensor) -> Tensor:
         return cast(Tensor, self.fc.fc_cls(embeddings.squeeze(-1))).unsqueeze(-1)

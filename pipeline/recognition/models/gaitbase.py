@@ -20,8 +20,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, threads
-from pipeline.recognition import checked
-from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
+from pipeline.recognition import weights_for
+from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of, interleaved, sample_masks
 from pipeline.recognition.engines.pooled_backbone import pooled_backbone
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import (
@@ -103,7 +103,7 @@ class GaitBaseEncoder:
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
 
     def __init__(self, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
-        checkpoint = checked(GAITBASE, checkpoint)
+        checkpoint = weights_for(GAITBASE, checkpoint)
         if needs_of(GAITBASE, checkpoint) != self.needs:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
@@ -132,19 +132,19 @@ class GaitBaseEncoder:
         self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
         self._network = network.to(self._device)
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+    def encode(self, walks: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each walk, in order.
 
         Raises ConfigError when the silhouettes' size does not fit the network.
         """
         if not walks:
             return []
-        masks = [self._fitting(sampled(walk, self._config.max_frames, self._config.window)) for walk in walks]
+        masks = [self._fitting(sample_masks(walk, self._config.max_frames, self._config.window)) for walk in walks]
         sets = [interleaved(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
             pooled = self._pooled([one for walk in sets for one in walk])
             embeddings = torch.cat([self._network.embed(maps) for maps in pooled])
-            parts = self._network.chosen(embeddings, self._features).cpu().numpy()
+            parts = self._network.select(embeddings, self._features).cpu().numpy()
         ends = np.cumsum([len(walk) for walk in sets])
         means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [

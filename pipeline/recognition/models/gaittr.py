@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.graph_inputs import Place, as_joints, placed, ten_channels
+from pipeline.recognition.layers.graph_inputs import Place, as_joints, move_to_place, ten_channels
 from pipeline.recognition.layers.graphs import TEMPORAL_KERNEL, over_frames
 from pipeline.recognition.layers.silhouettes import named
 from pipeline.recognition.model import Model
@@ -120,7 +120,7 @@ class GaitTR(GaitNetwork):
     def forward(self, keypoints: Tensor) -> Tensor:
         keypoints = as_joints(keypoints, self._skeleton)
         if self._placed:
-            keypoints = placed(keypoints, self.place())
+            keypoints = move_to_place(keypoints, self.place())
         return self.embedded(ten_channels(keypoints, self._skeleton.parents))
 
     def embedded(self, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
-from pipeline.recognition.encoder import Walk, embedding_of, refuse_weights, sampled
+from pipeline.recognition.encoder import EncoderInput, embedding_of, refuse_weights, sample_masks
 from pipeline.types import Embedding, FloatArray, Modality
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -37,12 +37,14 @@ class GaitEnergyImageEncoder:
         self._config = config
         self.model = f"{self.NAME}-{config.parts}"
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk of masks T×H×W: (H/P · W)×P. Raises ConfigError when P does not divide H."""
-        every = [sampled(walk, self._config.max_frames, self._config.window) for walk in walks]
+    def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
+        """One embedding for each sequence of masks T×H×W: (H/P · W)×P. Raises ConfigError when P does not divide H."""
+        every = [sample_masks(sequence, self._config.max_frames, self._config.window) for sequence in sequences]
         return [
-            embedding_of(walk, self.parts_of(gait_energy_image(masks)), self.model, self.checkpoint_sha256, len(masks))
-            for walk, masks in zip(walks, every, strict=True)
+            embedding_of(
+                sequence, self.parts_of(gait_energy_image(masks)), self.model, self.checkpoint_sha256, len(masks)
+            )
+            for sequence, masks in zip(sequences, every, strict=True)
         ]
 
     def parts_of(self, image: FloatArray) -> FloatArray:

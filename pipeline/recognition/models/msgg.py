@@ -69,7 +69,7 @@ def trunk_and_limbs(nodes: int, edges: Sequence[tuple[int, int]], trunk: Sequenc
     )
 
 
-def merged(x: Tensor) -> Tensor:
+def mean_of_halves(x: Tensor) -> Tensor:
     """The coarser scale: the mean of node i of the first half and node i of the second, [n, c, s, v] → v / 2."""
     first, second = x.chunk(2, dim=-1)
     return (first + second) / 2
@@ -110,12 +110,12 @@ class MSGG(GaitNetwork):
     def scales_of(self, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same of the twelve joints alone, [n, s, 12, 3]."""
         x = joints.permute(0, 3, 1, 2)
-        y = merged(x)
-        z = merged(y)
+        y = mean_of_halves(x)
+        z = mean_of_halves(y)
         for low, medium, high in zip(*(self._blocks(scale) for scale in SCALES), strict=True):
             x = low(x)
-            y = medium(y) + merged(x)
-            z = high(z) + merged(y)
+            y = medium(y) + mean_of_halves(x)
+            z = high(z) + mean_of_halves(y)
         return x.mean(dim=(2, 3)), y.mean(dim=(2, 3)), z.mean(dim=(2, 3))
 
     def forward(self, keypoints: Tensor) -> Tensor:

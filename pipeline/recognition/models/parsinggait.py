@@ -113,7 +113,7 @@ class ParsingGait(GaitNetwork):
 
 
 def _nodes(maps: Tensor, labels: Tensor, groups: Sequence[Sequence[int]], gammas: Tensor, graph: nn.Module) -> Tensor:
-    """What the nodes say of a walk, the strongest over time: maps [n, c, s, h, w] → [n, c, nodes].
+    """What the nodes say of a sequence, the strongest over time: maps [n, c, s, h, w] → [n, c, nodes].
 
     A node sees the map times γ where its part lies and times 1 − γ elsewhere, by mean and maximum.
     """

@@ -85,7 +85,7 @@ class SkeletonGaitPP(GaitNetwork):
         return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
 
 
-def stacked(frames: Arrays) -> Arrays:
+def stack_maps(frames: Arrays) -> Arrays:
     """Maps T×2×H×W and silhouettes T×H×44 of the same frames → 3×T×H×44: limbs, joints, silhouettes."""
     maps, silhouettes = frames
     return (np.concatenate([*cut_maps((maps,)), silhouettes[None]]),)
@@ -100,6 +100,6 @@ SKELETONGAITPP = Model(
     published="Gait3D 77.6, GREW 85.8, SUSTech1K 85.6",
     golden=("skeletongaitpp", "skeletongaitpp_ccpg"),
     needs=(Modality.SKELETON_MAPS, Modality.SILHOUETTES),
-    prepare=stacked,
+    prepare=stack_maps,
     motion=True,
 )

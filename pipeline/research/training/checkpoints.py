@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return {"model": weights}
     with open_pickled(path) as pickled:
-        return {**pickled.built("optimizer", "scheduler", "iteration"), "model": weights}
+        return {**pickled.build("optimizer", "scheduler", "iteration"), "model": weights}
 
 
 def latest_checkpoint(folder: Path, save_name: str) -> Path | None:

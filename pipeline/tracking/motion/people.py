@@ -45,7 +45,7 @@ class Stature:
         """Height of somebody at the lowest row where people were seen."""
         return max((self.at(feet) for feet, _ in self._seen), default=self._guess)
 
-    def saw(self, feet: float, height: float) -> None:
+    def learn(self, feet: float, height: float) -> None:
         """Somebody who is whole and alone."""
         self._seen.append((feet, height))
         if len(self._seen) >= FEWEST and len(self._seen) % FEWEST == 0:
@@ -87,7 +87,7 @@ class Clothes:
     def known(self) -> bool:
         return self._mean is not None
 
-    def seen(self, image: Image, mask: NDArray[np.uint8]) -> None:
+    def learn(self, image: Image, mask: NDArray[np.uint8]) -> None:
         """image: h×w×3, the person's box; mask: h×w, the person's pixels."""
         bands = _bands(len(mask))[:, None].repeat(mask.shape[1], axis=1)[mask > 0]
         colours = image[mask > 0].astype(np.float64)

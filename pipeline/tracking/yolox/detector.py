@@ -80,7 +80,7 @@ class YoloxDetector:
                 self._chooser = ZoomChooser(self._ratio(rest[0].image, 1))
             zoom, count = self._chooser.plan(len(rest))
             some = self._find(rest[:count], zoom)
-            self._chooser.seen(some)
+            self._chooser.record(some)
             found += some
             self._last_index = rest[count - 1].index
         return found
