@@ -25,7 +25,6 @@ class PoseEstimator(Protocol):
 
         A pixel's middle is at half a pixel: x runs from 0 to W.
         """
-        ...
 
 
 ESTIMATORS: Mapping[str, str] = {

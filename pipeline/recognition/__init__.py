@@ -33,7 +33,7 @@ ENCODERS = {
     "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",
     "parsinggait": "pipeline.recognition.models.parsinggait:PARSINGGAIT",
     "sconet": "pipeline.recognition.models.sconet:SCONET",
-    "skeletongait": "pipeline.recognition.models.skeletongait:SKELETONGAIT",
+    "skeletongait": "pipeline.recognition.models.deepgaitv2:SKELETONGAIT",
     "skeletongaitpp": "pipeline.recognition.models.skeletongaitpp:SKELETONGAITPP",
     "smplgait": "pipeline.recognition.models.smplgait:SMPLGAIT",
     "stgcn": "pipeline.recognition.models.stgcn:STGCN_MODEL",

@@ -52,7 +52,6 @@ class Encoder(Protocol):
 
     def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each sequence, in the same order. Every sequence must hold at least one frame."""
-        ...
 
 
 def refuse_missing(encoder: str, needs: Iterable[Modality], there: Iterable[Modality]) -> None:
@@ -99,8 +98,7 @@ def choose_frames(count: int, most: int, window: int = 1) -> IntArray | slice:
     windows = most // window
     middles = (np.arange(windows) + 0.5) * (count / windows)
     starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
-    chosen: IntArray = (starts[:, None] + np.arange(window)).ravel()
-    return chosen
+    return np.asarray(starts[:, None] + np.arange(window)).ravel()
 
 
 def sample_masks(sequence: EncoderInput, most: int, window: int | None = None) -> NDArray[np.uint8]:

@@ -19,7 +19,6 @@ from pipeline.recognition.encoder import Encoder, EncoderInput
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import (
     Embedding,
-    FloatArray,
     Frames,
     GaitSequence,
     IntArray,
@@ -92,16 +91,11 @@ class MirroredEncoder:
     def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each sequence, in order."""
         if self._mirroring == "heading":
-            return [
-                self._named(one) for one in self._encoder.encode([_facing_right(sequence) for sequence in sequences])
-            ]
-        found = self._encoder.encode([*sequences, *(mirror(sequence) for sequence in sequences)])
+            facing_right = [mirror(one) if one.quality.get(HEADING, 0.0) < 0 else one for one in sequences]
+            return [dataclasses.replace(one, model=self.model) for one in self._encoder.encode(facing_right)]
+        found = self._encoder.encode([*sequences, *map(mirror, sequences)])
         pairs = zip(found[: len(sequences)], found[len(sequences) :], strict=True)
-        return [self._named(one, np.float32(0.5) * (one.parts + other.parts)) for one, other in pairs]
-
-    def _named(self, embedding: Embedding, parts: FloatArray | None = None) -> Embedding:
-        return dataclasses.replace(embedding, model=self.model, parts=embedding.parts if parts is None else parts)
-
-
-def _facing_right(sequence: EncoderInput) -> EncoderInput:
-    return mirror(sequence) if sequence.quality.get(HEADING, 0.0) < 0 else sequence
+        return [
+            dataclasses.replace(one, model=self.model, parts=np.float32(0.5) * (one.parts + other.parts))
+            for one, other in pairs
+        ]

@@ -41,7 +41,6 @@ class Engine(Protocol):
 
     def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
         """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p], in order."""
-        ...
 
 
 class ModelEncoder:

@@ -25,7 +25,6 @@ class Segmenter(Protocol):
 
     def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Crops N×S×S×3 uint8 BGR, or N×S×S uint8 of the foreground, S = crop_size → N×S×S float32 in [0, 1]."""
-        ...
 
 
 SEGMENTERS: Mapping[str, str] = {

@@ -92,7 +92,11 @@ class ByteTracker:
             track.lost = True
         kept = [track for track in self._tracked if not track.lost and id(track) not in given_up]
         self._tracked = kept + started + found
-        self._keep_lost(gone)
+        # Lost tracks stay for the buffer and, as in the reference, for one frame more.
+        waiting = [track for track in self._lost if track.lost]
+        self._lost = [track for track in waiting + gone if not track.expired]
+        for track in waiting:
+            track.expired = self._clock - track.last > self._buffer
         self._drop_duplicates()
         return self._answer(detections.frame_index, [track for track in self._tracked if track.confirmed])
 
@@ -153,13 +157,6 @@ class ByteTracker:
             now, box = self._clock, boxes.corners[row]
             tracks.append(_Track(self._ids, state[row : row + 1], float(score), box, now, now, confirmed=first_frame))
         return tracks
-
-    def _keep_lost(self, gone: list[_Track]) -> None:
-        """Lost tracks stay for the buffer and, as in the reference, for one frame more."""
-        waiting = [track for track in self._lost if track.lost]
-        self._lost = [track for track in waiting + gone if not track.expired]
-        for track in waiting:
-            track.expired = self._clock - track.last > self._buffer
 
     def _drop_duplicates(self) -> None:
         """Of a tracked and a lost track in the same place only the older one stays."""

@@ -13,6 +13,7 @@ from cameras import Camera, plain
 from pipeline.errors import InputError
 from pipeline.live.source import LiveSource, Newest
 from pipeline.types import Frame
+from pipeline.video.source import mask_credentials
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 

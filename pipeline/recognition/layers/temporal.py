@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from pipeline.recognition.layers.silhouettes import BasicBlock, SetBlock, residual
 
 Mode = Literal["2d", "p3d", "3d"]
+# Keys of the blocks that `stage` builds, in networks of one modality and in the first branch of those of several.
+BLOCK = r"(sil_|part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
 
 
 def conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:

@@ -58,8 +58,7 @@ class GaitEnergyImageEncoder:
 
 def gait_energy_image(masks: NDArray[np.uint8]) -> FloatArray:
     """Mean of masks T×H×W (0–255) as H×W float32 in 0–1."""
-    mean: FloatArray = (masks.mean(axis=0, dtype=np.float64) / 255).astype(np.float32)
-    return mean
+    return np.asarray(masks.mean(axis=0, dtype=np.float64) / 255, np.float32)
 
 
 CELL, BINS = 8, 9

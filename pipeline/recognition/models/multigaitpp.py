@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, named, temporal_max
-from pipeline.recognition.layers.temporal import stage, stem
+from pipeline.recognition.layers.temporal import BLOCK, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
-_BLOCK = r"(part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
 _PARTS = 16
 _SQUEEZE = 16  # the small networks have a sixteenth of the channels inside
 GREY_PER_LABEL = 20  # a label map as a grey picture
@@ -34,8 +33,8 @@ class Architecture(shapes.Architecture):
 
     part1_channel: int = shapes.shown(1, shapes.side("part1_layer0.forward_block.0.weight", 4, 1))
     part2_channel: int = shapes.shown(1, shapes.side("part2_layer0.forward_block.0.weight", 4, 1))
-    blocks: Sequence[int] = shapes.shown((1, 2, 2, 1), shapes.layers(_BLOCK))
-    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
+    blocks: Sequence[int] = shapes.shown((1, 2, 2, 1), shapes.layers(BLOCK))
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(BLOCK))
     out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
     classes: int = shapes.shown(3000, shapes.CLASSES)
 

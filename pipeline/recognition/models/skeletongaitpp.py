@@ -1,12 +1,10 @@
 """SkeletonGait++ (Fan et al., AAAI 2024): a silhouette and a skeleton map of the same frame, fused by attention.
 
-Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3d.
+Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3d, with its defaults (Gait3D and GREW).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -14,27 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition.encoder import Arrays
-from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers.temporal import conv3x3, stage, stem
 from pipeline.recognition.model import Model
-from pipeline.recognition.models.skeletongait import cut_maps
+from pipeline.recognition.models.deepgaitv2 import Architecture, cut_maps
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 SQUEEZE = 16  # channels before to within the attention
-_BLOCK = r"(?:sil_)?layer(?P<stage>[1-4])\.(?:forward_block\.)?(?P<block>\d+)\.conv2(?:\.forward_block\.0)?\.weight"
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture(shapes.Architecture):
-    """The defaults are those for Gait3D and GREW; for CCPG layers is 1, 1, 1, 1."""
-
-    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
-    layers: Sequence[int] = shapes.shown((1, 4, 4, 1), shapes.layers(_BLOCK))
-    parts: int = shapes.shown(16, shapes.PARTS)
-    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
-    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class AttentionFusion(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, temporal_max
 from pipeline.recognition.layers.swin3d import SwinTransformer3D
-from pipeline.recognition.layers.temporal import Mode, stage, stem
+from pipeline.recognition.layers.temporal import BLOCK, Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 
@@ -26,8 +26,7 @@ _PARTS = 15
 
 def _stages(weights: shapes.Weights) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
     """Blocks of the two convolutional stages and of the transformer's; channels of all but the last."""
-    block = r"layer(?P<stage>[12])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
-    stages = shapes.blocks(weights, block)
+    stages = shapes.blocks(weights, BLOCK)
     depths = shapes.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
     if sorted(stages) != [1, 2] or sorted(depths) != [0, 1]:
         return None, None

@@ -33,7 +33,6 @@ class YoloxNetwork(Protocol):
 
     def each(self, pictures: Iterator[Images], size: Size) -> Iterator[FloatArray]:
         """Letterboxed pictures, 1×H×W×3 uint8 BGR each, → A×6 (the card's `columns`) each, in order."""
-        ...
 
 
 class OnnxYolox:
