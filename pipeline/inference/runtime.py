@@ -88,12 +88,19 @@ def open_network(
     pictures: Pictures | None = None,
     columns: Sequence[int] | None = None,
 ) -> Network:
-    """Load a network file (.onnx, .tflite, or a Paddle .pdmodel with its .pdiparams beside it).
+    """Load a network file.
 
-    backend: overrides runtime.backend. shape: fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for
-    any size (the batch, say). pictures: the network is given pictures, not planes. columns: of the last axis of the
-    first output, those that are wanted; ignored where it has not as many.
-    Raises CheckpointError when the file is no network that the backend reads, or its weights are no finite numbers.
+    Args:
+        path: An .onnx, .tflite or OpenVINO .xml file, or a Paddle .pdmodel with its .pdiparams beside it.
+        runtime: Device, precision, threads.
+        backend: The engine; "auto" is the configured one.
+        shape: Fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for any size, such as the batch's.
+        pictures: The network is given pictures, not planes.
+        columns: Of the last axis of the first output, those to return; ignored where it has not as many.
+
+    Raises:
+        CheckpointError: The engine does not read the file, or its weights are no finite numbers.
+        ConfigError: The engine does not read this kind of file, or is not installed.
     """
     chosen = backend if backend != "auto" else engine_of(path, runtime)
     if not path.is_file():

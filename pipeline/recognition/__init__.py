@@ -43,17 +43,26 @@ ENCODERS = {
 
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
-    """What the encoders that `config` names look at, without their weights. Raises ConfigError as below."""
+    """The modalities that the encoders of `config` take, in order; no weights are loaded.
+
+    Raises:
+        ConfigError: An encoder's name is unknown.
+    """
     backends = [load_backend(ENCODERS, one.encoder, "recognition.encoder") for one in config.each()]
     return tuple(dict.fromkeys(need for backend in backends for need in backend.needs))
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints: Checkpoint | None) -> Encoder:
-    """The encoder that `config` names with its weights loaded, seeing sequences as `config.mirroring` says.
+    """Open the configured encoder with its weights loaded.
 
-    checkpoints: one for each of `config.each()`; where those are several, they become one encoder (see fusion.py).
-    Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
-    missing, unreadable or made for another network.
+    Args:
+        config: Names the encoder, or several, and how sequences are mirrored.
+        runtime: Device, precision and engine.
+        checkpoints: One for each of `config.each()`; where those are several, they become one encoder (see fusion.py).
+
+    Raises:
+        ConfigError: The name is unknown, or the encoder cannot have a setting.
+        CheckpointError: The weights are missing, unreadable or made for another network.
     """
     encoders = []
     for one, checkpoint in zip(config.each(), checkpoints, strict=True):

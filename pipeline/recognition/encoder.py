@@ -68,11 +68,20 @@ def align_modalities(
     encoder: str,
     choose: Callable[[int], IntArray | slice] = lambda count: slice(None),
 ) -> tuple[NDArray[Any], ...]:
-    """The data T×… of every modality in `needs`, in that order, of the frames that all of them have.
+    """Align the modalities of a sequence by frame.
 
-    choose: of so many frames, those that are wanted; the others are not made, where they are made when asked for.
-    Raises ConfigError when the sequence lacks one, ValueError when no frame has them all: the caller decides what an
-    unusable track is.
+    Args:
+        sequence: The encoder's input.
+        needs: The modalities.
+        encoder: The encoder's name, for errors.
+        choose: Takes the number of common frames and returns which of them to use; the others are not computed.
+
+    Returns:
+        One array T×… for each of `needs`, of frames that all of them have.
+
+    Raises:
+        ConfigError: The sequence lacks a modality.
+        ValueError: No frame has all modalities; the caller decides what an unusable track is.
     """
     refuse_missing(encoder, needs, sequence.modalities)
     wanted = [sequence.modalities[need] for need in needs]
@@ -87,7 +96,7 @@ def align_modalities(
 
 
 def choose_frames(count: int, most: int, window: int = 1) -> IntArray | slice:
-    """Which of `count` frames are looked at: at most `most`, all of them when there are no more than that.
+    """Choose at most `most` of `count` frames: indices, or a slice where all are used.
 
     They are taken in windows of `window` consecutive ones, evenly spaced over the sequence: single silhouettes show the
     most different poses, longer windows keep the motion for encoders that look at it.

@@ -97,10 +97,17 @@ def load_network(
     card: Mapping[str, Any] | None = None,
     head: bool = False,
 ) -> N:
-    """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
+    """Read a checkpoint strictly into a network that is ready for inference.
 
-    head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
-    Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
+    Args:
+        network: The class to build.
+        architecture: The class of its architecture.
+        path: The checkpoint.
+        card: The fields of the architecture that are known; they win over what the tensors show.
+        head: Read the training head too (up to 1.3 GB). Otherwise it may be missing, and only its keys are checked.
+
+    Raises:
+        CheckpointError: The file is unreadable, or its keys (which are named) are not this network's.
     """
     weights, passed_by = dict[str, Tensor](), list[str]()
 

@@ -54,7 +54,12 @@ TRACKERS = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
 
 
 def open_detector(config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Detector:
-    """The configured detector. Raises ConfigError for an unknown name, CheckpointError for unusable weights."""
+    """Open the configured detector.
+
+    Raises:
+        ConfigError: Its name is unknown.
+        CheckpointError: The weights are unusable.
+    """
     detector: Detector = load_backend(DETECTORS, config.detector, "tracking.detector")(config, runtime, checkpoint)
     return detector
 

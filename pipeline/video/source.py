@@ -37,11 +37,17 @@ _STRETCHING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation
 def open_video(
     source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0, turn: int = 0
 ) -> VideoSource:
-    """Open a video file, a folder of images (in natural order, at `fps`), a camera ("0", "/dev/video0") or an address.
+    """Open a video.
 
-    name: in the run; default: the file's name without suffix. threads: of the decoder; 0: as many as cores. turn:
-    degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
-    Raises InputError: one line that says what is wrong, with which source, and what to do.
+    Args:
+        source: A video file, a folder of images (in natural order), a camera ("0", "/dev/video0") or an address.
+        name: Its name in the run; default: the file's name without suffix.
+        fps: Frames per second of an image folder.
+        threads: Of the decoder; 0: as many as cores.
+        turn: Degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
+
+    Raises:
+        InputError: One line that says what is wrong, with which source, and what to do.
     """
     text = str(source)
     if _ADDRESS.match(text):

@@ -21,18 +21,24 @@ _SECTION = {"detector": "tracking", "segmenter": "segmentation", "encoder": "rec
 def resolve(
     name_or_path: str, card: str | None = None, folders: Sequence[Path] | None = None, *, stage: Stage | None = None
 ) -> Checkpoint:
-    """Find the checkpoint: a card's name, or a file whose conventions are those of `card`; verify its sha256.
+    """Find a checkpoint and verify its sha256.
 
-    A path without `card` needs its own card beside it (FILE's stem + .yaml), or be a byte for byte copy of a file that
-    some card describes. folders: as search_folders() gives them, its default. stage: what the caller wants it for.
-    Raises CheckpointError for an unknown name, a missing or damaged file, and a card of another stage.
+    Args:
+        name_or_path: A card's name, or a file.
+        card: The card whose conventions the file follows. Without it the file needs its own card beside it (its stem +
+            .yaml), or must be a byte for byte copy of a file that some card describes.
+        folders: Where to look; default: `search_folders()`.
+        stage: The stage that will use it.
+
+    Raises:
+        CheckpointError: The name is unknown, the file missing or damaged, or the card is of another stage.
     """
     folders = search_folders() if folders is None else folders
     wrong: dict[str, CheckpointError] = {}
     table = cards(folders, wrong)
-    for asked in (name_or_path, card):
-        if asked in wrong:
-            raise wrong[asked]
+    for named in (name_or_path, card):
+        if named in wrong:
+            raise wrong[named]
     if name_or_path in table:
         if card not in (None, name_or_path):
             raise CheckpointError(

@@ -67,12 +67,24 @@ def download(
     timeout: float = 30.0,
     pause: float = 1.0,
 ) -> Downloaded:
-    """Download to `part` (NAME.part), going on where an earlier attempt stopped; the caller verifies and moves it.
+    """Download to a temporary file, which the caller verifies and moves; resumes an earlier attempt.
 
-    A confirmation page, as Google Drive shows one before large files, is answered. size: bytes expected. by_hand: what
-    to do where another page comes. timeout: seconds without an answer. pause: seconds before going on after a break.
-    Raises FetchError: network out of reach, refusal, a web page instead of the file, wrong size, broken off again and
-    again (what has come is kept). Raises OutputError where the disk refuses.
+    A confirmation page, as Google Drive shows one before large files, is answered.
+
+    Args:
+        url: http or https.
+        part: The temporary file, NAME.part.
+        size: Bytes expected.
+        headers: To send beside our own.
+        progress: Called with the bytes so far, and the bytes in all or None.
+        by_hand: What to do where another page comes, for the error.
+        timeout: Seconds without an answer.
+        pause: Seconds before going on after a broken connection.
+
+    Raises:
+        FetchError: Out of reach, refused, a web page instead of the file, of a wrong size, or broken off again and
+            again (what has come is kept).
+        OutputError: The disk refuses.
     """
     with saving(part):
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +119,7 @@ def saving(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Transfer:
-    """What `download` was given."""
+    """The transfer of one file, as `download` describes it; an attempt is one connection."""
 
     url: str
     part: Path

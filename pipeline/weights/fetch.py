@@ -45,11 +45,18 @@ def fetch(
     *,
     waiting: Callable[[], None] | None = None,
 ) -> Fetched:
-    """Have the card's checkpoint in `folder`, verified: at once where it is there, downloaded where it is not.
+    """Verify the card's checkpoint in `folder`, or download it there first.
 
-    progress: called with (bytes so far, bytes in all or None). waiting: called when another process is fetching the
-    same file.
-    Raises FetchError (with how to get it by hand), CheckpointError for a damaged file or a hostile zip, OutputError.
+    Args:
+        card: What to fetch.
+        folder: The checkpoint folder.
+        progress: Called with the bytes so far, and the bytes in all or None.
+        waiting: Called when another process is fetching the same file.
+
+    Raises:
+        FetchError: It cannot be downloaded; says how to get it by hand.
+        CheckpointError: The file is damaged, or its zip hostile.
+        OutputError: The folder cannot be written.
     """
     target = folder / card.file
     if not target.exists() and (card.url is None or card.manual is not None):

@@ -27,13 +27,21 @@ _KEYS_SHOWN = 3  # of each kind of difference; the counts say how many there are
 
 
 def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> dict[str, torch.Tensor]:
-    """Read the state dict of .pt, .pth, .pth.tar, .ckpt or .safetensors: name → tensor on the CPU, owning its memory.
+    """Read the state dict of a .pt, .pth, .pth.tar, .ckpt or .safetensors file.
 
-    Of a pickle only tensors and containers are built (see tensors_only.py). The state dict is the file itself, or its
-    entry `ema`, `model` or `state_dict`. What wrappers put before all names (`module.`, `_orig_mod.`, `network.`,
-    `model.`) is dropped. only: names, without that, to keep; the tensors of the others are not read.
-    Raises CheckpointError for a file that is missing, damaged, no checkpoint, or holds something else than tensors
-    there, or values that are not finite.
+    Of a pickle only tensors and containers are built (see torch_files.py). The state dict is the file itself, or its
+    entry `ema`, `model` or `state_dict`. Prefixes that wrappers put before all names (`module.`, `_orig_mod.`,
+    `network.`, `model.`) are dropped.
+
+    Args:
+        path: The file.
+        only: Returns whether to keep a tensor of that name (without prefix); the others are not read.
+
+    Returns:
+        Name → tensor on the CPU that owns its memory.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or no checkpoint, or holds other things than finite tensors.
     """
     if path.is_dir():
         raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
@@ -111,10 +119,12 @@ def _kept(
 
 
 def load_strictly(module: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Copy `state_dict` into `module`; every key and shape must be the same. `path` is named in the error.
+    """Copy `state_dict` into `module`; every key and shape must be the same.
 
-    Raises CheckpointError, before anything is copied, with the keys that are missing, too many or of another
-    shape. A floating-point tensor may have another precision: it is converted (half-precision files do exist).
+    A floating-point tensor may have another precision: it is converted (half-precision files do exist).
+
+    Raises:
+        CheckpointError: Keys are missing, too many or of another shape. It names them and `path`; nothing was copied.
     """
     refuse_differences(module.state_dict(), state_dict, path)
     module.load_state_dict(dict(state_dict), strict=True)

@@ -97,7 +97,7 @@ class Pickled:
     def _flat(self, storage: Storage) -> torch.Tensor:
         import torch
 
-        buffer = bytearray(self._read(storage))  # torch wants memory that it may write to
+        buffer = bytearray(self._read(storage))  # torch needs memory that it may write to
         if len(buffer) != storage.numel * _itemsize(storage.dtype):
             raise pickle.UnpicklingError(f"storage {storage.key} is cut short")
         dtype = getattr(torch, storage.dtype)

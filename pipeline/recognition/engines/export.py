@@ -63,7 +63,7 @@ def write_onnx(graph: Graph, model: Model, needs: Sequence[Modality], size: tupl
 
     Raises ConfigError where the network cannot be written so, or the package `onnx` is missing.
     """
-    if importlib.util.find_spec("onnx") is None:  # torch's exporter wants it, and would say so late
+    if importlib.util.find_spec("onnx") is None:  # torch's exporter needs it, and would say so late
         raise ConfigError("gait export needs the package onnx: pip install '.[export]'")
     first, second = (made_up_inputs(model, needs, size, 2, frames) for frames in TRACED)
     names = [f"input_{i}" for i in range(len(first))]
