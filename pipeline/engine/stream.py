@@ -33,7 +33,7 @@ def ahead(
     stop: ends `items` that wait for something that may never come, a camera say; called when the consumer stops.
 
     An error in the producer is raised here, as itself. When the consumer stops early (error, Ctrl-C, `close()`), the
-    producer is told, `items` is closed if it is a generator, and the thread has ended before this returns.
+    producer stops, `items` is closed if it is a generator, and the thread has ended before this returns.
     """
     ready: queue.Queue[T | _Failure | type[_End]] = queue.Queue(maxsize=max(1, depth))
     unwanted = threading.Event()

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.config import Config
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses
-from pipeline.recognition.encoder import Walk as EncoderInput
+from pipeline.recognition.encoder import EncoderInput
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Source
 from pipeline.runs.results import TrackSummary

@@ -34,7 +34,7 @@ from pipeline.research.training.precision import Precision, precision_of
 from pipeline.research.training.stopping import Stopping
 from pipeline.research.training.validation import validate
 from pipeline.research.training.wanted import refuse_other
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_strictly
 
 LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     "fp32": "32-true",

@@ -12,7 +12,7 @@ from pipeline.recognition.network import architecture_of, load_network
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_architecture_is_told_by_the_tensors_alone(name):
+def test_the_architecture_is_read_off_the_tensors_alone(name):
     """But for what a model says that it cannot read."""
     model = BACKENDS[name]
     wanted = narrow(model.architecture(), by=2 if name == "gaittr" else 4)
