@@ -53,7 +53,7 @@ def server_refusals(address: Address) -> Iterator[None]:
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise GalleryError(f"{address}: addresses need boto3. Install it: pip install 'gait[s3]'") from None
+        raise GalleryError(f"{address}: addresses need boto3. Install it: pip install 'gaitid[s3]'") from None
     try:
         yield
     except ClientError as error:

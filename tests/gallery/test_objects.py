@@ -285,7 +285,7 @@ def test_without_boto3_the_extra_is_named(be):
         "from pipeline.cli import main; sys.argv = ['gait', 'gallery', 'list', '--db', 's3://gaits/people']; main()"
     )
     done = run_python(program, status=2)
-    assert "pip install 'gait[s3]'" in done.stderr
+    assert "pip install 'gaitid[s3]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

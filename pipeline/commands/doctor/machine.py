@@ -100,7 +100,7 @@ def _versions() -> Iterator[Check]:
     yield Check(
         section, "python", "broken" if old else "ok", platform.python_version(), "Use 3.11 or newer" if old else ""
     )
-    yield Check(section, "gait", "ok", _version("gait") or "not installed, run from its folder")
+    yield Check(section, "gait", "ok", _version("gaitid") or "not installed, run from its folder")
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO would report its import
     for module, distribution in _PACKAGES.items():
         try:
