@@ -56,7 +56,7 @@ def command_lines() -> Iterator[str]:
     root = typer.main.get_command(app)
     yield "# Command line\n"
     yield f"{sentence(root.help)}\n"
-    yield "Exit status: 0 done, 1 a fault of the program, 2 wrong usage, unreadable input or a refusal, 130 interrupted.\n"
+    yield "Exit status: 0 done, 1 a fault of the program, 2 wrong usage or unreadable input, 130 interrupted.\n"
     yield from parameter_lines(root)
     for name, command in root.commands.items():
         yield from lines_of("gait " + name, command, level=2)
@@ -79,12 +79,13 @@ def parameter_lines(command: Any) -> Iterator[str]:
     shown = [one for one in command.params if not getattr(one, "hidden", False)]
     if not shown:
         return
+    context = command.make_context("", [], resilient_parsing=True)
     yield "| | meaning | default |\n|---|---|---|"
     for one in shown:
         if one.param_type_name == "argument":
             name = f"`{one.metavar or one.name.upper()}`"
         else:
-            value = "" if one.is_flag else " " + (one.metavar or "VALUE").strip("[]")
+            value = "" if one.is_flag else " " + (one.metavar or one.display_type(context)).strip("<>")
             name = ", ".join(f"`{option}{value}`" for option in (*one.opts, *one.secondary_opts))
         notes = ["repeatable"] if getattr(one, "multiple", False) and "repeat" not in (one.help or "") else []
         notes += [f"or the variable `{one.envvar}`"] if one.envvar else []
@@ -146,8 +147,11 @@ def section_lines(schema: Mapping[str, Any], level: int) -> Iterator[str]:
 
 
 def referred(node: Mapping[str, Any], defined: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The node that a `$ref` leads to."""
-    return defined[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    """The node that a `$ref` leads to, also where null is the other choice."""
+    for one in (node, *node.get("anyOf", [])):
+        if "$ref" in one:
+            return defined[one["$ref"].rpartition("/")[2]]
+    return node
 
 
 def kind(node: Mapping[str, Any], defined: Mapping[str, Any]) -> str:
