@@ -213,10 +213,14 @@ def sentence(text: str | None) -> str:
 
 def cell(text: str) -> str:
     """Text that a table's cell can hold."""
-    return " ".join(escaped(text).split()).replace("|", "\\|")
+    return " ".join(escaped(text, "*|").split())
 
 
-def escaped(text: str) -> str:
-    """Text whose angle brackets are no tags; what stands between backticks is code already."""
+def escaped(text: str, marks: str = "*") -> str:
+    """Text whose brackets and asterisks are no mark-up; what stands between backticks is code already."""
     parts = text.split("`")
-    return "`".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
+    return "`".join(part if number % 2 else plain(part, marks) for number, part in enumerate(parts))
+
+
+def plain(text: str, marks: str) -> str:
+    return re.sub(f"([{re.escape(marks)}])", r"\\\1", text.replace("<", "&lt;"))
