@@ -7,6 +7,7 @@ CHANGELOG become pages. Nothing of it is kept in the repository.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -181,7 +182,7 @@ def python_lines() -> Iterator[str]:
     import pipeline
 
     yield "# Python\n"
-    yield "```python\nimport pipeline as gait\n```\n"
+    yield f"{inspect.getdoc(pipeline)}\n"
     for name in getattr(pipeline, "__all__", []):
         one = getattr(pipeline, name)
         if hasattr(one, "__qualname__"):

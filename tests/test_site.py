@@ -80,4 +80,5 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_a_network(tm
         loaded = re.findall(r"<(?:script|img|iframe|source)[^>]* src=\"?([^\" >]+)", text)
         loaded += re.findall(r"<link[^>]* href=\"?([^\" >]+)", text)
         assert [address for address in loaded if re.match(r"(https?:)?//", address)] == [], page.name
+        assert "<video>" not in text, f"{page.name}: <video> of a docstring needs backticks"
     assert "gaitbase_synth" in (tmp_path / "search" / "search_index.js").read_text(encoding="utf-8")
