@@ -31,6 +31,11 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Name the journal, which is no part of the site, where a page links to it."""
+    return re.sub(r"\[([^\]]*)\]\(\.\./(research/log/[^)]*)\)", r"\1 (`\2`)", markdown)
+
+
 def pages() -> dict[str, str]:
     """Every generated page: its path on the site, and its Markdown."""
     return {
