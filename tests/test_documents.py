@@ -12,6 +12,7 @@ import pytest
 import typer
 import yaml
 
+import pipeline
 from pipeline.cli import app
 from pipeline.config import Config
 from pipeline.errors import GaitError
@@ -111,6 +112,14 @@ def test_every_setting_is_one(page):
         assert key in ours | trainings, key
         if key in ours and value and value != "FILE":
             assert load_config(overrides=[f"{key}={value}"])
+
+
+@pages
+def test_every_name_of_the_door_is_one(page):
+    text = text_of(page)
+    blocks = "".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    used = re.findall(r"\bgait\.(\w+)", blocks) + re.findall(r"`gait\.(\w+)\(", text)
+    assert set(used) <= set(pipeline.__all__)
 
 
 @pages
