@@ -31,13 +31,13 @@ class VideoConfig(Section):
 
 
 class ByteTrackConfig(Section):
-    """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's."""
+    """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's, but for new_track_margin (0.1 there)."""
 
     track_threshold: float = Field(0.5, ge=0, le=1, description="scores above take part in the first association")
     low_threshold: float = Field(
         0.1, ge=0, le=1, description="scores between this and track_threshold: second association"
     )
-    new_track_margin: float = Field(0.1, ge=0, description="a new track needs track_threshold + this")
+    new_track_margin: float = Field(0.15, ge=0, description="a new track needs track_threshold + this")
     match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
     buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
     fuse_score: bool = Field(True, description="weigh IoU by the detection score (off for MOT20)")
@@ -78,7 +78,9 @@ class TrackingConfig(Section):
         "auto", description="input that many times larger, for small people; auto: 1 to 4, by how tall people are"
     )
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
-    nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
+    nms_threshold: float = Field(
+        0.6, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped; above 0.6 ghosts remain"
+    )
     tiles: TilesConfig = TilesConfig()
     stretch: int = Field(
         9000, ge=10, description="frames after which zoom is chosen anew; where a cluster may cut a longer video"
@@ -128,24 +130,9 @@ class PoseConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     always: bool = Field(False, description="write poses even where the encoder does not look at them")
     every: int = Field(1, ge=1, description="look at every n-th frame")
-    steady_sides: bool = Field(False, description="put limbs back that have changed places with the other side's")
     min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
     use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
     batch: int = Field(16, ge=1, description="crops in one call of the network")
-
-
-def _named(value: Any) -> Any:
-    return {"encoder": value} if isinstance(value, str) else value
-
-
-class FusedConfig(Section):
-    """One of several encoders; a bare name in YAML is an encoder that needs no weights."""
-
-    encoder: str = Field(description="name in pipeline.recognition.ENCODERS")
-    checkpoint: str | None = Field(None, description="card name, or a file")
-    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    features: Literal["auto", "embeddings", "neck", "logits"] = "auto"
-    weight: float = Field(1.0, gt=0, description="of its distances in the mean")
 
 
 class RecognitionConfig(Section):
@@ -156,9 +143,6 @@ class RecognitionConfig(Section):
         None, description="card name, or a file (then set `card` too); gei and hog need none"
     )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    encoders: tuple[Annotated[FusedConfig, BeforeValidator(_named)], ...] = Field(
-        (), description="several instead of `encoder`: the weighted mean of their distances decides"
-    )
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
     mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
         "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
@@ -176,29 +160,13 @@ class RecognitionConfig(Section):
         None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
     )
 
-    @model_validator(mode="after")
-    def _fused(self) -> RecognitionConfig:
-        if len(self.encoders) == 1:
-            raise ValueError("recognition.encoders: one is no fusion. Use recognition.encoder, or name two")
-        if self.encoders and (self.checkpoint or self.card):
-            raise ValueError("recognition.checkpoint is of one encoder. Give each of recognition.encoders its own")
-        return self
-
-    def each(self) -> tuple[RecognitionConfig, ...]:
-        """The settings of every encoder: these, or one for each of `encoders`."""
-        if not self.encoders:
-            return (self,)
-        return tuple(
-            self.model_copy(update={**one.model_dump(exclude={"weight"}), "encoders": ()}) for one in self.encoders
-        )
-
 
 class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
-    backend: Literal["none", "whitening", "lda", "plda"] = Field(
-        "none", description="before distances: the gallery's stored one, or fitted; l/plda: several walks of a person"
+    transform: Literal["none", "lda"] = Field(
+        "none", description="before distances: the gallery's stored one, or fitted; wants several walks of a person"
     )
     score_norm: Literal["none", "z", "t", "s"] = Field(
         "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
@@ -222,16 +190,16 @@ class MatchingConfig(Section):
 
     @model_validator(mode="after")
     def _sensible(self) -> MatchingConfig:
-        if self.cohort and self.backend == self.score_norm == "none":
-            raise ValueError("matching.cohort: nothing is fitted on it. Choose matching.backend or matching.score_norm")
+        if self.cohort and self.transform == self.score_norm == "none":
+            raise ValueError("matching.cohort: nothing is fitted on it. Set matching.transform or matching.score_norm")
         if self.threshold is not None and self.threshold <= 0 and not self.signed:
             raise ValueError("matching.threshold must be above 0: distances are")
         return self
 
     @property
     def signed(self) -> bool:
-        """Whether distances may be negative: deviations from what is usual, logarithms of how likely it is."""
-        return self.score_norm != "none" or self.backend == "plda"
+        """Whether distances may be negative: deviations from what is usual."""
+        return self.score_norm != "none"
 
 
 class LiveConfig(Section):
@@ -258,11 +226,13 @@ class RuntimeConfig(Section):
     """How networks are run."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    backend: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = "auto"
+    engine: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = Field(
+        "auto", description="runs the networks; auto: the fastest that reads the checkpoint"
+    )
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
     workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
-    engine: Literal["local", "ray"] = Field(
+    cluster: Literal["local", "ray"] = Field(
         "local", description="ray: videos, long ones in stretches, are followed on a cluster"
     )
     address: str | None = Field(None, description="of the Ray cluster, or auto; default: one on this machine alone")
@@ -288,10 +258,4 @@ class Config(Section):
         band = self.tracking.bytetrack
         if band.low_threshold > band.track_threshold:
             raise ValueError("tracking.bytetrack.low_threshold must not exceed track_threshold")
-        return self
-
-    @model_validator(mode="after")
-    def _metric_of_fusion(self) -> Config:
-        if self.recognition.encoders and self.matching.metric != "euclidean":
-            raise ValueError("matching.metric must be euclidean where recognition.encoders are fused")
         return self

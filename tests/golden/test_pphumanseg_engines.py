@@ -24,7 +24,7 @@ from pipeline.weights.checkpoints import Card, Checkpoint
 from pipeline.segmentation import open_segmenter
 folder, crops, answer = map(Path, sys.argv[1:])
 card = Card(name=folder.name, stage="segmenter", loader="paddle", file=folder.name, licence="Apache-2.0")
-runtime = RuntimeConfig(device="cpu", backend="paddle")
+runtime = RuntimeConfig(device="cpu", engine="paddle")
 segmenter = open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, folder, ""))
 np.save(answer, segmenter.segment(np.load(crops)))
 """
@@ -36,7 +36,7 @@ def probabilities(shared, name, backend, crops):
         pytest.skip(f"reference material missing: {path}")
     loader = "onnx" if name == ONNX else "paddle"
     card = Card(name=name, stage="segmenter", loader=loader, file=name, licence="Apache-2.0")
-    runtime = RuntimeConfig(device="cpu", backend=backend)
+    runtime = RuntimeConfig(device="cpu", engine=backend)
     return open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, path, "")).segment(crops)
 
 
