@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from processes import run_python
+from inprocess import gait
+from processes import PROGRAMS, run_program, run_python
 
 from pipeline import __version__
 from pipeline.cli import app
@@ -19,10 +20,6 @@ from pipeline.profiles import load_config
 
 GAIT = [sys.executable, "-m", "pipeline"]
 COMMANDS = ["run", "demo", "doctor", "evaluate", "checkpoints", "cache"]
-
-
-def gait(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GAIT, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_the_version_is_the_packages(tmp_path):
@@ -120,12 +117,7 @@ def test_verbose_shows_where_an_error_comes_from(tmp_path):
 
 
 def test_a_fault_is_one_line_and_status_1(tmp_path):
-    code = (
-        "import pipeline.commands.doctor.machine as d, pipeline.cli as c, sys\n"
-        "def broken(folder, **_): raise ZeroDivisionError('by zero')\n"
-        "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
-    )
-    done = run_python(code, cwd=tmp_path, status=1)
+    done = run_program("faulty_doctor", cwd=tmp_path, status=1)
     (line,) = done.stderr.splitlines()
     assert line == "gait: fault: ZeroDivisionError: by zero (a bug; -v shows the traceback to report)"
 
@@ -184,13 +176,7 @@ def test_letters_that_the_terminal_lacks_stop_nothing(tmp_path):
 
 
 def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
-    code = (
-        "import os, sys; sys.argv = ['gait', 'models', 'list']\n"
-        "from pipeline.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: os._exit(10 * end.code + os.open(os.devnull, os.O_RDONLY))"
-    )
-    call = f"{shlex.join([sys.executable, '-c', code])} <&- >&- 2>&-"
+    call = f"{shlex.join([sys.executable, str(PROGRAMS / 'list_models_and_open.py')])} <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", call], check=False).returncode == 3  # 0 for the command, 3 for the next file
 
 
