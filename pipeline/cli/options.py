@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-
-
-def _where(text: str) -> Any:
-    from pipeline.gallery.place import where
-
-    return where(text)
-
 
 Gallery = Annotated[str | None, typer.Option("--gallery", help="Video of the known people.", metavar="VIDEO")]
 Probes = Annotated[
@@ -38,8 +31,8 @@ Device = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.
 Resume = Annotated[
     Path | None, typer.Option("--resume", help="Go on in this run folder; what is done stays.", metavar="RUN_DIR")
 ]
-_DB = typer.Option("--db", help="Folder of the gallery, or s3://BUCKET/PREFIX.", metavar="DIR", parser=_where)
-Db = Annotated[Path, _DB]  # or an Address: typer knows no unions
+_DB = typer.Option("--db", help="Folder of the gallery.", metavar="DIR")
+Db = Annotated[Path, _DB]
 MaybeDb = Annotated[Path | None, _DB]
 Checkpoints = Annotated[
     Path | None,

@@ -114,7 +114,7 @@ def _if_there(folder: Path | None) -> Path | None:
 def _refuse_incomplete(configs: Sequence[Config], folder: Path | None) -> None:
     """Look for the weights of profiles as a run does. Raises CheckpointError for what it would not find."""
     for config in configs:
-        from pipeline.jobs.prepare import find_checkpoints, stages_of
+        from pipeline.extraction.networks import find_checkpoints, stages_of
 
         find_checkpoints(config, folder, stages_of(config))
 
@@ -164,7 +164,7 @@ def _is_profile(name: str) -> bool:
 
 def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
-    from pipeline.jobs.prepare import checkpoints_of
+    from pipeline.extraction.networks import checkpoints_of
     from pipeline.recognition import ENCODERS
     from pipeline.recognition.model import Model
     from pipeline.registry import load_backend

@@ -15,9 +15,9 @@ from loguru import logger
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.engine.progress import Bars, Lines, Progress, on_a_terminal
 from pipeline.errors import ConfigError, InputError, Interrupted
+from pipeline.extraction.networks import describe_checkpoint, find_checkpoints
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.inference import runtime
-from pipeline.jobs.prepare import find_checkpoints, of_encoders, shown
 from pipeline.profiles import as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.research.charts import as_png, curves, heat_map
@@ -124,7 +124,7 @@ def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any],
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
     record = Record(folder, facts)
-    with folder.working(), record.following():
+    with folder.working(), record.open():
         logger.info(f"run folder: {folder.path}")
         if learnt is not None and learnt.config.unsupported:
             logger.info(f"not supported, ignored: {', '.join(learnt.config.unsupported)}")
@@ -167,8 +167,8 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     walks, listed = walks_of_test(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
-    used = {stage: shown(checkpoint) for stage, checkpoint in found.items()}
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
+    used = {stage: describe_checkpoint(checkpoint) for stage, checkpoint in found.items()}
     return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
 
 

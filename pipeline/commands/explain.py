@@ -16,8 +16,8 @@ from pipeline.matching.distance import distance_matrix
 from pipeline.matching.parts import Agreement, agreement
 from pipeline.recognition.layers.strips import Strip, by_rows, strips_of
 from pipeline.report.explain_picture import Explained, explain_picture
-from pipeline.runs.reader import FinishedRun, Track
-from pipeline.types import Embedding, Image, SilhouetteSequence
+from pipeline.runs.reader import Run
+from pipeline.types import Embedding, Image, SilhouetteSequence, TrackKey
 
 BAR = 24  # letters for twice the usual distance
 
@@ -29,8 +29,8 @@ class Explanation:
     strips: None where parts are none of the body; reshaped: settings under which another distance decided.
     """
 
-    one: Track
-    other: Track
+    one: TrackKey
+    other: TrackKey
     model: str
     metric: str
     distance: float
@@ -47,8 +47,8 @@ def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: 
     """
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a .png.")
-    finished = FinishedRun.open(run)
-    tracks = finished.track(one), finished.track(other)
+    finished = Run.open(run)
+    tracks = finished.find(one), finished.find(other)
     if tracks[0] == tracks[1]:
         raise InputError(f"{one} and {other} are the same track. Give two.")
     found = explain(finished, *tracks)
@@ -62,7 +62,7 @@ def explain_command(run: Path, one: str, other: str, out: Path | None, as_json: 
         print("\n".join([*lines(found), str(path)]))
 
 
-def explain(run: FinishedRun, one: Track, other: Track) -> Explanation:
+def explain(run: Run, one: TrackKey, other: TrackKey) -> Explanation:
     """Compare two tracks part by part; the others of the second one's video say what is usual."""
     first, second = _embedding(run, one), _embedding(run, other)
     others = run.embeddings(other[0])
@@ -73,7 +73,7 @@ def explain(run: FinishedRun, one: Track, other: Track) -> Explanation:
     return Explanation(one, other, first.model, run.metric, distance, found, strips, len(strangers), run.reshaped)
 
 
-def picture_of(run: FinishedRun, found: Explanation) -> Image:
+def picture_of(run: Run, found: Explanation) -> Image:
     """Both silhouettes and a bar for each part, H×W×3 uint8 BGR. Raises InputError where silhouettes are missing."""
     tracks = found.one, found.other
     masks = [_mask(run, track) for track in tracks]
@@ -149,16 +149,16 @@ def _footer(found: Explanation) -> list[str]:
     return [f"Most alike: {best} ({low:.2f} x usual). Least: {worst} ({high:.2f} x usual)."]
 
 
-def _embedding(run: FinishedRun, track: Track) -> Embedding:
+def _embedding(run: Run, track: TrackKey) -> Embedding:
     found = run.embedding(track)
     if found is None:
         video, track_id = track
-        reason = run.tracks(video)[track_id].get("reason", "")
+        reason = next(one.reason for one in run.tracks(video) if one.key == track)
         raise InputError(f"{video}/{track_id}: has no features ({reason}). Choose a track that was usable.")
     return found
 
 
-def _mask(run: FinishedRun, track: Track) -> Any:
+def _mask(run: Run, track: TrackKey) -> Any:
     found: SilhouetteSequence | None = run.sequence(track)
     if found is None:
         raise InputError(

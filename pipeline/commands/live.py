@@ -10,7 +10,6 @@ from loguru import logger
 
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError, Interrupted
-from pipeline.gallery.place import Where
 from pipeline.profiles import load_config
 from pipeline.runs.folder import RunFolder
 
@@ -19,7 +18,7 @@ PORT = 8008
 
 def live_command(
     source: str,
-    db: Where | None,
+    db: Path | None,
     run: Path | None,
     serve: bool,
     port: int | None,

@@ -37,7 +37,7 @@ def run_command(
 
 def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | None = None) -> Path:
     """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is."""
-    from pipeline.run import run  # imports every stage: not before the settings are known to be right
+    from pipeline.jobs.run import run  # imports every stage: not before the settings are known to be right
 
     try:
         folder = with_progress(lambda bars: run(job, config, checkpoints, resume, bars))

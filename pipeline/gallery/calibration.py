@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.files import json_bytes
-from pipeline.gallery.place import Where, place_of
+from pipeline.gallery.folder import read_listed, write_listed
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.confidence import Confidence
 from pipeline.types import Match
@@ -95,31 +96,30 @@ def fingerprint(templates: Sequence[Template | Brief]) -> str:
     return hashlib.sha256("".join(sorted(template.template for template in templates)).encode()).hexdigest()
 
 
-def read_calibration(gallery: Where) -> Calibration | None:
+def read_calibration(gallery: Path) -> Calibration | None:
     """The gallery's calibration, None where there is none.
 
     Raises GalleryError for a damaged one, and for one that has gone.
     """
-    place = place_of(gallery)
-    again = f"gait calibrate --db {place.where} -h"
+    again = f"gait calibrate --db {gallery} -h"
     try:
-        content = place.kept(FILE, again)
+        content = read_listed(gallery / FILE, again)
         return None if content is None else Calibration.model_validate_json(content)
     except (OSError, ValueError):
-        raise GalleryError(f"{place.where / FILE}: damaged. Calibrate again: {again}") from None
+        raise GalleryError(f"{gallery / FILE}: damaged. Calibrate again: {again}") from None
 
 
-def write_calibration(gallery: Where, calibration: Calibration) -> None:
+def write_calibration(gallery: Path, calibration: Calibration) -> None:
     """Keep it in the gallery, in place of an older one; for who holds the gallery's lock."""
     content = json_bytes(calibration.model_dump(mode="json"))
-    place_of(gallery).keep(FILE, lambda stream: stream.write(content))
+    write_listed(gallery / FILE, lambda stream: stream.write(content))
 
 
 def usable(
     calibration: Calibration | None,
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
-    gallery: Where,
+    gallery: Path,
     backend: str | None = None,
 ) -> tuple[Calibration | None, str | None]:
     """The calibration if it may be used, and what the user should know about it.
@@ -149,7 +149,7 @@ def judged_by(calibration: Calibration | None, matching: MatchingConfig) -> Matc
     return matching.model_copy(update={"threshold": calibration.threshold})
 
 
-def judged_beforehand(gallery: Where, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> MatchingConfig:
+def judged_beforehand(gallery: Path, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> MatchingConfig:
     """The settings with the threshold of the gallery's calibration, as far as one can tell before anybody is seen.
 
     Raises GalleryError for a damaged calibration.

@@ -5,39 +5,38 @@ A folder of one: a gallery (`gait enrol`), whose people are known, or a run, eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GaitError
-from pipeline.types import Embedding
+from pipeline.matching.discriminants import Backend
+from pipeline.matching.scores import Cohort, Comparison
 
 if TYPE_CHECKING:
     from pipeline.gallery.store import Gallery
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
-    """Walks and whose each is."""
+def comparison(matching: MatchingConfig, transform: Backend | None = None) -> Comparison:
+    """How the settings compare, with their cohort read. Raises ConfigError.
 
-    embeddings: Sequence[Embedding]
-    people: Sequence[str | int]
+    transform: of the settings, where it is fitted already.
+    """
+    return Comparison(matching, read_cohort(matching.cohort) if matching.cohort else None, transform)
 
 
 @cache
 def read_cohort(folder: str) -> Cohort:
-    """The walks in a folder (or a gallery at an address), read once.
+    """The walks in a folder, read once.
 
     Raises ConfigError for a folder that has none, and for what cannot be read.
     """
-    from pipeline.gallery.place import where
     from pipeline.gallery.store import Gallery
 
     try:
-        place = where(folder)
-        cohort = _of_gallery(Gallery.open(place)) if Gallery.exists(place) else _of_run(Path(folder))
+        path = Path(folder)
+        cohort = _of_gallery(Gallery.open(path)) if Gallery.exists(path) else _of_run(path)
     except (GaitError, OSError) as error:
         raise ConfigError(f"matching.cohort: {error}") from None
     if not cohort.embeddings:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,15 @@ import numpy as np
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.calibration import Calibration, fingerprint, usable
-from pipeline.gallery.cohort import Cohort, read_cohort
+from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
 from pipeline.gallery.index_files import drop, read_facts
-from pipeline.gallery.place import Where
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
 from pipeline.matching.discriminants import fit
 from pipeline.matching.distance import Metric, refuse_mixture
+from pipeline.matching.scores import Cohort
 
 MOST_WALKS = 8192  # that are learnt from: 4096 values each take 270 MB
 READ_AT_ONCE = 1024
@@ -54,7 +55,7 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
         made = write_backend(
-            gallery.place,
+            gallery.path,
             backend,
             made=now().isoformat(timespec="seconds"),
             metric=metric,
@@ -66,12 +67,12 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
             people=len(set(learnt.walks.people)),
         )
         if _index_is_for_another(gallery.path, made):
-            drop(gallery.place)
+            drop(gallery.path)
         return made
 
 
 def stored_backend(
-    gallery: Where, matching: MatchingConfig, encoder: tuple[str, str]
+    gallery: Path, matching: MatchingConfig, encoder: tuple[str, str]
 ) -> tuple[StoredBackend | None, str | None]:
     """The gallery's back-end if these settings want it, and one line where they want another than it has.
 
@@ -99,7 +100,7 @@ def stored_backend(
     )
 
 
-def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Where) -> str | None:
+def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
     """One line where people have come or gone since it was fitted on the gallery."""
     facts = stored.facts if stored else None
     if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
@@ -115,7 +116,7 @@ def judged(
     stored: StoredBackend | None,
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
-    gallery: Where,
+    gallery: Path,
 ) -> tuple[Calibration | None, list[str]]:
     """The calibration, if it may be used, and what the user should know of it and of the stored back-end.
 
@@ -125,7 +126,7 @@ def judged(
     return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
 
 
-def backend_problems(gallery: Where, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
+def backend_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
     """What is wrong with the gallery's back-end, and what the user may want to know; templates: all of them."""
     try:
         stored = read_backend(gallery)
@@ -186,7 +187,7 @@ def _of_gallery(gallery: Gallery) -> _Learnt:
     return _Learnt(cohort, fingerprint(current), chosen)
 
 
-def _index_is_for_another(gallery: Where, made: BackendFacts) -> bool:
+def _index_is_for_another(gallery: Path, made: BackendFacts) -> bool:
     try:
         facts = read_facts(gallery)
     except GalleryError:

@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
-from pipeline.gallery.place import Place, Where, place_of
+from pipeline.gallery.folder import read_listed, remove_listed, write_listed
 from pipeline.matching.discriminants import Backend
 
 FILE = "backend.npz"
@@ -60,14 +61,13 @@ class StoredBackend:
     backend: Backend
 
 
-def read_backend(gallery: Where | Place) -> StoredBackend | None:
+def read_backend(gallery: Path) -> StoredBackend | None:
     """The gallery's back-end, None where there is none.
 
     Raises GalleryError for a damaged one, and for one that has gone.
     """
-    place = gallery if isinstance(gallery, Place) else place_of(gallery)
-    again = f"gait gallery fit --db {place.where} -h"
-    content = place.kept(FILE, again)
+    again = f"gait gallery fit --db {gallery} -h"
+    content = read_listed(gallery / FILE, again)
     if content is None:
         return None
     try:
@@ -78,27 +78,27 @@ def read_backend(gallery: Where | Place) -> StoredBackend | None:
             raise ValueError("other arrays")
         return StoredBackend(facts, _backend(facts, arrays))
     except DAMAGED_NPZ:  # pydantic's ValidationError is a ValueError
-        raise GalleryError(f"{place.where / FILE}: damaged. Fit it again: {again}") from None
+        raise GalleryError(f"{gallery / FILE}: damaged. Fit it again: {again}") from None
 
 
-def write_backend(place: Place, backend: Backend, **facts: Any) -> BackendFacts:
+def write_backend(gallery: Path, backend: Backend, **facts: Any) -> BackendFacts:
     """Keep a back-end in place of an older one; for who holds the gallery's lock. facts: `BackendFacts`' others."""
     arrays = _arrays(backend)
     own = {"backend": backend.name, "unit": backend.unit, "constant": backend.constant, "digest": _digest(arrays)}
     made = BackendFacts.model_validate({**facts, **own})
-    place.keep(FILE, lambda stream: _write(stream, made, arrays))
+    write_listed(gallery / FILE, lambda stream: _write(stream, made, arrays))
     return made
 
 
-def drop_learnt(place: Place) -> None:
+def drop_learnt(gallery: Path) -> None:
     """Remove the back-end unless it was fitted on a cohort: it has learnt from people who may be going."""
     try:
-        stored = read_backend(place)
+        stored = read_backend(gallery)
     except GalleryError:  # nobody knows what it learnt from
-        place.discard(FILE)
+        remove_listed(gallery / FILE)
         return
     if stored is not None and stored.facts.fitted_on == "gallery":
-        place.discard(FILE)
+        remove_listed(gallery / FILE)
 
 
 def _arrays(backend: Backend) -> Arrays:

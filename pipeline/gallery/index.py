@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -22,7 +23,6 @@ from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.discriminant_file import StoredBackend, read_backend
 from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.matching.discriminants import Backend
 from pipeline.matching.distance import Metric, lengths
@@ -155,10 +155,10 @@ def build(
 
     with gallery.writing():
         _refuse_changed(gallery, digests)
-        return write_files(gallery.place, facts, {"npz": write_arrays})
+        return write_files(gallery.path, facts, {"npz": write_arrays})
 
 
-def load(gallery: Where, facts: IndexFacts | None = None) -> Index | None:
+def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
     """The gallery's index; None where there is none. Raises GalleryError for a damaged one."""
     facts = facts or read_facts(gallery)
     if facts is None:
@@ -197,7 +197,7 @@ def embeddings_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float16]:
     return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float16).reshape(len(column), -1)
 
 
-def index_problems(gallery: Where, digests: Sequence[str]) -> tuple[list[str], list[str]]:
+def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is wrong with the gallery's index, and what the user may want to know; digests: of all rows, in order."""
     try:
         index = load(gallery)
@@ -214,7 +214,7 @@ def index_problems(gallery: Where, digests: Sequence[str]) -> tuple[list[str], l
     return [], [f"{later} templates are later than the index. Searching is faster after: gait gallery index"]
 
 
-def _backend_of(gallery: Where, facts: IndexFacts) -> Backend | None:
+def _backend_of(gallery: Path, facts: IndexFacts) -> Backend | None:
     """The back-end that the index is for. Raises GalleryError where the gallery has another one by now, or none."""
     if not facts.backend:
         return None

@@ -7,6 +7,7 @@ what it does not name is of nobody. Whoever removes or changes people drops the 
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,8 @@ from typing import Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.place import Place, Where, place_of
+from pipeline.files import file_sha256
+from pipeline.gallery.folder import files_in, read_json, write_file, write_json
 
 FOLDER = "index"
 POINTER = "index.json"
@@ -41,33 +43,32 @@ class IndexFacts(BaseModel):
     files: Mapping[str, str]
 
 
-def read_facts(gallery: Where) -> IndexFacts | None:
+def read_facts(gallery: Path) -> IndexFacts | None:
     """What the gallery's index says of itself; None where there is none. Raises GalleryError for a damaged one."""
-    place = place_of(gallery)
     try:
-        facts = IndexFacts.model_validate(place.read_json(f"{FOLDER}/{POINTER}"))
+        facts = IndexFacts.model_validate(read_json(gallery / FOLDER / POINTER))
     except (FileNotFoundError, NotADirectoryError):
-        place.forget(FOLDER, {})
         return None
     except (OSError, ValueError):
-        raise GalleryError(damaged(place.where)) from None
+        raise GalleryError(damaged(gallery)) from None
     if facts.schema_ != SCHEMA or any(Path(name).name != name for name in facts.files):
-        raise GalleryError(damaged(place.where))
-    place.forget(FOLDER, facts.files)
+        raise GalleryError(damaged(gallery))
     return facts
 
 
-def checked_files(gallery: Where, facts: IndexFacts) -> list[Path]:
-    """The files, on this machine. Raises GalleryError unless they are those that were written."""
-    place = place_of(gallery)
-    found = [place.local(f"{FOLDER}/{name}", sha256) for name, sha256 in facts.files.items()]
-    if None in found:
-        raise GalleryError(damaged(place.where))
-    return [path for path in found if path is not None]
+def checked_files(gallery: Path, facts: IndexFacts) -> list[Path]:
+    """The files. Raises GalleryError unless they are those that were written."""
+    try:
+        for name, sha256 in facts.files.items():
+            if file_sha256(gallery / FOLDER / name) != sha256:
+                raise GalleryError(damaged(gallery))
+    except OSError:
+        raise GalleryError(damaged(gallery)) from None
+    return [gallery / FOLDER / name for name in facts.files]
 
 
 def write_files(
-    place: Place, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO], None]]
+    gallery: Path, facts: Mapping[str, Any], contents: Mapping[str, Callable[[BinaryIO], None]]
 ) -> IndexFacts:
     """Put an index in place of an older one; for who holds the gallery's lock.
 
@@ -75,35 +76,37 @@ def write_files(
     """
     token = secrets.token_hex(4)
     files = {
-        f"{token}.{ending}": place.write(f"{FOLDER}/{token}.{ending}", write) for ending, write in contents.items()
+        f"{token}.{ending}": write_file(gallery / FOLDER / f"{token}.{ending}", write)
+        for ending, write in contents.items()
     }
     made = IndexFacts.model_validate({**facts, "schema": SCHEMA, "files": files})
-    place.write_json(f"{FOLDER}/{POINTER}", made.model_dump(mode="json", by_alias=True))
-    for left in strays(place):
-        place.remove(left)
+    write_json(gallery / FOLDER / POINTER, made.model_dump(mode="json", by_alias=True))
+    for left in strays(gallery):
+        left.unlink(missing_ok=True)
     return made
 
 
-def drop(gallery: Where | Place) -> None:
+def drop(gallery: Path) -> None:
     """Remove the index, the file that names the others first."""
-    place = gallery if isinstance(gallery, Place) else place_of(gallery)
-    place.remove(f"{FOLDER}/{POINTER}")
-    place.remove_all(FOLDER)
+    folder = gallery / FOLDER
+    (folder / POINTER).unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
 
 
-def strays(place: Place) -> list[str]:
+def strays(gallery: Path) -> list[Path]:
     """Files of no index: who wrote or removed one was killed."""
-    there = [name for name in place.files(FOLDER) if name.count("/") == 1]
+    there = [path for path in files_in(gallery / FOLDER) if path.parent.name == FOLDER]
     if not there:
         return []
     try:
-        facts = read_facts(place.where)
+        facts = read_facts(gallery)
     except GalleryError:
         return []  # told as damaged, not as stray
     named = {POINTER, *facts.files} if facts else set()
-    return [name for name in there if name.partition("/")[2] not in named]
+    return [path for path in there if path.name not in named]
 
 
-def damaged(gallery: Where) -> str:
+def damaged(gallery: Path) -> str:
     """The message for an index that cannot be used."""
     return f"{gallery}: its index is damaged and not used. Build it again: gait gallery index --db {gallery}"

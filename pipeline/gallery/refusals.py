@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.place import Place, Where
+from pipeline.gallery.folder import read_json
 
 RESTORE = "Restore a copy, or import an export of it into a new folder."
 
 
 @contextlib.contextmanager
-def refusals(path: Where, done: str) -> Iterator[None]:
+def refusals(path: Path, done: str) -> Iterator[None]:
     """Turn errors of the block into GalleryErrors. done: what cannot be done, such as `read`."""
     try:
         yield
@@ -29,15 +30,15 @@ def refusals(path: Where, done: str) -> Iterator[None]:
         raise GalleryError(f"{path}: cannot be {done} ({_brief(error)}). {remedy}") from error
 
 
-def version_told(place: Place, table: str) -> int:
+def version_told(table: Path) -> int:
     """The version that LanceDB noted after its last commit, beside the manifests; 0 where nothing is noted."""
     try:
-        return int(place.read_json(f"{table}/_versions/latest_version_hint.json")["version"])
+        return int(read_json(table / "_versions" / "latest_version_hint.json")["version"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
 
 
-def refuse_older(path: Where, version: int, told: int) -> None:
+def refuse_older(path: Path, version: int, told: int) -> None:
     """Raise GalleryError where the newest version there is older than was told: LanceDB opens it without a word."""
     if version < told:
         raise GalleryError(

@@ -1,11 +1,11 @@
-"""A gallery in its place: a LanceDB table of templates that many processes read and write at once.
+"""A gallery in its folder: a LanceDB table of templates that many processes read and write at once.
 
 What LanceDB 0.40 does, and what this makes of it (all of it measured; tests/gallery keep it so):
 - A commit is one manifest that appears under its final name: a writer that is killed leaves the old version or the new
   one, and files that no version knows. LanceDB's clean-up removes the whole ones of them but not those half-written
   (data/.tmp…); the next writer here removes both.
 - Appends of several processes are rebased on one another and none is lost; an overwrite that was prepared before an
-  append loses it without a word. So whoever writes holds the place's lock, from reading to the commit.
+  append loses it without a word. So whoever writes holds the gallery's lock, from reading to the commit.
 - `delete` and `optimize` leave the deleted row's bytes in its data file, and the condition in a transaction file. So
   people are removed by rewriting the table without them, in one commit, and then dropping every older version.
 - A reader of a version whose files have been dropped gets an error: reading starts again with the newest.
@@ -23,13 +23,15 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from pipeline.engine.lock import locked
 from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL, private
 from pipeline.gallery.discriminant_file import drop_learnt
+from pipeline.gallery.folder import MARK, files_in, read_json, refuse_address, write_json
 from pipeline.gallery.index_files import drop, strays
-from pipeline.gallery.place import MARK, Hold, Place, Where, place_of
 from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
@@ -52,44 +54,38 @@ _T = TypeVar("_T")
 
 
 class Gallery:
-    """People's templates in a place. Get one with `create` or `open`; write into it with `writing`."""
+    """People's templates in a folder. Get one with `create` or `open`; write into it with `writing`."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    @property
-    def path(self) -> Where:
-        """The folder or address, as people are told of it."""
-        return self.place.where
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @classmethod
     @private()
-    def create(cls, path: Where) -> Gallery:
-        """The gallery in this place; a new one where there is none yet.
+    def create(cls, path: Path) -> Gallery:
+        """The gallery in this folder; a new one where there is none yet.
 
-        Raises GalleryError for a place that holds something else, and where nothing can be written.
+        Raises GalleryError for a folder that holds something else, and where nothing can be written.
         """
-        place = place_of(path)
-        if not place.has(MARK):
-            with refusals(place.where, "made"):
-                place.make()
-                with place.lock(LOCK):
-                    if not place.has(MARK):  # else another process was first
-                        _make(place)
+        if not cls.exists(path):
+            with refusals(path, "made"):
+                path.mkdir(parents=True, exist_ok=True)
+                with locked(path / LOCK):
+                    if not cls.exists(path):  # else another process was first
+                        _make(path)
         return cls.open(path)
 
     @staticmethod
-    def exists(path: Where) -> bool:
-        """Whether there is one."""
-        return place_of(path).has(MARK)
+    def exists(path: Path) -> bool:
+        """Whether there is one. Raises GalleryError for an address."""
+        refuse_address(path)
+        return (path / MARK).is_file()
 
     @classmethod
-    def open(cls, path: Where) -> Gallery:
+    def open(cls, path: Path) -> Gallery:
         """An existing gallery. Raises GalleryError where there is none, or one of a later version of this program."""
-        place = place_of(path)
-        path = place.where
+        refuse_address(path)
         try:
-            known = place.read_json(MARK)
+            known = read_json(path / MARK)
         except (FileNotFoundError, NotADirectoryError):
             raise GalleryError(
                 f"{path}: no gallery there (no {MARK}). Make one with: gait enrol VIDEO --db {path}"
@@ -104,7 +100,7 @@ class Gallery:
             raise GalleryError(f"{path}: {MARK} is not that of a gallery. Give another folder.")
         if known["schema"] > SCHEMA:
             raise GalleryError(f"{path}: made by a later version of gait (schema {known['schema']}). Update gait.")
-        return cls(place)
+        return cls(path)
 
     def templates(
         self, *, stored: bool = False, only: Collection[str] | None = None, by: Identifier = "template"
@@ -145,8 +141,8 @@ class Gallery:
         with contextlib.ExitStack() as held:
             held.enter_context(private())
             with refusals(self.path, "changed"):
-                hold = held.enter_context(self.place.lock(LOCK))
-            yield Writer(self, hold)
+                held.enter_context(locked(self.path / LOCK))
+            yield Writer(self)
 
     def facts(self) -> TableFacts:
         """What the table's newest version says of itself."""
@@ -165,28 +161,35 @@ class Gallery:
 
     def glance(self) -> object | None:
         """Differs after every change, as `version` does, in a hundredth of its time; None where it cannot tell."""
-        return self.place.glance(f"{TABLE}.lance/_versions")
+        try:
+            versions = self.path / f"{TABLE}.lance/_versions"
+            return versions.stat().st_ino, frozenset(os.listdir(versions))  # noqa: PTH208  # a Path of each is slow
+        except OSError:
+            return None
 
     def table(self) -> Any:
         """LanceDB's table in its newest version, to read from within `reading`."""
         return _opened(self.path)
 
-    def files(self) -> list[Where]:
-        """Every file of the place."""
-        return [self.path / name for name in self.place.files()]
+    def files(self) -> list[Path]:
+        """Every file of the folder."""
+        return files_in(self.path)
 
     def size(self) -> int:
         """Of all files, in bytes."""
-        return sum(self.place.files().values())
+        total = 0
+        for path in self.files():
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                total += path.stat().st_size
+        return total
 
-    def data_files(self) -> list[Where]:
+    def data_files(self) -> list[Path]:
         """The table's data files, those included that no version knows."""
         return [path for path in self.files() if path.parent.name == "data" and not HALF_WRITTEN.search(path.name)]
 
-    def half_written(self) -> list[Where]:
+    def half_written(self) -> list[Path]:
         """What killed writers had not finished. While nobody writes, nobody needs it."""
-        left = [path for path in self.files() if HALF_WRITTEN.search(path.name)]
-        return sorted({*left, *(self.path / name for name in strays(self.place)), *self.place.unfinished()}, key=str)
+        return sorted({*(path for path in self.files() if HALF_WRITTEN.search(path.name)), *strays(self.path)})
 
     def reading(self, read: Callable[[], _T]) -> _T:
         """Read, again where another process has meanwhile dropped the version that was being read.
@@ -216,10 +219,9 @@ class TableFacts:
 class Writer:
     """The one process that may write into a gallery now. Every change is one commit: it is there, or it is not."""
 
-    def __init__(self, gallery: Gallery, hold: Hold) -> None:
+    def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
         self._path = gallery.path
-        self._hold = hold
 
     def add(self, templates: Sequence[Template]) -> None:
         """Add rows. Templates of another size than the others are refused."""
@@ -236,9 +238,7 @@ class Writer:
             row = table.search().select(["model", "checkpoint_sha256"]).limit(1).to_arrow().to_pylist()[0]
             if any(template.origin != (row["model"], row["checkpoint_sha256"]) for template in templates):
                 raise GalleryError(f"{self._path}: its embeddings are of another encoder. See: gait gallery reenrol -h")
-            self._hold.sure()
             table.add(to_rows(templates, table.schema))
-            self._hold.sure()
             if facts.data_files + 1 > max(COMPACT_FROM, math.isqrt(facts.rows)):
                 self.tidy()
         else:  # the size of the embeddings is settled now
@@ -276,12 +276,9 @@ class Writer:
         """Merge small data files, and remove old versions and what killed writers left."""
         with refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
-            self._hold.sure()
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-            place = self._gallery.place
-            place.abandon()
             for left in self._gallery.half_written():
-                place.remove(left.relative_to(self._path).as_posix())
+                left.unlink(missing_ok=True)
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
@@ -290,9 +287,8 @@ class Writer:
         """
         import pyarrow as pa
 
-        self._hold.sure()
-        drop(self._gallery.place)
-        drop_learnt(self._gallery.place)
+        drop(self._path)
+        drop_learnt(self._path)
 
         failure: list[BaseException] = []
 
@@ -300,14 +296,13 @@ class Writer:
             try:
                 for templates in portions:
                     yield from to_rows(templates, schema).to_batches()
-                self._hold.sure()  # what follows is the commit
             except BaseException as error:  # LanceDB would turn it into an error of its own
                 failure.append(error)
                 raise
 
         try:
             reader = pa.RecordBatchReader.from_batches(schema, batches())
-            _connected(self._gallery.place).create_table(TABLE, data=reader, schema=schema, mode="overwrite")
+            _connected(self._path).create_table(TABLE, data=reader, schema=schema, mode="overwrite")
         except Exception:
             if failure:
                 raise failure[0] from None
@@ -315,29 +310,27 @@ class Writer:
         self.tidy()
 
 
-def _make(place: Place) -> None:
-    """Turn an empty place into a gallery; the mark comes last, so that whatever bears it has a table."""
-    path = place.where
-    there = {name.partition("/")[0] for name in place.files()} - {f"{LOCK}.lock", f"{TABLE}.lance"}
+def _make(path: Path) -> None:
+    """Turn an empty folder into a gallery; the mark comes last, so that whatever bears it has a table."""
+    there = {file.relative_to(path).parts[0] for file in files_in(path)} - {f"{LOCK}.lock", f"{TABLE}.lance"}
     if there:
         raise GalleryError(f"{path}: holds {min(there)!r} and no {MARK}, so it is no gallery. Give a new folder.")
-    if not any(name.endswith(".lance") for name in place.files(f"{TABLE}.lance")):  # else only the mark was lost
-        _connected(place).create_table(TABLE, schema=schema_of(1), mode="overwrite")
+    if not any((path / f"{TABLE}.lance").rglob("*.lance")):  # else only the mark was lost
+        _connected(path).create_table(TABLE, schema=schema_of(1), mode="overwrite")
     _opened(path)
-    place.write_json(MARK, {"kind": KIND, "schema": SCHEMA})
+    write_json(path / MARK, {"kind": KIND, "schema": SCHEMA})
 
 
-def _connected(place: Place) -> Any:
+def _connected(path: Path) -> Any:
     os.environ.setdefault("LANCEDB_LOG", "error")  # read once, at the import; else it warns of every new table
     import lancedb
 
-    return lancedb.connect(place.uri, storage_options=place.options())
+    return lancedb.connect(str(path))
 
 
-def _opened(path: Where) -> Any:
-    place = place_of(path)
-    told = version_told(place, f"{TABLE}.lance")  # before the table: others go on writing
-    table = _connected(place).open_table(TABLE)
+def _opened(path: Path) -> Any:
+    told = version_told(path / f"{TABLE}.lance")  # before the table: others go on writing
+    table = _connected(path).open_table(TABLE)
     refuse_older(path, table.version, told)
     return table
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import mmap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +18,6 @@ from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import backend_problems
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
-from pipeline.gallery.place import Where, content_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
 
@@ -70,12 +71,12 @@ def entries_of(gone: Sequence[Template]) -> dict[str, bytes]:
     return {f"index entry of {template.template}": entry(template.digest) for template in gone}
 
 
-def found_in(files: Iterable[Where], marks: Mapping[str, bytes]) -> dict[str, list[Where]]:
+def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
     """Which marks are in the bytes of which files; marks that are in none are left out."""
-    found: dict[str, list[Where]] = {}
+    found: dict[str, list[Path]] = {}
     for path in files:
         try:
-            with content_of(path) as content:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 for name, mark in marks.items():
                     if mark and content.find(mark) >= 0:
                         found.setdefault(name, []).append(path)
@@ -148,8 +149,6 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
         where = _places(gallery, absent, found)
         gone = not where
         problems += [f"{absent!r} is in {place}" for place in where]
-    if remembered := gallery.place.remembers():
-        remarks.append(remembered)
     people = len({template.identity for template in found})
     return Verdict(people, len(found), len(files), gallery.size(), problems, remarks, gone)
 

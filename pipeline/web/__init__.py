@@ -17,14 +17,14 @@ from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
-from pipeline.gallery.place import Where
+from pipeline.gallery.folder import refuse_address
 from pipeline.profiles import load_config
 
 SHORTEST_PASSWORD = 8  # characters
 
 
 def serve_command(
-    db: Where,
+    db: Path,
     host: str,
     port: int,
     allow_network: bool,
@@ -38,6 +38,7 @@ def serve_command(
     """Serve the app until Ctrl-C. Raises ConfigError for what makes no sense, and where Gradio is not installed."""
     refuse_open_doors(host, allow_network, password)
     load_config(profile or DEFAULT_PROFILE, overrides)  # a wrong setting is refused now, not at the first job
+    refuse_address(db)
     try:
         import gradio  # noqa: F401
     except ImportError:

@@ -15,7 +15,6 @@ from types import FrameType
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.gallery.place import Where
 from pipeline.profiles import profiles
 from pipeline.web.guard import RUNS, Guard
 from pipeline.web.uploads import suffixes
@@ -42,7 +41,7 @@ class Address:
 
 def serve(
     address: Address,
-    db: Where,
+    db: Path,
     largest_mb: int,
     hours: float,
     profile: str,
@@ -81,7 +80,7 @@ def assemble(
     folder: Path,
     address: Address,
     port: int,
-    db: Where,
+    db: Path,
     largest_mb: int,
     hours: float,
     profile: str,
@@ -123,7 +122,7 @@ def assemble(
         run_history=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         allowed_paths=[],
-        blocked_paths=[str(folder / "visitors"), *([str(db.resolve())] if isinstance(db, Path) else [])],
+        blocked_paths=[str(folder / "visitors"), str(db.resolve())],
         show_error=False,
         max_file_size=largest_mb * 2**20,
         ssr_mode=False,

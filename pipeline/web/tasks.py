@@ -9,7 +9,6 @@ from typing import Protocol
 
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
-from pipeline.gallery.place import Where
 from pipeline.runs.job import plan
 
 
@@ -29,7 +28,7 @@ class RunTask:
     checkpoints: Path | None
 
     def __call__(self, progress: Progress) -> Path:
-        from pipeline.run import run
+        from pipeline.jobs.run import run
 
         return run(plan(self.gallery, self.probes), self.config, self.checkpoints, progress=progress)
 
@@ -39,7 +38,7 @@ class IdentifyTask:
     """`gait identify`."""
 
     videos: Sequence[str]
-    db: Where
+    db: Path
     config: Config
     checkpoints: Path | None
 
@@ -54,7 +53,7 @@ class EnrolTask:
     """`gait enrol`; names by track."""
 
     video: str
-    db: Where
+    db: Path
     names: Mapping[int, str]
     consent: str
     expires: str
@@ -65,8 +64,8 @@ class EnrolTask:
     def __call__(self, progress: Progress) -> Path:
         from pipeline.gallery.people import expiry
         from pipeline.gallery.template import now
-        from pipeline.jobs.enrol import Consent, enrol
+        from pipeline.jobs.enrol import Enrolment, enrol
 
-        consent = Consent(self.consent, expiry(self.expires, now()) if self.expires else None)
-        args = self.video, self.db, self.config, self.names, consent, self.merge, self.checkpoints, progress
-        return enrol(*args)[1]
+        until = expiry(self.expires, now()) if self.expires else None
+        wanted = Enrolment(self.names, self.merge, self.consent, until)
+        return enrol(self.video, self.db, self.config, wanted, self.checkpoints, progress)[1]

@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.archive import export, read_archive, take_in
+from pipeline.gallery.folder import write_json
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 
@@ -70,7 +71,7 @@ def test_a_gallery_and_its_export_are_their_owners_alone(tmp_path, made):
         gallery = Gallery.create(tmp_path / "db")
         with gallery.writing() as writer:
             writer.add([made("Ada")])
-        gallery.place.write_json("calibration.json", {})
+        write_json(gallery.path / "calibration.json", {})
         export(gallery, tmp_path / "ada.zip")
     finally:
         os.umask(before)

@@ -23,6 +23,7 @@ from pipeline.gallery.calibration import compared_by
 from pipeline.gallery.cohort import read_cohort
 from pipeline.gallery.discriminant import fit_backend, outdated, stored_backend, told_of_backend
 from pipeline.gallery.discriminant_file import FILE, read_backend
+from pipeline.gallery.folder import remove_listed
 from pipeline.gallery.index import build
 from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.people import delete, expire, merge, rename
@@ -412,7 +413,7 @@ def test_an_index_whose_back_end_is_gone_is_told_of(db):
     matching = MatchingConfig(backend="lda")
     stored, _ = stored_backend(db.path, matching, ENCODER)
     build(db, "euclidean", fitted=stored)
-    db.place.discard(FILE)
+    remove_listed(db.path / FILE)
     assert any("a back-end that is gone" in problem for problem in verify(db).problems)
     search = Search(db, matching, exact_up_to=0)
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.checkpoints import bar
-from pipeline.commands.demo.videos import fetch_demo_videos
 from pipeline.commands.run import show_run
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import CheckpointError, GaitError, InputError
+from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stages_of
 from pipeline.files import read_json, write_json
-from pipeline.jobs.prepare import checkpoints_of, find_checkpoints, stages_of
+from pipeline.jobs.demo_videos import fetch_demo_videos
 from pipeline.profiles import load_config
 from pipeline.research.evaluation.identities import compare, named_right, read_truth
 from pipeline.runs.folder import RunFolder

@@ -262,7 +262,7 @@ def _encodes(name: str) -> bool:
 
 
 def _checkpoints(explicit: Path | None) -> Iterator[Check]:
-    from pipeline.jobs.prepare import checkpoints_of
+    from pipeline.extraction.networks import checkpoints_of
 
     section = "Checkpoints"
     try:

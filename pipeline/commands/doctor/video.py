@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.commands.doctor.machine import Check
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import GaitError
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.extraction.upright import APART_S, LOOKS, Sightings, look_around
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.runs.job import Video
 from pipeline.tracking import open_detector

@@ -10,14 +10,13 @@ from pipeline.commands.gallery.enrol import keeping
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 from pipeline.research.charts import as_png
 
 
 def calibrate_command(
-    db: Where,
+    db: Path,
     manifest: Path,
     fpir: float,
     profile: str | None,

@@ -10,7 +10,6 @@ from pipeline.config import DEFAULT_PROFILE
 from pipeline.engine.progress import Progress, T, with_progress
 from pipeline.errors import ConfigError, Interrupted
 from pipeline.gallery.people import expiry
-from pipeline.gallery.place import Where
 from pipeline.gallery.template import now
 from pipeline.profiles import load_config
 
@@ -19,7 +18,7 @@ LONGEST_NOTE = 2000  # characters
 
 def enrol_command(
     video: str,
-    db: Where,
+    db: Path,
     names: Sequence[str],
     consent: str,
     expires: str | None,
@@ -34,20 +33,24 @@ def enrol_command(
     until = expiry(expires, now()) if expires else None
     if len(consent) > LONGEST_NOTE or any(0xD800 <= ord(c) < 0xE000 for c in consent):
         raise ConfigError(f"--consent: a note of at most {LONGEST_NOTE} characters of text. Keep the paper elsewhere.")
-    from pipeline.jobs.enrol import Consent, enrol  # imports every stage: not before the settings are right
+    from pipeline.jobs.enrol import Enrolment, enrol  # imports every stage: not before the settings are right
 
-    rows, folder = keeping(
-        lambda bars: enrol(video, db, config, by_track, Consent(consent, until), merge, checkpoints, bars)
-    )
-    for row in rows:
-        who = f"{row.name} ({row.identity[:8]}), {row.outcome}" if row.identity else row.outcome
-        print(f"track {row.track:03d}: {who}" + (f" ({row.reason})" if row.reason else ""))
-    if not by_track and any(row.identity for row in rows):
-        print(f"give them names: gait gallery rename {next(r.name for r in rows if r.identity)!r} NAME --db {db}")
+    wanted = Enrolment(by_track, merge, consent, until)
+    tracks, folder = keeping(lambda bars: enrol(video, db, config, wanted, checkpoints, bars))
+    for track in tracks:
+        who = (
+            f"{track.name} ({track.identity[:8]}), {track.outcome}"
+            if track.outcome and track.identity
+            else track.status
+        )
+        print(f"track {track.id:03d}: {who}" + (f" ({track.reason})" if track.status == "unusable" else ""))
+    new = [track.name for track in tracks if track.outcome]
+    if not by_track and new:
+        print(f"give them names: gait gallery rename {new[0]!r} NAME --db {db}")
     print(folder)
 
 
-def reenrol_command(db: Where, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
+def reenrol_command(db: Path, profile: str | None, overrides: Sequence[str], checkpoints: Path | None) -> None:
     """Embed the stored walks of a gallery with another encoder."""
     config = load_config(profile or DEFAULT_PROFILE, overrides)
     from pipeline.jobs.reenrol import reenrol

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.gallery.discriminant import fit_backend
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 
 
-def fit_command(db: Where, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
+def fit_command(db: Path, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
     """Fit a back-end for the metric of the settings, and say what it learnt from and how it is used."""
     metric = load_config(profile or DEFAULT_PROFILE, overrides).matching.metric
     begun = time.perf_counter()

@@ -9,7 +9,6 @@ from typing import Literal
 from pipeline.commands.gallery.enrol import keeping
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.files import read_json
-from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 from pipeline.runs.folder import RunFolder
@@ -17,7 +16,7 @@ from pipeline.runs.folder import RunFolder
 
 def identify_command(
     videos: Sequence[str],
-    db: Where,
+    db: Path,
     unknown_as: Literal["unknown", "new"],
     profile: str | None,
     overrides: Sequence[str],

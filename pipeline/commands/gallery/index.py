@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE, MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.discriminant_file import StoredBackend, read_backend
 from pipeline.gallery.index import build
-from pipeline.gallery.place import Where
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 
 
-def index_command(db: Where, overrides: Sequence[str]) -> None:
+def index_command(db: Path, overrides: Sequence[str]) -> None:
     """Index everybody for the metric and the stored back-end of the settings, and say when it counts."""
     matching = load_config(DEFAULT_PROFILE, overrides).matching
     gallery, begun = Gallery.open(db), time.perf_counter()

@@ -11,14 +11,13 @@ from typing import Any
 
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
-from pipeline.gallery.place import Where
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.verify import Erasure, verify
 
 
-def list_command(db: Where, as_json: bool) -> None:
+def list_command(db: Path, as_json: bool) -> None:
     """One line a person."""
     register = Register.of(Gallery.open(db))
     if as_json:
@@ -30,7 +29,7 @@ def list_command(db: Where, as_json: bool) -> None:
     print(f"{_counted(len(register), 'person', 'people')} in {db}")
 
 
-def show_command(db: Where, wanted: str, as_json: bool) -> None:
+def show_command(db: Path, wanted: str, as_json: bool) -> None:
     """Everything that is known of somebody's templates."""
     gallery = Gallery.open(db)
     register = Register.of(gallery)
@@ -49,19 +48,19 @@ def show_command(db: Where, wanted: str, as_json: bool) -> None:
             print(f"  {name.replace('_', ' '):<18}{value:.4g}")
 
 
-def rename_command(db: Where, wanted: str, name: str) -> None:
+def rename_command(db: Path, wanted: str, name: str) -> None:
     """Another name for somebody."""
     person = people.rename(Gallery.open(db), wanted, name)
     print(f"{person.identity[:8]} is now called {person.name}")
 
 
-def merge_command(db: Where, into: str, others: Sequence[str]) -> None:
+def merge_command(db: Path, into: str, others: Sequence[str]) -> None:
     """Several people become one."""
     person = people.merge(Gallery.open(db), into, others)
     print(f"{person.name} ({person.identity[:8]}) has {_counted(len(person.templates), 'template')} now")
 
 
-def delete_command(db: Where, wanted: str, sure: bool) -> None:
+def delete_command(db: Path, wanted: str, sure: bool) -> None:
     """Remove somebody without a trace, tell what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
     who = people.find_person(Register.of(gallery), wanted)
@@ -69,11 +68,10 @@ def delete_command(db: Where, wanted: str, sure: bool) -> None:
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
     person, erasure = people.delete(gallery, who.identity)
     print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
-    _tell_remembered(gallery)
     _tell_copies(db, person.templates)
 
 
-def expire_command(db: Where) -> None:
+def expire_command(db: Path) -> None:
     """Remove every template whose time is over."""
     gallery = Gallery.open(db)
     over, erasure = people.expire(gallery)
@@ -82,11 +80,10 @@ def expire_command(db: Where) -> None:
         print(f"{template.name} ({template.identity[:8]}), template {template.template}: expired {when}, removed")
     print(_proof(erasure) if erasure else f"nothing in {db} is past its expiry")
     if over:
-        _tell_remembered(gallery)
-    _tell_copies(db, over)
+        _tell_copies(db, over)
 
 
-def verify_command(db: Where, absent: str | None, as_json: bool) -> None:
+def verify_command(db: Path, absent: str | None, as_json: bool) -> None:
     """Read every row and every file. Raises GalleryError where something is wrong."""
     verdict = verify(Gallery.open(db), absent)
     if as_json:
@@ -103,7 +100,7 @@ def verify_command(db: Where, absent: str | None, as_json: bool) -> None:
         raise GalleryError(f"{db}: {_counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
 
 
-def tidy_command(db: Where) -> None:
+def tidy_command(db: Path) -> None:
     """Remove old versions and what killed enrolments left."""
     gallery = Gallery.open(db)
     with gallery.writing() as writer:
@@ -112,7 +109,7 @@ def tidy_command(db: Where) -> None:
     print(f"{db}: {before} files before, {len(gallery.files())} now")
 
 
-def export_command(db: Where, archive: Path, wanted: Sequence[str]) -> None:
+def export_command(db: Path, archive: Path, wanted: Sequence[str]) -> None:
     """Write everybody, or those who are named, into one file."""
     from pipeline.gallery.archive import export
 
@@ -120,7 +117,7 @@ def export_command(db: Where, archive: Path, wanted: Sequence[str]) -> None:
     print(f"{archive}: {_counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
 
 
-def import_command(db: Where, archive: Path, merge: bool) -> None:
+def import_command(db: Path, archive: Path, merge: bool) -> None:
     """Add what an exported file holds; what is there already stays as it is."""
     from pipeline.gallery.archive import read_archive, take_in
 
@@ -176,14 +173,9 @@ def _proof(erasure: Erasure) -> str:
     )
 
 
-def _tell_remembered(gallery: Gallery) -> None:
-    if remembered := gallery.place.remembers():
-        print(remembered)
-
-
-def _tell_copies(db: Where, templates: Sequence[Template]) -> None:
+def _tell_copies(db: Path, templates: Sequence[Template]) -> None:
     """Run folders keep silhouettes too, and are not the gallery's to remove."""
-    runs = {Path(db) / template.run for template in templates if template.run and isinstance(db, Path)}
+    runs = {db / template.run for template in templates if template.run}
     for run in sorted(filter(Path.is_dir, runs)):
         print(f"still has silhouettes of that video: {run.resolve()}")
     if any(template.run for template in templates):

@@ -65,7 +65,7 @@ def bench_command(
     json_file: Path | None,
 ) -> None:
     """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
-    from pipeline.run import run  # imports every stage: not for --help
+    from pipeline.jobs.run import run  # imports every stage: not for --help
 
     logger.remove()
     logger.add(sys.stderr, level="WARNING", format="{message}")
@@ -150,9 +150,9 @@ def effect_of_precision(
     mask_pixels_changed: share of the pixels that become person or cease to be; embedding_difference: rms of the
     difference over the rms of the embeddings.
     """
-    from pipeline.jobs.prepare import open_networks
+    from pipeline.extraction.networks import find_checkpoints, open_fitting_encoder
     from pipeline.recognition.features import read_features
-    from pipeline.runs.tracks import read_walk
+    from pipeline.runs.tracks import read_input
 
     exact = config.model_copy(update={"runtime": config.runtime.model_copy(update={"precision": "f32"})})
     found = {}
@@ -168,12 +168,12 @@ def effect_of_precision(
                 pixels += here.size
     if pixels:
         found["mask_pixels_changed"] = changed / pixels
-    encoder = open_networks(exact, checkpoints).encoder
+    encoder = open_fitting_encoder(exact, find_checkpoints(exact, checkpoints, ("encoder",)))
     differences, values = [], []
     for file in sorted((path / "features").glob("*/*.npz")):
         track = file.parent.name, int(file.stem)
         here = read_features(file, *track).parts
-        (exactly,) = encoder.encode([read_walk(track, RunFolder(path), encoder.needs, config)])
+        (exactly,) = encoder.encode([read_input(track, RunFolder(path), encoder.needs, config)])
         differences.append(np.square(here - exactly.parts).mean())
         values.append(np.square(exactly.parts).mean())
     if values:
