@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from processes import PROGRAMS, start_program
+from processes import start_program
 
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
-
-ENROL = (PROGRAMS / "enrol.py").read_text(encoding="utf-8")
 
 
 def start(path, who, times=1000, size=20_000, **options):
