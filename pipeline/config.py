@@ -128,24 +128,9 @@ class PoseConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     always: bool = Field(False, description="write poses even where the encoder does not look at them")
     every: int = Field(1, ge=1, description="look at every n-th frame")
-    steady_sides: bool = Field(False, description="put limbs back that have changed places with the other side's")
     min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
     use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
     batch: int = Field(16, ge=1, description="crops in one call of the network")
-
-
-def _named(value: Any) -> Any:
-    return {"encoder": value} if isinstance(value, str) else value
-
-
-class FusedConfig(Section):
-    """One of several encoders; a bare name in YAML is an encoder that needs no weights."""
-
-    encoder: str = Field(description="name in pipeline.recognition.ENCODERS")
-    checkpoint: str | None = Field(None, description="card name, or a file")
-    card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    features: Literal["auto", "embeddings", "neck", "logits"] = "auto"
-    weight: float = Field(1.0, gt=0, description="of its distances in the mean")
 
 
 class RecognitionConfig(Section):
@@ -156,9 +141,6 @@ class RecognitionConfig(Section):
         None, description="card name, or a file (then set `card` too); gei and hog need none"
     )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    encoders: tuple[Annotated[FusedConfig, BeforeValidator(_named)], ...] = Field(
-        (), description="several instead of `encoder`: the weighted mean of their distances decides"
-    )
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
     mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
         "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
@@ -176,29 +158,13 @@ class RecognitionConfig(Section):
         None, ge=1, description="in runs of so many consecutive ones; default: 1, max_frames for encoders of motion"
     )
 
-    @model_validator(mode="after")
-    def _fused(self) -> RecognitionConfig:
-        if len(self.encoders) == 1:
-            raise ValueError("recognition.encoders: one is no fusion. Use recognition.encoder, or name two")
-        if self.encoders and (self.checkpoint or self.card):
-            raise ValueError("recognition.checkpoint is of one encoder. Give each of recognition.encoders its own")
-        return self
-
-    def each(self) -> tuple[RecognitionConfig, ...]:
-        """The settings of every encoder: these, or one for each of `encoders`."""
-        if not self.encoders:
-            return (self,)
-        return tuple(
-            self.model_copy(update={**one.model_dump(exclude={"weight"}), "encoders": ()}) for one in self.encoders
-        )
-
 
 class MatchingConfig(Section):
     """Stage 4: whose walk is it."""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
-    backend: Literal["none", "whitening", "lda", "plda"] = Field(
-        "none", description="before distances: the gallery's stored one, or fitted; l/plda: several walks of a person"
+    transform: Literal["none", "lda"] = Field(
+        "none", description="before distances: the gallery's stored one, or fitted; wants several walks of a person"
     )
     score_norm: Literal["none", "z", "t", "s"] = Field(
         "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
@@ -222,16 +188,16 @@ class MatchingConfig(Section):
 
     @model_validator(mode="after")
     def _sensible(self) -> MatchingConfig:
-        if self.cohort and self.backend == self.score_norm == "none":
-            raise ValueError("matching.cohort: nothing is fitted on it. Choose matching.backend or matching.score_norm")
+        if self.cohort and self.transform == self.score_norm == "none":
+            raise ValueError("matching.cohort: nothing is fitted on it. Set matching.transform or matching.score_norm")
         if self.threshold is not None and self.threshold <= 0 and not self.signed:
             raise ValueError("matching.threshold must be above 0: distances are")
         return self
 
     @property
     def signed(self) -> bool:
-        """Whether distances may be negative: deviations from what is usual, logarithms of how likely it is."""
-        return self.score_norm != "none" or self.backend == "plda"
+        """Whether distances may be negative: deviations from what is usual."""
+        return self.score_norm != "none"
 
 
 class LiveConfig(Section):
@@ -288,10 +254,4 @@ class Config(Section):
         band = self.tracking.bytetrack
         if band.low_threshold > band.track_threshold:
             raise ValueError("tracking.bytetrack.low_threshold must not exceed track_threshold")
-        return self
-
-    @model_validator(mode="after")
-    def _metric_of_fusion(self) -> Config:
-        if self.recognition.encoders and self.matching.metric != "euclidean":
-            raise ValueError("matching.metric must be euclidean where recognition.encoders are fused")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from loguru import logger
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
@@ -94,6 +95,9 @@ def test_the_last_override_wins():
         ("tracking.bytetrack.low_threshold=0.9", "low_threshold must not exceed track_threshold"),
         ("tracking.input_size=[0, -32]", "tracking.input_size"),
         ("1=2", "unknown key"),
+        ("matching.backend=plda", "--set: matching.transform=plda is gone: it named no more people than lda"),
+        ("recognition.encoders=[gei, hog]", "--set: recognition.encoders is gone: fused encoders named fewer people"),
+        ("pose.steady_sides=true", "--set: pose.steady_sides is gone: no encoder named more people by it"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
@@ -135,6 +139,31 @@ def test_a_key_that_says_the_same_twice_and_one_that_is_merged_in_are_no_contrad
     path.write_text("output: {crf: 20, videos: false, crf: 20}\nlive: {<<: {window: 9}, <<: {agree: 3}, window: 7}\n")
     config = load_config(str(path))
     assert (config.output.crf, config.live.window, config.live.agree) == (20, 7, 3)
+
+
+@pytest.fixture
+def lines():
+    said: list[str] = []
+    handler = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    yield said
+    logger.remove(handler)
+
+
+def test_a_setting_s_old_name_works_and_its_new_one_is_said(tmp_path, lines):
+    path = tmp_path / "mine.yaml"
+    path.write_text("matching: {backend: lda, metric: cosine}\n")
+    assert load_config(str(path)).matching.transform == "lda"
+    assert load_config(overrides=["matching.transform=none", "matching.backend=lda"]).matching.transform == "lda"
+    line = "matching.backend is called matching.transform now; the old name goes with the next release."
+    assert lines == [f"mine.yaml: {line}", f"--set: {line}"]
+
+
+def test_a_record_of_an_earlier_run_is_read_without_a_word(lines):
+    tree = as_record(load_config())
+    tree["matching"]["backend"] = tree["matching"].pop("transform")
+    tree["recognition"]["encoders"], tree["pose"]["steady_sides"] = [], False
+    assert load_config(tree) == load_config()
+    assert lines == []
 
 
 def test_unknown_profiles_are_named_with_the_nearest():

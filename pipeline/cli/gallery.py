@@ -26,14 +26,6 @@ class UnknownAs(StrEnum):
     NEW = "new"
 
 
-class FittedBackend(StrEnum):
-    """What stands between embeddings and distances."""
-
-    WHITENING = "whitening"
-    LDA = "lda"
-    PLDA = "plda"
-
-
 @app.command(epilog="Example: gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365")
 def enrol(
     video: Annotated[str, typer.Argument(help="Video of the people.", metavar="VIDEO", show_default=False)],
@@ -223,10 +215,11 @@ def verify(
     verify_command(db, absent, json_)
 
 
-@gallery_app.command(epilog="Example: gait gallery fit --db people --backend lda")
+@gallery_app.command(epilog="Example: gait gallery fit --db people")
 def fit(
     db: Db,
-    backend: Annotated[FittedBackend, typer.Option("--backend", help="What is fitted.", show_default=False)],
+    transform: Annotated[str, typer.Option("--transform", help="What is fitted.", metavar="NAME")] = "lda",
+    backend: Annotated[str | None, typer.Option("--backend", hidden=True)] = None,  # its name until 0.2
     cohort: Annotated[
         str | None,
         typer.Option("--cohort", help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
@@ -235,13 +228,13 @@ def fit(
     set_: Settings = None,
     verbose: Verbose = False,
 ) -> None:
-    """Fit a back-end once and keep it here; identify, live and calibrate use it under matching.backend=NAME.
+    """Fit a discriminant once and keep it here; identify, live and calibrate use it under matching.transform=lda.
 
     Changing or removing people drops one that was fitted on them.
     """
     from pipeline.commands.gallery.fit import fit_command
 
-    fit_command(db, backend.value, cohort, config, settings_of(set_, None, None))
+    fit_command(db, backend or transform, cohort, config, settings_of(set_, None, None))
 
 
 @gallery_app.command(epilog="Example: gait gallery index --db people")

@@ -169,12 +169,11 @@ def _checkpoints_of(config: Config) -> list[str]:
     from pipeline.recognition.model import Model
     from pipeline.registry import load_backend
 
-    for one in config.recognition.each():
-        backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
-        if isinstance(backend, Model) and one.checkpoint is None:
-            from pipeline.recognition.model_encoder import checked
+    model = load_backend(ENCODERS, config.recognition.encoder, "recognition.encoder")
+    if isinstance(model, Model) and config.recognition.checkpoint is None:
+        from pipeline.recognition.model_encoder import checked
 
-            checked(backend, None)  # refuses as a run would
+        checked(model, None)  # refuses as a run would
     return checkpoints_of(config)
 
 

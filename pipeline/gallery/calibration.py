@@ -22,12 +22,13 @@ from pipeline.files import json_bytes
 from pipeline.gallery.folder import read_listed, write_listed
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.confidence import Confidence
+from pipeline.profiles import with_todays_names
 from pipeline.types import Match
 
 FILE = "calibration.json"
 # Settings of matching that distances depend on.
-COMPARED_BY = ("metric", "backend", "score_norm", "cohort", "templates")
-STORED = "stored_backend"
+COMPARED_BY = ("metric", "transform", "score_norm", "cohort", "templates")
+STORED = "stored_discriminant"  # the digest of the stored discriminant, as files of earlier versions call it
 
 
 class Calibration(BaseModel):
@@ -73,22 +74,22 @@ class Calibration(BaseModel):
         return float(Confidence(*self.confidence)(np.array([distance]), np.array([gap]))[0])
 
     def mismatch(
-        self, matching: MatchingConfig, model: str, checkpoint_sha256: str, backend: str | None = None
+        self, matching: MatchingConfig, model: str, checkpoint_sha256: str, discriminant: str | None = None
     ) -> str | None:
-        """Why it cannot be used with these settings, and the stored back-end of that digest; None where it can."""
+        """Why it cannot be used with these settings, and the stored discriminant of that digest; None where it can."""
         if (self.model, self.checkpoint_sha256) != (model, checkpoint_sha256):
             return f"it is of the encoder {self.model}"
         for name in COMPARED_BY:
             if (theirs := self.compared_by.get(name, "None")) != (ours := str(getattr(matching, name))):
                 return f"it was made with matching.{name}={theirs}, this is {ours}"
-        if self.compared_by.get(STORED, "None") != str(backend):
-            return "its back-end has been fitted anew"
+        if self.compared_by.get(STORED, "None") != str(discriminant):
+            return "its discriminant has been fitted anew"
         return None
 
 
-def compared_by(matching: MatchingConfig, backend: str | None = None) -> dict[str, str]:
-    """The settings that distances depend on, as they are kept; backend: the digest of the stored one, if it is used."""
-    return {**{name: str(getattr(matching, name)) for name in COMPARED_BY}, STORED: str(backend)}
+def compared_by(matching: MatchingConfig, discriminant: str | None = None) -> dict[str, str]:
+    """The settings that distances depend on, as they are kept; discriminant: digest of the stored one, if used."""
+    return {**{name: str(getattr(matching, name)) for name in COMPARED_BY}, STORED: str(discriminant)}
 
 
 def fingerprint(templates: Sequence[Template | Brief]) -> str:
@@ -104,7 +105,10 @@ def read_calibration(gallery: Path) -> Calibration | None:
     again = f"gait calibrate --db {gallery} -h"
     try:
         content = read_listed(gallery / FILE, again)
-        return None if content is None else Calibration.model_validate_json(content)
+        if content is None:
+            return None
+        found = Calibration.model_validate_json(content)
+        return found.model_copy(update={"compared_by": with_todays_names({"matching": found.compared_by})["matching"]})
     except (OSError, ValueError):
         raise GalleryError(f"{gallery / FILE}: damaged. Calibrate again: {again}") from None
 
@@ -120,18 +124,18 @@ def usable(
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
     gallery: Path,
-    backend: str | None = None,
+    discriminant: str | None = None,
 ) -> tuple[Calibration | None, str | None]:
     """The calibration if it may be used, and what the user should know about it.
 
-    backend: the digest of the stored back-end that is used.
+    discriminant: the digest of the stored discriminant that is used.
     """
     if calibration is None:
         return None, None
     again = f"Calibrate again: gait calibrate --db {gallery}"
     if not templates:
         return None, None
-    if reason := calibration.mismatch(matching, templates[0].model, templates[0].checkpoint_sha256, backend):
+    if reason := calibration.mismatch(matching, templates[0].model, templates[0].checkpoint_sha256, discriminant):
         return None, f"{gallery}: its calibration is not used, {reason}. {again}"
     if fingerprint(templates) != calibration.fingerprint:
         people = len({template.identity for template in templates})

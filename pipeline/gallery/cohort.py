@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GaitError
-from pipeline.matching.discriminants import Backend
+from pipeline.matching.discriminants import Discriminant
 from pipeline.matching.scores import Cohort, Comparison
 
 if TYPE_CHECKING:
     from pipeline.gallery.store import Gallery
 
 
-def comparison(matching: MatchingConfig, transform: Backend | None = None) -> Comparison:
+def comparison(matching: MatchingConfig, transform: Discriminant | None = None) -> Comparison:
     """How the settings compare, with their cohort read. Raises ConfigError.
 
     transform: of the settings, where it is fitted already.

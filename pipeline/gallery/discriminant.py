@@ -1,7 +1,6 @@
-"""`gait gallery fit`: a back-end is fitted once, kept beside the table, and taken from there by whoever compares.
+"""`gait gallery fit`: a discriminant is fitted once, kept beside the table, and taken from there by whoever compares.
 
-`matching.backend` decides: none stays none; a name takes the stored back-end of that name, and is fitted anew where
-there is none.
+matching.transform=lda takes the stored one, and fits anew where there is none.
 """
 
 from __future__ import annotations
@@ -17,10 +16,16 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import MatchingConfig
-from pipeline.errors import ConfigError, GalleryError
+from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import Calibration, fingerprint, usable
 from pipeline.gallery.cohort import read_cohort
-from pipeline.gallery.discriminant_file import FILE, BackendFacts, StoredBackend, read_backend, write_backend
+from pipeline.gallery.discriminant_file import (
+    FILE,
+    DiscriminantFacts,
+    StoredDiscriminant,
+    read_discriminant,
+    write_discriminant,
+)
 from pipeline.gallery.index_files import drop, read_facts
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
@@ -33,17 +38,15 @@ MOST_WALKS = 8192  # that are learnt from: 4096 values each take 270 MB
 READ_AT_ONCE = 1024
 
 
-def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None = None) -> BackendFacts:
-    """Fit a back-end on the gallery's people, or on a cohort's, and keep it in place of an older one.
+def fit_discriminant(gallery: Gallery, metric: Metric, cohort: str | None = None) -> DiscriminantFacts:
+    """Fit a discriminant on the gallery's people, or on a cohort's, and keep it in place of an older one.
 
     Others may enrol meanwhile. Raises ConfigError for walks that are too few, GalleryError for a cohort of another
     encoder, and where people were removed or changed meanwhile.
     """
     learnt = _of_cohort(cohort) if cohort else _of_gallery(gallery)
     refuse_mixture(learnt.walks.embeddings)
-    backend = fit(name, learnt.walks.embeddings, learnt.walks.people, metric)
-    if backend is None:
-        raise ConfigError("--backend none: that is nothing to fit. Choose whitening, lda or plda.")
+    discriminant = fit(learnt.walks.embeddings, learnt.walks.people, metric)
     first = learnt.walks.embeddings[0]
     with gallery.writing():
         there = _briefs(gallery, None)
@@ -54,9 +57,9 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
             )
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
-        made = write_backend(
+        made = write_discriminant(
             gallery.path,
-            backend,
+            discriminant,
             made=now().isoformat(timespec="seconds"),
             metric=metric,
             model=first.model,
@@ -71,54 +74,54 @@ def fit_backend(gallery: Gallery, name: str, metric: Metric, cohort: str | None 
         return made
 
 
-def stored_backend(
+def stored_discriminant(
     gallery: Path, matching: MatchingConfig, encoder: tuple[str, str]
-) -> tuple[StoredBackend | None, str | None]:
-    """The gallery's back-end if these settings want it, and one line where they want another than it has.
+) -> tuple[StoredDiscriminant | None, str | None]:
+    """The gallery's discriminant if these settings want it, and one line where they want another than it has.
 
     encoder: its model, and the sha256 of its checkpoint. None where there is none: then it is fitted on what is
     compared. Raises GalleryError for a damaged one, and for one of another encoder.
     """
-    if matching.backend == "none" or (stored := read_backend(gallery)) is None:
+    if matching.transform == "none" or (stored := read_discriminant(gallery)) is None:
         return None, None
     facts = stored.facts
-    again = f"gait gallery fit --db {gallery} --backend {matching.backend}"
+    again = f"gait gallery fit --db {gallery}"
     if (facts.model, facts.checkpoint_sha256) != encoder:
         raise GalleryError(
             f"{gallery / FILE}: fitted for {facts.model}, this is {encoder[0]}, or another checkpoint. Fit it again "
-            f"({again}), or choose matching.backend=none."
+            f"({again}), or choose matching.transform=none."
         )
-    if (facts.backend, facts.metric) != (matching.backend, matching.metric):
-        reason = f"it is {facts.backend} for matching.metric={facts.metric}"
+    if facts.metric != matching.metric:
+        reason = f"it is for matching.metric={facts.metric}"
     elif matching.cohort and cohort_fingerprint(read_cohort(matching.cohort)) != facts.fingerprint:
         reason = "it was not fitted on matching.cohort as that is now"
     else:
         return stored, None
     return (
         None,
-        f"{gallery}: its stored back-end is not used, {reason}; {matching.backend} is fitted anew. See: {again}",
+        f"{gallery}: its stored discriminant is not used, {reason}; one is fitted anew. See: {again}",
     )
 
 
-def outdated(stored: StoredBackend | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
+def outdated(stored: StoredDiscriminant | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
     """One line where people have come or gone since it was fitted on the gallery."""
     facts = stored.facts if stored else None
     if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
         return None
     return (
-        f"{gallery}: people have come or gone since its {facts.backend} was fitted ({facts.people} people, "
-        f"{facts.walks} walks). Fit it again: gait gallery fit --db {gallery} --backend {facts.backend}"
+        f"{gallery}: people have come or gone since its discriminant was fitted ({facts.people} people, "
+        f"{facts.walks} walks). Fit it again: gait gallery fit --db {gallery}"
     )
 
 
 def judged(
     calibration: Calibration | None,
-    stored: StoredBackend | None,
+    stored: StoredDiscriminant | None,
     templates: Sequence[Template | Brief],
     matching: MatchingConfig,
     gallery: Path,
 ) -> tuple[Calibration | None, list[str]]:
-    """The calibration, if it may be used, and what the user should know of it and of the stored back-end.
+    """The calibration, if it may be used, and what the user should know of it and of the stored discriminant.
 
     templates: everybody's that have not expired.
     """
@@ -126,25 +129,25 @@ def judged(
     return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
 
 
-def backend_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
-    """What is wrong with the gallery's back-end, and what the user may want to know; templates: all of them."""
+def discriminant_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
+    """What is wrong with the gallery's discriminant, and what the user may want to know; templates: all of them."""
     try:
-        stored = read_backend(gallery)
+        stored = read_discriminant(gallery)
     except GalleryError as error:
         return [str(error)], []
     if stored is None:
         return [], []
     facts = stored.facts
     if any(template.origin != (facts.model, facts.checkpoint_sha256) for template in templates):
-        return [f"its {facts.backend} was fitted for {facts.model}, or another checkpoint: gait gallery fit"], []
+        return [f"its discriminant was fitted for {facts.model}, or another checkpoint: gait gallery fit"], []
     remark = outdated(stored, [template for template in templates if not template.expired(now())], gallery)
     return [], [remark] if remark else []
 
 
-def told_of_backend(stored: StoredBackend | None) -> dict[str, Any] | None:
+def told_of_discriminant(stored: StoredDiscriminant | None) -> dict[str, Any] | None:
     """What results.json says of it."""
-    names = {"made", "backend", "fitted_on", "people", "walks", "digest"}
-    return stored.facts.model_dump(mode="json", include=names) if stored else None
+    names = {"made", "transform", "fitted_on", "people", "walks", "digest"}
+    return stored.facts.model_dump(mode="json", by_alias=True, include=names) if stored else None
 
 
 def cohort_fingerprint(cohort: Cohort) -> str:
@@ -187,7 +190,7 @@ def _of_gallery(gallery: Gallery) -> _Learnt:
     return _Learnt(cohort, fingerprint(current), chosen)
 
 
-def _index_is_for_another(gallery: Path, made: BackendFacts) -> bool:
+def _index_is_for_another(gallery: Path, made: DiscriminantFacts) -> bool:
     try:
         facts = read_facts(gallery)
     except GalleryError:

@@ -1,4 +1,4 @@
-"""A fitted back-end beside the table of a gallery: backend.npz, plain arrays and facts.json, in one atomic file.
+"""A fitted discriminant beside the table of a gallery: backend.npz, plain arrays and facts.json, in one atomic file.
 
 What it learnt of the gallery's people goes when any of them goes or is changed; one that was fitted on a cohort stays.
 """
@@ -20,27 +20,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.folder import read_listed, remove_listed, write_listed
-from pipeline.matching.discriminants import Backend
+from pipeline.matching.discriminants import Discriminant
+from pipeline.profiles import GONE_TRANSFORMS
 
-FILE = "backend.npz"
+FILE = "backend.npz"  # the name that galleries of earlier versions have
 FACTS = "facts.json"
 MOST_VALUES = 1 << 28  # of an array: a gigabyte
 
 Arrays = dict[str, NDArray[np.float32]]
 
 
-class BackendFacts(BaseModel):
-    """What a stored back-end is and what it was fitted on.
+class DiscriminantFacts(BaseModel):
+    """What a stored discriminant is and what it was fitted on.
 
-    backend, metric: as in the settings; model, checkpoint_sha256: of the encoder; fingerprint: of the gallery's
+    transform, metric: as in the settings; model, checkpoint_sha256: of the encoder; fingerprint: of the gallery's
     templates, or of the cohort's walks; walks, people: that it learnt from; digest: sha256 of the arrays.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     schema_: Literal[1] = Field(1, alias="schema")
     made: str
-    backend: Literal["whitening", "lda", "plda"]
+    transform: Literal["lda"] = Field(alias="backend")
     metric: Literal["euclidean", "cosine", "frobenius"]
     model: str
     checkpoint_sha256: str
@@ -49,20 +50,19 @@ class BackendFacts(BaseModel):
     walks: int = Field(ge=1)
     people: int = Field(ge=1)
     unit: bool
-    constant: float
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBackend:
-    """A back-end and where it comes from."""
+class StoredDiscriminant:
+    """A discriminant and where it comes from."""
 
-    facts: BackendFacts
-    backend: Backend
+    facts: DiscriminantFacts
+    discriminant: Discriminant
 
 
-def read_backend(gallery: Path) -> StoredBackend | None:
-    """The gallery's back-end, None where there is none.
+def read_discriminant(gallery: Path) -> StoredDiscriminant | None:
+    """The gallery's discriminant, None where there is none.
 
     Raises GalleryError for a damaged one, and for one that has gone.
     """
@@ -72,28 +72,37 @@ def read_backend(gallery: Path) -> StoredBackend | None:
         return None
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
-            facts = BackendFacts.model_validate_json(file.read(FACTS))
+            said = file.read(FACTS)
+            kind = json.loads(said)["backend"]
+            if kind in GONE_TRANSFORMS:
+                raise GalleryError(f"{gallery / FILE}: {kind} is gone: {GONE_TRANSFORMS[kind]} Fit again: {again}")
+            facts = DiscriminantFacts.model_validate_json(said)
             arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name != FACTS}
         if _digest(arrays) != facts.digest:
             raise ValueError("other arrays")
-        return StoredBackend(facts, _backend(facts, arrays))
+        return StoredDiscriminant(facts, _discriminant(facts, arrays))
+    except GalleryError:
+        raise
     except DAMAGED_NPZ:  # pydantic's ValidationError is a ValueError
         raise GalleryError(f"{gallery / FILE}: damaged. Fit it again: {again}") from None
 
 
-def write_backend(gallery: Path, backend: Backend, **facts: Any) -> BackendFacts:
-    """Keep a back-end in place of an older one; for who holds the gallery's lock. facts: `BackendFacts`' others."""
-    arrays = _arrays(backend)
-    own = {"backend": backend.name, "unit": backend.unit, "constant": backend.constant, "digest": _digest(arrays)}
-    made = BackendFacts.model_validate({**facts, **own})
+def write_discriminant(gallery: Path, discriminant: Discriminant, **facts: Any) -> DiscriminantFacts:
+    """Keep it in place of an older one; for who holds the gallery's lock. facts: `DiscriminantFacts`' others."""
+    arrays = {
+        name: np.ascontiguousarray(values, np.float32)
+        for name, values in {"mean": discriminant.mean, "projection": discriminant.projection}.items()
+    }
+    own = {"backend": "lda", "unit": discriminant.unit, "digest": _digest(arrays)}
+    made = DiscriminantFacts.model_validate({**facts, **own})
     write_listed(gallery / FILE, lambda stream: _write(stream, made, arrays))
     return made
 
 
 def drop_learnt(gallery: Path) -> None:
-    """Remove the back-end unless it was fitted on a cohort: it has learnt from people who may be going."""
+    """Remove the discriminant unless it was fitted on a cohort: it has learnt from people who may be going."""
     try:
-        stored = read_backend(gallery)
+        stored = read_discriminant(gallery)
     except GalleryError:  # nobody knows what it learnt from
         remove_listed(gallery / FILE)
         return
@@ -101,22 +110,12 @@ def drop_learnt(gallery: Path) -> None:
         remove_listed(gallery / FILE)
 
 
-def _arrays(backend: Backend) -> Arrays:
-    found = {"mean": backend.mean, "projection": backend.projection}
-    if backend.share is not None:
-        found["share"] = backend.share
-    return {name: np.ascontiguousarray(values, np.float32) for name, values in found.items()}
-
-
-def _backend(facts: BackendFacts, arrays: Arrays) -> Backend:
+def _discriminant(facts: DiscriminantFacts, arrays: Arrays) -> Discriminant:
     """Raises ValueError, KeyError for arrays that do not belong together."""
     mean, projection = arrays["mean"].astype(np.float64), arrays["projection"].astype(np.float64)
-    share = arrays["share"].astype(np.float64) if facts.backend == "plda" else None
-    fits = mean.ndim == 2 and projection.ndim == 3 and projection.shape[:2] == mean.shape
-    fits &= share is None or share.shape == (projection.shape[0], projection.shape[2])
-    if not fits:
+    if not (mean.ndim == 2 and projection.ndim == 3 and projection.shape[:2] == mean.shape):
         raise ValueError("shapes")
-    return Backend(facts.backend, mean, projection, facts.unit, share, facts.constant)
+    return Discriminant(mean, projection, facts.unit)
 
 
 def _digest(arrays: Arrays) -> str:
@@ -137,7 +136,7 @@ def _array(file: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
     return np.asarray(values)
 
 
-def _write(stream: BinaryIO, facts: BackendFacts, arrays: Arrays) -> None:
+def _write(stream: BinaryIO, facts: DiscriminantFacts, arrays: Arrays) -> None:
     with zipfile.ZipFile(stream, "w") as file:
         file.writestr(zipfile.ZipInfo(FACTS), json.dumps(facts.model_dump(mode="json", by_alias=True), indent=2))
         for name, values in arrays.items():

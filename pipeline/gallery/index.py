@@ -4,7 +4,7 @@ Embeddings of C×P values are projected on their first principal components (ran
 Martinsson & Tropp 2011, https://arxiv.org/abs/0909.4061) and kept as 8-bit integers, all of which a search looks at
 (scan.py). For the cosine every part is brought to length 1 first: then the squared distance of whole embeddings is 2 P
 times the cosine distance; the mean over parts of the L2 distance is near to the L2 distance of the whole.
-With a stored back-end it is the projected embeddings that are indexed. All this only has to find candidates: their
+With a stored discriminant it is the projected embeddings that are indexed. All this only has to find candidates: their
 order is not used.
 """
 
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
-from pipeline.gallery.discriminant_file import StoredBackend, read_backend
+from pipeline.gallery.discriminant_file import StoredDiscriminant, read_discriminant
 from pipeline.gallery.index_files import IndexFacts, checked_files, damaged, read_facts, write_files
 from pipeline.gallery.store import Gallery
-from pipeline.matching.discriminants import Backend
+from pipeline.matching.discriminants import Discriminant
 from pipeline.matching.distance import Metric, lengths
 from pipeline.types import FloatArray
 
@@ -45,8 +45,8 @@ Codes = NDArray[np.int8]
 class Projection:
     """From embeddings of C×P values to D.
 
-    backend: what they go through first; mean: C·P, or as many as that leaves; components: as many ×D; scale: what makes
-    8-bit integers of values.
+    discriminant: what they go through first; mean: C·P, or as many as that leaves; components: as many ×D; scale: what
+    makes 8-bit integers of values.
     """
 
     metric: Metric
@@ -54,7 +54,7 @@ class Projection:
     mean: FloatArray
     components: FloatArray
     scale: float
-    backend: Backend | None = None
+    discriminant: Discriminant | None = None
 
     @property
     def values(self) -> int:
@@ -63,7 +63,7 @@ class Projection:
 
     def project(self, embeddings: NDArray[np.floating]) -> FloatArray:
         """N×(C·P) values, C slowest, as N×D float32."""
-        prepared = _prepared(embeddings, self.shape, self.metric, self.backend)
+        prepared = _prepared(embeddings, self.shape, self.metric, self.discriminant)
         return np.asarray((prepared - self.mean) @ self.components, np.float32)
 
     def codes(self, projected: FloatArray) -> Codes:
@@ -72,7 +72,7 @@ class Projection:
 
     def beginnings(self, embeddings: NDArray[np.floating], dims: int) -> Codes:
         """The first values of embeddings' codes, N×dims."""
-        centred = _prepared(embeddings, self.shape, self.metric, self.backend) - self.mean
+        centred = _prepared(embeddings, self.shape, self.metric, self.discriminant) - self.mean
         return self.codes(np.asarray(centred @ self.components[:, :dims], np.float32))
 
 
@@ -110,11 +110,11 @@ def build(
     gallery: Gallery,
     metric: Metric,
     progress: Callable[[int, int], None] | None = None,
-    fitted: StoredBackend | None = None,
+    fitted: StoredDiscriminant | None = None,
 ) -> IndexFacts:
     """Index all rows that the table has now, and put the index in place of an older one. Many data files become few.
 
-    fitted: the gallery's stored back-end, where searches are to use it.
+    fitted: the gallery's stored discriminant, where searches are to use it.
     progress: called with the rows done and those there are. Others may enrol meanwhile: what they add is searched
     beside the index. Raises GalleryError where people were removed or changed meanwhile, and for an empty gallery.
     """
@@ -125,7 +125,7 @@ def build(
     total, version = table.count_rows(), table.version
     if not total:
         raise GalleryError(f"{gallery.path}: nobody is enrolled, so there is nothing to index.")
-    projection = gallery.reading(lambda: _fitted(table, total, metric, fitted.backend if fitted else None))
+    projection = gallery.reading(lambda: _fitted(table, total, metric, fitted.discriminant if fitted else None))
     dims = projection.components.shape[1]
     digests, identities = np.zeros(total, np.uint64), np.zeros(total, np.uint64)
     codes = np.zeros((total, dims), np.int8)
@@ -169,14 +169,14 @@ def load(gallery: Path, facts: IndexFacts | None = None) -> Index | None:
         with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
         shape, metric = (facts.channels, facts.parts), _metric(facts.metric)
-        scale, backend = float(arrays["scale"]), _backend_of(gallery, facts)
-        projection = Projection(metric, shape, arrays["mean"], arrays["components"], scale, backend)
+        scale, discriminant = float(arrays["scale"]), _discriminant_of(gallery, facts)
+        projection = Projection(metric, shape, arrays["mean"], arrays["components"], scale, discriminant)
         index = Index(facts, projection, arrays["digests"], arrays["identities"], arrays["codes"])
     except DAMAGED_NPZ:
         raise GalleryError(damaged(gallery)) from None
-    values = backend.projection[..., 0, :].size if backend else projection.values
+    values = discriminant.projection[..., 0, :].size if discriminant else projection.values
     fits = projection.components.shape == (values, facts.dims) and projection.mean.shape == (values,)
-    fits &= backend is None or backend.mean.shape == shape[::-1]
+    fits &= discriminant is None or discriminant.mean.shape == shape[::-1]
     fits &= index.codes.shape == (facts.rows, facts.dims) and index.codes.dtype == np.int8
     fits &= index.digests.shape == index.identities.shape == (facts.rows,)
     if not fits:
@@ -214,31 +214,31 @@ def index_problems(gallery: Path, digests: Sequence[str]) -> tuple[list[str], li
     return [], [f"{later} templates are later than the index. Searching is faster after: gait gallery index"]
 
 
-def _backend_of(gallery: Path, facts: IndexFacts) -> Backend | None:
-    """The back-end that the index is for. Raises GalleryError where the gallery has another one by now, or none."""
+def _discriminant_of(gallery: Path, facts: IndexFacts) -> Discriminant | None:
+    """The discriminant that the index is for. Raises GalleryError where the gallery has another one by now, or none."""
     if not facts.backend:
         return None
-    stored = read_backend(gallery)
+    stored = read_discriminant(gallery)
     if stored is None or stored.facts.digest != facts.backend:
         raise GalleryError(
-            f"{gallery}: its index is for a back-end that is gone, and not used. Build it again: gait gallery index "
-            f"--db {gallery}"
+            f"{gallery}: its index is for a discriminant that is gone, and not used. Build it again: "
+            f"gait gallery index --db {gallery}"
         )
-    return stored.backend
+    return stored.discriminant
 
 
-def _fitted(table: Any, total: int, metric: Metric, backend: Backend | None) -> Projection:
+def _fitted(table: Any, total: int, metric: Metric, discriminant: Discriminant | None) -> Projection:
     """The projection on the principal components of a sample of the rows."""
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(total, min(SAMPLE, total), replace=False))
     rows = table.take_offsets(chosen.tolist()).select(["channels", "parts", "embedding"]).to_arrow()
     shape = int(rows.column("channels")[0].as_py()), int(rows.column("parts")[0].as_py())
-    sample = _prepared(embeddings_of(rows), shape, metric, backend)
+    sample = _prepared(embeddings_of(rows), shape, metric, discriminant)
     mean = sample.mean(axis=0)
     sample -= mean
     components = _principal(sample, min(DIMS, *sample.shape), rng)
     spread = float(np.quantile(np.abs(sample @ components), 0.9999))
-    return Projection(metric, shape, mean, components, 127 / max(spread, 1e-12), backend)
+    return Projection(metric, shape, mean, components, 127 / max(spread, 1e-12), discriminant)
 
 
 def _principal(centred: FloatArray, dims: int, rng: np.random.Generator) -> FloatArray:
@@ -252,14 +252,14 @@ def _principal(centred: FloatArray, dims: int, rng: np.random.Generator) -> Floa
 
 
 def _prepared(
-    embeddings: NDArray[np.floating], shape: tuple[int, int], metric: Metric, backend: Backend | None
+    embeddings: NDArray[np.floating], shape: tuple[int, int], metric: Metric, discriminant: Discriminant | None
 ) -> FloatArray:
     """What distances are taken of, N×V float32."""
     values = embeddings.astype(np.float32)
     parts = values.reshape(-1, *shape)
-    if backend is not None:
-        parts = backend.apply(parts.transpose(0, 2, 1).astype(np.float64)).transpose(0, 2, 1).astype(np.float32)
-    if metric == "cosine" and (backend is None or backend.share is None):
+    if discriminant is not None:
+        parts = discriminant.apply(parts.transpose(0, 2, 1).astype(np.float64)).transpose(0, 2, 1).astype(np.float32)
+    if metric == "cosine":
         parts = parts / lengths(parts, axis=1)
     return np.ascontiguousarray(parts).reshape(len(values), -1)
 

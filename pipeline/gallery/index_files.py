@@ -26,7 +26,7 @@ SCHEMA = 1
 class IndexFacts(BaseModel):
     """What an index covers: the first so many rows of the table, compared by one metric. files: name → sha256.
 
-    backend: the digest of the stored back-end whose distances it is for, "" for none.
+    backend: the digest of the stored discriminant whose distances it is for, "" for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

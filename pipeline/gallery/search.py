@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.discriminant_file import StoredBackend
+from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.index import Codes, Entries, Index, embeddings_of, entries, in_order, load
 from pipeline.gallery.index_files import IndexFacts, read_facts
 from pipeline.gallery.rows import COLUMNS, briefs_of, from_rows
@@ -49,10 +49,9 @@ class Hit(NamedTuple):
 class Search:
     """Searches a gallery again and again; what others enrol is found at once.
 
-    fitted: the gallery's stored back-end, where matching.backend takes it; exact_up_to: templates up to which an index
-    is not used. Of the last search: exact: whether all templates were
-    compared; expired: how many it met that were past their expiry, and left out; caution: one line that the user should
-    know, or None.
+    fitted: the gallery's stored discriminant, where matching.transform takes it; exact_up_to: templates up to which an
+    index is not used. Of the last search: exact: whether all templates were compared; expired: how many it met that
+    were past their expiry, and left out; caution: one line that the user should know, or None.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class Search:
         gallery: Gallery,
         matching: MatchingConfig,
         exact_up_to: int = EXACT_UP_TO,
-        fitted: StoredBackend | None = None,
+        fitted: StoredDiscriminant | None = None,
     ) -> None:
         self._gallery = gallery
         self._matching = matching
@@ -195,20 +194,20 @@ class Search:
                 f"matching.score_norm={self._matching.score_norm} needs the distances to all of them. Without it the "
                 "index is used."
             )
-        if self._matching.backend != "none" and self._fitted is None:
+        if self._matching.transform != "none" and self._fitted is None:
             return (
-                f"matching.backend={self._matching.backend} is fitted on all of them. Fit it once: gait gallery fit "
-                f"--db {self._gallery.path} --backend {self._matching.backend}"
+                f"matching.transform={self._matching.transform} is fitted on all of them. Fit it once: "
+                f"gait gallery fit --db {self._gallery.path}"
             )
         return ""
 
     def _other(self, facts: IndexFacts) -> str:
         """What the index is for, where that is another way of comparing; "" where it is this one."""
-        metric, backend = self._matching.metric, self._matching.backend
+        metric, transform = self._matching.metric, self._matching.transform
         if facts.metric != metric:
             return f"its index is for matching.metric={facts.metric}. {self._remedy} --set matching.metric={metric}"
         if facts.backend != (self._fitted.facts.digest if self._fitted else ""):
-            return f"its index is for another back-end. {self._remedy} --set matching.backend={backend}"
+            return f"its index is for another discriminant. {self._remedy} --set matching.transform={transform}"
         return ""
 
     def _hits(self, indexed: _Indexed, table: Any, probes: Sequence[Embedding], count: int) -> list[list[Hit]]:
@@ -233,7 +232,7 @@ class Search:
         if self._fitted is None:
             return np.asarray(distances_between(probe.parts[None], parts, metric)[0])
         templates = [dataclasses.replace(probe, parts=one) for one in parts]
-        return np.asarray(self._fitted.backend.between([probe], templates, metric)[0])
+        return np.asarray(self._fitted.discriminant.between([probe], templates, metric)[0])
 
     def _likely(self, probes: Sequence[Embedding], at: datetime, indexed: _Indexed, table: Any) -> list[Template]:
         count = CANDIDATES

@@ -283,7 +283,7 @@ class Writer:
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
 
-        An index of the old rows, and a back-end that has learnt from them, go first.
+        An index of the old rows, and a discriminant that has learnt from them, go first.
         """
         import pyarrow as pa
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.discriminant import backend_problems
+from pipeline.gallery.discriminant import discriminant_problems
 from pipeline.gallery.index import entry, index_problems
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
@@ -134,8 +134,8 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     misfits, late = index_problems(gallery.path, digests)
     problems += misfits
     remarks += late
-    wrong_backend, doubt = backend_problems(gallery.path, found)
-    problems += wrong_backend
+    misfit, doubt = discriminant_problems(gallery.path, found)
+    problems += misfit
     remarks += doubt
     try:
         read_calibration(gallery.path)

@@ -13,7 +13,7 @@ from pipeline.drawing.colours import identity_colour
 from pipeline.engine.progress import Progress
 from pipeline.files import write_json
 from pipeline.gallery.calibration import judged_beforehand, read_calibration, told
-from pipeline.gallery.discriminant import judged, stored_backend, told_of_backend
+from pipeline.gallery.discriminant import judged, stored_discriminant, told_of_discriminant
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.search import Search
@@ -63,7 +63,7 @@ def identify(
     session = Session.open({video: video.inspect() for video in job.videos}, config, checkpoints, progress)
     encoder = (session.encoder.model, session.encoder.checkpoint_sha256)
     refuse_other_encoder(session.encoder, {template.origin for template in templates}, path, config.profile)
-    stored, unused = stored_backend(path, config.matching, encoder)
+    stored, unused = stored_discriminant(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
         refuse_no_threshold(judged_beforehand(path, config.matching, *encoder), session.encoder.model)
@@ -81,13 +81,13 @@ def identify(
             calibration, doubts = judged(calibration, stored, search.everybody(current), config.matching, path)
         for caution in (*search.cautions(), *([unused] if unused else []), *doubts):
             session.record.warn(caution)
-        people = People.of_gallery(current, config.matching, calibration, stored.backend if stored else None)
+        people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)
         persons = people_of(current)
         matches = people.match_videos(session, found, [video.name for video in job.videos])
         new = _keep_unknown(gallery, session, found, people, persons, matches) if unknown_as == "new" else []
         results = _results(found, people, persons, matches, new)
         facts = {"db": path.name, "rule": config.matching.templates, "calibration": told(calibration)}
-        write_json(session.folder.results, {**results, **facts, "backend": told_of_backend(stored)})
+        write_json(session.folder.results, {**results, **facts, "backend": told_of_discriminant(stored)})
         labels = _labels(people, matches, new)
         draw_videos(session, found, {session.folder.gallery_video(video): (video, labels[video]) for video in matches})
         report(session, found, roster_of_gallery(gallery, people, persons, matches, found.embeddings, new))

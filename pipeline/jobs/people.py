@@ -24,7 +24,7 @@ from pipeline.types import Embedding, Match, TrackKey, Tracklet, identity_of
 if TYPE_CHECKING:
     from pipeline.gallery.calibration import Calibration
     from pipeline.gallery.template import Template
-    from pipeline.matching.discriminants import Backend
+    from pipeline.matching.discriminants import Discriminant
 
 Matches = Mapping[str, Sequence[Match]]  # by video
 
@@ -64,7 +64,7 @@ class People:
         templates: Sequence[Template],
         matching: MatchingConfig,
         calibration: Calibration | None = None,
-        transform: Backend | None = None,
+        transform: Discriminant | None = None,
     ) -> People:
         """The people of a stored gallery. Names that several share are told apart."""
         from pipeline.gallery.calibration import judged_by
@@ -158,7 +158,7 @@ class People:
         return tuple(TrackResult.of_match(by_track[track.key[1]], track, identities) for track in tracks)
 
 
-def _comparison(matching: MatchingConfig, transform: Backend | None = None) -> Comparison:
+def _comparison(matching: MatchingConfig, transform: Discriminant | None = None) -> Comparison:
     if not matching.cohort:
         return Comparison(matching, None, transform)
     from pipeline.gallery.cohort import comparison  # a gallery may be one: not read in every run

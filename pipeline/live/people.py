@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.files import read_json, safe_name
 from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.discriminant import judged, stored_backend
+from pipeline.gallery.discriminant import judged, stored_discriminant
 from pipeline.gallery.discriminant_file import FILE as BACKEND
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.store import Gallery
@@ -88,11 +88,11 @@ def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[Peo
         logger.warning(f"{path}: {len(templates) - len(current)} templates are past their expiry and left out")
     if not current:
         logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
-    stored, unused = stored_backend(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
+    stored, unused = stored_discriminant(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
     calibration, doubts = judged(read_calibration(path), stored, current, config.matching, path)
     for doubt in filter(None, (unused, *doubts)):
         logger.warning(doubt)
-    people = People.of_gallery(current, config.matching, calibration, stored.backend if stored else None)
+    people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)
     return people, min((template.expires for template in current if template.expires), default=None)
 
 

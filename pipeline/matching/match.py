@@ -47,7 +47,9 @@ def match_distances(
     the silhouettes behind it.
     """
     together = _exclusive(probes, tracklets)
-    plain = threshold_of(config.model_copy(update={"backend": "none", "score_norm": "none", "threshold": None}), probes)
+    plain = threshold_of(
+        config.model_copy(update={"transform": "none", "score_norm": "none", "threshold": None}), probes
+    )
     groups = stitched(probes, tracklets, together, config.metric, plain, config.stitch_seconds)
     table = _Table(
         identities=identities,
@@ -110,7 +112,7 @@ def threshold_for(config: MatchingConfig, model: str) -> float:
     """
     if config.threshold is not None:
         return config.threshold
-    if config.backend != "none" or config.score_norm != "none":
+    if config.transform != "none" or config.score_norm != "none":
         return math.inf
     return THRESHOLDS.get((_encoder_of(model), config.metric), math.inf)
 

@@ -1,4 +1,4 @@
-"""From embeddings to the distances that decide: back-end, distance, normalisation, as the settings say."""
+"""From embeddings to the distances that decide: discriminant, distance, normalisation, as the settings say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
-from pipeline.matching.discriminants import Backend, fit
+from pipeline.matching.discriminants import Discriminant, fit
 from pipeline.matching.distance import Metric, distance_matrix, refuse_mixture
 from pipeline.matching.score_normalisation import against_a_cohort, among_the_gallery
 from pipeline.types import Embedding
@@ -35,7 +35,7 @@ class Comparison:
 
     config: MatchingConfig
     cohort: Cohort | None = None
-    transform: Backend | None = None
+    transform: Discriminant | None = None
 
 
 def scores(
@@ -93,22 +93,22 @@ def scores_among(
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """What distances are measured by: the metric, or a back-end and it."""
+    """What distances are measured by: the metric, after a discriminant or without."""
 
     metric: Metric
-    backend: Backend | None
+    discriminant: Discriminant | None
 
     @classmethod
     def of(cls, learnt: Cohort, how: Comparison) -> _Measure:
         """learnt: what a transform is fitted on that is not fitted yet."""
-        metric = how.config.metric
-        return cls(metric, how.transform or fit(how.config.backend, learnt.embeddings, learnt.people, metric))
+        transform = how.transform
+        if transform is None and how.config.transform == "lda":
+            transform = fit(learnt.embeddings, learnt.people, how.config.metric)
+        return cls(how.config.metric, transform)
 
     def seen(self, walks: Sequence[Embedding]) -> Sequence[Embedding]:
-        return self.backend.project(walks) if self.backend else walks
+        return self.discriminant.project(walks) if self.discriminant else walks
 
     def apart(self, some: Sequence[Embedding], others: Sequence[Embedding]) -> NDArray[np.float64]:
         """Of walks as they are seen."""
-        if self.backend is not None:
-            return self.backend.distances(some, others, self.metric)
         return distance_matrix(some, others, self.metric).astype(np.float64)

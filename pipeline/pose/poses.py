@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.config import PoseConfig
 from pipeline.pose.crop import PoseCrop, View, cut_pose
-from pipeline.pose.sides import consistent_sides
 from pipeline.types import FloatArray, Frame, PoseSequence, TrackedBoxes
 
 
@@ -32,9 +31,9 @@ class _Track:
 class PoseBuilder:
     """Gathers the joints of one video by track. Feed it in the order of the frames."""
 
-    def __init__(self, video: str, frame_size: tuple[int, int], steady_sides: bool = False) -> None:
-        """frame_size: height, width. steady_sides: put limbs back that have changed places (see sides.py)."""
-        self._video, self._frame_size, self._steady_sides = video, frame_size, steady_sides
+    def __init__(self, video: str, frame_size: tuple[int, int]) -> None:
+        """frame_size: height, width."""
+        self._video, self._frame_size = video, frame_size
         self._tracks: dict[int, _Track] = {}
 
     def add(self, crops: Sequence[PoseCrop], joints: FloatArray) -> None:
@@ -60,6 +59,4 @@ class PoseBuilder:
             track = self._tracks.pop(track_id, _Track())
             joints = np.stack(track.joints) if track.joints else np.empty((0, 17, 3), np.float32)
             indices = np.array(track.frame_indices, np.int64)
-            if self._steady_sides:
-                joints = consistent_sides(joints, indices)
             yield PoseSequence(self._video, track_id, joints, indices, self._frame_size)

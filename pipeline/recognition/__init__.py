@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition.encoder import Encoder
-from pipeline.recognition.fusion import FusedEncoder
 from pipeline.recognition.mirroring import MirroredEncoder
 from pipeline.registry import load_backend
 from pipeline.types import Modality
@@ -41,23 +40,16 @@ ENCODERS = {
 
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
-    """What the encoders that `config` names look at, without their weights. Raises ConfigError as below."""
-    backends = [load_backend(ENCODERS, one.encoder, "recognition.encoder") for one in config.each()]
-    return tuple(dict.fromkeys(need for backend in backends for need in backend.needs))
+    """What the encoder that `config` names looks at, without its weights. Raises ConfigError as below."""
+    needs: tuple[Modality, ...] = load_backend(ENCODERS, config.encoder, "recognition.encoder").needs
+    return needs
 
 
-def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, *checkpoints: Checkpoint | None) -> Encoder:
+def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
     """The encoder that `config` names with its weights loaded, seeing walks as `config.mirroring` says.
 
-    checkpoints: one for each of `config.each()`; where those are several, they become one encoder (see fusion.py).
     Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
     missing, unreadable or made for another network.
     """
-    encoders = []
-    for one, checkpoint in zip(config.each(), checkpoints, strict=True):
-        backend = load_backend(ENCODERS, one.encoder, "recognition.encoder")
-        encoders.append(backend(one, runtime, checkpoint))
-    encoder: Encoder = encoders[0]
-    if config.encoders:
-        encoder = FusedEncoder(encoders, [one.weight for one in config.encoders])
+    encoder: Encoder = load_backend(ENCODERS, config.encoder, "recognition.encoder")(config, runtime, checkpoint)
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)

@@ -22,7 +22,7 @@ from pipeline.types import Frame
 from pipeline.video import open_video
 
 FRAMES, STRETCH = 47, 12
-SETTINGS = ["pose.always=true", "pose.steady_sides=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]
+SETTINGS = ["pose.always=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]
 
 
 @pytest.fixture(scope="module")

@@ -160,12 +160,16 @@ def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers):
 
 
 def test_identify_takes_the_stored_back_end_and_says_so(identified, gait, walkers):
-    options = ("--set", "matching.backend=whitening", "--set", "output.videos=off", "--set", "output.report=off")
-    everybody = gait("enrol", walkers("gallery"), "--db", "whitened", "--set", "output.videos=off")
+    options = ("--set", "matching.transform=lda", "--set", "output.videos=off", "--set", "output.report=off")
+    everybody = gait("enrol", walkers("gallery"), "--db", "projected", "--set", "output.videos=off")
     assert everybody.returncode == 0, everybody.stderr
+    names = ("--name", "1=A", "--name", "2=B", "--merge", "--set", "output.videos=off")
+    for video in ("gallery", "probe2"):  # two walks each of two people
+        done = gait("enrol", walkers(video), "--db", "projected", *names)
+        assert done.returncode == 0, done.stderr
 
     def told():
-        done = gait("identify", walkers("probe2"), "--db", "whitened", *options)
+        done = gait("identify", walkers("probe2"), "--db", "projected", *options)
         assert done.returncode == 0, done.stderr
         folder = gait.cwd / done.stdout.splitlines()[-1]
         results, record = (json.loads((folder / name).read_text()) for name in ("results.json", "run.json"))
@@ -174,18 +178,18 @@ def test_identify_takes_the_stored_back_end_and_says_so(identified, gait, walker
 
     anew, distances, _ = told()
     assert anew is None
-    fitted = gait("gallery", "fit", "--db", "whitened", "--backend", "whitening")
+    fitted = gait("gallery", "fit", "--db", "projected", "--transform", "lda")
     assert fitted.returncode == 0, fitted.stderr
     assert "fitted on 4 walks of 4 people of the gallery" in fitted.stdout
     stored, same, record = told()
-    assert (stored["backend"], stored["fitted_on"], stored["people"]) == ("whitening", "gallery", 4)
+    assert (stored["backend"], stored["fitted_on"], stored["people"]) == ("lda", "gallery", 4)
     assert same == pytest.approx(distances, rel=1e-4)
     assert not any("come or gone" in line for line in record["warnings"])
-    again = gait("enrol", walkers("probe2"), "--db", "whitened", "--set", "output.videos=off")
+    again = gait("enrol", walkers("probe2"), "--db", "projected", "--set", "output.videos=off")
     assert again.returncode == 0, again.stderr
     assert any("people have come or gone" in line for line in told()[2]["warnings"])
-    (gait.cwd / "whitened/backend.npz").write_bytes(b"PK")
-    line = refused(gait, "identify", walkers("probe2"), "--db", "whitened", *options)
+    (gait.cwd / "projected/backend.npz").write_bytes(b"PK")
+    line = refused(gait, "identify", walkers("probe2"), "--db", "projected", *options)
     assert "backend.npz: damaged" in line and "gait gallery fit" in line
 
 

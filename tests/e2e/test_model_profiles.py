@@ -92,17 +92,6 @@ def test_an_exported_network_gives_the_same_answers(full, gait_in, demo, ruled):
         assert by_graph[track][1] == (None if distance is None else pytest.approx(distance, rel=1e-4))
 
 
-@pytest.mark.slow
-def test_two_encoders_answer_as_one(full, gait_in, demo):
-    gait = gait_in(full.path.parents[1])
-    options = ["--set", "recognition.encoders=[gei, {encoder: hog, weight: 2}]", "--set", "output.videos=false"]
-    run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
-    assert run.record["checkpoints"]["encoder"] is None
-    assert sum(answer["status"] == "known" for answer in run.results["probes"]["probe1"].values()) >= 3
-    with np.load(next((run.path / "features").rglob("*.npz"))) as file:
-        assert str(file["model"]) == "fused-gei-16*1+hog*2+heading"
-
-
 def test_a_modality_that_no_stage_makes_is_refused_before_anything_is_written(gait, demo):
     weights = gait.cwd / "smplgait.pt"
     save_small(BACKENDS["smplgait"], weights)

@@ -17,7 +17,7 @@ from pipeline.gallery.calibration import (
     usable,
     write_calibration,
 )
-from pipeline.gallery.discriminant import fit_backend, stored_backend
+from pipeline.gallery.discriminant import fit_discriminant, stored_discriminant
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
@@ -149,10 +149,10 @@ def test_it_is_not_used_when_the_stored_back_end_is_another_or_gone(templates, f
     gallery = Gallery.create(tmp_path / "db")
     with gallery.writing() as writer:
         writer.add(templates)
-    fit_backend(gallery, "lda", "euclidean")
-    matching = config.matching.model_copy(update={"backend": "lda"})
+    fit_discriminant(gallery, "euclidean")
+    matching = config.matching.model_copy(update={"transform": "lda"})
     settings = config.model_copy(update={"matching": matching})
-    stored, _ = stored_backend(gallery.path, matching, ("gei-16", ""))
+    stored, _ = stored_discriminant(gallery.path, matching, ("gei-16", ""))
     clips, probes = [clip("Ada", 2)] * 2, [embedding(parts) for parts in walks_of(0, 2, seed=2)]
     one, other = (
         searches(clips, probes, some, people_of(some), settings, stored) for some in (templates, templates[2:])
@@ -163,7 +163,7 @@ def test_it_is_not_used_when_the_stored_back_end_is_another_or_gone(templates, f
     assert usable(calibration, templates, matching, gallery.path, digest) == (calibration, None)
     for now in (None, "0" * 64):
         refused, why = usable(calibration, templates, matching, gallery.path, now)
-        assert refused is None and "back-end has been fitted anew" in why and "gait calibrate" in why
+        assert refused is None and "discriminant has been fitted anew" in why and "gait calibrate" in why
 
 
 def test_a_gallery_that_has_changed_is_told(found, templates, config):

@@ -1,4 +1,4 @@
-"""Back-ends and normalisation fitted on other people than those enrolled."""
+"""Discriminants and normalisation fitted on other people than those enrolled."""
 
 from __future__ import annotations
 
@@ -73,21 +73,20 @@ def test_distances_are_told_in_deviations_from_those_to_the_cohort(run, name):
 
 
 def test_a_back_end_is_fitted_on_the_cohort_alone(enrolled):
-    backend = fit("lda", OTHERS, [number // 3 for number in range(15)], "euclidean")
-    wanted = distance_matrix(backend.project(PROBES), backend.project(KNOWN), "euclidean")
-    found = scores(PROBES, KNOWN, PEOPLE, settings(enrolled, backend="lda"))
+    discriminant = fit(OTHERS, [number // 3 for number in range(15)], "euclidean")
+    wanted = distance_matrix(discriminant.project(PROBES), discriminant.project(KNOWN), "euclidean")
+    found = scores(PROBES, KNOWN, PEOPLE, settings(enrolled, transform="lda"))
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
-def test_both_at_once_and_from_either_kind_of_folder(run, enrolled):
-    both = {"backend": "whitening", "score_norm": "s"}
-    one, other = (scores(PROBES, KNOWN, PEOPLE, settings(folder, **both)) for folder in (run, enrolled))
+def test_normalisation_by_either_kind_of_folder(run, enrolled):
+    one, other = (scores(PROBES, KNOWN, PEOPLE, settings(folder, score_norm="s")) for folder in (run, enrolled))
     np.testing.assert_allclose(one, other, rtol=1e-6)  # neither asks whose walks they are
 
 
 def test_a_runs_tracks_are_a_person_each(run):
     with pytest.raises(ConfigError, match="two people with two walks each"):
-        scores(PROBES, KNOWN, PEOPLE, settings(run, backend="lda"))
+        scores(PROBES, KNOWN, PEOPLE, settings(run, transform="lda"))
 
 
 def test_a_cohort_of_another_encoder_is_refused(run):

@@ -1,4 +1,4 @@
-"""A back-end that is stored with a gallery: fitted once, used by name, dropped with the people it learnt from."""
+"""A discriminant that is stored with a gallery: fitted once, used by name, dropped with the people it learnt from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from processes import finish
 from pipeline.cli import app
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
-from pipeline.gallery import discriminant as backends
+from pipeline.gallery import discriminant as stored_with
 from pipeline.gallery.calibration import compared_by
 from pipeline.gallery.cohort import read_cohort
-from pipeline.gallery.discriminant import fit_backend, outdated, stored_backend, told_of_backend
-from pipeline.gallery.discriminant_file import FILE, read_backend
+from pipeline.gallery.discriminant import fit_discriminant, outdated, stored_discriminant, told_of_discriminant
+from pipeline.gallery.discriminant_file import FILE, read_discriminant
 from pipeline.gallery.folder import remove_listed
 from pipeline.gallery.index import build
 from pipeline.gallery.index_files import read_facts
@@ -36,7 +36,6 @@ from pipeline.types import Embedding
 
 SHAPE, PEOPLE, WALKS = (8, 3), 30, 3
 ENCODER = ("made", "")
-NAMES = ["whitening", "lda", "plda"]
 
 
 def walk(person, number, model="made"):
@@ -93,62 +92,61 @@ def distances(gallery, matching, fitted=None):
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-@pytest.mark.parametrize("name", NAMES)
-def test_the_stored_one_compares_as_one_fitted_anew(db, name, metric):
-    facts = fit_backend(db, name, metric)
-    assert (facts.backend, facts.walks, facts.people, facts.fitted_on) == (name, PEOPLE * WALKS, PEOPLE, "gallery")
-    matching = MatchingConfig(backend=name, metric=metric)
-    stored, doubt = stored_backend(db.path, matching, ENCODER)
+def test_the_stored_one_compares_as_one_fitted_anew(db, metric):
+    facts = fit_discriminant(db, metric)
+    assert (facts.transform, facts.walks, facts.people, facts.fitted_on) == ("lda", PEOPLE * WALKS, PEOPLE, "gallery")
+    matching = MatchingConfig(transform="lda", metric=metric)
+    stored, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert doubt is None
     anew = distances(db, matching)
-    assert np.allclose(distances(db, matching, stored.backend), anew, atol=1e-5 * np.abs(anew).max())
+    assert np.allclose(distances(db, matching, stored.discriminant), anew, atol=1e-5 * np.abs(anew).max())
     assert outdated(stored, db.templates(), db.path) is None
 
 
 def test_a_stored_one_stays_as_it_was_when_people_come_and_says_so(db):
-    fit_backend(db, "lda", "euclidean")
-    matching = MatchingConfig(backend="lda")
-    before, _ = stored_backend(db.path, matching, ENCODER)
+    fit_discriminant(db, "euclidean")
+    matching = MatchingConfig(transform="lda")
+    before, _ = stored_discriminant(db.path, matching, ENCODER)
     with db.writing() as writer:
         writer.add([template(77, number) for number in range(WALKS)])
-    after, doubt = stored_backend(db.path, matching, ENCODER)
+    after, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert doubt is None
     assert after.facts == before.facts
     told = outdated(after, db.templates(), db.path)
     assert "people have come or gone" in told and "gait gallery fit" in told and "\n" not in told
     assert told in verify(db).remarks
-    fresh, old = distances(db, matching), distances(db, matching, after.backend)
+    fresh, old = distances(db, matching), distances(db, matching, after.discriminant)
     assert np.abs(fresh - old).max() > 1e-3
-    fit_backend(db, "lda", "euclidean")
-    again, _ = stored_backend(db.path, matching, ENCODER)
+    fit_discriminant(db, "euclidean")
+    again, _ = stored_discriminant(db.path, matching, ENCODER)
     assert outdated(again, db.templates(), db.path) is None
     assert verify(db).remarks == []
 
 
 def test_none_stays_none(db):
-    fit_backend(db, "lda", "euclidean")
-    assert stored_backend(db.path, MatchingConfig(), ENCODER) == (None, None)
-    assert told_of_backend(None) is None
+    fit_discriminant(db, "euclidean")
+    assert stored_discriminant(db.path, MatchingConfig(), ENCODER) == (None, None)
+    assert told_of_discriminant(None) is None
 
 
-@pytest.mark.parametrize("settings", [{"backend": "plda"}, {"backend": "lda", "metric": "cosine"}])
-def test_another_one_than_is_stored_is_fitted_anew_and_that_is_told(db, settings):
-    assert stored_backend(db.path, MatchingConfig(**settings), ENCODER) == (None, None)
-    fit_backend(db, "lda", "euclidean")
-    stored, doubt = stored_backend(db.path, MatchingConfig(**settings), ENCODER)
+def test_one_for_another_metric_is_not_taken_and_that_is_told(db):
+    matching = MatchingConfig(transform="lda", metric="cosine")
+    assert stored_discriminant(db.path, matching, ENCODER) == (None, None)
+    fit_discriminant(db, "euclidean")
+    stored, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert stored is None
-    assert "it is lda for matching.metric=euclidean" in doubt and "\n" not in doubt
+    assert "it is for matching.metric=euclidean" in doubt and "\n" not in doubt
 
 
 def test_a_cohort_is_learnt_from_instead(db, cohort):
-    facts = fit_backend(db, "plda", "euclidean", str(cohort))
+    facts = fit_discriminant(db, "euclidean", str(cohort))
     assert facts.fitted_on == "cohort"
-    matching = MatchingConfig(backend="plda", cohort=str(cohort))
-    stored, doubt = stored_backend(db.path, matching, ENCODER)
+    matching = MatchingConfig(transform="lda", cohort=str(cohort))
+    stored, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert doubt is None
     anew = distances(db, matching)
-    assert np.allclose(distances(db, matching, stored.backend), anew, atol=1e-5 * np.abs(anew).max())
-    without, _ = stored_backend(db.path, MatchingConfig(backend="plda"), ENCODER)
+    assert np.allclose(distances(db, matching, stored.discriminant), anew, atol=1e-5 * np.abs(anew).max())
+    without, _ = stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
     assert without.facts == stored.facts
     with db.writing() as writer:
         writer.add([template(77, 0)])
@@ -156,17 +154,17 @@ def test_a_cohort_is_learnt_from_instead(db, cohort):
     read_cohort.cache_clear()
     with Gallery.open(cohort).writing() as writer:
         writer.add([template(177, 0)])
-    unused, doubt = stored_backend(db.path, matching, ENCODER)
+    unused, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert unused is None and "not fitted on matching.cohort" in doubt
 
 
 def test_one_of_another_encoder_is_refused(db, cohort, tmp_path):
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     with pytest.raises(GalleryError, match="fitted for made, this is gaitbase"):
-        stored_backend(db.path, MatchingConfig(backend="lda"), ("gaitbase", "ab" * 32))
+        stored_discriminant(db.path, MatchingConfig(transform="lda"), ("gaitbase", "ab" * 32))
     other = enrolled(tmp_path / "other", model="gei-16")
     with pytest.raises(GalleryError, match=r"embeddings are of gei-16, the cohort's of made"):
-        fit_backend(other, "lda", "euclidean", str(cohort))
+        fit_discriminant(other, "euclidean", str(cohort))
     shutil.copy(db.path / FILE, other.path / FILE)
     assert any("was fitted for made" in problem for problem in verify(other).problems)
 
@@ -181,22 +179,22 @@ def test_one_of_another_encoder_is_refused(db, cohort, tmp_path):
     ids=["delete", "rename", "merge"],
 )
 def test_what_has_learnt_from_somebody_goes_with_them(db, cohort, change):
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     change(db)
     assert not (db.path / FILE).exists()
     assert not any(path.name.endswith(".npz") for path in db.files())
-    assert stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER) == (None, None)
-    fit_backend(db, "lda", "euclidean", str(cohort))
+    assert stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER) == (None, None)
+    fit_discriminant(db, "euclidean", str(cohort))
     rename(db, "person 9", "Nine")
-    assert read_backend(db.path).facts.fitted_on == "cohort"
+    assert read_discriminant(db.path).facts.fitted_on == "cohort"
 
 
 def test_what_has_learnt_from_somebody_goes_when_they_expire(tmp_path):
     gallery = enrolled(tmp_path / "db")
-    fit_backend(gallery, "lda", "euclidean")
+    fit_discriminant(gallery, "euclidean")
     with gallery.writing() as writer:
         writer.add([template(50, 0, expires=now())])
-    stored, _ = stored_backend(gallery.path, MatchingConfig(backend="lda"), ENCODER)
+    stored, _ = stored_discriminant(gallery.path, MatchingConfig(transform="lda"), ENCODER)
     assert outdated(stored, [one for one in gallery.templates() if not one.expired(now())], gallery.path) is None
     expire(gallery)
     assert not (gallery.path / FILE).exists()
@@ -205,29 +203,29 @@ def test_what_has_learnt_from_somebody_goes_when_they_expire(tmp_path):
 def test_those_past_their_expiry_are_not_learnt_from(db):
     with db.writing() as writer:
         writer.add([template(50, number, expires=now()) for number in range(WALKS)])
-    assert fit_backend(db, "lda", "euclidean").people == PEOPLE
+    assert fit_discriminant(db, "euclidean").people == PEOPLE
 
 
 def test_of_many_people_some_are_drawn_whole(db, monkeypatch):
-    monkeypatch.setattr(backends, "MOST_WALKS", 4 * WALKS + 1)
-    monkeypatch.setattr(backends, "READ_AT_ONCE", 5)
-    facts = fit_backend(db, "lda", "euclidean")
+    monkeypatch.setattr(stored_with, "MOST_WALKS", 4 * WALKS + 1)
+    monkeypatch.setattr(stored_with, "READ_AT_ONCE", 5)
+    facts = fit_discriminant(db, "euclidean")
     assert (facts.people, facts.walks) == (4, 4 * WALKS)
-    stored, _ = stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER)
+    stored, _ = stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
     assert outdated(stored, db.templates(), db.path) is None
 
 
 @pytest.mark.parametrize("place", [0.1, 0.4, 0.7])
 def test_a_damaged_one_is_refused_in_one_line(db, place):
-    fit_backend(db, "plda", "euclidean")
+    fit_discriminant(db, "euclidean")
     content = bytearray((db.path / FILE).read_bytes())
     content[int(len(content) * place)] ^= 0x55
     (db.path / FILE).write_bytes(content)
     with pytest.raises(GalleryError, match=r"backend.npz: damaged. Fit it again") as caught:
-        stored_backend(db.path, MatchingConfig(backend="plda"), ENCODER)
+        stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
     assert "\n" not in str(caught.value)
     assert any("damaged" in problem for problem in verify(db).problems)
-    assert stored_backend(db.path, MatchingConfig(), ENCODER) == (None, None)
+    assert stored_discriminant(db.path, MatchingConfig(), ENCODER) == (None, None)
     rename(db, "person 1", "One")
     assert not (db.path / FILE).exists()  # nobody knows what it had learnt
 
@@ -245,20 +243,30 @@ def rewritten(path, members):
     [
         lambda kept: {"facts.json": json.dumps({**json.loads(kept["facts.json"]), "backend": "pca"})},
         lambda kept: {"facts.json": json.dumps({**json.loads(kept["facts.json"]), "schema": 2})},
-        lambda kept: {"facts.json": json.dumps({**json.loads(kept["facts.json"]), "constant": float("nan")})},
         lambda kept: {"facts.json": b"["},
-        lambda kept: {"mean.npy": kept["share.npy"]},
+        lambda kept: {"mean.npy": kept["projection.npy"]},
         lambda kept: {"mean.npy": b"\x93NUMPY\x01\x00"},
         lambda kept: {"evil.npy": pickled()},
         lambda kept: {"more.npy": kept["mean.npy"]},
     ],
-    ids=["name", "schema", "nan", "no json", "other arrays", "no array", "a pickle", "more arrays"],
+    ids=["name", "schema", "no json", "other arrays", "no array", "a pickle", "more arrays"],
 )
 def test_what_it_says_of_itself_is_not_trusted(db, members):
-    fit_backend(db, "plda", "euclidean")
+    fit_discriminant(db, "euclidean")
     rewritten(db.path / FILE, members)
     with pytest.raises(GalleryError, match="damaged"):
-        read_backend(db.path)
+        read_discriminant(db.path)
+
+
+def test_one_of_a_kind_that_is_gone_says_so(db):
+    fit_discriminant(db, "euclidean")
+    rewritten(
+        db.path / FILE, lambda kept: {"facts.json": json.dumps({**json.loads(kept["facts.json"]), "backend": "plda"})}
+    )
+    with pytest.raises(GalleryError, match=r"plda is gone: .* Fit again: gait gallery fit"):
+        read_discriminant(db.path)
+    rename(db, "person 1", "One")
+    assert not (db.path / FILE).exists()
 
 
 def pickled():
@@ -268,7 +276,7 @@ def pickled():
 
 
 def test_anybody_may_read_the_file_without_this_program(db):
-    facts = fit_backend(db, "lda", "cosine")
+    facts = fit_discriminant(db, "cosine")
     with np.load(db.path / FILE, allow_pickle=False) as arrays:
         assert json.loads(arrays["facts.json"])["digest"] == facts.digest
         assert arrays["mean"].shape == SHAPE[::-1]
@@ -276,39 +284,39 @@ def test_anybody_may_read_the_file_without_this_program(db):
 
 
 def test_reading_it_needs_no_embeddings(db):
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     shutil.rmtree(db.path / "templates.lance")
-    stored, _ = stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER)
+    stored, _ = stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
     assert stored.facts.people == PEOPLE
 
 
 def test_people_changed_while_it_is_fitted_are_not_in_it(db, monkeypatch):
-    real = backends.fit
+    real = stored_with.fit
 
     def meanwhile(*arguments):
         delete(db, "person 7")
         return real(*arguments)
 
-    monkeypatch.setattr(backends, "fit", meanwhile)
+    monkeypatch.setattr(stored_with, "fit", meanwhile)
     with pytest.raises(GalleryError, match="removed or changed while it was fitted"):
-        fit_backend(db, "lda", "euclidean")
+        fit_discriminant(db, "euclidean")
     assert not (db.path / FILE).exists()
 
 
 def test_too_few_walks_are_refused(tmp_path):
     gallery = enrolled(tmp_path / "db", range(1))
     with pytest.raises(ConfigError, match="two people with two walks each"):
-        fit_backend(gallery, "lda", "euclidean")
+        fit_discriminant(gallery, "euclidean")
     with pytest.raises(GalleryError, match="nobody is enrolled"):
-        fit_backend(Gallery.create(tmp_path / "empty"), "lda", "euclidean")
+        fit_discriminant(Gallery.create(tmp_path / "empty"), "euclidean")
 
 
 def test_a_calibration_holds_for_the_back_end_it_was_made_with(db):
-    one = fit_backend(db, "lda", "euclidean").digest
+    one = fit_discriminant(db, "euclidean").digest
     with db.writing() as writer:
         writer.add([template(77, number) for number in range(WALKS)])
-    other = fit_backend(db, "lda", "euclidean").digest
-    matching = MatchingConfig(backend="lda")
+    other = fit_discriminant(db, "euclidean").digest
+    matching = MatchingConfig(transform="lda")
     assert one != other
     assert compared_by(matching, one) != compared_by(matching, other) != compared_by(matching)
 
@@ -316,19 +324,19 @@ def test_a_calibration_holds_for_the_back_end_it_was_made_with(db):
 FIT = """
 import sys
 from pathlib import Path
-from pipeline.gallery.discriminant import fit_backend
+from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 gallery = Gallery.open(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:
     for name in ("lda", "plda"):
-        fit_backend(gallery, name, "euclidean")
+        fit_discriminant(gallery, "euclidean")
         print(name, flush=True)
 """
 
 
 def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
-    fit_backend(db, "whitening", "euclidean")
+    fit_discriminant(db, "euclidean")
     pipe = subprocess.PIPE
     for pause in (0.0, 0.03, 0.07):
         process = subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=pipe, stderr=pipe, text=True)
@@ -337,36 +345,35 @@ def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
         time.sleep(pause)
         process.kill()
         finish(process, status=-signal.SIGKILL)
-        assert read_backend(db.path).facts.backend in ("lda", "plda")
+        assert read_discriminant(db.path).facts.metric in ("euclidean", "cosine")
     with db.writing() as writer:
         writer.tidy()
     assert verify(db).problems == []
 
 
 def recall(gallery, matching, probes=60):
-    stored, _ = stored_backend(gallery.path, matching, ENCODER)
+    stored, _ = stored_discriminant(gallery.path, matching, ENCODER)
     templates = gallery.templates()
     walks = [one.embedding() for one in templates]
     search, hits = Search(gallery, matching, exact_up_to=0, fitted=stored), 0
     for person in range(probes):
         probe = walk(person, 50)
-        best = templates[int(stored.backend.between([probe], walks, matching.metric)[0].argmin())]
+        best = templates[int(stored.discriminant.between([probe], walks, matching.metric)[0].argmin())]
         found = search.shortlist([probe])
         assert not search.exact and search.caution is None
         assert len(found) <= 24
         hits += best.template in {one.template for one in found}
         assert search.nearest(probe)[0].distance == pytest.approx(
-            stored.backend.between([probe], [best.embedding()], matching.metric)[0, 0], rel=1e-3
+            stored.discriminant.between([probe], [best.embedding()], matching.metric)[0, 0], rel=1e-3
         ) or best.template not in {one.template for one in found}
     return hits / probes
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-@pytest.mark.parametrize("name", NAMES)
-def test_an_index_made_for_it_finds_who_is_nearest_by_it(tmp_path, name, metric):
-    gallery, matching = enrolled(tmp_path / "db", range(300)), MatchingConfig(backend=name, metric=metric)
-    fit_backend(gallery, name, metric)
-    stored, _ = stored_backend(gallery.path, matching, ENCODER)
+def test_an_index_made_for_it_finds_who_is_nearest_by_it(tmp_path, metric):
+    gallery, matching = enrolled(tmp_path / "db", range(300)), MatchingConfig(transform="lda", metric=metric)
+    fit_discriminant(gallery, metric)
+    stored, _ = stored_discriminant(gallery.path, matching, ENCODER)
     build(gallery, metric, fitted=stored)
     assert recall(gallery, matching) >= 0.99
     assert verify(gallery).problems == []
@@ -374,47 +381,49 @@ def test_an_index_made_for_it_finds_who_is_nearest_by_it(tmp_path, name, metric)
 
 def test_an_index_for_another_back_end_is_not_used(db):
     build(db, "euclidean")
-    matching = MatchingConfig(backend="lda")
+    matching = MatchingConfig(transform="lda")
     search = Search(db, matching, exact_up_to=0)
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
     assert "gait gallery fit" in search.caution
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     assert read_facts(db.path) is not None  # of plain distances: still good for those
-    stored, _ = stored_backend(db.path, matching, ENCODER)
+    stored, _ = stored_discriminant(db.path, matching, ENCODER)
     search = Search(db, matching, exact_up_to=0, fitted=stored)
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-    assert "--set matching.backend=lda" in search.caution
+    assert "--set matching.transform=lda" in search.caution
     build(db, "euclidean", fitted=stored)
     assert len(search.shortlist([walk(1, 50)])) < PEOPLE * WALKS
     plain = Search(db, MatchingConfig(), exact_up_to=0)
     assert len(plain.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-    assert "another back-end" in plain.caution
-    fit_backend(db, "plda", "euclidean")
+    assert "another discriminant" in plain.caution
+    with db.writing() as writer:
+        writer.add([template(77, number) for number in range(WALKS)])
+    fit_discriminant(db, "euclidean")
     assert read_facts(db.path) is None
     assert verify(db).problems == []
 
 
 def test_one_that_has_gone_is_missed(db):
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     (db.path / FILE).unlink()
     with pytest.raises(
         GalleryError, match=r"backend.npz: missing. Restore a copy of it, or make it again: gait gallery"
     ):
-        stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER)
+        stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
     assert [problem for problem in verify(db).problems if "backend.npz: missing" in problem]
-    fit_backend(db, "lda", "euclidean")
+    fit_discriminant(db, "euclidean")
     rename(db, "person 1", "One")  # it has learnt from them, so it goes, and nobody misses it
-    assert stored_backend(db.path, MatchingConfig(backend="lda"), ENCODER) == (None, None)
+    assert stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER) == (None, None)
     assert verify(db).problems == []
 
 
 def test_an_index_whose_back_end_is_gone_is_told_of(db):
-    fit_backend(db, "lda", "euclidean")
-    matching = MatchingConfig(backend="lda")
-    stored, _ = stored_backend(db.path, matching, ENCODER)
+    fit_discriminant(db, "euclidean")
+    matching = MatchingConfig(transform="lda")
+    stored, _ = stored_discriminant(db.path, matching, ENCODER)
     build(db, "euclidean", fitted=stored)
     remove_listed(db.path / FILE)
-    assert any("a back-end that is gone" in problem for problem in verify(db).problems)
+    assert any("a discriminant that is gone" in problem for problem in verify(db).problems)
     search = Search(db, matching, exact_up_to=0)
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
 
@@ -424,11 +433,13 @@ def test_the_commands_say_what_they_did(db, cohort, capsys):
         app(["gallery", *map(str, arguments), "--db", str(db.path)], prog_name="gait", standalone_mode=False)
         return capsys.readouterr().out
 
-    with pytest.raises(GalleryError, match=r"no plda for matching\.metric=euclidean is stored"):
-        said("index", "--set", "matching.backend=plda")
-    told = said("fit", "--backend", "plda")
-    assert f"plda for euclidean distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told
-    assert "--set matching.backend=plda" in told
-    assert "euclidean distances after its plda" in said("index", "--set", "matching.backend=plda")
+    with pytest.raises(GalleryError, match=r"no lda for matching\.metric=euclidean is stored"):
+        said("index", "--set", "matching.transform=lda")
+    told = said("fit")
+    assert f"lda for euclidean distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told
+    assert "--set matching.transform=lda" in told
+    assert "euclidean distances after its lda" in said("index", "--set", "matching.transform=lda")
     assert "of the cohort" in said("fit", "--backend", "lda", "--cohort", cohort, "--set", "matching.metric=cosine")
-    assert read_backend(db.path).facts.metric == "cosine"
+    with pytest.raises(ConfigError, match=r"matching.transform=plda is gone: .* Choose lda"):
+        said("fit", "--transform", "plda")
+    assert read_discriminant(db.path).facts.metric == "cosine"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from odd_checkpoints import as_opengait_saves
 
-from pipeline.jobs.prepare import find_checkpoints, of_encoders
+from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk
@@ -67,9 +67,7 @@ def test_files_as_opengait_publishes_them_are_run_by_the_profile(
     path.with_suffix(".yaml").write_text(f"stage: encoder\nloader: opengait\nmodel: {GRAPHS[name]}\n")
     settings = [f"recognition.encoder={GRAPHS[name]}", f"recognition.checkpoint={path}", "runtime.threads=1"]
     config = load_config("gaitgraph2", settings)
-    encoder = open_encoder(
-        config.recognition, config.runtime, *of_encoders(find_checkpoints(config, None, ["encoder"]))
-    )
+    encoder = open_encoder(config.recognition, config.runtime, find_checkpoints(config, None, ["encoder"])["encoder"])
     with np.load(golden(name) / "input.npz") as file:
         walks = [
             GaitSequence("walk", 1, {Modality.KEYPOINTS: ModalityFrames(file[key], np.arange(len(file[key])))})
@@ -82,8 +80,6 @@ def test_files_as_opengait_publishes_them_are_run_by_the_profile(
 def test_the_published_card_of_the_profile_reads_such_a_file(golden_weights, tmp_path):
     path = as_opengait_saves(golden_weights("gaitgraph2_gait3d"), tmp_path / "mine.pt")
     config = load_config("gaitgraph2", [f"recognition.checkpoint={path}", "recognition.card=gaitgraph2_gait3d"])
-    encoder = open_encoder(
-        config.recognition, config.runtime, *of_encoders(find_checkpoints(config, None, ["encoder"]))
-    )
+    encoder = open_encoder(config.recognition, config.runtime, find_checkpoints(config, None, ["encoder"])["encoder"])
     (found,) = encoder.encode([made_up_walk([Modality.KEYPOINTS], 20, 0)])
     assert np.isfinite(found.parts).all() and found.parts.std() > 0

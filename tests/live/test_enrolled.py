@@ -9,7 +9,7 @@ import pytest
 import runs
 
 from pipeline.gallery import people
-from pipeline.gallery.discriminant import fit_backend
+from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live import enrolled as module
@@ -32,11 +32,11 @@ class Clock:
         return self.seconds
 
 
-def template(name, **facts):
-    sequence = SilhouetteSequence("g", 1, runs.walker(WIDTHS[name]), np.arange(runs.FRAMES))
+def template(name, width=0, **facts):
+    sequence = SilhouetteSequence("g", 1, runs.walker(width or WIDTHS[name]), np.arange(runs.FRAMES))
     (embedding,) = ENCODER.encode([sequence])
-    kept = {"video": "g", "video_sha256": "0" * 64, "track": 1, "run": "", "enrolled": now()}
-    return Template.of(embedding, Stored(name.encode()), identity=new_id(), name=name, **kept, **facts)
+    kept = {"video": "g", "video_sha256": "0" * 64, "track": 1, "run": "", "enrolled": now(), "identity": new_id()}
+    return Template.of(embedding, Stored(name.encode()), name=name, **{**kept, **facts})
 
 
 def add(gallery, *templates):
@@ -79,15 +79,15 @@ def test_who_is_enrolled_or_removed_meanwhile_is_noticed(enrolled, gallery, cloc
 
 
 def test_a_back_end_that_is_stored_meanwhile_is_taken_and_goes_with_people(gallery, clock, lines):
-    add(gallery, template("Cy"))
-    config = load_config(overrides=["matching.threshold=0.1", "matching.backend=whitening"])
+    again = [template(one.name, WIDTHS[one.name] + 1, identity=one.identity) for one in gallery.templates()]
+    add(gallery, template("Cy"), *again)
+    config = load_config(overrides=["matching.threshold=0.1", "matching.transform=lda"])
     enrolled = Enrolled(gallery.path, ENCODER, config, clock)
     probe = template("Ada").embedding()
     anew = enrolled.known.distances(probe, config)
-    assert enrolled.known.backend is None
-    fit_backend(gallery, "whitening", "euclidean")
+    assert enrolled.known.discriminant is None
+    fit_discriminant(gallery, "euclidean")
     assert later(enrolled, clock)
-    assert enrolled.known.backend.name == "whitening"
     assert np.allclose(enrolled.known.distances(probe, config), anew, atol=1e-4 * anew.max())
     add(gallery, template("Bo", named=False))
     assert later(enrolled, clock)
@@ -95,7 +95,7 @@ def test_a_back_end_that_is_stored_meanwhile_is_taken_and_goes_with_people(galle
     assert np.allclose(enrolled.known.distances(probe, config)[:3], anew, atol=1e-4 * anew.max())
     people.delete(gallery, "Cy")
     assert later(enrolled, clock)
-    assert enrolled.known.backend is None
+    assert enrolled.known.discriminant is None
 
 
 def test_a_gallery_that_stays_as_it_is_is_not_read_again(enrolled, clock, monkeypatch):

@@ -1,4 +1,4 @@
-"""Whitening and LDA on walks whose covariances are known."""
+"""LDA on walks whose covariances are known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.matching.covariance import shrunk_covariance
-from pipeline.matching.discriminants import fit, stacked
+from pipeline.matching.discriminants import fit, shrunk_covariance, stacked
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import scores
 from pipeline.profiles import load_config
@@ -39,16 +38,9 @@ def rng():
     return np.random.default_rng(3)
 
 
-def test_whitening_gives_unit_covariance(rng):
-    found, people = walks(rng, 200, mixed(rng), between=0.0)
-    whitened = stacked(fit("whitening", found, people, "euclidean").project(found))
-    for part in range(PARTS):
-        assert np.allclose(np.cov(whitened[:, part].T), np.eye(VALUES), atol=0.1)
-
-
 def test_lda_gives_unit_covariance_within_people(rng):
     found, people = walks(rng, 200, mixed(rng))
-    projected = stacked(fit("lda", found, people, "euclidean").project(found))
+    projected = stacked(fit(found, people, "euclidean").project(found))
     for part in range(PARTS):
         means = np.stack([projected[people == person, part].mean(axis=0) for person in range(PEOPLE)])
         assert np.allclose(np.cov((projected[:, part] - means[people]).T), np.eye(projected.shape[2]), atol=0.1)
@@ -64,41 +56,34 @@ def test_lda_finds_people_whom_what_varies_within_hides(rng):
         return np.mean(people[scores(probes, gallery, people.tolist(), matching).argmin(axis=1)] == people)
 
     assert right(config) < 0.7
-    assert right(config.model_copy(update={"backend": "lda"})) > 0.95
+    assert right(config.model_copy(update={"transform": "lda"})) > 0.95
 
 
 def test_lda_keeps_no_more_directions_than_people_can_differ_in(rng):
     found, people = walks(rng, 3, np.eye(VALUES))
     some = people < 3
-    backend = fit("lda", [one for one, taken in zip(found, some, strict=True) if taken], people[some], "euclidean")
-    assert backend.projection.shape == (PARTS, VALUES, 2)
+    discriminant = fit([one for one, taken in zip(found, some, strict=True) if taken], people[some], "euclidean")
+    assert discriminant.projection.shape == (PARTS, VALUES, 2)
 
 
 def test_the_shrunk_covariance_is_better_than_the_plain_one_with_few_rows(rng):
     """Against the true one, and it can be inverted although there are fewer rows than values."""
     truth = np.diag(np.linspace(0.5, 2, 40))
     rows = rng.standard_normal((15, 40)) @ np.sqrt(truth)
-    plain, shrunk = rows.T @ rows / 15, shrunk_covariance(rows)
+    plain, shrunk = rows.T @ rows / 15, shrunk_covariance(rows, 15)
     assert np.linalg.norm(shrunk - truth) < 0.6 * np.linalg.norm(plain - truth)
     assert np.linalg.eigvalsh(shrunk)[0] > 0.1
 
 
 def test_projected_walks_are_not_compared_with_plain_ones(rng):
     found, people = walks(rng, 3, np.eye(VALUES))
-    projected = fit("whitening", found, people, "euclidean").project(found)
+    projected = fit(found, people, "euclidean").project(found)
     with pytest.raises(ConfigError, match="cannot be compared"):
         distance_matrix(found[:2], projected[:2], "euclidean")
 
 
-@pytest.mark.parametrize(
-    ("name", "people", "message"),
-    [("lda", [1, 2, 3, 4], "two people with two walks each"), ("whitening", [1, 1], "3 walks"), ("pca", [1], "'pca'")],
-)
-def test_too_few_walks_and_unknown_names_are_refused(rng, name, people, message):
+@pytest.mark.parametrize("people", [[1, 2, 3, 4], [1, 1], []], ids=str)
+def test_too_few_walks_are_refused(rng, people):
     found, _ = walks(rng, 1, np.eye(VALUES))
-    with pytest.raises(ConfigError, match=message):
-        fit(name, found[: len(people)], people, "euclidean")
-
-
-def test_none_is_no_backend(rng):
-    assert fit("none", [], [], "euclidean") is None
+    with pytest.raises(ConfigError, match="two people with two walks each"):
+        fit(found[: len(people)], people, "euclidean")

@@ -8,7 +8,6 @@ import clips
 import numpy as np
 import pytest
 
-from pipeline.pose.sides import consistent_sides
 from pipeline.profiles import load_config
 from pipeline.run import run
 from pipeline.runs.job import plan
@@ -23,7 +22,6 @@ def done(shared, tmp_path_factory):
         with open_video(shared / f"videos/kth/{name}.mp4") as video:
             clips.write(folder / f"{name}.mp4", [frame.image for frame in video if 20 <= frame.index < 60])
     settings = ["recognition.encoder=gaitgraph1", "recognition.checkpoint=gaitgraph_casiab", "runtime.threads=1"]
-    settings += ["pose.steady_sides=true"]
     settings += ["output.videos=false", "output.silhouettes=false", f"output.folder={folder / 'output'}"]
     job = plan(str(folder / "person01_d1.mp4"), [str(folder / "person01_d4.mp4")])
     return run(job, load_config("light", settings), shared / "checkpoints")
@@ -41,13 +39,3 @@ def test_it_runs_from_video_to_embeddings_of_unit_length(done):
             with np.load(done / f"features/{video}/{track}.npz") as file:
                 halves = file["parts"]  # the mean of two of unit length: there and backwards
                 assert halves.shape == (128, 1) and 0.3 < np.linalg.norm(halves) <= 1.0001
-
-
-def test_no_limb_is_left_that_had_changed_places(done):
-    """Of these clips MoveNet exchanges limbs, and the run was asked to put them back."""
-    stored = list((done / "poses").rglob("*.npz"))
-    assert stored
-    for path in stored:
-        with np.load(path) as poses:
-            keypoints, indices = poses["keypoints"], poses["frame_indices"]
-        assert np.array_equal(consistent_sides(keypoints, indices), keypoints)

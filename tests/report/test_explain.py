@@ -60,10 +60,10 @@ def test_the_same_walk_is_nearer_than_usual_in_the_trunk(run, capsys):
 def test_a_distance_that_was_normalised_before_it_decided_is_said(tmp_path, capsys):
     path = runs.made_up(tmp_path / "run", videos=False)
     record = json.loads((path / "run.json").read_text())
-    record["config"]["matching"] |= {"score_norm": "z", "backend": "whitening"}
+    record["config"]["matching"] |= {"score_norm": "z", "backend": "lda"}  # its name in earlier runs
     (path / "run.json").write_text(json.dumps(record))
     explain_command(path, "probe/2", "gallery/2", None, False)
-    assert "the distance after matching.backend=whitening and matching.score_norm=z." in capsys.readouterr().out
+    assert "the distance after matching.transform=lda and matching.score_norm=z." in capsys.readouterr().out
 
 
 def test_parts_that_are_no_strips_leave_the_body_uncoloured(tmp_path, capsys):

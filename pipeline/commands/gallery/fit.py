@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import DEFAULT_PROFILE
-from pipeline.gallery.discriminant import fit_backend
+from pipeline.errors import ConfigError
+from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import load_config
 
 
-def fit_command(db: Path, backend: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
-    """Fit a back-end for the metric of the settings, and say what it learnt from and how it is used."""
-    metric = load_config(profile or DEFAULT_PROFILE, overrides).matching.metric
+def fit_command(db: Path, transform: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
+    """Fit a discriminant for the metric of the settings, and say what it learnt from and how it is used."""
+    matching = load_config(profile or DEFAULT_PROFILE, [*overrides, f"matching.transform={transform}"]).matching
+    if matching.transform == "none":
+        raise ConfigError("--transform none: that is nothing to fit. Choose lda.")
     begun = time.perf_counter()
-    facts = fit_backend(Gallery.open(db), backend, metric, cohort)
+    facts = fit_discriminant(Gallery.open(db), matching.metric, cohort)
     learnt = f"{facts.walks} walks of {facts.people} people of the {facts.fitted_on}"
     print(
-        f"{db}: {backend} for {metric} distances of {facts.model}, fitted on {learnt} in "
-        f"{time.perf_counter() - begun:.0f} s. Use it: --set matching.backend={backend}"
+        f"{db}: {transform} for {matching.metric} distances of {facts.model}, fitted on {learnt} in "
+        f"{time.perf_counter() - begun:.0f} s. Use it: --set matching.transform={transform}"
     )

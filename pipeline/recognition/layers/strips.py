@@ -33,7 +33,7 @@ _PYRAMIDS = frozenset({"gaitset", "gaitssb", "gln", "smplgait"})
 def strips_of(model: str, parts: int) -> list[Strip] | None:
     """The strip of each of P parts of a model's embeddings (as `Embedding.model` names it).
 
-    None where parts are no strips of the body: networks for joints, and several encoders fused.
+    None where parts are no strips of the body: networks for joints.
     """
     encoder = model.partition("+")[0].partition("-")[0]
     if encoder == "hog":  # rows of blocks, each two cells high and one below the other

@@ -17,8 +17,8 @@ from pipeline.errors import GalleryError, InputError
 from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
 from pipeline.gallery.cohort import comparison
-from pipeline.gallery.discriminant import outdated, stored_backend, told_of_backend
-from pipeline.gallery.discriminant_file import StoredBackend
+from pipeline.gallery.discriminant import outdated, stored_discriminant, told_of_discriminant
+from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import Person, people_of
@@ -78,8 +78,8 @@ def calibrate(
     enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
-    stored, unused = stored_backend(db, config.matching, templates[0].origin)
-    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_backend(stored)}}
+    stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
+    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_discriminant(stored)}}
     session = open_study(clips, config, checkpoints, progress)
     with studied(manifest, clips, session, sequences, noted) as study:
         with session.record.meter.time("recognise", clips=len(clips)):
@@ -123,13 +123,13 @@ def searches(
     templates: Sequence[Template],
     people: Sequence[Person],
     config: Config,
-    stored: StoredBackend | None = None,
+    stored: StoredDiscriminant | None = None,
 ) -> Searches:
-    """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this back-end."""
+    """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this discriminant."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
-    how = comparison(config.matching, stored.backend if stored else None)
+    how = comparison(config.matching, stored.discriminant if stored else None)
     distances = people_distances(probes, enrolled, identities, weights, how)
     return Searches(distances, whose, np.array(owners(clips, people), np.int64))
 
@@ -139,9 +139,9 @@ def calibration_of(
     templates: Sequence[Template],
     fpir: float,
     config: Config,
-    stored: StoredBackend | None = None,
+    stored: StoredDiscriminant | None = None,
 ) -> tuple[Calibration, Reliability | None]:
-    """What the searches, by this back-end, say."""
+    """What the searches, by this discriminant, say."""
     strangers = found.own < 0
     (nearest, gap), right = nearest_and_gap(found.distances), found.right
     threshold = threshold_at(fpir, nearest[strangers])

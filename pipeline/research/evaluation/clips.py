@@ -122,8 +122,8 @@ class Encoded:
     def distances(self, enrolled: NDArray[np.bool_] | None = None) -> FloatMatrix:
         """Of every probe clip to every gallery clip, N×M; infinite where either has too few silhouettes.
 
-        enrolled: which people are, everybody unless told; clips of the others are infinitely far and teach the back-end
-        nothing.
+        enrolled: which people are, everybody unless told; clips of the others are infinitely far, and no
+        discriminant is fitted on them.
         """
         whose = self.labelled.gallery_people[self.columns]
         taken = np.ones(len(whose), np.bool_) if enrolled is None else enrolled[whose]

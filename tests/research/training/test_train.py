@@ -24,7 +24,7 @@ from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import file_sha256
-from pipeline.jobs.prepare import find_checkpoints, of_encoders
+from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.types import SilhouetteSequence
@@ -300,7 +300,7 @@ def test_its_weights_come_with_a_card_by_which_a_run_finds_them(straight):
     config = load_config("light", ["recognition.encoder=gaitbase", f"recognition.checkpoint={weights}"])
     found = find_checkpoints(config, None, ["encoder"])
     assert found["encoder"].card.architecture["channels"] == [4, 4, 8, 8]
-    encoder = open_encoder(config.recognition, config.runtime, *of_encoders(found))
+    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
     walk = SilhouetteSequence("walk", 1, silhouettes(1), np.arange(12))
     (embedding,) = encoder.encode([walk])
     assert embedding.parts.shape == (8, 16) and embedding.checkpoint_sha256 == file_sha256(weights)
