@@ -141,7 +141,7 @@ def test_a_full_disk_behind_standard_output_is_no_fault(tmp_path):
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*GAIT, "models", "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*GAIT, "checkpoints", "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (
         2,
@@ -150,7 +150,7 @@ def test_a_full_disk_behind_standard_output_is_no_fault(tmp_path):
 
 
 def test_a_folder_that_was_removed_meanwhile_is_said_to_be(tmp_path):
-    call = f"rmdir '{tmp_path}' && {shlex.join([*GAIT, 'models', 'list'])}"
+    call = f"rmdir '{tmp_path}' && {shlex.join([*GAIT, 'checkpoints', 'list'])}"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     done = subprocess.run(
         ["sh", "-c", call], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -173,12 +173,14 @@ def test_what_a_library_warns_of_does_not_join_our_line(tmp_path):
 
 def test_letters_that_the_terminal_lacks_stop_nothing(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*GAIT, "models", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0 and rb"64\xd744" in done.stdout and done.stderr == b""
+    done = subprocess.run(
+        [*GAIT, "checkpoints", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0 and rb"\u2193" in done.stdout and done.stderr == b""
 
 
 def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
-    call = f"{shlex.join([sys.executable, str(PROGRAMS / 'list_models_and_open.py')])} <&- >&- 2>&-"
+    call = f"{shlex.join([sys.executable, str(PROGRAMS / 'list_checkpoints_and_open.py')])} <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", call], check=False).returncode == 3  # 0 for the command, 3 for the next file
 
 
@@ -223,4 +225,5 @@ def test_every_option_is_explained():
 
     for command in commands(typer.main.get_command(app)):
         assert command.help
-        assert all(getattr(parameter, "help", None) for parameter in command.params), command.name
+        shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        assert all(getattr(parameter, "help", None) for parameter in shown), command.name

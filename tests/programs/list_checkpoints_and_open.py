@@ -1,11 +1,11 @@
-"""`gait models list`; the exit status is ten times the command's, and the number that the next open file gets."""
+"""`gait checkpoints list`; the exit status is ten times the command's, and the number that the next open file gets."""
 
 import os
 import sys
 
 from pipeline.cli import main
 
-sys.argv = ["gait", "models", "list"]
+sys.argv = ["gait", "checkpoints", "list"]
 try:
     main()
 except SystemExit as end:
