@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import shlex
 import subprocess
@@ -13,10 +15,10 @@ import typer
 from inprocess import gait
 from processes import PROGRAMS, run_program, run_python
 
-from pipeline import __version__
 from pipeline.cli import app
-from pipeline.cli.options import settings_of
+from pipeline.cli.app import options_of
 from pipeline.profiles import load_config
+from pipeline.version import __version__
 
 GAIT = [sys.executable, "-m", "pipeline"]
 COMMANDS = ["run", "demo", "doctor", "evaluate", "checkpoints", "cache"]
@@ -42,7 +44,7 @@ def test_every_command_has_help(tmp_path, command):
 
 def test_run_offers_the_options_of_the_contract(tmp_path):
     shown = gait("run", "--help", cwd=tmp_path).stdout
-    for option in ("gallery", "probe", "config", "set", "output", "device", "resume", "checkpoints", "verbose"):
+    for option in ("gallery", "probe", "config", "set", "output", "device", "resume", "checkpoints"):
         assert f"--{option}" in shown
 
 
@@ -110,8 +112,13 @@ def test_a_name_that_would_steer_the_terminal_is_spelt_out(tmp_path):
     assert done.stderr.startswith("gait: \\x1b[2J\\u202eg.mp4: ") and done.stderr[:-1].isprintable()
 
 
-def test_verbose_shows_where_an_error_comes_from(tmp_path):
-    done = gait("run", "-v", "--resume", "nowhere", cwd=tmp_path)
+@pytest.mark.parametrize(
+    "arguments",
+    [["-v", "run", "--resume", "nowhere"], ["run", "--verbose", "--resume", "nowhere"]],
+    ids=["before the command", "after it, as it was until this release"],
+)
+def test_verbose_shows_where_an_error_comes_from(tmp_path, arguments):
+    done = gait(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" in done.stderr and done.stderr.splitlines()[-1].startswith("gait: nowhere: not a run folder")
 
@@ -189,11 +196,11 @@ def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
     ["plain", "it's", 'say "hi"', 'it\'s "both"', "back\\slash", "2026", "null", "[1]", "人 é 😀", "a: b #c", " x "],
 )
 def test_any_output_folder_is_taken_literally(folder):
-    assert load_config(overrides=settings_of(None, Path(folder), None)).output.folder == folder
+    assert load_config(overrides=options_of(output=Path(folder)).overrides).output.folder == folder
 
 
 def test_options_win_over_set():
-    overrides = settings_of(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
+    overrides = options_of(None, ["output.folder=a", "runtime.device=cuda"], output=Path("b"), device="cpu").overrides
     config = load_config(overrides=overrides)
     assert (config.output.folder, config.runtime.device) == ("b", "cpu")
 
@@ -227,3 +234,24 @@ def test_every_option_is_explained():
         assert command.help
         shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
         assert all(getattr(parameter, "help", None) for parameter in shown), command.name
+
+
+def test_every_command_gives_its_function_what_it_takes():
+    def commands(group):
+        for command in group.commands.values():
+            yield command
+            yield from commands(command) if hasattr(command, "commands") else []
+
+    called = [one.callback for one in commands(typer.main.get_command(app)) if hasattr(one.callback, "target")]
+    assert len(called) > 40
+    for callback in called:
+        module, _, name = callback.target.partition(":")
+        function = getattr(importlib.import_module(f"pipeline.{module}"), name)
+        inspect.signature(function).bind(**dict.fromkeys(callback.gives))  # raises for what it does not take
+
+
+def test_the_old_name_of_an_option_is_understood_and_not_shown(tmp_path):
+    assert load_config(overrides=options_of(engine="ray").overrides).runtime.cluster == "ray"
+    assert "--engine" not in gait("run", "--help", cwd=tmp_path).stdout
+    done = gait("run", "--engine", "ray", cwd=tmp_path)
+    assert done.stderr.splitlines()[0].startswith("gait: the setting runtime.engine is called runtime.cluster now.")

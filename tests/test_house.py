@@ -13,7 +13,7 @@ import pipeline
 
 ROOT = Path(pipeline.__file__).parent
 LAYERS = (  # from the ground up; a room may import what is in its own layer or below
-    "types errors skeletons registry files config profiles",
+    "types errors skeletons registry files config profiles version",
     "engine video inference weights",
     "background tracking segmentation pose recognition matching",
     "runs",

@@ -1,4 +1,4 @@
-"""Extraction of many videos on a Ray cluster: `gait run --engine ray`.
+"""Extraction of many videos on a Ray cluster: `gait run --cluster ray`.
 
 Every video is one task, and every stretch of a long one two (see stretches.py), on any machine that sees the run
 folder, the videos and the weights under the same paths (shared storage). A worker that dies has its task done anew
@@ -20,6 +20,7 @@ from pipeline.errors import ConfigError, GaitError
 from pipeline.extraction.crops import Extraction
 from pipeline.extraction.extract import Extracted
 from pipeline.extraction.processes import Task
+from pipeline.files import reason_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
 
@@ -49,7 +50,7 @@ def extract_on_cluster(
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise GaitError(
-            f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}). "
+            f"--address {address}: no Ray cluster there ({reason_of(error)}). "
             "Where `ray start` has made a token, set RAY_AUTH_MODE=token."
         ) from None
     try:
@@ -120,7 +121,7 @@ def _refuse_absent(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=REACHED).close()
     except (OSError, OverflowError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise GaitError(
             f"--address {address}: no Ray cluster there ({reason}). Start one with: ray start --head"
         ) from None
@@ -132,7 +133,7 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--engine ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
+            "--cluster ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
         ) from None
     return ray
 

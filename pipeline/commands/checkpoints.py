@@ -164,12 +164,12 @@ def _is_profile(name: str) -> bool:
 
 def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
+    from pipeline import registry
     from pipeline.extraction.networks import checkpoints_of
     from pipeline.recognition import ENCODERS
     from pipeline.recognition.model import Model
-    from pipeline.registry import load_backend
 
-    model = load_backend(ENCODERS, config.recognition.encoder, "recognition.encoder")
+    model = registry.load(ENCODERS, config.recognition.encoder, "recognition.encoder")
     if isinstance(model, Model) and config.recognition.checkpoint is None:
         from pipeline.recognition.model_encoder import checked
 

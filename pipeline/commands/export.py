@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import yaml
 
+from pipeline import registry
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import write_bytes, writing
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import EXPORTED, Model
-from pipeline.registry import load_backend
 from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
 from pipeline.weights.hashing import sha256_of
 
@@ -64,7 +64,7 @@ def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tupl
         raise CheckpointError(
             f"{found.path}: its card does not name its encoder. Say it: gait export ENCODER --checkpoint {name}"
         )
-    model = load_backend(ENCODERS, encoder, "encoder")
+    model = registry.load(ENCODERS, encoder, "encoder")
     if not isinstance(model, Model):
         raise ConfigError(f"gait export: the encoder {encoder} has no trained network. `gait models list` has those.")
     if found.path.suffix in EXPORTED:

@@ -12,7 +12,7 @@ from pipeline.inference.runtime import threads
 
 
 def train_command(
-    config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None, processes: int = 1
+    config: str, overrides: Sequence[str], resume: bool, output: Path, device: str | None, processes: int = 1
 ) -> None:
     """Train as `config` says. Raises ConfigError when the extra `train` is missing."""
     try:
@@ -32,7 +32,7 @@ def train_command(
     chosen = usable_device(runtime)
     if chosen == "cpu":
         torch.set_num_threads(max(1, threads(runtime) // processes))
-    metrics = train(settings, output or Path("output/training"), resume, chosen, _say, processes)
+    metrics = train(settings, output, resume, chosen, _say, processes)
     if metrics.is_file():
         _say(f"metrics: {metrics}")
 

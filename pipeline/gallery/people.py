@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from pipeline.drawing.lettering import SHORT
-from pipeline.errors import GalleryError
+from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.verify import Erasure, entries_of, found_in, marks_of
 from pipeline.profiles import nearest
+
+LONGEST_NOTE = 2000  # characters, on consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,19 @@ def expiry(text: str, at: datetime) -> datetime:
     if date <= at:
         raise GalleryError(f"--expires {text}: that is over already. Give a later date.")
     return date
+
+
+def names_by_track(names: Sequence[str]) -> dict[int, str]:
+    """["1=Ada", "2=Bo"] as {1: "Ada", 2: "Bo"}. Raises ConfigError for what is not so."""
+    found: dict[int, str] = {}
+    for text in names:
+        track, equals, name = text.partition("=")
+        if not equals or not re.fullmatch(r"[0-9]{1,9}", track.strip()) or not name.strip():
+            raise ConfigError(f"--name {text}: expected TRACK=NAME, such as --name 1=Ada.")
+        if int(track) in found:
+            raise ConfigError(f"--name {text}: track {int(track)} has a name already. Give each track one.")
+        found[int(track)] = name
+    return found
 
 
 def _whole(gallery: Gallery, people: Sequence[Who]) -> list[Person]:

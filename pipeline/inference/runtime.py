@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.files import reason_of
 from pipeline.inference.preprocessing import Pictures, fed_pictures, keep_columns
 from pipeline.weights.not_weights import refuse_diverged_network
 
@@ -89,12 +90,12 @@ def open_network(
 ) -> Network:
     """Load a network file (.onnx, .tflite, or a Paddle .pdmodel with its .pdiparams beside it).
 
-    backend: overrides runtime.backend. shape: fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for
+    backend: overrides runtime.engine. shape: fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for
     any size (the batch, say). pictures: the network is given pictures, not planes. columns: of the last axis of the
     first output, those that are wanted; ignored where it has not as many.
     Raises CheckpointError when the file is no network that the backend reads, or its weights are no finite numbers.
     """
-    chosen = backend if backend != "auto" else runtime.backend
+    chosen = backend if backend != "auto" else runtime.engine
     if chosen in ("auto", "torch"):
         chosen = "onnxruntime" if path.suffix == ".onnx" and device(runtime) == "cuda" else "openvino"
     if not path.is_file():
@@ -164,7 +165,7 @@ def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _unreadable(path: Path, engine: str, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())[-200:]
+    reason = reason_of(error, end=True)
     return CheckpointError(f"{path}: {engine} cannot read this network ({reason}). Fetch it again.")
 
 
@@ -265,7 +266,7 @@ class OnnxRuntimeNetwork:
         import onnxruntime as ort
 
         if path.suffix != ".onnx":
-            raise ConfigError(f"{path.name}: ONNX Runtime reads .onnx files only. Use runtime.backend=openvino.")
+            raise ConfigError(f"{path.name}: ONNX Runtime reads .onnx files only. Use runtime.engine=openvino.")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads(runtime)
         options.log_severity_level = 3
@@ -304,7 +305,7 @@ class PaddleNetwork:
         try:
             from paddle import inference
         except ImportError:
-            raise ConfigError("runtime.backend=paddle needs Paddle: pip install '.[paddle]'") from None
+            raise ConfigError("runtime.engine=paddle needs Paddle: pip install '.[paddle]'") from None
         parameters = path.with_suffix(".pdiparams")
         if path.suffix != ".pdmodel" or not parameters.is_file():
             raise ConfigError(f"{path}: Paddle's engine reads model.pdmodel with model.pdiparams beside it.")

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, replace
 
 from loguru import logger
 
+from pipeline import registry
 from pipeline.extraction.extract import Extracted, extract
 from pipeline.extraction.processes import Task, extract_in_processes
 from pipeline.extraction.upright import look_around
 from pipeline.jobs.session import Session
 from pipeline.recognition.features import read_features, write_features
-from pipeline.registry import load_backend
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Source, Video
 from pipeline.runs.results import TrackSummary
@@ -23,7 +23,7 @@ from pipeline.runs.tracks import Unusable, portions, read_input, read_tracks, un
 from pipeline.types import Embedding, TrackKey
 from pipeline.video.source import is_file
 
-CLUSTERS = {"ray": "pipeline.cluster.ray:extract_on_cluster"}  # runtime.engine
+CLUSTERS = {"ray": "pipeline.cluster.ray:extract_on_cluster"}  # runtime.cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +155,15 @@ def _extractions(session: Session, videos: Sequence[Video]) -> Iterator[tuple[Vi
     """Extract video after video here, several at a time in processes of their own, or on a cluster."""
     settings, bars = session.config.runtime, session.bars
     workers = min(settings.workers, len(videos))
-    if workers <= 1 and settings.engine == "local":
+    if workers <= 1 and settings.cluster == "local":
         for video in videos:
             yield video, extract(video, session.extraction)
         return
     task = Task(session.config, session.checkpoints, session.folder.path)
-    if settings.engine == "local":
+    if settings.cluster == "local":
         extractions = extract_in_processes(videos, task, workers)
     else:
-        extractions = load_backend(CLUSTERS, settings.engine, "runtime.engine")(videos, task, settings.address)
+        extractions = registry.load(CLUSTERS, settings.cluster, "runtime.cluster")(videos, task, settings.address)
     for video, found, stages in extractions:
         session.record.meter.merge(stages)
         bars.advance("tracking", found.frames)

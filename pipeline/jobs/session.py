@@ -12,7 +12,6 @@ from typing import Any
 
 from loguru import logger
 
-from pipeline import __version__
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
@@ -35,10 +34,11 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
 from pipeline.runs.record import Record
 from pipeline.tracking import open_tracker
+from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
 
-WHEREABOUTS = ("threads", "workers", "engine", "address")  # settings of the runtime that results do not depend on
+WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
@@ -64,11 +64,11 @@ class Session:
     videos: Mapping[Video, VideoInfo]
     checkpoints: Checkpoints
     bars: Progress
-    networks: Networks = field(init=False)
-    encoder: Encoder = field(init=False)
-    folder: RunFolder = field(init=False)
-    record: Record = field(init=False)
-    cache: Cache = field(init=False)
+    networks: Networks = field(init=False, repr=False)
+    encoder: Encoder = field(init=False, repr=False)
+    folder: RunFolder = field(init=False, repr=False)
+    record: Record = field(init=False, repr=False)
+    cache: Cache = field(init=False, repr=False)
 
     @classmethod
     def open(

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import registry
 from pipeline.config import PoseConfig, RuntimeConfig
 from pipeline.pose.crop import View
-from pipeline.registry import load_backend
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -39,5 +39,5 @@ def open_estimator(config: PoseConfig, runtime: RuntimeConfig, checkpoint: Check
 
     Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no pose estimator.
     """
-    estimator: PoseEstimator = load_backend(ESTIMATORS, config.estimator, "pose.estimator")(runtime, checkpoint)
+    estimator: PoseEstimator = registry.load(ESTIMATORS, config.estimator, "pose.estimator")(runtime, checkpoint)
     return estimator

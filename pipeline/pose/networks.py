@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError, GaitError
+from pipeline.files import reason_of
 from pipeline.inference.runtime import Network
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -33,7 +34,7 @@ def run_each(network: Network, pictures: Iterable[NDArray[np.uint8]], path: Path
     except GaitError:
         raise
     except Exception as error:  # each engine raises exceptions of its own, without a common base
-        raise not_an_estimator(path, " ".join(str(error).split())[-200:]) from None
+        raise not_an_estimator(path, reason_of(error, end=True)) from None
 
 
 def not_an_estimator(path: Path, reason: str) -> CheckpointError:

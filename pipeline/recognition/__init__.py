@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.mirroring import MirroredEncoder
-from pipeline.registry import load_backend
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
 
-ENCODERS = {
+ENCODERS: Mapping[str, str] = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
@@ -41,7 +43,7 @@ ENCODERS = {
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
     """What the encoder that `config` names looks at, without its weights. Raises ConfigError as below."""
-    needs: tuple[Modality, ...] = load_backend(ENCODERS, config.encoder, "recognition.encoder").needs
+    needs: tuple[Modality, ...] = registry.load(ENCODERS, config.encoder, "recognition.encoder").needs
     return needs
 
 
@@ -51,5 +53,5 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: 
     Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
     missing, unreadable or made for another network.
     """
-    encoder: Encoder = load_backend(ENCODERS, config.encoder, "recognition.encoder")(config, runtime, checkpoint)
+    encoder: Encoder = registry.load(ENCODERS, config.encoder, "recognition.encoder")(config, runtime, checkpoint)
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import CheckpointError
+from pipeline.files import reason_of
 from pipeline.recognition.layers.silhouettes import SeparateBNNecks
 from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.strict import load_strictly, refuse_differences
@@ -156,7 +157,7 @@ def _shapes_of(
             warnings.simplefilter("ignore")  # about tensors without values
             return told, network(told, head=False).state_dict()
     except Exception as error:  # constructors refuse sizes of 0 and worse in many ways
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = reason_of(error)
         raise CheckpointError(
             f"{path}: not a checkpoint for this network: its tensors and its card tell of one that cannot be built "
             f"({reason}). Choose the card that matches the file, or another file."

@@ -15,11 +15,11 @@ from typing import Any
 
 from loguru import logger
 
-from pipeline import __version__
 from pipeline.engine.meter import Meter
 from pipeline.errors import GaitError
-from pipeline.files import read_json, write_json
+from pipeline.files import one_line, read_json, write_json
 from pipeline.runs.folder import RunFolder
+from pipeline.version import __version__
 
 VERSIONED = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "av", "numpy", "lap")
 
@@ -91,5 +91,5 @@ def versions() -> dict[str, str]:
 def _in_words(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; files that are here are whole. Go on with --resume."
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, GaitError) else f"{type(error).__name__}: {text}"

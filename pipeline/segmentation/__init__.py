@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import registry
 from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.registry import load_backend
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -39,5 +39,5 @@ def open_segmenter(config: SegmentationConfig, runtime: RuntimeConfig, checkpoin
 
     Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no segmenter.
     """
-    segmenter: Segmenter = load_backend(SEGMENTERS, config.segmenter, "segmentation.segmenter")(runtime, checkpoint)
+    segmenter: Segmenter = registry.load(SEGMENTERS, config.segmenter, "segmentation.segmenter")(runtime, checkpoint)
     return segmenter

@@ -12,8 +12,8 @@ import urllib.parse
 import urllib.request
 from typing import IO, Any
 
-from pipeline import __version__
 from pipeline.errors import InputError
+from pipeline.version import __version__
 
 TIMEOUT_S = 10.0  # to connect, and between two pieces of data
 

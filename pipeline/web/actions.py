@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.explain import as_tree, explain, picture_of
-from pipeline.commands.gallery.enrol import LONGEST_NOTE, names_by_track
 from pipeline.config import Config
 from pipeline.errors import ConfigError, GaitError, InputError
+from pipeline.files import one_line
+from pipeline.gallery.people import LONGEST_NOTE, names_by_track
 from pipeline.profiles import load_config
+from pipeline.report.explain import as_tree, explain, picture_of
 from pipeline.runs.reader import Run
 from pipeline.web import html
 from pipeline.web.answers import answers_of, enrolment_of
@@ -241,7 +242,7 @@ class Desk:
                 result = html.answers(shown(work.folder))
                 yield html.status(Status("done", "The answers are on this page.", notes=())), result
         except GaitError as error:
-            yield html.status(Status("refused", " ".join(str(error).split()))), ""
+            yield html.status(Status("refused", one_line(error))), ""
         finally:
             visitor.busy -= 1
             self._working.pop(visitor, None)
@@ -331,5 +332,5 @@ def _said(do: Callable[[], str], as_html: bool = False) -> str:
     try:
         words = do()
     except GaitError as error:
-        return html.notice(" ".join(str(error).split()))
+        return html.notice(one_line(error))
     return words if as_html else html.notice(words, problem=False)

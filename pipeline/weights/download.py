@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import http.client
-import os
 import re
 import shutil
 import time
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from pipeline.errors import GaitError, OutputError
-from pipeline.files import file_sha256
+from pipeline.errors import GaitError
+from pipeline.files import file_sha256, reason_of, writing
 from pipeline.weights.confirmation import MOST_READ, form_address, is_used_up
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
@@ -70,7 +68,7 @@ def download(
     Raises FetchError: network out of reach, refusal, a web page instead of the file, wrong size, broken off again and
     again (what has come is kept). Raises OutputError where the disk refuses.
     """
-    with saving(part):
+    with writing(part, " with --checkpoints"):
         part.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(_ATTEMPTS):
             before = part.stat().st_size if part.exists() else 0
@@ -82,22 +80,6 @@ def download(
                 )
             time.sleep(pause)
         return Downloaded(part, part.stat().st_size, file_sha256(part))
-
-
-@contextmanager
-def saving(path: Path) -> Iterator[None]:
-    """Turn the disk's refusals into an OutputError of one line."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
-        if not full and not refused:
-            raise
-        remedy = "Free some space" if full else "Make the folder writable"
-        raise OutputError(
-            f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}, or name another folder."
-        ) from None
 
 
 def _attempt(
@@ -215,7 +197,7 @@ def _answer(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[An
             raise FetchError(f"{url}: only http and https addresses are fetched.")
         request = urllib.request.Request(url, headers=dict(headers))
     except ValueError as error:
-        raise FetchError(f"{url}: no address that can be fetched ({_reason(error)}). Correct the card.") from None
+        raise FetchError(f"{url}: no address that can be fetched ({reason_of(error)}). Correct the card.") from None
     host = parts.hostname
     opener = urllib.request.build_opener(_CarefulRedirects)
     try:
@@ -223,12 +205,12 @@ def _answer(url: str, headers: Mapping[str, str], timeout: float) -> Iterator[An
             yield answer
     except urllib.error.HTTPError as error:
         raise FetchError(
-            f"{url}: {host} answers {error.code} {_reason(error.reason)}. Try later, or get it by hand."
+            f"{url}: {host} answers {error.code} {reason_of(error.reason)}. Try later, or get it by hand."
         ) from None
     except urllib.error.URLError as error:
-        raise OutOfReachError(url, host, _reason(error.reason)) from None
+        raise OutOfReachError(url, host, reason_of(error.reason)) from None
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise OutOfReachError(url, host, _reason(error)) from None
+        raise OutOfReachError(url, host, reason_of(error)) from None
 
 
 def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: float) -> Any:
@@ -239,11 +221,7 @@ def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request
             return error  # an answer like any other
         raise
     except ValueError as error:  # of letters that an address cannot have, here or in a redirect
-        raise urllib.error.URLError(_reason(error)) from None
-
-
-def _reason(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        raise urllib.error.URLError(reason_of(error)) from None
 
 
 def _refuse_weaker(url: str, target: str) -> None:

@@ -154,7 +154,7 @@ def in_group(group: int) -> list[str]:
 
 def test_stages_already_done_are_not_done_again(gait, videos, reference):
     process = gait.start("run", *videos)
-    folder = when(process, gait, ".done/walks-gallery*")
+    folder = when(process, gait, ".done/extraction-gallery*")
     process.send_signal(signal.SIGINT)
     finish(process, status=130)
     tracks = next(folder.glob("tracks/gallery*.txt"))

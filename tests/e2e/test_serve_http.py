@@ -229,7 +229,7 @@ def test_without_gradio_it_says_how_to_get_it():
 
 def test_nothing_else_imports_gradio():
     code = (
-        "import sys, pipeline.run, pipeline.cli, pipeline.report, pipeline.commands.run, pipeline.web; "
+        "import sys, pipeline.jobs.run, pipeline.cli, pipeline.report, pipeline.commands.run, pipeline.web; "
         "print([name for name in ('gradio', 'fastapi', 'uvicorn', 'pandas') if name in sys.modules])"
     )
     done = run_python(code)

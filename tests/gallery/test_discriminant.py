@@ -20,7 +20,7 @@ from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import discriminant as stored_with
 from pipeline.gallery.calibration import compared_by
-from pipeline.gallery.cohort import read_cohort
+from pipeline.gallery.cohort import comparison, read_cohort
 from pipeline.gallery.discriminant import fit_discriminant, outdated, stored_discriminant, told_of_discriminant
 from pipeline.gallery.discriminant_file import FILE, read_discriminant
 from pipeline.gallery.folder import remove_listed
@@ -88,7 +88,7 @@ def distances(gallery, matching, fitted=None):
     probes = [walk(person, 50) for person in range(5)]
     owners = [one.identity for one in templates]
     walks = [one.embedding() for one in templates]
-    return people_distances(probes, walks, owners, [1.0] * len(walks), matching, fitted)
+    return people_distances(probes, walks, owners, [1.0] * len(walks), comparison(matching, fitted))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])

@@ -21,7 +21,7 @@ def probabilities(shared, name, backend, crops):
         pytest.skip(f"reference material missing: {path}")
     loader = "onnx" if name == ONNX else "paddle"
     card = Card(name=name, stage="segmenter", loader=loader, file=name, licence="Apache-2.0")
-    runtime = RuntimeConfig(device="cpu", backend=backend)
+    runtime = RuntimeConfig(device="cpu", engine=backend)
     return open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, path, "")).segment(crops)
 
 

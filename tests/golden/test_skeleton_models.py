@@ -7,7 +7,7 @@ import pytest
 import torch
 from odd_checkpoints import as_opengait_saves
 
-from pipeline.jobs.prepare import find_checkpoints
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walk

@@ -145,7 +145,7 @@ def brightest(tmp_path):
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_rtmpose_s_interface_is_read(brightest, backend):
-    runtime = RuntimeConfig(device="cpu", threads=1, backend=backend)
+    runtime = RuntimeConfig(device="cpu", threads=1, engine=backend)
     estimator = open_estimator(PoseConfig(estimator="rtmpose"), runtime, checkpoint(brightest))
     crops = np.full((3, 256, 192, 3), 20, np.uint8)
     for crop, (x, y) in zip(crops, [(10, 20), (150, 60), (96, 250)], strict=True):

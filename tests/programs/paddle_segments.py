@@ -11,6 +11,6 @@ from pipeline.weights.checkpoints import Card, Checkpoint
 
 folder, crops, answer = map(Path, sys.argv[1:])
 card = Card(name=folder.name, stage="segmenter", loader="paddle", file=folder.name, licence="Apache-2.0")
-runtime = RuntimeConfig(device="cpu", backend="paddle")
+runtime = RuntimeConfig(device="cpu", engine="paddle")
 segmenter = open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, folder, ""))
 np.save(answer, segmenter.segment(np.load(crops)))

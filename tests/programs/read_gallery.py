@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.commands.gallery.people import list_command, show_command
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
-from pipeline.jobs.enrol import add_walks, there_already
+from pipeline.jobs.enrol import add_templates, there_already
 
 
 def read() -> int:
@@ -23,10 +23,10 @@ before = read()
 if sys.argv[3] == "everything":
     gallery.templates()
 else:
-    assert [row.outcome for row in add_walks(gallery, new, merge=False)] == ["new"] * 3
+    assert [outcome for *_, outcome in add_templates(gallery, new, merge=False).values()] == ["new"] * 3
     assert len(there_already(gallery, new)) == 3
     again = [dataclasses.replace(one, template=new_id(), track=4, name="PERSON 7")]
-    assert [row.name for row in add_walks(gallery, again, merge=True)] == ["person 7"]
+    assert [name for _, name, _ in add_templates(gallery, again, merge=True).values()] == ["person 7"]
     show_command(gallery.path, "new 3", as_json=False)
     list_command(gallery.path, as_json=False)
 print(read() - before)

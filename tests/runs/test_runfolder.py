@@ -102,35 +102,35 @@ def test_only_a_run_folder_is_opened(tmp_path):
 
 
 def test_a_mark_holds_for_its_key_only(folder):
-    folder.mark_done("walks", "gallery", "key", frames=12, warning=None)
-    assert folder.done("walks", "gallery", "key") == {"frames": 12, "warning": None}
-    assert folder.done("walks", "gallery", "another key") is None
-    assert folder.done("walks", "probe1", "key") is None
+    folder.mark_done("extraction", "gallery", "key", frames=12, warning=None)
+    assert folder.done("extraction", "gallery", "key") == {"frames": 12, "warning": None}
+    assert folder.done("extraction", "gallery", "another key") is None
+    assert folder.done("extraction", "probe1", "key") is None
     assert folder.done("features", "gallery", "key") is None
 
 
 def test_clearing_forgets_the_mark_and_removes_the_files(folder):
-    folder.mark_done("walks", "gallery", "key")
+    folder.mark_done("extraction", "gallery", "key")
     folder.tracks("gallery").parent.mkdir()
     folder.tracks("gallery").write_text("")
     folder.silhouettes("gallery", 1).mkdir(parents=True)
-    folder.clear("walks", "gallery")
-    assert folder.done("walks", "gallery", "key") is None
-    assert not any(path.exists() for path in folder.made_by("walks", "gallery").values())
-    folder.clear("walks", "gallery")  # again: nothing there is fine
+    folder.clear("extraction", "gallery")
+    assert folder.done("extraction", "gallery", "key") is None
+    assert not any(path.exists() for path in folder.made_by("extraction", "gallery").values())
+    folder.clear("extraction", "gallery")  # again: nothing there is fine
 
 
 def test_a_damaged_mark_counts_as_not_done(folder):
-    folder.mark_done("walks", "gallery", "key")
-    (folder.path / ".done/walks-gallery.json").write_text("{half")
-    assert folder.done("walks", "gallery", "key") is None
+    folder.mark_done("extraction", "gallery", "key")
+    (folder.path / ".done/extraction-gallery.json").write_text("{half")
+    assert folder.done("extraction", "gallery", "key") is None
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
-@pytest.mark.parametrize("stage", ["walks", "features", "video"])
+@pytest.mark.parametrize("stage", ["extraction", "features", "video"])
 def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder, stage, change):
     path = {
-        "walks": folder.sequence("gallery", 1),
+        "extraction": folder.sequence("gallery", 1),
         "features": folder.features("gallery", 1),
         "video": folder.gallery_video("gallery"),
     }[stage]

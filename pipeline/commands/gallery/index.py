@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE, MatchingConfig
+from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.discriminant_file import StoredDiscriminant, read_discriminant
 from pipeline.gallery.index import build
 from pipeline.gallery.search import EXACT_UP_TO
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 
-def index_command(db: Path, overrides: Sequence[str]) -> None:
+def index_command(db: Path, options: Options) -> None:
     """Index everybody for the metric and the stored discriminant of the settings, and say when it counts."""
-    matching = load_config(DEFAULT_PROFILE, overrides).matching
+    matching = options.config().matching
     gallery, begun = Gallery.open(db), time.perf_counter()
     facts = build(gallery, matching.metric, fitted=_stored(gallery, matching))
     kind = f"{matching.metric} distances" + ("" if matching.transform == "none" else f" after its {matching.transform}")

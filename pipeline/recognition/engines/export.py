@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.files import reason_of
 from pipeline.inference.runtime import open_network, openvino
 from pipeline.recognition.encoder import aligned
 from pipeline.recognition.engines.batching import fitting, lengthened
@@ -84,7 +85,7 @@ def write_onnx(graph: Graph, model: Model, needs: Sequence[Modality], size: tupl
                 dynamic_axes={**free, "parts": {0: "walks"}},
             )
     except Exception as error:  # the exporter raises whatever its parts raise
-        reason = " ".join(str(error).split())[-200:]
+        reason = reason_of(error, end=True)
         raise ConfigError(f"{model.name} cannot be written as ONNX ({reason}).") from None
 
 

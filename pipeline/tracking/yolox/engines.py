@@ -163,8 +163,8 @@ def not_yolox(path: Path, reason: str) -> CheckpointError:
 
 def _onnx_backend(runtime: RuntimeConfig) -> str:
     """ONNX Runtime where it can use a GPU, or where asked for; else OpenVINO."""
-    if runtime.backend in ("openvino", "onnxruntime"):
-        return runtime.backend
+    if runtime.engine in ("openvino", "onnxruntime"):
+        return runtime.engine
     if device(runtime) == "cuda":
         import onnxruntime
 

@@ -23,8 +23,8 @@ from safetensors.torch import load_file
 from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.files import file_sha256
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.types import SilhouetteSequence

@@ -12,8 +12,7 @@ from pipeline.gallery import people
 from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
-from pipeline.live import enrolled as module
-from pipeline.live.enrolled import LOOK_S, Enrolled
+from pipeline.live.people import LOOK_S, WatchedGallery
 from pipeline.live.walkers import Walkers
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
@@ -57,77 +56,81 @@ def clock():
 
 
 @pytest.fixture
-def enrolled(gallery, clock):
-    return Enrolled(gallery.path, ENCODER, CONFIG, clock)
+def watched(gallery, clock):
+    return WatchedGallery(gallery.path, ENCODER, CONFIG, clock)
 
 
-def later(enrolled, clock):
+def names(watched):
+    return sorted(watched.people.names.values())
+
+
+def later(watched, clock):
     clock.seconds += 1.01 * LOOK_S
-    return enrolled.changed()
+    return watched.changed()
 
 
-def test_who_is_enrolled_or_removed_meanwhile_is_noticed(enrolled, gallery, clock):
-    assert sorted(enrolled.known.names) == ["Ada", "Bo"]
+def test_who_is_enrolled_or_removed_meanwhile_is_noticed(watched, gallery, clock):
+    assert names(watched) == ["Ada", "Bo"]
     add(gallery, template("Cy"))
-    assert not enrolled.changed()  # not before a second has passed
-    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Bo", "Cy"]
-    assert not later(enrolled, clock)
+    assert not watched.changed()  # not before a second has passed
+    assert later(watched, clock) and names(watched) == ["Ada", "Bo", "Cy"]
+    assert not later(watched, clock)
     people.delete(gallery, "Bo")
-    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cy"]
+    assert later(watched, clock) and names(watched) == ["Ada", "Cy"]
     people.rename(gallery, "Cy", "Cyd")
-    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Cyd"]
+    assert later(watched, clock) and names(watched) == ["Ada", "Cyd"]
 
 
 def test_a_back_end_that_is_stored_meanwhile_is_taken_and_goes_with_people(gallery, clock, lines):
     again = [template(one.name, WIDTHS[one.name] + 1, identity=one.identity) for one in gallery.templates()]
     add(gallery, template("Cy"), *again)
     config = load_config(overrides=["matching.threshold=0.1", "matching.transform=lda"])
-    enrolled = Enrolled(gallery.path, ENCODER, config, clock)
+    watched = WatchedGallery(gallery.path, ENCODER, config, clock)
     probe = template("Ada").embedding()
-    anew = enrolled.known.distances(probe, config)
-    assert enrolled.known.discriminant is None
+    anew = watched.people.distances([probe])[0]
+    assert watched.people.how.transform is None
     fit_discriminant(gallery, "euclidean")
-    assert later(enrolled, clock)
-    assert np.allclose(enrolled.known.distances(probe, config), anew, atol=1e-4 * anew.max())
+    assert later(watched, clock)
+    assert watched.people.how.transform is not None
+    assert np.allclose(watched.people.distances([probe])[0], anew, atol=1e-4 * anew.max())
     add(gallery, template("Bo", named=False))
-    assert later(enrolled, clock)
+    assert later(watched, clock)
     assert any("people have come or gone" in line for line in lines)
-    assert np.allclose(enrolled.known.distances(probe, config)[:3], anew, atol=1e-4 * anew.max())
+    assert np.allclose(watched.people.distances([probe])[0, :3], anew, atol=1e-4 * anew.max())
     people.delete(gallery, "Cy")
-    assert later(enrolled, clock)
-    assert enrolled.known.discriminant is None
+    assert later(watched, clock)
+    assert watched.people.how.transform is None
 
 
-def test_a_gallery_that_stays_as_it_is_is_not_read_again(enrolled, clock, monkeypatch):
+def test_a_gallery_that_stays_as_it_is_is_not_read_again(watched, clock, monkeypatch):
     def read(self, **how):
         raise AssertionError("read again")
 
     monkeypatch.setattr(Gallery, "templates", read)
-    assert not any(later(enrolled, clock) for _ in range(5))
+    assert not any(later(watched, clock) for _ in range(5))
 
 
 def test_who_expires_meanwhile_is_forgotten(gallery, clock, monkeypatch):
     add(gallery, template("Cy", expires=now() + timedelta(days=1)))
-    enrolled = Enrolled(gallery.path, ENCODER, CONFIG, clock)
-    assert "Cy" in enrolled.known.names and not later(enrolled, clock)
+    watched = WatchedGallery(gallery.path, ENCODER, CONFIG, clock)
+    assert "Cy" in names(watched) and not later(watched, clock)
     tomorrow = now() + timedelta(days=2)
-    monkeypatch.setattr(module, "now", lambda: tomorrow)
-    monkeypatch.setattr("pipeline.live.known.now", lambda: tomorrow)
-    assert later(enrolled, clock) and sorted(enrolled.known.names) == ["Ada", "Bo"]
+    monkeypatch.setattr("pipeline.live.people.now", lambda: tomorrow)
+    assert later(watched, clock) and names(watched) == ["Ada", "Bo"]
 
 
-def test_a_gallery_that_cannot_be_read_any_more_is_told_of_once(enrolled, gallery, clock, lines):
+def test_a_gallery_that_cannot_be_read_any_more_is_told_of_once(watched, gallery, clock, lines):
     (gallery.path / "gallery.json").rename(gallery.path / "elsewhere")
-    assert not later(enrolled, clock) and not later(enrolled, clock)
+    assert not later(watched, clock) and not later(watched, clock)
     assert sum("no gallery there" in line for line in lines) == 1
-    assert sorted(enrolled.known.names) == ["Ada", "Bo"]
+    assert names(watched) == ["Ada", "Bo"]
     (gallery.path / "elsewhere").rename(gallery.path / "gallery.json")
     people.delete(gallery, "Bo")
-    assert later(enrolled, clock) and list(enrolled.known.names) == ["Ada"]
+    assert later(watched, clock) and names(watched) == ["Ada"]
 
 
-def test_walkers_take_new_names_at_once_and_lose_those_who_were_removed(enrolled, gallery, clock):
-    walkers = Walkers(ENCODER, enrolled.known, CONFIG, fps=25.0)
+def test_walkers_take_new_names_at_once_and_lose_those_who_were_removed(watched, gallery, clock):
+    walkers = Walkers(ENCODER, watched.people, CONFIG, fps=25.0)
     masks = {1: runs.walker(WIDTHS["Ada"], 200), 2: runs.walker(WIDTHS["Cy"], 200)}
     index = iter(range(200))
 
@@ -143,8 +146,8 @@ def test_walkers_take_new_names_at_once_and_lose_those_who_were_removed(enrolled
         return [walkers[track].shown.name or walkers[track].shown.status for track in (1, 2)]
 
     def meet():
-        assert later(enrolled, clock)
-        walkers.meet(enrolled.known)
+        assert later(watched, clock)
+        walkers.meet(watched.people)
 
     walk()
     assert shown() == ["Ada", "unknown"]
