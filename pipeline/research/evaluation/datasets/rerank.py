@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.research.evaluation.datasets.distances import Metric, distances
+from pipeline.research.evaluation.datasets.retrieval import Metric, distances
 from pipeline.types import FloatArray
 
-MOST_WALKS = 30_000  # three matrices of all by all, 3.6 GB each
+MOST_SAMPLES = 30_000  # three matrices of all by all, 3.6 GB each
 
 
 def rerank(
     among_all: FloatArray, probes: int, k1: int = 6, k2: int = 6, weight: float = 0.3, *, half: bool = False
 ) -> FloatArray:
-    """New distances of the probes to the gallery, N×M, from those among all N + M walks (probes first).
+    """New distances of the probes to the gallery, N×M, from those among all N + M samples (probes first).
 
     k1: neighbours that may be reciprocal; k2: neighbours whose encodings are averaged; weight: of the original
     distance. The defaults are those of OpenGait's HID submission. half: keep the encodings and what comes of them in
@@ -37,12 +37,14 @@ def rerank(
 def reranked_distances(
     probes: FloatArray, gallery: FloatArray, metric: Metric, device: str = "cpu", *, half: bool = False
 ) -> FloatArray:
-    """New distances of N×C×P probes to M×C×P gallery walks. Raises ConfigError for more than memory can be expected
+    """New distances of N×C×P probes to M×C×P gallery samples. Raises ConfigError for more than memory can be expected
     to hold: all distances of all to all are needed at once.
     """
-    walks = len(probes) + len(gallery)
-    if walks > MOST_WALKS:
-        raise ConfigError(f"re-ranking {walks} walks would need {walks**2 * 12 / 1e9:.0f} GB; up to {MOST_WALKS} work.")
+    count = len(probes) + len(gallery)
+    if count > MOST_SAMPLES:
+        raise ConfigError(
+            f"re-ranking {count} walks would need {count**2 * 12 / 1e9:.0f} GB; up to {MOST_SAMPLES} work."
+        )
     everybody = np.concatenate([probes, gallery])
     return rerank(distances(everybody, everybody, metric, device), len(probes), half=half)
 

@@ -1,6 +1,6 @@
 """The losses of the disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, lib/loss.py).
 
-Walks come in threes: one, the same person from another view, and another person from the first one's view. What a
+Samples come in threes: one, the same person from another view, and another person from the first one's view. What a
 code must not know, it must not change with. Reference: golden/disentanglement/info.json.
 """
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, without_depth
-from pipeline.research.training.losses.metric import detached
+from pipeline.research.training.losses.metric import detach
 
 LONGEST_SHIFT = 30  # frames: a stride
 
@@ -28,8 +28,6 @@ class Weights:
     view: float = 500.0
     time: float = 100.0
     triplet: float = 100.0
-    centre: float = 0.008
-    smoothing: float = 0.1
 
 
 def autoencoder_losses(
@@ -49,8 +47,8 @@ def autoencoder_losses(
     i_like_a = without_depth(autoencoder.decode(i.motion, i.body, a.view))
     motion_a, motion_v, motion_i = (code.motion.amax(dim=2) for code in (a, v, i))
     return {
-        "reconstruction": w.reconstruction * (shifted(again["a"], walk) + shifted(again["v"], other_view)) / 2,
-        "exchanged view": w.reconstruction * (shifted(a_like_i, walk) + shifted(i_like_a, other_person)) / 2,
+        "reconstruction": w.reconstruction * (shifted_mse(again["a"], walk) + shifted_mse(again["v"], other_view)) / 2,
+        "exchanged view": w.reconstruction * (shifted_mse(a_like_i, walk) + shifted_mse(i_like_a, other_person)) / 2,
         "body": w.body * F.mse_loss(a.body, v.body),
         "motion": w.motion * F.mse_loss(a.motion, v.motion),
         "view": w.view * F.mse_loss(a.view, i.view),
@@ -62,34 +60,25 @@ def autoencoder_losses(
     }
 
 
-def recognition_losses(features: Tensor, logits: Tensor, centres: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Of the recognition network: features [n, c], logits [n, classes], centres [classes, c], labels [n] int64."""
-    w = Weights()
-    return {
-        "identity": smooth_cross_entropy(logits, labels, w.smoothing),
-        "centre": w.centre * centre_loss(features, centres, labels),
-    }
-
-
-def added(**terms: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def sum_of_terms(**terms: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """The sum of `autoencoder_losses`, each of one value a process, as a term of loss_cfg."""
-    return torch.stack([term.mean() for term in terms.values()]).sum(), detached(terms)
+    return torch.stack([term.mean() for term in terms.values()]).sum(), detach(terms)
 
 
 def identity_term(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> tuple[Tensor, dict[str, Tensor]]:
     """`smooth_cross_entropy` as a term of loss_cfg: logits [n, k, 1]."""
     flat = logits.squeeze(-1).float()
     loss = smooth_cross_entropy(flat, labels, smoothing)
-    return loss, detached({"loss": loss, "accuracy": (flat.argmax(dim=1) == labels).float().mean()})
+    return loss, detach({"loss": loss, "accuracy": (flat.argmax(dim=1) == labels).float().mean()})
 
 
 def centre_term(features: Tensor, centres: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """`centre_loss` as a term of loss_cfg."""
     loss = centre_loss(features.float(), centres.float(), labels)
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
-def shifted(given: Tensor, target: Tensor) -> Tensor:
+def shifted_mse(given: Tensor, target: Tensor) -> Tensor:
     """The mean squared difference of two walks [n, rows, frames], one of them shifted by up to a stride to fit best.
 
     As in the reference, every shift is divided by the number of frames it leaves; the last frame is never looked at.

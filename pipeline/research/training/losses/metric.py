@@ -38,7 +38,7 @@ def triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> tuple[Te
         "loss_num": active,
         "mean_dist": distances.mean(dim=(1, 2)),
     }
-    return loss, detached(logged)
+    return loss, detach(logged)
 
 
 def _distances(embeddings: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def cross_entropy(
     targets = labels[:, None].expand(-1, logits.shape[2])
     loss = F.cross_entropy(logits.float() * scale, targets, label_smoothing=smoothing if label_smooth else 0.0)
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
-    return loss, detached({"loss": loss, "accuracy": accuracy})
+    return loss, detach({"loss": loss, "accuracy": accuracy})
 
 
 def binary_cross_entropy(masks: Tensor, targets: Tensor, eps: float = EPSILON) -> tuple[Tensor, Logged]:
@@ -69,7 +69,7 @@ def binary_cross_entropy(masks: Tensor, targets: Tensor, eps: float = EPSILON) -
     both, either = (((masks > 0.5) & (targets > 0.5)), ((masks > 0.5) | (targets > 0.5)))
     overlap = both.flatten(1).sum(dim=1) / either.flatten(1).sum(dim=1)
     loss = entropy.mean()
-    return loss, detached({"loss": loss, "hard_loss": entropy.amax(), "miou": overlap})
+    return loss, detach({"loss": loss, "hard_loss": entropy.amax(), "miou": overlap})
 
 
 def supervised_contrastive(
@@ -84,7 +84,7 @@ def supervised_contrastive(
     stacked = features.float().transpose(0, 1).reshape(views * walks, -1)
     losses = _contrast(stacked @ stacked.T / temperature, labels.repeat(views))
     loss = (temperature / base_temperature) * losses.mean()
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def supervised_contrastive_by_distance(
@@ -103,7 +103,7 @@ def supervised_contrastive_by_distance(
         taken &= similarities.detach().exp().fill_diagonal_(0).sum(dim=1) > 0
     positive = losses[taken]
     loss = positive.mean() if len(positive) else losses.sum() * 0
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def part_contrastive(
@@ -119,7 +119,7 @@ def part_contrastive(
     if whole:
         cosines = torch.cat([cosines, cosines.mean(dim=0, keepdim=True)])
     loss = _contrast(cosines / temperature, labels).mean(dim=-1)
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def _contrast(similarities: Tensor, labels: Tensor) -> Tensor:
@@ -131,6 +131,6 @@ def _contrast(similarities: Tensor, labels: Tensor) -> Tensor:
     return -(log_probability.masked_fill(~positives, 0).sum(dim=-1) / count.clamp(min=1))
 
 
-def detached(logged: Logged) -> Logged:
+def detach(logged: Logged) -> Logged:
     """What is worth logging, without its gradient."""
     return {name: value.detach().float() for name, value in logged.items()}
