@@ -31,16 +31,13 @@ def dataset(
             metavar="SHARE",
         ),
     ] = 0.0,
-    one_view: Annotated[
-        bool, typer.Option("--one-view", help="All walks of a person from one side: side, oblique or along.")
-    ] = False,
     checkpoints: Checkpoints = None,
     verbose: Verbose = False,
 ) -> None:
     """Silhouettes of walkers who do not exist, in OpenGait's layout, to train with."""
     from pipeline.commands.synth import synth_dataset
 
-    synth_dataset(out, people, seed, sequences, frames, workers, segmented, checkpoints, one_view)
+    synth_dataset(out, people, seed, sequences, frames, workers, segmented, checkpoints)
 
 
 @synth_app.command(epilog="Example: gait synth videos --out data/street --people 4 --probes 4")
