@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,8 @@ def bench_command(
         config = load_config(profile or DEFAULT_PROFILE, overrides)
         with tallied() as tally:
             begun = time.perf_counter()
-            if on_a_terminal():
-                with Bars() as bars:
-                    path = run(job, config, checkpoints, progress=bars)
-            else:
-                path = run(job, config, checkpoints, progress=Lines())
+            with Bars() if on_a_terminal() else nullcontext(Lines()) as bars:
+                path = run(job, config, checkpoints, progress=bars)
             wall = time.perf_counter() - begun
         peak = peak_memory()
         report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
@@ -107,8 +105,7 @@ def bare_networks(calls: Sequence[Calls]) -> dict[str, Bare]:
     """Run every tallied network on its own inputs again, as often as the run did, and take the time, by stage."""
     found: dict[str, Bare] = {}
     for call in calls:
-        bare = _replay(call)
-        before = found.get(call.name, Bare(0, 0))
+        bare, before = _replay(call), found.get(call.name, Bare(0, 0))
         found[call.name] = Bare(before.alone + bare.alone, before.side_by_side + bare.side_by_side)
     return found
 
