@@ -150,7 +150,7 @@ def evaluate(chosen: Evaluation, data: DatasetFeatures) -> Answer:
 
 
 def as_tree(chosen: Evaluation, data: DatasetFeatures, answer: Answer) -> dict[str, Any]:
-    """The report as JSON: rates between 0 and 1, tables by view as V×V lists with None where there are no walks."""
+    """The report as JSON: rates between 0 and 1, tables by view as V×V lists with None where there are no samples."""
     return {
         "schema": 1,
         "protocol": chosen.protocol,

@@ -36,7 +36,7 @@ class ByView:
     """Every view of the probes against every view of the gallery; means leave identical views out.
 
     conditions: name → types of the probes; whole: the probes and the gallery of `--cross-view`, where each probe meets
-    the gallery's walks of all views (but never its own person from its own view); without: views that do not count.
+    the gallery's samples of all views (but never its own person from its own view); without: views that do not count.
     """
 
     conditions: Mapping[str, Types]
@@ -48,7 +48,7 @@ class ByView:
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """CCPG: every condition has its own gallery; figures by view as in ByView, and those of person re-identification,
-    where a probe meets walks of all views but never its own person from its own view.
+    where a probe meets samples of all views but never its own person from its own view.
 
     conditions: name → types of the probes and of the gallery. Views are cameras: 03 of the folder 03_1.
     """

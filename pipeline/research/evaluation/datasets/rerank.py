@@ -50,30 +50,30 @@ def reranked_distances(
 
 
 def _nearest(scaled: FloatArray, count: int) -> NDArray[np.int64]:
-    """The `count` nearest of each walk, itself among them, nearest first; row by row, for memory's sake."""
+    """The `count` nearest of each sample, itself among them, nearest first; row by row, for memory's sake."""
     return np.stack([np.argsort(row, kind="stable")[:count] for row in scaled])
 
 
 def _encodings(scaled: FloatArray, order: NDArray[np.int64], k1: int) -> FloatArray:
-    """Each walk as weights (summing to 1) of its k-reciprocal neighbours, expanded by theirs."""
+    """Each sample as weights (summing to 1) of its k-reciprocal neighbours, expanded by theirs."""
     wide, narrow = _reciprocal(order, k1), _reciprocal(order, int(np.around(k1 / 2)))
     encoded = np.zeros_like(scaled)
-    for walk, neighbours in enumerate(wide):
+    for sample, neighbours in enumerate(wide):
         members = set(neighbours)
         for neighbour in neighbours:
             theirs = set(narrow[neighbour])
             if len(theirs & set(neighbours)) > 2 / 3 * len(theirs):
                 members |= theirs
         chosen = np.array(sorted(members))
-        weights = np.exp(-scaled[walk, chosen])
-        encoded[walk, chosen] = weights / weights.sum()
+        weights = np.exp(-scaled[sample, chosen])
+        encoded[sample, chosen] = weights / weights.sum()
     return encoded
 
 
 def _reciprocal(order: NDArray[np.int64], k: int) -> list[list[int]]:
-    """Of each walk those among its k nearest (and itself) that have it among theirs."""
+    """Of each sample those among its k nearest (and itself) that have it among theirs."""
     near = order[:, : k + 1]
-    return [near[walk][(near[near[walk]] == walk).any(axis=1)].tolist() for walk in range(len(order))]
+    return [near[sample][(near[near[sample]] == sample).any(axis=1)].tolist() for sample in range(len(order))]
 
 
 def _jaccard(

@@ -75,8 +75,8 @@ def rank(
 
     Equal distances count against us: wrong samples come before right ones.
     """
-    people = {name: number for number, name in enumerate(np.unique([*probes.labels, *gallery.labels]).tolist())}
-    own, others = (np.array([people[name] for name in side.labels.tolist()], np.int64) for side in (probes, gallery))
+    _, people = np.unique(np.concatenate([probes.labels, gallery.labels]), return_inverse=True)
+    own, others = people[: len(probes)], people[len(probes) :]
     first, precision, penalty = np.zeros(len(own), np.int64), np.zeros(len(own)), np.zeros(len(own))
     for some, far in blocks:
         block = far

@@ -12,12 +12,12 @@ from pipeline.files import read_table
 from pipeline.research.training.data.dataset import sample_path, write_partition, write_sample
 from pipeline.segmentation.storage import read_sequence
 
-UNDEFINED = "undefined"  # what All-in-One-Gait calls the view of such walks
+UNDEFINED = "undefined"  # what All-in-One-Gait calls the view of such samples
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Whose walk a track is, how and from where."""
+    """Whose sample a track is, how and from where."""
 
     identity: str
     type: str

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """Of one walk: its frames, the shape of a frame of each modality, and what is wrong with it."""
+    """Of one sample: its frames, the shape of a frame of each modality, and what is wrong with it."""
 
     sample: Sample
     frames: int
@@ -42,7 +42,7 @@ class Inspected:
 
 
 def missing(root: Path, partition: Partition | None) -> list[Finding]:
-    """Identities of the partition without a folder or without walks, folders that it does not name, empty folders."""
+    """Identities of the partition without a folder or without samples, folders that it does not name, empty folders."""
     here = {path.name: path for path in subfolders(root)}
     findings = [
         Finding("empty", str(folder.relative_to(root)), "no .pkl in it")
@@ -83,7 +83,7 @@ def inspect(sample: Sample, least: int) -> Inspected:
 
 
 def uneven(inspected: Sequence[Inspected]) -> list[Finding]:
-    """Walks whose modalities have other shapes than most walks'."""
+    """Samples whose modalities have other shapes than most samples'."""
     shapes = [one.shapes for one in inspected if one.shapes]
     if not shapes:
         return []
@@ -96,7 +96,7 @@ def uneven(inspected: Sequence[Inspected]) -> list[Finding]:
 
 
 def _can_only_be_silhouettes(frames: Frames, alone: bool) -> bool:
-    """Whether these are pictures of grey values, or the walk's only file and pictures of colours.
+    """Whether these are pictures of grey values, or the sample's only file and pictures of colours.
 
     Two channels are skeleton maps (or silhouettes and labels), the numbers of three parts and more human parsing.
     """

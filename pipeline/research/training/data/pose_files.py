@@ -23,7 +23,7 @@ _OUMVLP = re.compile(r"(\d{3})_(\d{2})")  # view_sequence: 090_01
 
 @dataclass(frozen=True, slots=True)
 class PoseSample:
-    """Poses of one walk, T×V×3 float32: x, y in pixels and confidence; missing joints are 0."""
+    """Poses of one sample, T×V×3 float32: x, y in pixels and confidence; missing joints are 0."""
 
     identity: str
     type: str
@@ -34,8 +34,8 @@ class PoseSample:
 def read_casia_b_csv(path: Path) -> Iterator[PoseSample]:
     """GaitGraph's casia-b_pose_coco.csv: a line a frame, …/001-bg-01-090/000012.jpg and 17 × (x, y, confidence).
 
-    The frames of a walk are in order, wherever its lines are; a first line of names is passed over.
-    Raises InputError, naming the line, for anything else, before the first walk.
+    The frames of a sample are in order, wherever its lines are; a first line of names is passed over.
+    Raises InputError, naming the line, for anything else, before the first sample.
     """
     samples: dict[str, array[float]] = {}  # all of CASIA-B are 250 MB
     try:
@@ -71,7 +71,7 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseSample]:
     """OUMVLP-Pose: root/00001/090_01/*.json, a file a frame, 18 joints in OpenPose's order.
 
     type is the sequence (00, 01), as in OpenGait's layout. Of several people in a frame the first is taken; frames
-    without anybody are left out, and walks without any frame. Raises InputError, naming the file, for anything else.
+    without anybody are left out, and samples without any frame. Raises InputError, naming the file, for anything else.
     """
     folders = sorted(path for path in root.glob("*/*") if path.is_dir() and _OUMVLP.fullmatch(path.name))
     if not folders:

@@ -38,7 +38,7 @@ COLOURED = "a black background and one colour, read as the body"
 JPEG = "JPEG, what is darker than half white is background"
 
 _JPEG = b"\xff\xd8"
-FEW = 5  # the reference warns of walks with fewer silhouettes than this
+FEW = 5  # the reference warns of samples with fewer silhouettes than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Pictures(Sample):
 
 @dataclass(frozen=True, slots=True)
 class Pretreated:
-    """What became of a walk: frames kept and dropped; kept 0: nothing was written.
+    """What became of a sample: frames kept and dropped; kept 0: nothing was written.
 
     refused: files that are no silhouettes, and why; converted: how many pictures were, by the way (see read_mask).
     """
@@ -66,7 +66,7 @@ class Pretreated:
 
 
 def find_pictures(source: Path) -> list[Pictures]:
-    """The walks in source/identity/type/view/*.png, sorted; also those whose folder holds no picture.
+    """The samples in source/identity/type/view/*.png, sorted; also those whose folder holds no picture.
 
     Hidden files and folders are passed over, and GREW's …_gei.png, as OpenGait does. Raises InputError where there is
     no picture at all.
@@ -88,9 +88,9 @@ def find_pictures(source: Path) -> list[Pictures]:
 def pretreat(
     samples: Sequence[Pictures], target: Path, size: int = 64, overwrite: bool = False, workers: int = 1
 ) -> Iterator[Pretreated]:
-    """Write target/identity/type/view/view.pkl, T×size×size uint8, for every walk; yields each as it is done.
+    """Write target/identity/type/view/view.pkl, T×size×size uint8, for every sample; yields each as it is done.
 
-    Silhouettes are aligned as OpenGait aligns them, and those dropped that it drops. Walks that are there already are
+    Silhouettes are aligned as OpenGait aligns them, and those dropped that it drops. Samples that are there already are
     passed over (kept −1) unless `overwrite` says otherwise, so that a second run goes on where the first was stopped.
     """
     work = partial(_pretreat, target=target, size=size, overwrite=overwrite)

@@ -44,44 +44,44 @@ def draw_members(pool: Sequence[int], count: int, draws: Draws) -> list[int]:
 
 
 def triplet_batch(
-    walks_of: Mapping[int, Sequence[int]], identities: int, each: int, draws: Draws, shuffle: bool = False
+    samples_of: Mapping[int, Sequence[int]], identities: int, each: int, draws: Draws, shuffle: bool = False
 ) -> list[int]:
-    """P identities × K walks of each, so that every walk has others of its person and of others to be compared with.
+    """P identities × K samples of each: every sample has others of its person, and of others, to be compared with.
 
-    walks_of: label → indices of that person's walks, in the order of labels.
+    samples_of: label → indices of that person's samples, in the order of labels.
     """
-    labels = draw_members(list(walks_of), identities, draws)
-    batch = [walk for label in labels for walk in draw_members(walks_of[label], each, draws)]
+    labels = draw_members(list(samples_of), identities, draws)
+    batch = [sample for label in labels for sample in draw_members(samples_of[label], each, draws)]
     return draw_members(batch, len(batch), draws) if shuffle else batch
 
 
-def common_batch(walks: int, size: int, draws: Draws) -> list[int]:
-    """`size` of all walks, whoever's they are."""
-    return draw_members(range(walks), size, draws)
+def common_batch(samples: int, size: int, draws: Draws) -> list[int]:
+    """`size` of all samples, whoever's they are."""
+    return draw_members(range(samples), size, draws)
 
 
-def bilateral_batches(walks: int, size: int, draws: Draws) -> Iterator[list[int]]:
-    """All walks in any order, epoch after epoch: `size` of them and the same ones again, for two views of each.
+def bilateral_batches(samples: int, size: int, draws: Draws) -> Iterator[list[int]]:
+    """All samples in any order, epoch after epoch: `size` of them and the same ones again, for two views of each.
 
     What is left of an epoch after the last whole batch is not used, nor is that batch when nothing is left.
     """
-    order = list(range(walks))
+    order = list(range(samples))
     while True:
         draws.python.shuffle(order)
-        for start in range(0, bilateral_batches_of_an_epoch(walks, size) * size, size):
+        for start in range(0, bilateral_batches_of_an_epoch(samples, size) * size, size):
             batch = order[start : start + size]
             yield 2 * draw_members(batch, len(batch), draws)
 
 
-def bilateral_batches_of_an_epoch(walks: int, size: int) -> int:
+def bilateral_batches_of_an_epoch(samples: int, size: int) -> int:
     """How many batches come before the order is shuffled anew; there is always one."""
-    return max(1, (walks - 1) // size)
+    return max(1, (samples - 1) // size)
 
 
-def inference_batches(walks: int, size: int) -> list[list[int]]:
-    """All walks in order, `size` a batch; the last one is filled up from the start."""
-    padded = math.ceil(walks / size) * size
-    return [[index % walks for index in range(start, start + size)] for start in range(0, padded, size)]
+def inference_batches(samples: int, size: int) -> list[list[int]]:
+    """All samples in order, `size` a batch; the last one is filled up from the start."""
+    padded = math.ceil(samples / size) * size
+    return [[index % samples for index in range(start, start + size)] for start in range(0, padded, size)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,24 +31,24 @@ class Weights:
 
 
 def autoencoder_losses(
-    autoencoder: Autoencoder, walk: Tensor, other_view: Tensor, other_person: Tensor, weights: Weights | None = None
+    autoencoder: Autoencoder, one: Tensor, other_view: Tensor, other_person: Tensor, weights: Weights | None = None
 ) -> dict[str, Tensor]:
-    """Every weighted loss of a batch of walks [n, 30, 64] by name; their sum is what is minimised.
+    """Every weighted loss of a batch of samples [n, 30, 64] by name; their sum is what is minimised.
 
-    reconstruction: both views of the person, from their own codes. exchanged view: the walk with the view code of
-    another person's walk, and the other way round, must look the same. body, motion: do not change with the view.
+    reconstruction: both views of the person, from their own codes. exchanged view: the sample with the view code of
+    another person's sample, and the other way round, must look the same. body, motion: do not change with the view.
     view: does not change with the person. time, time of other view: a body code is the same in every frame.
-    triplet …: the same once more, compared with walks in which it does change.
+    triplet …: the same once more, compared with samples in which it does change.
     """
     w = weights or Weights()
-    a, v, i = (autoencoder.encode(one) for one in (walk, other_view, other_person))
+    a, v, i = (autoencoder.encode(each) for each in (one, other_view, other_person))
     again = {name: without_depth(autoencoder.decode(c.motion, c.body, c.view)) for name, c in (("a", a), ("v", v))}
     a_like_i = without_depth(autoencoder.decode(a.motion, a.body, i.view))
     i_like_a = without_depth(autoencoder.decode(i.motion, i.body, a.view))
     motion_a, motion_v, motion_i = (code.motion.amax(dim=2) for code in (a, v, i))
     return {
-        "reconstruction": w.reconstruction * (shifted_mse(again["a"], walk) + shifted_mse(again["v"], other_view)) / 2,
-        "exchanged view": w.reconstruction * (shifted_mse(a_like_i, walk) + shifted_mse(i_like_a, other_person)) / 2,
+        "reconstruction": w.reconstruction * (shifted_mse(again["a"], one) + shifted_mse(again["v"], other_view)) / 2,
+        "exchanged view": w.reconstruction * (shifted_mse(a_like_i, one) + shifted_mse(i_like_a, other_person)) / 2,
         "body": w.body * F.mse_loss(a.body, v.body),
         "motion": w.motion * F.mse_loss(a.motion, v.motion),
         "view": w.view * F.mse_loss(a.view, i.view),
@@ -79,7 +79,7 @@ def centre_term(features: Tensor, centres: Tensor, labels: Tensor) -> tuple[Tens
 
 
 def shifted_mse(given: Tensor, target: Tensor) -> Tensor:
-    """The mean squared difference of two walks [n, rows, frames], one of them shifted by up to a stride to fit best.
+    """The mean squared difference of two samples [n, rows, frames], one of them shifted by up to a stride to fit best.
 
     As in the reference, every shift is divided by the number of frames it leaves; the last frame is never looked at.
     """
