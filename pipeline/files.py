@@ -56,26 +56,29 @@ def safe_name(text: str, most: int = 255) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one line: which file, why, what to do."""
+def writing(path: Path, option: str = " with --output") -> Iterator[None]:
+    """Turn the operating system's refusals into one line: which file, why, what to do.
+
+    option: how another place is chosen.
+    """
     try:
         yield
     except OSError as error:
         remedy = {
-            errno.ENOSPC: "Free some space, or choose another disk with --output.",
-            errno.EDQUOT: "Your disk quota is used up; free some space, or choose another disk with --output.",
-            errno.EACCES: "Choose a folder that you may write to with --output.",
-            errno.EPERM: "Choose a folder that you may write to with --output.",
-            errno.EROFS: "The disk is read-only; choose another with --output.",
-            errno.ENOTDIR: "A file stands where a folder should be; choose another folder with --output.",
-            errno.EEXIST: "A file stands where a folder should be; choose another folder with --output.",
-            errno.ENOENT: "No folder can be made there; choose another with --output.",
-            errno.EISDIR: "A folder stands where the file should be; remove it, or choose another with --output.",
-            errno.EFBIG: "Files may not be that large there; choose another disk with --output.",
-            errno.ENAMETOOLONG: "Give the video a shorter name, or choose a shorter path with --output.",
-            errno.EIO: "The disk fails; choose another with --output.",
-            errno.ENOLCK: "The disk keeps no locks; choose another with --output.",
-            errno.EOPNOTSUPP: "The disk keeps no locks; choose another with --output.",
+            errno.ENOSPC: f"Free some space, or choose another disk{option}.",
+            errno.EDQUOT: f"Your disk quota is used up; free some space, or choose another disk{option}.",
+            errno.EACCES: f"Choose a folder that you may write to{option}.",
+            errno.EPERM: f"Choose a folder that you may write to{option}.",
+            errno.EROFS: f"The disk is read-only; choose another{option}.",
+            errno.ENOTDIR: f"A file stands where a folder should be; choose another folder{option}.",
+            errno.EEXIST: f"A file stands where a folder should be; choose another folder{option}.",
+            errno.ENOENT: f"No folder can be made there; choose another{option}.",
+            errno.EISDIR: f"A folder stands where the file should be; remove it, or choose another{option}.",
+            errno.EFBIG: f"Files may not be that large there; choose another disk{option}.",
+            errno.ENAMETOOLONG: f"Give the video a shorter name, or choose a shorter path{option}.",
+            errno.EIO: f"The disk fails; choose another{option}.",
+            errno.ENOLCK: f"The disk keeps no locks; choose another{option}.",
+            errno.EOPNOTSUPP: f"The disk keeps no locks; choose another{option}.",
         }.get(error.errno or 0)
         if remedy is None:
             raise

@@ -21,6 +21,7 @@ from loguru import logger
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
+from pipeline.engine.stream import in_portions
 from pipeline.extraction.extract import Followed, follow
 from pipeline.extraction.processes import Task, follow_in_processes
 from pipeline.extraction.upright import look_around
@@ -48,7 +49,7 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Video
 from pipeline.runs.record import Record
 from pipeline.runs.results import Walk, results_tree
-from pipeline.runs.tracks import Unusable, find_unusable, in_portions, read_walk, read_walks
+from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, Unusable, find_unusable, read_walk, read_walks
 from pipeline.types import Embedding, Match
 from pipeline.video.source import is_file
 
@@ -239,8 +240,8 @@ def embed_all(sources: Sequence[Source], walks: Walks, unusable: Unusable, work:
     usable = {s.name: [w for w in walks[s.name] if w.track not in unusable] for s in todo}
     work.bars.start("recognition", sum(map(len, usable.values())), "tracks")
     for source in todo:
-        for some in in_portions(usable[source.name]):
-            found = [read_walk(track, work.folder, encoder.needs, work.config) for track in some]
+        for some in in_portions(usable[source.name], lambda walk: walk.silhouettes, SILHOUETTES_AT_ONCE):
+            found = [read_walk(walk.track, work.folder, encoder.needs, work.config) for walk in some]
             frames = sum(len(walk.modalities[encoder.needs[0]]) for walk in found)
             with work.record.meter.time("recognise", tracks=len(some), silhouettes=frames):
                 embeddings = encoder.encode(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -51,20 +51,6 @@ def find_unusable(walks: Mapping[str, Sequence[Walk]], needs: Needs, config: Con
             mostly = f", mostly {max(known, key=lambda reason: known[reason])}" if known else ""
             reasons[walk.track] = f"{walk.usable} {what} in {len(walk.tracklet)} frames, {needed} needed{mostly}"
     return reasons
-
-
-def in_portions(walks: Sequence[Walk]) -> Iterator[list[tuple[str, int]]]:
-    """Tracks to be embedded together: as many as fit into memory, whatever their length."""
-    portion: list[tuple[str, int]] = []
-    size = 0
-    for walk in walks:
-        if portion and size + walk.silhouettes > SILHOUETTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(walk.track)
-        size += walk.silhouettes
-    if portion:
-        yield portion
 
 
 def read_walk(track: tuple[str, int], folder: RunFolder, needs: Needs, config: Config) -> encoder.Walk:

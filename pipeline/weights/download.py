@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import http.client
-import os
 import re
 import shutil
 import time
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from pipeline.errors import GaitError, OutputError
-from pipeline.files import file_sha256
+from pipeline.errors import GaitError
+from pipeline.files import file_sha256, writing
 from pipeline.weights.confirmation import MOST_READ, form_address, is_used_up
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
@@ -70,7 +68,7 @@ def download(
     Raises FetchError: network out of reach, refusal, a web page instead of the file, wrong size, broken off again and
     again (what has come is kept). Raises OutputError where the disk refuses.
     """
-    with saving(part):
+    with writing(part, ""):
         part.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(_ATTEMPTS):
             before = part.stat().st_size if part.exists() else 0
@@ -82,22 +80,6 @@ def download(
                 )
             time.sleep(pause)
         return Downloaded(part, part.stat().st_size, file_sha256(part))
-
-
-@contextmanager
-def saving(path: Path) -> Iterator[None]:
-    """Turn the disk's refusals into an OutputError of one line."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
-        if not full and not refused:
-            raise
-        remedy = "Free some space" if full else "Make the folder writable"
-        raise OutputError(
-            f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}, or name another folder."
-        ) from None
 
 
 def _attempt(

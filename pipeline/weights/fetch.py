@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.engine.lock import locked
-from pipeline.files import write_json
+from pipeline.files import write_json, writing
 from pipeline.weights.cards import Card
 from pipeline.weights.checkpoints import how_to_get, verify, weights_file
-from pipeline.weights.download import Downloaded, FetchError, Progress, download, forget, saving
+from pipeline.weights.download import Downloaded, FetchError, Progress, download, forget
 from pipeline.weights.hashing import record_path, sha256_of
 from pipeline.weights.unpack import unpack_zip
 
@@ -53,7 +53,7 @@ def fetch(
     target = folder / card.file
     if not target.exists() and (card.url is None or card.manual is not None):
         raise FetchError(f"{card.name} cannot be fetched by a program. {how_to_get(card)}")
-    with saving(target):
+    with writing(target, ""):
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, waiting):
             if target.exists():

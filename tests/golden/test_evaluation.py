@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
+from pipeline.research.evaluation.datasets.classification import class_scores
 from pipeline.research.evaluation.datasets.distances import distances
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
@@ -211,8 +211,3 @@ def test_re_ranking(reference, k1, k2, weight):
     among_all, probes = outputs["rerank_input_dist"], len(expected)
     np.testing.assert_array_equal(rerank(among_all, probes, k1, k2, weight, half=True), expected)
     np.testing.assert_allclose(rerank(among_all, probes, k1, k2, weight), expected, atol=2e-3)
-
-
-def test_mask_overlap(reference):
-    inputs, outputs, _ = reference
-    np.testing.assert_allclose(mask_overlap(inputs["iou_m1"], inputs["iou_m2"]), outputs["mean_iou"], rtol=1e-6)

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.engine.lock import locked
-from pipeline.weights.download import FetchError, download, forget, saving
+from pipeline.files import writing
+from pipeline.weights.download import FetchError, download, forget
 
 __all__ = ["DEMO_VIDEOS", "FetchError", "fetch_demo_videos", "git_blob_id"]
 
@@ -58,7 +59,7 @@ def fetch_demo_videos(
     found: dict[str, Path] = {}
     for name, blob in videos.items():
         path = folder / f"{name}.mp4"
-        with saving(path), _none_made_for_nothing(folder):
+        with writing(path, ""), _none_made_for_nothing(folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path):
                 if not path.exists():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
+from pipeline.engine.stream import in_portions
 from pipeline.errors import InputError
 from pipeline.files import file_sha256
 from pipeline.inference import runtime
@@ -151,20 +152,6 @@ def encode_clips(
     silhouettes = kept.silhouettes()
     rows = [row for row, clip in enumerate(clips) if silhouettes[clip.row] >= config.recognition.min_frames]
     found: list[Embedding] = []
-    for some in _portions([clips[row] for row in rows], silhouettes):
+    for some in in_portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row], SILHOUETTES_AT_ONCE):
         found += encoder.encode([kept.read(clip) for clip in some])
     return np.array(rows, np.int64), found
-
-
-def _portions(clips: Sequence[Clip], silhouettes: Mapping[int, int]) -> Iterator[list[Clip]]:
-    """Clips to be embedded together: as many as fit into memory."""
-    portion: list[Clip] = []
-    size = 0
-    for clip in clips:
-        if portion and size + silhouettes[clip.row] > SILHOUETTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(clip)
-        size += silhouettes[clip.row]
-    if portion:
-        yield portion

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.evaluation.datasets import rerank as reranking
-from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
+from pipeline.research.evaluation.datasets.classification import class_scores
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.submission import submission
@@ -128,7 +128,3 @@ def test_other_classes_are_refused():
     data = dataset(("a", "fine", "0", 0))
     with pytest.raises(InputError, match="found 2 and the type fine"):
         class_scores(data, PROTOCOLS["scoliosis1k"].names)
-
-
-def test_two_empty_masks_are_alike():
-    assert mask_overlap(np.zeros((1, 4, 4)), np.zeros((1, 4, 4))).tolist() == [1]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
@@ -38,10 +36,3 @@ def class_scores(data: DatasetFeatures, names: Sequence[str]) -> dict[str, float
             for name, values in (("precision", precision), ("recall", recall), ("f1", f1))
         },
     }
-
-
-def mask_overlap(masks: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """Intersection over union of N pairs of masks N×…, non-zero inside; 1 where both are empty."""
-    one, other = (np.asarray(side).reshape(len(side), -1) > 0 for side in (masks, others))
-    union = (one | other).sum(axis=1)
-    return np.where(union > 0, (one & other).sum(axis=1) / np.maximum(union, 1), 1.0)

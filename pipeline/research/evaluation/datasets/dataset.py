@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.progress import Progress
-from pipeline.engine.stream import ahead
+from pipeline.engine.stream import ahead, in_portions
 from pipeline.errors import ConfigError, InputError
 from pipeline.recognition import Encoder
 from pipeline.research.evaluation.datasets.classification import class_scores
@@ -188,19 +188,9 @@ def _rate(percent: float) -> float | None:
 
 def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list[Sequence_]]:
     """Walks to be encoded together, read while others are."""
-    portion: list[Sequence_] = []
-    size = 0
     read = (read_sequence(walk, number, needs) for number, walk in enumerate(walks, 1))
     with closing(ahead(read, WALKS_AHEAD, "read")) as sequences:
-        for sequence in sequences:
-            frames = len(sequence.modalities[needs[0]])
-            if portion and size + frames > FRAMES_AT_ONCE:
-                yield portion
-                portion, size = [], 0
-            portion.append(sequence)
-            size += frames
-    if portion:
-        yield portion
+        yield from in_portions(sequences, lambda walk: len(walk.modalities[needs[0]]), FRAMES_AT_ONCE)
 
 
 def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:

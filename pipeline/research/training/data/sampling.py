@@ -57,12 +57,6 @@ def bilateral_batches_of_an_epoch(walks: int, size: int) -> int:
     return max(1, (walks - 1) // size)
 
 
-def inference_batches(walks: int, size: int) -> list[list[int]]:
-    """All walks in order, `size` a batch; the last one is filled up from the start."""
-    padded = math.ceil(walks / size) * size
-    return [[index % walks for index in range(start, start + size)] for start in range(0, padded, size)]
-
-
 class FrameChoice:
     """Which frames of a walk are looked at.
 

@@ -28,8 +28,6 @@ class Weights:
     view: float = 500.0
     time: float = 100.0
     triplet: float = 100.0
-    centre: float = 0.008
-    smoothing: float = 0.1
 
 
 def autoencoder_losses(
@@ -59,15 +57,6 @@ def autoencoder_losses(
         "triplet body": w.triplet * F.triplet_margin_loss(a.body, v.body, i.body),
         "triplet motion": w.triplet * F.triplet_margin_loss(motion_a, motion_v, motion_i),
         "triplet view": w.triplet * F.triplet_margin_loss(a.view, i.view, v.view),
-    }
-
-
-def recognition_losses(features: Tensor, logits: Tensor, centres: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Of the recognition network: features [n, c], logits [n, classes], centres [classes, c], labels [n] int64."""
-    w = Weights()
-    return {
-        "identity": smooth_cross_entropy(logits, labels, w.smoothing),
-        "centre": w.centre * centre_loss(features, centres, labels),
     }
 
 
