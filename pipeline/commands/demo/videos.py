@@ -20,7 +20,6 @@ DEMO_VIDEOS: Mapping[str, str] = {
     "probe3": "367923a9f6d66ad2b580e122d75705563d70a8ee",
     "probe4": "a35870511075c92f7dd1a1a1bdc3bbe2e9d1f967",
 }
-LICENCE = "All-in-One-Gait (jdyjjj): academic use"
 
 _COMMIT = "7d504f4c0635cc42e7265f44e654a84cb4d5e099"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.commands.evaluate import reliability_diagram
 from pipeline.commands.gallery.enrol import keeping
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
@@ -12,6 +11,7 @@ from pipeline.gallery.place import Where
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import Options
 from pipeline.research.charts import as_png
+from pipeline.research.evaluation.pictures import reliability_diagram
 
 
 def calibrate_command(db: Where, manifest: Path, fpir: float, sequences: Path | None, options: Options) -> None:
