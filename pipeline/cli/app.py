@@ -42,12 +42,14 @@ def _shared(
         None, help="Folder that gets the timestamped run folder (default: output).", metavar="DIR"
     ),
     device: str | None = Option(None, help="auto, cpu or cuda.", metavar="DEVICE"),
-    workers: int | None = Option(None, help="Videos followed at once, a process each.", metavar="N"),
+    workers: int | None = Option(None, help="Videos processed at once, a process each.", metavar="N"),
     cluster: str | None = Option(
-        None, help="local, or ray: videos, long ones in stretches, are followed on a Ray cluster.", metavar="NAME"
+        None, help="local, or ray: videos, long ones in stretches, are processed on a Ray cluster.", metavar="NAME"
     ),
     engine: Literal["local", "ray"] | None = Option(None, hidden=True, help="The old name of --cluster."),
-    address: str | None = Option(None, help="Of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"),
+    address: str | None = Option(
+        None, help="Address of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"
+    ),
     rotate: Literal["auto", "0", "90", "180", "270"] | None = Option(
         None, help="Turn videos clockwise by 90, 180 or 270; auto: where nobody is found otherwise."
     ),
@@ -72,7 +74,7 @@ _LITERAL = ("output", "address")  # not read as YAML
 def options_of(
     profile: str | None = None, overrides: list[str] | None = None, checkpoints: Path | None = None, **settings: Any
 ) -> Options:
-    """What the shared options say; those that stand for settings win over --set."""
+    """The shared options as one value; those that stand for settings win over --set."""
     from pipeline.profiles import Options  # with pydantic: not for --help
 
     chosen = list(overrides or [])

@@ -59,7 +59,7 @@ def list_checkpoints(folder: Path | None = None) -> int:
 def _known(folders: Sequence[Path], names: Sequence[str] = ()) -> tuple[Mapping[str, Card], int]:
     """Every card that can be read, and the status: FAILED where one cannot, which is then named on stderr.
 
-    Raises the CheckpointError of one that is asked for.
+    Raises the CheckpointError of a card that is among `names`.
     """
     wrong: dict[str, CheckpointError] = {}
     table = cards(folders, wrong)
@@ -158,7 +158,7 @@ def _is_profile(name: str) -> bool:
 
 
 def _checkpoints_of(config: Config) -> list[str]:
-    """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
+    """The checkpoints that a run needs. Raises ConfigError where an encoder needs weights and none are named."""
     from pipeline import registry
     from pipeline.jobs.prepare import checkpoints_of
     from pipeline.recognition import ENCODERS

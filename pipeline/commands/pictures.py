@@ -1,4 +1,4 @@
-"""`gait models picture`: what a network for skeletons looks at, drawn from the poses of a run."""
+"""`gait models picture`: what a network for skeletons uses, drawn from the poses of a run."""
 
 from __future__ import annotations
 

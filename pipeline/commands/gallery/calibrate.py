@@ -1,4 +1,4 @@
-"""`gait calibrate`: show progress, tell the threshold and what is behind it, draw the reliability diagram."""
+"""`gait calibrate`: show progress, print the threshold and its basis, draw the reliability diagram."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import UNREADABLE, reason_of
+from pipeline.files import UNREADABLE, read_json, reason_of
+from pipeline.runs.folder import RunFolder
+from pipeline.tracking.mot import read_mot
 from pipeline.types import Tracklet
 
 ENOUGH = 0.5  # IoU of boxes that agree
@@ -106,3 +108,20 @@ def _assigned(gain: Boxes) -> list[tuple[int, int]]:
     """Rows and columns of the one-to-one assignment with the largest sum."""
     _, columns, _ = lap.lapjv(-gain, extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
+
+
+def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
+    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
+    results = read_json(folder.results)
+    truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
+    found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
+    right = total = 0
+    for probe in probes:
+        people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
+        total += len(people)
+        right += named_right(results, found[gallery.stem], probe.stem, found[probe.stem], people)
+    return {
+        "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
+        "named_right": right,
+        "people": total,
+    }
