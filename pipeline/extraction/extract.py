@@ -24,7 +24,7 @@ from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
 from pipeline.runs.record import Meter
 from pipeline.segmentation import Segmenter
-from pipeline.segmentation.foreground import UNKNOWN
+from pipeline.segmentation.motion import UNKNOWN
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Detector, Tracker, open_tracker
 from pipeline.tracking.heading import heading
