@@ -1,3 +1,57 @@
-"""Identify people by how they walk. `pipeline.run.run` is the main job; `gait` is its command line."""
+"""Identify people by how they walk.
 
-__version__ = "0.1.0"
+The door for Python; the command line is `gait`.
+
+    import pipeline as gait
+    run = gait.run("gallery.mp4", ["street.mp4"], profile="light")
+    for track in run.probes["street"]:
+        print(track.id, track.identity, track.confidence, track.reason)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from pipeline.api import (
+        Gallery,
+        LoadedEncoder,
+        Person,
+        Run,
+        TrackResult,
+        demo_videos,
+        fetch,
+        load_encoder,
+        read_run,
+        run,
+    )
+    from pipeline.errors import GaitError
+
+__all__ = [
+    "GaitError",
+    "Gallery",
+    "LoadedEncoder",
+    "Person",
+    "Run",
+    "TrackResult",
+    "demo_videos",
+    "fetch",
+    "load_encoder",
+    "read_run",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what the door offers when it is used for the first time: importing the package costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pipeline.api
+
+    return getattr(pipeline.api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

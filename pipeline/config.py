@@ -31,13 +31,13 @@ class VideoConfig(Section):
 
 
 class ByteTrackConfig(Section):
-    """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's."""
+    """ByteTrack (Zhang et al., ECCV 2022). Defaults are the reference demo's, but for new_track_margin (0.1 there)."""
 
     track_threshold: float = Field(0.5, ge=0, le=1, description="scores above take part in the first association")
     low_threshold: float = Field(
         0.1, ge=0, le=1, description="scores between this and track_threshold: second association"
     )
-    new_track_margin: float = Field(0.1, ge=0, description="a new track needs track_threshold + this")
+    new_track_margin: float = Field(0.15, ge=0, description="a new track needs track_threshold + this")
     match_threshold: float = Field(0.8, ge=0, le=1, description="highest 1 − IoU in the first association")
     buffer_seconds: float = Field(1.0, ge=0, description="a lost track is kept this long")
     fuse_score: bool = Field(True, description="weigh IoU by the detection score (off for MOT20)")
@@ -78,7 +78,9 @@ class TrackingConfig(Section):
         "auto", description="input that many times larger, for small people; auto: 1 to 4, by how tall people are"
     )
     score_threshold: float = Field(0.1, ge=0, le=1, description="detections below are dropped")
-    nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped")
+    nms_threshold: float = Field(
+        0.6, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped; above 0.6 ghosts remain"
+    )
     tiles: TilesConfig = TilesConfig()
     stretch: int = Field(
         9000, ge=10, description="frames after which zoom is chosen anew; where a cluster may cut a longer video"
@@ -224,11 +226,13 @@ class RuntimeConfig(Section):
     """How networks are run."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    backend: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = "auto"
+    engine: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = Field(
+        "auto", description="runs the networks; auto: the fastest that reads the checkpoint"
+    )
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
     workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
-    engine: Literal["local", "ray"] = Field(
+    cluster: Literal["local", "ray"] = Field(
         "local", description="ray: videos, long ones in stretches, are followed on a cluster"
     )
     address: str | None = Field(None, description="of the Ray cluster, or auto; default: one on this machine alone")

@@ -55,34 +55,52 @@ def safe_name(text: str, most: int = 255) -> str:
     return kept.encode("utf-8")[:most].decode("utf-8", "ignore").rstrip(". ")
 
 
+_REMEDIES = (  # names of errno; where it holds: writing (w), anything else (r); what to do
+    ("ENOSPC", "wr", "Free some space, or choose another disk{option}."),
+    ("EDQUOT", "wr", "Your disk quota is used up; free some space, or choose another disk{option}."),
+    ("EROFS", "wr", "The disk is read-only; choose another{option}."),
+    ("EIO", "wr", "The disk fails; choose another{option}."),
+    ("EACCES EPERM", "w", "Choose a folder that you may write to{option}."),
+    ("EACCES EPERM", "r", "Check its permissions, and those of the folders above it."),
+    ("ENAMETOOLONG", "w", "Give the video a shorter name, or choose a shorter path{option}."),
+    ("ENAMETOOLONG", "r", "Give a shorter path."),
+    ("ENOTDIR EEXIST", "w", "A file stands where a folder should be; choose another folder{option}."),
+    ("ENOENT", "w", "No folder can be made there; choose another{option}."),
+    ("EISDIR", "w", "A folder stands where the file should be; remove it, or choose another{option}."),
+    ("EFBIG", "w", "Files may not be that large there; choose another disk{option}."),
+    ("ENOLCK EOPNOTSUPP", "w", "The disk keeps no locks; choose another{option}."),
+    ("ELOOP", "r", "Its links lead in a circle; give the file itself."),
+    ("EMFILE", "r", "Too few files may be open at once; raise the limit (ulimit -n)."),
+    ("ENFILE", "r", "Too few files may be open at once; end other programs."),
+)
+
+
+def _remedy(error: OSError, where: str) -> str | None:
+    for names, holds, remedy in _REMEDIES:
+        if where in holds and error.errno in [getattr(errno, name) for name in names.split()]:
+            return remedy
+    return None
+
+
 @contextlib.contextmanager
 def writing(path: Path, option: str = " with --output") -> Iterator[None]:
-    """Turn the operating system's refusals into one line: which file, why, what to do.
+    """Turn the system's refusals to write into OutputErrors of one line: which file, why, what to do.
 
-    option: how another place is chosen.
+    option: what chooses another place.
     """
     try:
         yield
     except OSError as error:
-        remedy = {
-            errno.ENOSPC: f"Free some space, or choose another disk{option}.",
-            errno.EDQUOT: f"Your disk quota is used up; free some space, or choose another disk{option}.",
-            errno.EACCES: f"Choose a folder that you may write to{option}.",
-            errno.EPERM: f"Choose a folder that you may write to{option}.",
-            errno.EROFS: f"The disk is read-only; choose another{option}.",
-            errno.ENOTDIR: f"A file stands where a folder should be; choose another folder{option}.",
-            errno.EEXIST: f"A file stands where a folder should be; choose another folder{option}.",
-            errno.ENOENT: f"No folder can be made there; choose another{option}.",
-            errno.EISDIR: f"A folder stands where the file should be; remove it, or choose another{option}.",
-            errno.EFBIG: f"Files may not be that large there; choose another disk{option}.",
-            errno.ENAMETOOLONG: f"Give the video a shorter name, or choose a shorter path{option}.",
-            errno.EIO: f"The disk fails; choose another{option}.",
-            errno.ENOLCK: f"The disk keeps no locks; choose another{option}.",
-            errno.EOPNOTSUPP: f"The disk keeps no locks; choose another{option}.",
-        }.get(error.errno or 0)
-        if remedy is None:
+        if (remedy := _remedy(error, "w")) is None:
             raise
-        raise OutputError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy}") from error
+        reason = os.strerror(error.errno or 0)
+        raise OutputError(f"{path}: cannot be written ({reason}). {remedy.format(option=option)}") from error
+
+
+def refusal(error: OSError) -> str | None:
+    """One line on what the system refuses to any program: which file, why, what to do. None for other errors."""
+    remedy = _remedy(error, "r")
+    return remedy and f"{error.filename or 'output'}: {os.strerror(error.errno or 0)}. {remedy.format(option='')}"
 
 
 _umask_lock = threading.Lock()
@@ -121,23 +139,6 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-
-
-def refusal(error: OSError) -> str | None:
-    """One line on what the system refuses whatever program asks: which file, why, what to do. None for the rest."""
-    remedy = {
-        errno.EACCES: "Check its permissions, and those of the folders above it.",
-        errno.EPERM: "Check its permissions, and those of the folders above it.",
-        errno.EROFS: "The disk is read-only; choose another.",
-        errno.ENOSPC: "Free some space, or choose another disk.",
-        errno.EDQUOT: "Your disk quota is used up; free some space, or choose another disk.",
-        errno.ENAMETOOLONG: "Give a shorter path.",
-        errno.ELOOP: "Its links lead in a circle; give the file itself.",
-        errno.EMFILE: "Too few files may be open at once; raise the limit (ulimit -n).",
-        errno.ENFILE: "Too few files may be open at once; end other programs.",
-        errno.EIO: "The disk fails; choose another.",
-    }.get(error.errno or 0)
-    return remedy and f"{error.filename or 'output'}: {os.strerror(error.errno or 0)}. {remedy}"
 
 
 def from_home(path: str | Path) -> Path:
@@ -182,10 +183,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return tree
 
 
-def reason_of(error: Exception) -> str:
-    """What an error says, on one line of bearable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
+def one_line(text: object) -> str:
+    """A text, or what an error says, without line breaks."""
+    return " ".join(str(text).split())
+
+
+def reason_of(error: object, end: bool = False) -> str:
+    """What an error says, on one line of bearable length.
+
+    end: keep the end of what is too long, where libraries have a trace of their own before it.
+    """
+    text = one_line(error) or type(error).__name__
+    if len(text) <= LONGEST_REASON:
+        return text
+    return "…" + text[-LONGEST_REASON:] if end else text[:LONGEST_REASON] + "…"
 
 
 def parse_json(text: str | bytes) -> Any:

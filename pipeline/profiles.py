@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
 from pipeline.files import LONGEST_REASON, UNREADABLE, from_home, parse_yaml, reason_of
 
-RENAMED = {"matching.backend": "matching.transform"}
-"""Settings by their names in the last release. An old name works in this one, with a line that says the new."""
+RENAMED: Mapping[str, str] = {"runtime.backend": "runtime.engine", "matching.backend": "matching.transform"}
+"""The new names of settings by their old ones, which hold for one release more."""
 
-GONE_TRANSFORMS = {
-    "whitening": "it named fewer people than plain distances (KTH, rank-1: 29 % for 40).",
-    "plda": "it named no more people than lda (KTH, rank-1: 55 % for 61).",
-}
-"""Values that matching.transform had, and why it has them no longer."""
-
-GONE = {
+GONE: Mapping[str, str] = {
     "recognition.encoders": "fused encoders named fewer people than the better of them (KTH, rank-1: 52 % for 57). Set "
     "recognition.encoder.",
     "pose.steady_sides": "no encoder named more people by it (GaitGraph on KTH: 10 of 66 for 15). Leave it out.",
+    "matching.transform=whitening": "it named fewer people than plain distances (KTH: 29 % for 40). Choose lda.",
+    "matching.transform=plda": "it named no more people than lda (KTH: 55 % for 61). Choose lda.",
 }
-"""Settings that are gone, and why. One that is off in a record or a file is passed over."""
+"""Settings, and values of settings, that are gone, and why. One that is off is passed over."""
+
+_CLUSTERS = ("local", "ray")  # the values of runtime.engine while it was what runtime.cluster is now
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the options that most commands share say.
+
+    profile: --config. overrides: --set, and the options that stand for settings. checkpoints: --checkpoints.
+    """
+
+    profile: str | None = None
+    overrides: Sequence[str] = ()
+    checkpoints: Path | None = None
+
+    def config(self, otherwise: str | Mapping[str, Any] = DEFAULT_PROFILE) -> Config:
+        """The settings; otherwise: the profile, or its tree, where none is named. Raises ConfigError."""
+        return load_config(self.profile or otherwise, self.overrides)
 
 
 def configs_dir() -> Path:
@@ -46,50 +62,34 @@ def profiles() -> list[str]:
 
 
 def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: Sequence[str] = ()) -> Config:
-    """Read a profile (shipped name, YAML file, or the tree that run.json keeps) and apply `a.b=c` overrides.
+    """Read a profile and apply overrides.
 
-    Raises ConfigError for an unknown profile, an unknown key (with the nearest name) or a value out of range.
+    Args:
+        profile: a shipped profile's name, a YAML file, or the tree that run.json keeps. A file whose `base` names
+            another profile or file says only what it changes there.
+        overrides: settings as `a.b=c`; the last one wins.
+
+    Raises:
+        ConfigError: an unknown profile, an unknown key (with the nearest name) or a value out of range.
     """
     if isinstance(profile, str):
         path = _profile_path(profile)
-        origin, tree = path.name, {"profile": path.stem, **read_yaml(path)}
+        origin, tree = path.name, read_yaml(path)
         if is_training_config(tree):
             raise ConfigError(
                 f"{origin}: the file of a training, not a profile. `gait train` and `gait evaluate dataset` take it."
             )
+        tree = {"profile": path.stem, **with_base(tree, path, _profile_path)}
     else:
-        origin, tree = "run.json", copy.deepcopy(dict(profile))
-    tree = with_todays_names(tree, origin)
+        origin, tree = "run.json", with_current_names(profile, say=False)
+    refuse_gone(tree, origin)
     for override in overrides:
         apply_override(tree, override)
-        tree = with_todays_names(tree, "--set")
+        refuse_gone(tree, "--set")
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
-
-
-def with_todays_names(tree: Mapping[str, Any], origin: str = "run.json") -> dict[str, Any]:
-    """A tree of settings with the names that they have today, and a line for every other one that somebody wrote.
-
-    Raises ConfigError for a setting that is gone.
-    """
-    known = copy.deepcopy(dict(tree))
-    for old, new in RENAMED.items():
-        (section, leaf), (target, name) = old.split("."), new.split(".")
-        if isinstance(known.get(section), dict) and leaf in known[section]:
-            known.setdefault(target, {})[name] = known[section].pop(leaf)
-            if origin != "run.json":  # which a program wrote
-                logger.warning(f"{origin}: {old} is called {new} now; the old name goes with the next release.")
-    for gone, why in GONE.items():
-        section, leaf = gone.split(".")
-        if isinstance(known.get(section), dict) and known[section].pop(leaf, None):
-            raise ConfigError(f"{origin}: {gone} is gone: {why}")
-    matching = known.get("matching")
-    transform = str(matching.get("transform")) if isinstance(matching, dict) else ""
-    if transform in GONE_TRANSFORMS:
-        raise ConfigError(f"{origin}: matching.transform={transform} is gone: {GONE_TRANSFORMS[transform]} Choose lda.")
-    return known
 
 
 def is_training_config(tree: Mapping[str, Any]) -> bool:
@@ -109,17 +109,106 @@ def _profile_path(profile: str) -> Path:
     return path
 
 
+def with_current_names(tree: Mapping[str, Any], say: bool = True) -> dict[str, Any]:
+    """A copy of a tree of settings in which the keys of `RENAMED` have their new names; say: name them on stderr."""
+    current = copy.deepcopy(dict(tree))
+    for old in ("runtime.engine", *RENAMED):
+        section, _, leaf = old.partition(".")
+        settings = current.get(section)
+        if isinstance(settings, dict) and leaf in settings:
+            section, _, name = current_name(old, settings[leaf], say).partition(".")
+            if name != leaf:
+                current.setdefault(section, {}).setdefault(name, settings.pop(leaf))
+    return current
+
+
+def refuse_gone(tree: dict[str, Any], origin: str) -> None:
+    """Raise ConfigError for a setting of `GONE`; one that is off is taken out of the tree."""
+    for gone, why in GONE.items():
+        key, _, value = gone.partition("=")
+        section, _, leaf = key.partition(".")
+        settings = tree.get(section)
+        if not isinstance(settings, dict) or leaf not in settings:
+            continue
+        if str(settings[leaf]) == value or (not value and settings[leaf]):
+            raise ConfigError(f"{origin}: {gone} is gone: {why}")
+        if not value:
+            del settings[leaf]
+
+
+def current_name(key: str, value: Any, say: bool = True) -> str:
+    """The name that a setting has today, by that in a file or an option, and its value."""
+    new = "runtime.cluster" if key == "runtime.engine" and value in _CLUSTERS else RENAMED.get(key, key)
+    if say and new != key:
+        _say_renamed(key, new)
+    return new
+
+
+@functools.cache
+def _say_renamed(old: str, new: str) -> None:
+    """Once: whoever reads a file twice is told once."""
+    print(f"gait: the setting {old} is called {new} now. The old name holds for one release more.", file=sys.stderr)
+
+
+def with_base(
+    tree: Mapping[str, Any],
+    path: Path,
+    find: Callable[[str], Path],
+    null_removes: bool = False,
+    derived: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """The tree of a YAML file over that of its base, and of the base's base.
+
+    Args:
+        tree: what the file holds; its key `base` names another file, from the file's own folder, or a shipped one.
+        path: the file.
+        find: the path of a shipped name or a file. Raises ConfigError where there is none.
+        null_removes: whether null takes a key of the base away, or is a value.
+        derived: the files that are based on this one.
+
+    Raises:
+        ConfigError: a base that there is not, or files that are each other's base.
+    """
+    above = dict(tree)
+    base, derived = above.pop("base", None), (*derived, path.resolve())
+    if base is None:
+        return above
+    if not isinstance(base, str):
+        raise ConfigError(f"{path.name}: base must be the name of a shipped configuration or a file, not {base!r}.")
+    try:
+        below = find(str(path.parent / from_home(base)) if base.endswith((".yaml", ".yml")) else base)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: base: {error}") from None
+    if below.resolve() in derived:
+        raise ConfigError(f"{path.name}: base: {base} is itself based on {path.name}. Take one of the two away.")
+    return _over(with_base(read_yaml(below), below, find, null_removes, derived), above, null_removes)
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any], null_removes: bool) -> dict[str, Any]:
+    """`above` where it says something, section by section; lists replace lists."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _over(old, value, null_removes)
+        else:
+            merged[key] = value
+    return {key: value for key, value in merged.items() if not (null_removes and above.get(key, value) is None)}
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
+    """The sections of a YAML file of settings. Raises ConfigError."""
     try:
         tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
     except UNREADABLE as error:
         raise ConfigError(f"{path}: not a readable YAML file ({reason_of(error)}). Correct it.") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected sections such as `tracking:`, found {type(tree).__name__}.")
-    return tree
+    return with_current_names(tree)
 
 
 def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Set `a.b` of a tree as "a.b=c" says, with c read as YAML. Raises ConfigError."""
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {override}: expected key=value, such as --set matching.metric=cosine.")
@@ -127,7 +216,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         value = parse_yaml(text)
     except ValueError:
         value = text
-    *sections, leaf = key.strip().split(".")
+    *sections, leaf = current_name(key.strip(), value).split(".")
     node = tree
     for section in sections:
         child = node.setdefault(section, {})

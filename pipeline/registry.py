@@ -1,4 +1,4 @@
-"""Backends by name: each stage lists its own in one dict of lazy "module:Class" entries."""
+"""The choices of the stages by name: each stage lists its own in one dict of lazy "module:Class" entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 
 
-def load_backend(table: Mapping[str, str], name: str, setting: str) -> Any:
+def load(table: Mapping[str, str], name: str, setting: str) -> Any:
     """Import the class that `table` lists under `name`. Raises ConfigError, naming `setting` and the nearest name."""
     try:
         module, _, attribute = table[name].partition(":")

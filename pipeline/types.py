@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]  # H×W×3, BGR, upright
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
+TrackKey = tuple[str, int]  # video, track
 
 SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH = 64, 44
 
@@ -259,6 +260,11 @@ class Match:
     def __post_init__(self) -> None:
         if (self.status == "known") != (self.identity is not None):
             raise ValueError(f"status {self.status!r} and identity {self.identity!r} contradict each other")
+
+
+def identity_of(video: str, track_id: int) -> str:
+    """The name of a person who is known only by a gallery track: `gallery-001`."""
+    return f"{video}-{track_id:03d}"
 
 
 def _want_boxes(boxes: NDArray[Any]) -> None:

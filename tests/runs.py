@@ -15,12 +15,12 @@ import numpy as np
 
 from pipeline.config import RecognitionConfig
 from pipeline.files import write_bytes, write_json
-from pipeline.matching import match_probes
+from pipeline.jobs.people import People
 from pipeline.profiles import as_record, load_config
 from pipeline.recognition.features import write_features
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.results import Walk, results_tree
+from pipeline.runs.results import TrackResult, TrackSummary, results_tree
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking.mot import write_mot
 from pipeline.types import SilhouetteSequence, Tracklet
@@ -48,7 +48,7 @@ def made_up(path: Path, *, hostile: str = "", model: str = "", videos: bool = Tr
     folder = RunFolder(path)
     path.mkdir(parents=True)
     encoder = GaitEnergyImageEncoder(RecognitionConfig())
-    walks: dict[str, list[Walk]] = {"gallery": [], "probe": []}
+    tracks: dict[str, list[TrackSummary]] = {"gallery": [], "probe": []}
     embeddings, unusable = {"gallery": [], "probe": []}, {}
     for (video, track_id), width in SHAPES.items():
         short = (video, track_id) == SHORT
@@ -58,7 +58,7 @@ def made_up(path: Path, *, hostile: str = "", model: str = "", videos: bool = Tr
         )
         boxes = np.tile(np.array([[10, 8, 34, 60]], np.float32) + 2 * track_id, (len(frames), 1))
         tracklet = Tracklet(video, track_id, frames, boxes, np.full(len(frames), 0.9, np.float32), FPS)
-        walks[video].append(Walk(tracklet, len(frames), sequence.quality, sequence.rejected))
+        tracks[video].append(TrackSummary(tracklet, len(frames), sequence.quality, sequence.rejected))
         write_sequence(folder.sequence(video, track_id), sequence)
         write_bytes(folder.portrait(video, track_id), cv2.imencode(".jpg", clips.picture(track_id))[1].tobytes())
         if short:
@@ -67,12 +67,14 @@ def made_up(path: Path, *, hostile: str = "", model: str = "", videos: bool = Tr
         (embedding,) = encoder.encode([sequence])
         write_features(folder.features(video, track_id), _as(embedding, model))
         embeddings[video].append(embedding)
-    for video, some in walks.items():
-        write_mot(folder.tracks(video), [walk.tracklet for walk in some])
+    for video, some in tracks.items():
+        write_mot(folder.tracks(video), [track.tracklet for track in some])
     config = load_config(overrides=["matching.threshold=0.1"])
-    tracklets = [walk.tracklet for walk in walks["probe"]]
-    matches = match_probes(embeddings["probe"], embeddings["gallery"], tracklets, unusable, config.matching)
-    write_json(folder.results, results_tree("gallery", walks, {"probe": matches}, unusable))
+    people = People.of_tracks(embeddings["gallery"], config.matching)
+    matches = people.match(embeddings["probe"], [track.tracklet for track in tracks["probe"]], unusable)
+    enrolled = [TrackResult.of_gallery(track, unusable.get(track.key)) for track in tracks["gallery"]]
+    probes = people.results(matches, tracks["probe"])
+    write_json(folder.results, results_tree({"gallery": enrolled}, {"probe": probes}))
     write_json(folder.record, _record(as_record(config), hostile))
     for name in (folder.gallery_video("gallery"), folder.probe_video("gallery", "probe")) if videos else ():
         name.parent.mkdir(exist_ok=True)

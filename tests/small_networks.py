@@ -7,12 +7,12 @@ import re
 
 import torch
 
+from pipeline import registry
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
-from pipeline.registry import load_backend
 from pipeline.weights.checkpoints import Card, Checkpoint
 
-BACKENDS = {name: load_backend(ENCODERS, name, "recognition.encoder") for name in sorted(ENCODERS)}
+BACKENDS = {name: registry.load(ENCODERS, name, "recognition.encoder") for name in sorted(ENCODERS)}
 MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import shlex
 import subprocess
@@ -10,19 +12,16 @@ from pathlib import Path
 
 import pytest
 import typer
-from processes import run_python
+from inprocess import gait
+from processes import PROGRAMS, run_program, run_python
 
-from pipeline import __version__
 from pipeline.cli import app
-from pipeline.cli.options import settings_of
+from pipeline.cli.app import options_of
 from pipeline.profiles import load_config
+from pipeline.version import __version__
 
 GAIT = [sys.executable, "-m", "pipeline"]
 COMMANDS = ["run", "demo", "doctor", "evaluate", "checkpoints", "cache"]
-
-
-def gait(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GAIT, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_the_version_is_the_packages(tmp_path):
@@ -45,7 +44,7 @@ def test_every_command_has_help(tmp_path, command):
 
 def test_run_offers_the_options_of_the_contract(tmp_path):
     shown = gait("run", "--help", cwd=tmp_path).stdout
-    for option in ("gallery", "probe", "config", "set", "output", "device", "resume", "checkpoints", "verbose"):
+    for option in ("gallery", "probe", "config", "set", "output", "device", "resume", "checkpoints"):
         assert f"--{option}" in shown
 
 
@@ -113,19 +112,19 @@ def test_a_name_that_would_steer_the_terminal_is_spelt_out(tmp_path):
     assert done.stderr.startswith("gait: \\x1b[2J\\u202eg.mp4: ") and done.stderr[:-1].isprintable()
 
 
-def test_verbose_shows_where_an_error_comes_from(tmp_path):
-    done = gait("run", "-v", "--resume", "nowhere", cwd=tmp_path)
+@pytest.mark.parametrize(
+    "arguments",
+    [["-v", "run", "--resume", "nowhere"], ["run", "--verbose", "--resume", "nowhere"]],
+    ids=["before the command", "after it, as it was until this release"],
+)
+def test_verbose_shows_where_an_error_comes_from(tmp_path, arguments):
+    done = gait(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" in done.stderr and done.stderr.splitlines()[-1].startswith("gait: nowhere: not a run folder")
 
 
 def test_a_fault_is_one_line_and_status_1(tmp_path):
-    code = (
-        "import pipeline.commands.doctor.machine as d, pipeline.cli as c, sys\n"
-        "def broken(folder, **_): raise ZeroDivisionError('by zero')\n"
-        "d.doctor = broken; sys.argv = ['gait', 'doctor']; c.main()"
-    )
-    done = run_python(code, cwd=tmp_path, status=1)
+    done = run_program("faulty_doctor", cwd=tmp_path, status=1)
     (line,) = done.stderr.splitlines()
     assert line == "gait: fault: ZeroDivisionError: by zero (a bug; -v shows the traceback to report)"
 
@@ -149,7 +148,7 @@ def test_a_full_disk_behind_standard_output_is_no_fault(tmp_path):
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*GAIT, "models", "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*GAIT, "checkpoints", "list"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (
         2,
@@ -158,7 +157,7 @@ def test_a_full_disk_behind_standard_output_is_no_fault(tmp_path):
 
 
 def test_a_folder_that_was_removed_meanwhile_is_said_to_be(tmp_path):
-    call = f"rmdir '{tmp_path}' && {shlex.join([*GAIT, 'models', 'list'])}"
+    call = f"rmdir '{tmp_path}' && {shlex.join([*GAIT, 'checkpoints', 'list'])}"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     done = subprocess.run(
         ["sh", "-c", call], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -172,25 +171,23 @@ def test_what_a_library_warns_of_does_not_join_our_line(tmp_path):
 
     for name in ("a.tiff", "b.tiff"):
         cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.float32))  # which OpenCV writes, but does not read
-    done = gait("run", "--gallery", ".", "--probe", ".", "--config", "offline", cwd=tmp_path)
+    # A process of its own: OpenCV reads how much it may say when it is loaded.
+    call = [*GAIT, "run", "--gallery", ".", "--probe", ".", "--config", "offline"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "gait: .: none of its 2 images can be read. Pass whole image files.\n"
 
 
 def test_letters_that_the_terminal_lacks_stop_nothing(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([*GAIT, "models", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0 and rb"64\xd744" in done.stdout and done.stderr == b""
+    done = subprocess.run(
+        [*GAIT, "checkpoints", "list"], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0 and rb"\u2193" in done.stdout and done.stderr == b""
 
 
 def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
-    code = (
-        "import os, sys; sys.argv = ['gait', 'models', 'list']\n"
-        "from pipeline.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: os._exit(10 * end.code + os.open(os.devnull, os.O_RDONLY))"
-    )
-    call = f"{shlex.join([sys.executable, '-c', code])} <&- >&- 2>&-"
+    call = f"{shlex.join([sys.executable, str(PROGRAMS / 'list_checkpoints_and_open.py')])} <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", call], check=False).returncode == 3  # 0 for the command, 3 for the next file
 
 
@@ -199,11 +196,11 @@ def test_closed_streams_stop_nothing_and_no_file_takes_their_place(tmp_path):
     ["plain", "it's", 'say "hi"', 'it\'s "both"', "back\\slash", "2026", "null", "[1]", "人 é 😀", "a: b #c", " x "],
 )
 def test_any_output_folder_is_taken_literally(folder):
-    assert load_config(overrides=settings_of(None, Path(folder), None)).output.folder == folder
+    assert load_config(overrides=options_of(output=Path(folder)).overrides).output.folder == folder
 
 
 def test_options_win_over_set():
-    overrides = settings_of(["output.folder=a", "runtime.device=cuda"], Path("b"), "cpu")
+    overrides = options_of(None, ["output.folder=a", "runtime.device=cuda"], output=Path("b"), device="cpu").overrides
     config = load_config(overrides=overrides)
     assert (config.output.folder, config.runtime.device) == ("b", "cpu")
 
@@ -235,4 +232,26 @@ def test_every_option_is_explained():
 
     for command in commands(typer.main.get_command(app)):
         assert command.help
-        assert all(getattr(parameter, "help", None) for parameter in command.params), command.name
+        shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        assert all(getattr(parameter, "help", None) for parameter in shown), command.name
+
+
+def test_every_command_gives_its_function_what_it_takes():
+    def commands(group):
+        for command in group.commands.values():
+            yield command
+            yield from commands(command) if hasattr(command, "commands") else []
+
+    called = [one.callback for one in commands(typer.main.get_command(app)) if hasattr(one.callback, "target")]
+    assert len(called) > 40
+    for callback in called:
+        module, _, name = callback.target.partition(":")
+        function = getattr(importlib.import_module(f"pipeline.{module}"), name)
+        inspect.signature(function).bind(**dict.fromkeys(callback.gives))  # raises for what it does not take
+
+
+def test_the_old_name_of_an_option_is_understood_and_not_shown(tmp_path):
+    assert load_config(overrides=options_of(engine="ray").overrides).runtime.cluster == "ray"
+    assert "--engine" not in gait("run", "--help", cwd=tmp_path).stdout
+    done = gait("run", "--engine", "ray", cwd=tmp_path)
+    assert done.stderr.splitlines()[0].startswith("gait: the setting runtime.engine is called runtime.cluster now.")

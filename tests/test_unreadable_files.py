@@ -11,12 +11,12 @@ import pytest
 from pipeline.errors import GaitError
 from pipeline.files import read_json
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.store import Gallery
-from pipeline.live.known import Known
+from pipeline.live.people import people_of_run
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
 from pipeline.recognition.features import read_features
+from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.datasets.features import read_dataset_features
 from pipeline.research.evaluation.identities import read_truth
@@ -25,12 +25,12 @@ from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.dataset import read_partition
 from pipeline.research.training.data.from_run import read_labels
 from pipeline.research.training.data.pose_files import read_casia_b_csv, read_oumvlp_folder
-from pipeline.runs.reader import FinishedRun, pose_settings
+from pipeline.runs.reader import Run, pose_settings
 from pipeline.segmentation.pphumanseg import _read_checkpoint
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
 from pipeline.weights.cards import Card, Checkpoint, own_card
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 DIGITS = "9" * 5000
 DEEP = 100_000
@@ -118,6 +118,11 @@ def _paddle(folder: Path) -> object:
     return _read_checkpoint(Checkpoint(card, folder, ""))
 
 
+def _people(run: Path) -> object:
+    config = load_config()
+    return people_of_run(run, GaitEnergyImageEncoder(config.recognition), config)
+
+
 def _yaml(key: str) -> dict[str, str]:
     return {kind: text.replace("{key}", key) for kind, text in YAML.items()}
 
@@ -128,17 +133,16 @@ READERS: dict[str, tuple[dict[str, str], str, Callable[[Path], object]]] = {
     "a card": (_yaml("stage"), "mine.yaml", own_card),
     "a Paddle model": (_yaml("Deploy"), "deploy.yaml", _below("deploy.yaml", _paddle)),
     "JSON of ours": (JSON, "facts.json", read_json),
-    "a run's record": (JSON, "run.json", _in_run("run.json", FinishedRun.open)),
-    "a run's answers": (JSON, "results.json", _in_run("results.json", FinishedRun.open)),
+    "a run's record": (JSON, "run.json", _in_run("run.json", Run.open)),
+    "a run's answers": (JSON, "results.json", _in_run("results.json", Run.open)),
     "a run's settings": (JSON, "run.json", _in_run("run.json", pose_settings)),
-    "a run's people": (JSON, "run.json", _in_run("run.json", Known.of_run)),
+    "a run's people": (JSON, "run.json", _in_run("run.json", _people)),
     "an index of clips": (JSON, "index.json", _below("index.json", lambda path: ClipFolder(path).silhouettes())),
     "a recorded hash": (JSON, "x.sha256.json", lambda path: recorded_sha256(path.with_name("x"))),
     "a partition": (JSON, "partition.json", read_partition),
     "OUMVLP's poses": (JSON, "1.json", _below("00001/090_01/1.json", lambda path: list(read_oumvlp_folder(path)))),
     "a gallery": (JSON, "gallery.json", _below("gallery.json", Gallery.open)),
     "a calibration": (JSON, "calibration.json", _below("calibration.json", read_calibration)),
-    "an index": (JSON, "index.json", _below("index/index.json", read_facts)),
     "CASIA-B's poses": (CSV, "poses.csv", lambda path: list(read_casia_b_csv(path))),
     "a manifest": (CSV, "clips.csv", read_manifest),
     "labels": (CSV, "labels.csv", read_labels),

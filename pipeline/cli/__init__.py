@@ -1,4 +1,4 @@
-"""The commands' signatures and help, a module a group; each calls one function. Errors become one line and a status.
+"""The commands' signatures and help; each calls one function. Errors become one line and an exit status.
 
 Nothing heavy is imported here: `gait --help` answers within half a second.
 """
@@ -10,37 +10,23 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from pipeline.cli import (  # noqa: F401  # they add their commands
-    bench,
-    checkpoints,
-    dataset,
-    evaluate,
-    gallery,
-    job,
-    live,
-    models,
-    pictures,
-    poses,
-    results,
-    serve,
-    synth,
-    training,
-)
-from pipeline.cli.groups import app
+from pipeline.cli import gallery, models, research, results, run  # noqa: F401  # they add their commands
+from pipeline.cli.app import app
 from pipeline.errors import GaitError, Interrupted
-from pipeline.files import refusal
+from pipeline.files import one_line, refusal
 
 OK, FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> NoReturn:
     """Entry point of `gait` and `python -m pipeline`."""
-    verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    sys.argv[1:], verbose = _verbose_first(sys.argv[1:])
     _want_streams()
     # Threads of NumPy's OpenBLAS sleep when they are done; else they wait 2^26 ticks in a loop for more, while networks
     # and LanceDB want their cores.
@@ -71,6 +57,14 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else OK)
 
 
+def _verbose_first(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments with -v before the command, where it belongs; for one release it may also stand after it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    others = [word for word in arguments[:end] if word not in ("-v", "--verbose")]
+    verbose = len(others) < end
+    return [*["-v"] * verbose, *others, *arguments[end:]], verbose
+
+
 def _want_streams() -> None:
     """Let nothing that is said stop the work: not a letter that the terminal's encoding lacks, nor a closed stream."""
     for name in ("stdin", "stdout", "stderr"):  # in order: each gets its own number back, before a file takes it
@@ -87,6 +81,6 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 def _fail(message: str, status: int) -> NoReturn:
     # Names of files may hold what clears the terminal, or turns a line around.
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in one_line(message))
     print(f"gait: {shown}", file=sys.stderr)
     sys.exit(status)

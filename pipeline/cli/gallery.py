@@ -1,268 +1,189 @@
-"""`gait enrol`, `gait identify` and `gait gallery`: people who stay known."""
+"""`gait enrol`, `gait identify`, `gait calibrate`, `gait gallery` and `gait serve`: people who stay known."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Any, Literal
 
-import typer
+from typer import Argument, Option
 
-from pipeline.cli.groups import app, help_without_command
-from pipeline.cli.options import Checkpoints, Db, Device, Output, Profile, Rotate, Settings, Verbose, settings_of
+from pipeline.cli.app import app, command, group
 
-gallery_app = typer.Typer(help="Who is enrolled: list, rename, merge, remove, take elsewhere, verify.")
-gallery_app.callback(invoke_without_command=True)(help_without_command)
-app.add_typer(gallery_app, name="gallery")
-
-Who = Annotated[str, typer.Argument(help="A name, or 8 digits of an identity.", metavar="PERSON", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EMBEDDING = "profile overrides output device rotate checkpoints"
 
 
-class UnknownAs(StrEnum):
-    """What becomes of people who are nobody of the gallery."""
-
-    UNKNOWN = "unknown"
-    NEW = "new"
+def _db(default: Any) -> Any:
+    return Option(default, "--db", help="Folder of the gallery.", metavar="DIR")
 
 
-@app.command(epilog="Example: gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365")
+DB, PEOPLE_DB, MAYBE_DB = _db(...), _db(Path("people")), _db(None)
+PERSON: Any = Argument(help="A name, or 8 digits of an identity.", metavar="PERSON", show_default=False)
+JSON: Any = Option(False, "--json", help="Print JSON.")
+SEQUENCES: Any = Option(None, help="Keep the silhouettes of every clip here.", metavar="DIR")
+
+
+@command(app, "commands.gallery.enrol:enrol_command",
+         "gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365", EMBEDDING)  # fmt: skip
 def enrol(
-    video: Annotated[str, typer.Argument(help="Video of the people.", metavar="VIDEO", show_default=False)],
-    db: Db,
-    name: Annotated[
-        list[str] | None,
-        typer.Option("--name", help="Who a track is; repeatable. Only these are enrolled.", metavar="TRACK=NAME"),
-    ] = None,
-    consent: Annotated[str, typer.Option("--consent", help="Note on what they agreed to.", metavar="TEXT")] = "",
-    expires: Annotated[
-        str | None, typer.Option("--expires", help="Until when: 2027-01-31, or a number of days.", metavar="DATE|DAYS")
-    ] = None,
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Who has such a name already gets a further template.")
-    ] = False,
-    config: Profile = None,
-    set_: Settings = None,
-    output: Output = None,
-    device: Device = None,
-    rotate: Rotate = None,
-    checkpoints: Checkpoints = None,
-    verbose: Verbose = False,
+    video: str = Argument(help="Video of the people.", metavar="VIDEO", show_default=False),
+    db: Path = DB,
+    names: list[str] = Option(
+        [], "--name", help="Who a track is; repeatable. Only these are enrolled.", metavar="TRACK=NAME"
+    ),
+    consent: str = Option("", help="Note on what they agreed to.", metavar="TEXT"),
+    expires: str | None = Option(None, help="Until when: 2027-01-31, or a number of days.", metavar="DATE|DAYS"),
+    merge: bool = Option(False, "--merge", help="Who has such a name already gets a further template."),
 ) -> None:
     """Enrol the people of a video in a gallery that lasts. Without --name: everybody, as <video>-<track>."""
-    from pipeline.commands.gallery.enrol import enrol_command
-
-    settings = settings_of(set_, output, device, rotate=rotate)
-    enrol_command(video, db, name or [], consent, expires, merge, config, settings, checkpoints)
 
 
-@app.command(epilog="Example: gait identify street.mp4 --db people")
+@command(app, "commands.gallery.identify:identify_command", "gait identify street.mp4 --db people", EMBEDDING)
 def identify(
-    video: Annotated[list[str], typer.Argument(help="Videos to search.", metavar="VIDEO...", show_default=False)],
-    db: Db,
-    unknown_as: Annotated[
-        UnknownAs,
-        typer.Option("--unknown-as", help="new: keep strangers under a label, to know them when they come again."),
-    ] = UnknownAs.UNKNOWN,
-    config: Profile = None,
-    set_: Settings = None,
-    output: Output = None,
-    device: Device = None,
-    rotate: Rotate = None,
-    checkpoints: Checkpoints = None,
-    verbose: Verbose = False,
+    videos: list[str] = Argument(help="Videos to search.", metavar="VIDEO...", show_default=False),
+    db: Path = DB,
+    unknown_as: Literal["unknown", "new"] = Option(
+        "unknown", help="new: keep strangers under a label, to know them when they come again."
+    ),
 ) -> None:
     """Name the people of a video after those who are enrolled: annotated video and results in a run folder."""
-    from pipeline.commands.gallery.identify import identify_command
-
-    settings = settings_of(set_, output, device, rotate=rotate)
-    identify_command(video, db, unknown_as.value, config, settings, checkpoints)
 
 
-@app.command(epilog="Example: gait calibrate --db people --manifest clips.csv --fpir 0.01")
+@command(
+    app,
+    "commands.gallery.calibrate:calibrate_command",
+    "gait calibrate --db people --manifest clips.csv --fpir 0.01",
+    "profile overrides output device checkpoints",
+)
 def calibrate(
-    db: Db,
-    manifest: Annotated[
-        Path,
-        typer.Option(
-            "--manifest",
-            help="CSV as of `gait evaluate clips`; its probe clips are searched for, by people's names.",
-            metavar="FILE",
-        ),
-    ],
-    fpir: Annotated[
-        float, typer.Option("--fpir", help="Share of strangers' searches that may name somebody.", metavar="RATE")
-    ] = 0.01,
-    sequences: Annotated[
-        Path | None, typer.Option("--sequences", help="Keep the silhouettes of every clip here.", metavar="DIR")
-    ] = None,
-    config: Profile = None,
-    set_: Settings = None,
-    output: Output = None,
-    device: Device = None,
-    checkpoints: Checkpoints = None,
-    verbose: Verbose = False,
+    db: Path = DB,
+    manifest: Path = Option(
+        ...,
+        metavar="FILE",
+        help="CSV as of `gait evaluate clips`; its probe clips are searched for, by people's names.",
+    ),
+    fpir: float = Option(0.01, help="Share of strangers' searches that may name somebody.", metavar="RATE"),
+    sequences: Path | None = SEQUENCES,
 ) -> None:
     """Find the threshold for a stated rate of false names, from clips of people who are not enrolled."""
-    from pipeline.commands.gallery.calibrate import calibrate_command
-
-    calibrate_command(db, manifest, fpir, config, settings_of(set_, output, device), sequences, checkpoints)
 
 
-@gallery_app.command("list", epilog="Example: gait gallery list --db people")
-def list_(db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
+gallery = group("gallery", "Who is enrolled: list, rename, merge, remove, take elsewhere, verify.")
+PEOPLE = "commands.gallery.people:"
+
+
+@command(gallery, PEOPLE + "list_command", "gait gallery list --db people", name="list")
+def list_(db: Path = DB, as_json: bool = JSON) -> None:
     """Who is enrolled."""
-    from pipeline.commands.gallery.people import list_command
-
-    list_command(db, json_)
 
 
-@gallery_app.command(epilog="Example: gait gallery show Ada --db people")
-def show(person: Who, db: Db, json_: AsJson = False, verbose: Verbose = False) -> None:
+@command(gallery, PEOPLE + "show_command", "gait gallery show Ada --db people")
+def show(person: str = PERSON, db: Path = DB, as_json: bool = JSON) -> None:
     """Everything that is known of somebody's templates."""
-    from pipeline.commands.gallery.people import show_command
-
-    show_command(db, person, json_)
 
 
-@gallery_app.command(epilog="Example: gait gallery rename lobby-001 Ada --db people")
+@command(gallery, PEOPLE + "rename_command", "gait gallery rename lobby-001 Ada --db people")
 def rename(
-    person: Who, name: Annotated[str, typer.Argument(help="The new one.", metavar="NAME", show_default=False)], db: Db,
-    verbose: Verbose = False,
-) -> None:  # fmt: skip
+    person: str = PERSON,
+    name: str = Argument(help="The new one.", metavar="NAME", show_default=False),
+    db: Path = DB,
+) -> None:
     """Give somebody another name."""
-    from pipeline.commands.gallery.people import rename_command
-
-    rename_command(db, person, name)
 
 
-@gallery_app.command(epilog="Example: gait gallery merge Ada lobby-007 --db people")
+@command(gallery, PEOPLE + "merge_command", "gait gallery merge Ada lobby-007 --db people")
 def merge(
-    person: Who,
-    others: Annotated[list[str], typer.Argument(help="Who is the same person.", metavar="OTHER...")],
-    db: Db,
-    verbose: Verbose = False,
+    person: str = PERSON,
+    others: list[str] = Argument(help="Who is the same person.", metavar="OTHER..."),
+    db: Path = DB,
 ) -> None:
     """Make several people one, who keeps the name of the first and has the templates of all."""
-    from pipeline.commands.gallery.people import merge_command
-
-    merge_command(db, person, others)
 
 
-@gallery_app.command(epilog="Example: gait gallery delete Ada --db people --yes")
-def delete(
-    person: Who,
-    db: Db,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    verbose: Verbose = False,
-) -> None:
+@command(gallery, PEOPLE + "delete_command", "gait gallery delete Ada --db people --yes")
+def delete(person: str = PERSON, db: Path = DB, yes: bool = Option(False, "--yes", help="Do not ask.")) -> None:
     """Remove somebody and every trace: old versions, embeddings, silhouettes. The files are searched to prove it."""
-    from pipeline.commands.gallery.people import delete_command
-
-    delete_command(db, person, yes)
 
 
-@gallery_app.command(epilog="Example: gait gallery expire --db people")
-def expire(db: Db, verbose: Verbose = False) -> None:
+@command(gallery, PEOPLE + "expire_command", "gait gallery expire --db people")
+def expire(db: Path = DB) -> None:
     """Remove every template that is past its expiry, as thoroughly as delete does."""
-    from pipeline.commands.gallery.people import expire_command
-
-    expire_command(db)
 
 
-@gallery_app.command(epilog="Example: gait gallery export people.zip --db people --person Ada")
+@command(gallery, PEOPLE + "export_command", "gait gallery export people.zip --db people --person Ada")
 def export(
-    archive: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE.zip", show_default=False)],
-    db: Db,
-    person: Annotated[
-        list[str] | None, typer.Option("--person", help="Only this one; repeatable.", metavar="PERSON")
-    ] = None,
-    verbose: Verbose = False,
+    archive: Path = Argument(help="The file to write.", metavar="FILE.zip", show_default=False),
+    db: Path = DB,
+    people: list[str] = Option([], "--person", help="Only this one; repeatable.", metavar="PERSON"),
 ) -> None:
     """Write the enrolled into one file: plain arrays and JSON."""
-    from pipeline.commands.gallery.people import export_command
-
-    export_command(db, archive, person or [])
 
 
-@gallery_app.command("import", epilog="Example: gait gallery import people.zip --db elsewhere")
+@command(gallery, PEOPLE + "import_command", "gait gallery import people.zip --db elsewhere", name="import")
 def import_(
-    archive: Annotated[Path, typer.Argument(help="What export wrote.", metavar="FILE.zip", show_default=False)],
-    db: Db,
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Who has such a name already gets the templates; else that is refused.")
-    ] = False,
-    verbose: Verbose = False,
+    archive: Path = Argument(help="What export wrote.", metavar="FILE.zip", show_default=False),
+    db: Path = DB,
+    merge: bool = Option(
+        False, "--merge", help="Who has such a name already gets the templates; else that is refused."
+    ),
 ) -> None:
     """Add the people of an exported file. Nothing in it is trusted."""
-    from pipeline.commands.gallery.people import import_command
-
-    import_command(db, archive, merge)
 
 
-@gallery_app.command(epilog="Example: gait gallery verify --db people --absent Ada")
+@command(gallery, PEOPLE + "verify_command", "gait gallery verify --db people --absent Ada")
 def verify(
-    db: Db,
-    absent: Annotated[
-        str | None, typer.Option("--absent", help="A name or an identity that must be in no file.", metavar="TEXT")
-    ] = None,
-    json_: AsJson = False,
-    verbose: Verbose = False,
+    db: Path = DB,
+    absent: str | None = Option(None, help="A name or an identity that must be in no file.", metavar="TEXT"),
+    as_json: bool = JSON,
 ) -> None:
     """Read every row and every byte: hashes, old versions, stray files. Status 2 where something is wrong."""
-    from pipeline.commands.gallery.people import verify_command
-
-    verify_command(db, absent, json_)
 
 
-@gallery_app.command(epilog="Example: gait gallery fit --db people")
+@command(gallery, "commands.gallery.fit:fit_command", "gait gallery fit --db people", "profile overrides")
 def fit(
-    db: Db,
-    transform: Annotated[str, typer.Option("--transform", help="What is fitted.", metavar="NAME")] = "lda",
-    backend: Annotated[str | None, typer.Option("--backend", hidden=True)] = None,  # its name until 0.2
-    cohort: Annotated[
-        str | None,
-        typer.Option("--cohort", help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
-    ] = None,
-    config: Profile = None,
-    set_: Settings = None,
-    verbose: Verbose = False,
+    db: Path = DB,
+    transform: str = Option("lda", help="What is fitted.", metavar="NAME"),
+    backend: str | None = Option(None, hidden=True),  # its name until 0.2
+    cohort: str | None = Option(None, help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
 ) -> None:
     """Fit a discriminant once and keep it here; identify, live and calibrate use it under matching.transform=lda.
 
     Changing or removing people drops one that was fitted on them.
     """
-    from pipeline.commands.gallery.fit import fit_command
-
-    fit_command(db, backend or transform, cohort, config, settings_of(set_, None, None))
 
 
-@gallery_app.command(epilog="Example: gait gallery index --db people")
-def index(db: Db, set_: Settings = None, verbose: Verbose = False) -> None:
+@command(gallery, "commands.gallery.index:index_command", "gait gallery index --db people", "overrides")
+def index(db: Path = DB) -> None:
     """Make searching a large gallery fast: identify reads the likely templates only. Changing people drops it."""
-    from pipeline.commands.gallery.index import index_command
-
-    index_command(db, settings_of(set_, None, None))
 
 
-@gallery_app.command(epilog="Example: gait gallery tidy --db people")
-def tidy(db: Db, verbose: Verbose = False) -> None:
+@command(gallery, PEOPLE + "tidy_command", "gait gallery tidy --db people")
+def tidy(db: Path = DB) -> None:
     """Merge small files, and remove old versions and what killed enrolments left."""
-    from pipeline.commands.gallery.people import tidy_command
-
-    tidy_command(db)
 
 
-@gallery_app.command(epilog="Example: gait gallery reenrol --db people --config gaitset")
-def reenrol(
-    db: Db,
-    config: Profile = None,
-    set_: Settings = None,
-    device: Device = None,
-    checkpoints: Checkpoints = None,
-    verbose: Verbose = False,
-) -> None:
+@command(
+    gallery,
+    "commands.gallery.enrol:reenrol_command",
+    "gait gallery reenrol --db people --config gaitset",
+    "profile overrides device checkpoints",
+)
+def reenrol(db: Path = DB) -> None:
     """Embed the stored silhouettes of everybody with another encoder or checkpoint; people stay who they are."""
-    from pipeline.commands.gallery.enrol import reenrol_command
 
-    reenrol_command(db, config, settings_of(set_, None, device), checkpoints)
+
+@command(app, "web:serve_command", "gait serve --db people", "profile overrides device checkpoints")
+def serve(
+    db: Path = PEOPLE_DB,
+    host: str = Option("127.0.0.1", help="Address to serve at."),
+    port: int = Option(7860, min=0, max=65535, help="0: one that is free."),
+    allow_network: bool = Option(
+        False, "--allow-network", help="Other machines may reach it; needs --host and --password."
+    ),
+    password: str | None = Option(None, help="Asked for by the browser; any user name.", envvar="GAIT_SERVE_PASSWORD"),
+    max_upload_mb: int = Option(500, min=1, max=100_000, help="Largest video that is taken."),
+    hours: float = Option(12.0, min=0.01, max=8760, help="A visitor's files are removed after so long."),
+) -> None:
+    """Open the web app on this machine: upload videos, watch the work, see who is who. Ends with Ctrl-C.
+
+    Needs Gradio, the extra `ui`. Nothing is fetched from the network, and nothing is sent.
+    """

@@ -1,59 +1,76 @@
-"""`gait models`: which gait networks there are, and exporting one."""
+"""`gait models`, `gait export` and `gait checkpoints`: networks and their weights."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-import typer
+from typer import Argument, Option
 
-from pipeline.cli.groups import app, help_without_command
-from pipeline.cli.options import Checkpoints, Verbose
+from pipeline.cli.app import CHECKPOINTS, app, command, group
 
+CHECKPOINT_HELP = "Card or file of the weights."
 
-class Format(StrEnum):
-    """What `gait export` writes."""
-
-    onnx = "onnx"
-    openvino = "openvino"
+models = group("models", "The gait networks that turn a walk into an embedding.")
+checkpoints_ = group("checkpoints", "List, fetch and verify network weights.")
 
 
-models_app = typer.Typer(help="The gait networks that turn a walk into an embedding.")
-models_app.callback(invoke_without_command=True)(help_without_command)
-app.add_typer(models_app, name="models")
-
-
-@models_app.command("list", epilog="Example: gait models list")
-def list_(
-    markdown: Annotated[bool, typer.Option("--markdown", help="As the table of docs/models.md.")] = False,
-    verbose: Verbose = False,
-) -> None:
+@command(models, "commands.models:list_models", "gait models list", name="list")
+def list_models(markdown: bool = Option(False, "--markdown", help="As the table of docs/models.md.")) -> None:
     """Every network: paper, what it looks at, size, published accuracy, checkpoints, parity test."""
-    from pipeline.commands.models import list_models
-
-    raise typer.Exit(list_models(markdown))
 
 
-@app.command(epilog="Example: gait export swingait_gait3d --to onnx --check")
+@command(
+    models,
+    "commands.pictures:picture",
+    "gait models picture gaitgraph1 output/2026_01_31_18_05_09 gallery/1 --checkpoint gaitgraph_casiab",
+)
+def picture(
+    model: str = Argument(help="gaitgraph1, gaitgraph2 or disentanglement.", metavar="MODEL"),
+    run: Path = Argument(help="Folder of a run that wrote poses.", metavar="RUN_DIR"),
+    tracks: list[str] = Argument(help="Tracks, such as gallery/1; disentanglement: two to exchange.", metavar="TRACK…"),
+    checkpoint: str = Option(..., help=CHECKPOINT_HELP, metavar="NAME|FILE"),
+    card: str | None = Option(None, help="Card whose conventions a file follows.", metavar="NAME"),
+    output: Path | None = Option(None, help="File: .gif or .mp4 (joints), .png (codes).", metavar="FILE"),
+    checkpoints: Path | None = CHECKPOINTS,
+) -> None:
+    """Draw what a network for skeletons looks at.
+
+    gaitgraph1, gaitgraph2: a film of the walker, with the joints that make the embedding lit up. disentanglement: the
+    codes of motion, body and view as heat maps; and, of two tracks, each body with the other's motion.
+    """
+
+
+@command(app, "commands.export:export", "gait export swingait_gait3d --to onnx --check")
 def export(
-    name: Annotated[str, typer.Argument(help="Checkpoint, or encoder (then with --checkpoint).", metavar="MODEL")],
-    to: Annotated[Format, typer.Option("--to", help="onnx or openvino.")] = Format.onnx,
-    checkpoint: Annotated[
-        str | None, typer.Option("--checkpoint", help="Card or file of the weights.", metavar="NAME|FILE")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="File to write (default: NAME_onnx.onnx or NAME_openvino.xml).", metavar="FILE"),
-    ] = None,
-    features: Annotated[
-        str, typer.Option("--features", help="auto, embeddings, neck or logits.", metavar="NAME")
-    ] = "auto",
-    check: Annotated[bool, typer.Option("--check", help="Print by how much the file differs from torch.")] = False,
-    checkpoints: Checkpoints = None,
-    verbose: Verbose = False,
+    name: str = Argument(help="Checkpoint, or encoder (then with --checkpoint).", metavar="MODEL"),
+    to: Literal["onnx", "openvino"] = Option("onnx", help="onnx or openvino."),
+    checkpoint: str | None = Option(None, help=CHECKPOINT_HELP, metavar="NAME|FILE"),
+    output: Path | None = Option(
+        None, help="File to write (default: NAME_onnx.onnx or NAME_openvino.xml).", metavar="FILE"
+    ),
+    features: str = Option("auto", help="auto, embeddings, neck or logits.", metavar="NAME"),
+    check: bool = Option(False, "--check", help="Print by how much the file differs from torch."),
+    checkpoints: Path | None = CHECKPOINTS,
 ) -> None:
     """Write a network for other engines, with a card: it then runs in torch's place."""
-    from pipeline.commands.export import export as run
 
-    raise typer.Exit(run(name, to.value, checkpoint, output, features, check, checkpoints))
+
+@command(checkpoints_, "commands.checkpoints:list_checkpoints", "gait checkpoints list", name="list")
+def list_checkpoints(folder: Path | None = CHECKPOINTS) -> None:
+    """Every known checkpoint: stage, size, licence, and whether it is here."""
+
+
+@command(checkpoints_, "commands.checkpoints:fetch_checkpoints", "gait checkpoints fetch light")
+def fetch(names: list[str] = Argument(help="Checkpoint or profile names."), folder: Path | None = CHECKPOINTS) -> None:
+    """Download checkpoints, verified and resumed where a download broke off."""
+
+
+@command(checkpoints_, "commands.checkpoints:verify_checkpoints", "gait checkpoints verify light")
+def verify(
+    names: list[str] = Argument(
+        [], help="Checkpoint or profile names; none: all that are present.", show_default=False
+    ),
+    folder: Path | None = CHECKPOINTS,
+) -> None:
+    """Compare the checkpoints that are here with their published sha256."""

@@ -1,51 +1,51 @@
-"""What is done with the results of a run: explain, convert."""
+"""What is done with the results of a run: explain, convert, poses export."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
+from typer import Argument, Option
 
-from pipeline.cli.groups import app
-from pipeline.cli.options import Verbose
+from pipeline.cli.app import app, command, group
 
-Run = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN_DIR")]
+RUN: Any = Argument(help="Folder of a run.", metavar="RUN_DIR")
 
 
-@app.command(epilog="Example: gait explain output/2026_01_31_18_05_09 probe1/2 gallery/3")
+@command(app, "commands.explain:explain_command", "gait explain output/2026_01_31_18_05_09 probe1/2 gallery/3")
 def explain(
-    run: Run,
-    one: Annotated[str, typer.Argument(help="A track, such as probe1/2.", metavar="TRACK")],
-    other: Annotated[str, typer.Argument(help="Another, such as gallery/3.", metavar="TRACK")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Picture (default: in the run's explanations/).", metavar="FILE.png")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    verbose: Verbose = False,
+    run: Path = RUN,
+    one: str = Argument(help="A track, such as probe1/2.", metavar="TRACK"),
+    other: str = Argument(help="Another, such as gallery/3.", metavar="TRACK"),
+    out: Path | None = Option(None, help="Picture (default: in the run's explanations/).", metavar="FILE.png"),
+    as_json: bool = Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
     """Which parts of the body make two walks alike: a table, and a picture of both silhouettes.
 
     Each part is measured against the usual: the first walk's median distance to the others of the second one's video.
     """
-    from pipeline.commands.explain import explain_command
-
-    explain_command(run, one, other, out, json_)
 
 
-@app.command(epilog="Example: gait convert output/2026_01_31_18_05_09 supervision parquet")
+@command(app, "commands.convert:convert_command", "gait convert output/2026_01_31_18_05_09 supervision parquet")
 def convert(
-    run: Run,
-    formats: Annotated[list[str], typer.Argument(help="supervision, parquet, opengait.", metavar="FORMAT…")],
-    output: Annotated[
-        Path | None, typer.Option("--output", help="Folder (default: exports/ in the run folder).", metavar="DIR")
-    ] = None,
-    verbose: Verbose = False,
+    run: Path = RUN,
+    formats: list[str] = Argument(help="supervision, parquet, opengait.", metavar="FORMAT…"),
+    output: Path | None = Option(None, help="Folder (default: exports/ in the run folder).", metavar="DIR"),
 ) -> None:
     """Write what a run found for other tools: arrays of supervision.Detections, Parquet, an OpenGait dataset.
 
     Tracks as MOTChallenge (tracks/*.txt) and features as .npz (features/) are in every run folder already.
     """
-    from pipeline.commands.convert import convert_command
 
-    convert_command(run, formats, output)
+
+@command(
+    group("poses", "The joints that a run has found."),
+    "commands.poses:export_poses",
+    "gait poses export output/2026_01_31_18_05_09 data/poses",
+)
+def export(
+    run: Path = Argument(help="Folder of a run that wrote poses.", metavar="RUN_DIR"),
+    output: Path = Argument(help="Folder to write to.", metavar="DIR"),
+    maps: bool = Option(False, "--maps", help="Skeleton maps in place of keypoints."),
+) -> None:
+    """Write a run's poses as OpenGait's data sets hold them: video/track/undefined/*.pkl."""

@@ -1,4 +1,4 @@
-"""Following many videos on a Ray cluster: `gait run --engine ray`.
+"""Extraction of many videos on a Ray cluster: `gait run --cluster ray`.
 
 Every video is one task, and every stretch of a long one two (see stretches.py), on any machine that sees the run
 folder, the videos and the weights under the same paths (shared storage). A worker that dies has its task done anew
@@ -14,24 +14,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.cluster.stretches import Call, Steps, Worker, follow_in_stretches
+from pipeline.cluster.stretches import Call, Steps, extract_in_stretches
+from pipeline.engine.meter import Meter, Stages
 from pipeline.errors import ConfigError, GaitError
-from pipeline.extraction.extract import Followed
-from pipeline.extraction.processes import Task, WalkNetworks
+from pipeline.extraction.crops import Extraction
+from pipeline.extraction.extract import Extracted
+from pipeline.extraction.processes import Task
+from pipeline.files import reason_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
 
 REACHED = 5.0  # seconds within which a cluster answers
 RETRIES = 3  # of a task whose worker died
-Stages = dict[str, dict[str, float]]  # seconds and counts by stage
 
-_loaded: dict[str, WalkNetworks] = {}  # of a worker process, by run folder: it follows many videos
+_loaded: dict[str, Extraction] = {}  # of a worker process, by run folder: it extracts many videos
 
 
-def follow_on_cluster(
+def extract_on_cluster(
     videos: Sequence[Video], task: Task, address: str | None
-) -> Iterator[tuple[Video, Followed, Stages]]:
+) -> Iterator[tuple[Video, Extracted, Stages]]:
     """Yield each video as it is done, with what was found and the stages' seconds and counts.
 
     address: of a running cluster, "auto" for the one that this machine belongs to; None starts one on this machine.
@@ -49,11 +50,11 @@ def follow_on_cluster(
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise GaitError(
-            f"--address {address}: no Ray cluster there ({' '.join(str(error).split())[:160]}). "
+            f"--address {address}: no Ray cluster there ({reason_of(error)}). "
             "Where `ray start` has made a token, set RAY_AUTH_MODE=token."
         ) from None
     try:
-        yield from _Cluster(ray, task, cores).follow(videos)
+        yield from _Cluster(ray, task, cores).extract(videos)
     finally:
         ray.shutdown()
         RunFolder(task.folder).sweep()
@@ -78,7 +79,7 @@ class _Cluster:
         self._remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(_do)
         self._waiting: dict[Any, tuple[_Course, int]] = {}  # by Ray's reference: place among the answers
 
-    def follow(self, videos: Sequence[Video]) -> Iterator[tuple[Video, Followed, Stages]]:
+    def extract(self, videos: Sequence[Video]) -> Iterator[tuple[Video, Extracted, Stages]]:
         """Yield each video as it is done."""
         left = deque(videos)
         while left or self._waiting:
@@ -88,8 +89,7 @@ class _Cluster:
             course, place = self._waiting.pop(done)
             course.answers[place], stages = _result(self._ray, done, course.video, self._task)
             course.missing -= 1
-            for stage, amounts in stages.items():
-                course.meter.add(stage, **amounts)
+            course.meter.merge(stages)
             if course.missing:
                 continue
             try:
@@ -103,8 +103,8 @@ class _Cluster:
         return 2 * max(workers, 1)
 
     def _begin(self, video: Video) -> None:
-        task, meter = self._task, Meter()
-        steps = follow_in_stretches(video, task.config, task.pose is not None, RunFolder(task.folder), meter)
+        meter = Meter()
+        steps = extract_in_stretches(video, self._task, meter)
         self._call(_Course(video, steps, meter), next(steps))
 
     def _call(self, course: _Course, calls: Sequence[Call]) -> None:
@@ -121,7 +121,7 @@ def _refuse_absent(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=REACHED).close()
     except (OSError, OverflowError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise GaitError(
             f"--address {address}: no Ray cluster there ({reason}). Start one with: ray start --head"
         ) from None
@@ -133,7 +133,7 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--engine ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
+            "--cluster ray: Ray is not installed. Install it with: pip install 'gaitid[distributed]'"
         ) from None
     return ray
 
@@ -154,13 +154,13 @@ def _result(ray: Any, done: Any, video: Video, task: Task) -> tuple[Any, Stages]
 
 
 def _do(task: Task, call: Call) -> tuple[Any, Stages]:
-    worker = Worker(_networks(task), task.config, RunFolder(task.folder), Meter())
-    return call.does(worker, *call.arguments), worker.meter.as_record()
+    work = replace(_opened(task), meter=Meter())
+    return call.does(work, *call.arguments), work.meter.as_record()
 
 
-def _networks(task: Task) -> WalkNetworks:
+def _opened(task: Task) -> Extraction:
     key = str(task.folder)
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = task.networks()
+        _loaded[key] = task.open()
     return _loaded[key]

@@ -1,8 +1,8 @@
-"""One long video, followed by many workers: searched side by side, then tracked in order, then cut out side by side.
+"""One long video, extracted by many workers: detection side by side, tracking in order, segmentation side by side.
 
 Tracking takes a hundredth of the time, so it is not shared out: one tracker sees all frames of the video in order, as
-it does in `follow`, and no track has to be joined to another. A video that cannot be cut (see video/stretch.py), or is
-looked at to its end beforehand, is followed by one worker as a whole. The results are the same, byte for byte.
+it does in `extract`, and no track has to be joined to another. A video that cannot be cut (see video_stretch.py), or is
+read to its end beforehand, is extracted by one worker as a whole. The results are the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ import numpy as np
 from loguru import logger
 
 from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, cut
-from pipeline.config import Config
-from pipeline.engine.progress import Silent
-from pipeline.extraction.crops import Cuttings, cut_out
-from pipeline.extraction.extract import Followed, decoded, detected, follow, looks_ahead, write_walks
-from pipeline.extraction.processes import WalkNetworks
+from pipeline.engine.meter import Meter
+from pipeline.extraction.crops import Crops, Extraction, crop_people
+from pipeline.extraction.extract import Extracted, decoded, detected, extract, looks_ahead, write_extracted
+from pipeline.extraction.processes import Task
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, FloatArray, Frame, IntArray, TrackedBoxes
@@ -33,31 +31,21 @@ from pipeline.video.source import is_file
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """What one who does a part of the work has at hand."""
-
-    networks: WalkNetworks
-    config: Config
-    folder: RunFolder
-    meter: Meter
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """A part of the work, for any worker: `does(worker, *arguments)`; name: what it is, for people."""
+    """A part of the work, for any worker: `does(work, *arguments)`; name: what it is, for people."""
 
     name: str
     does: Callable[..., Any]
     arguments: tuple[Any, ...]
 
 
-Steps = Generator[list[Call], list[Any], Followed]
+Steps = Generator[list[Call], list[Any], Extracted]
 """Yields calls that may be made side by side, is sent their answers in the same order, and returns the end result."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A video that is followed in stretches. frame_size: height, width."""
+    """A video that is extracted in stretches. frame_size: height, width."""
 
     stretches: list[Stretch]
     fps: float
@@ -104,58 +92,56 @@ class _Found:
     beyond: list[int]
 
 
-def follow_in_stretches(video: Video, config: Config, with_poses: bool, folder: RunFolder, meter: Meter) -> Steps:
-    """Follow a video as `follow` does; what can be done by others is yielded (see Steps)."""
-    (begun,) = yield [Call(f"follow {video.name}", _follow_or_cut, (video,))]
-    if isinstance(begun, Followed):
+def extract_in_stretches(video: Video, task: Task, meter: Meter) -> Steps:
+    """Extract a video as `extract` does; what other workers can do is yielded (see Steps)."""
+    config = task.config
+    (begun,) = yield [Call(f"extract {video.name}", _extract_or_cut, (video,))]
+    if isinstance(begun, Extracted):
         return begun
     stretches = begun.stretches
     found = yield [Call(f"detect {video.name} {one.number}", _detect, (video, one)) for one in stretches]
     if not _alike(found):
-        logger.info(f"{video.name}: does not decode alike from its key frames, so it is followed in one piece")
-        (followed,) = yield [Call(f"follow {video.name}", _follow, (video,))]
-        assert isinstance(followed, Followed)
-        return followed
+        logger.info(f"{video.name}: does not decode alike from its key frames, so it is extracted in one piece")
+        (extracted,) = yield [Call(f"extract {video.name}", _extract, (video,))]
+        assert isinstance(extracted, Extracted)
+        return extracted
     tracker = open_tracker(config.tracking, begun.fps)
     tracks = TrackletBuilder(video.name, begun.fps, config.tracking)
     calls: list[Call] = []
     for stretch, one in zip(stretches, found, strict=True):
         with meter.time("track", frames=stretch.frames):
             tracked = [tracks.add(tracker.update(detections)) for detections in one.boxes.detections(stretch.first)]
-        calls.append(Call(f"cut {video.name} {stretch.number}", _cut, (video, stretch, _Boxes.of(tracked))))
-    cuttings = Cuttings.none(video.name, begun.frame_size, config)
+        calls.append(Call(f"crop {video.name} {stretch.number}", _crop, (video, stretch, _Boxes.of(tracked))))
+    crops = Crops.none(video.name, begun.frame_size, config, "pose" in task.checkpoints)
     for later in (yield calls):
-        cuttings.join(later)
+        crops.join(later)
     frames = sum(stretch.frames for stretch in stretches)
-    return write_walks(video, frames, tracks, cuttings, with_poses, folder, [])
+    return write_extracted(video, frames, tracks, crops, [], RunFolder(task.folder))
 
 
-def _follow_or_cut(worker: Worker, video: Video) -> Followed | _Plan:
-    """Follow a video that is done by one worker; of another, say how it is cut."""
-    detector, segmenter, _ = worker.networks
+def _extract_or_cut(work: Extraction, video: Video) -> Extracted | _Plan:
+    """Extract a video that one worker does; say of another how it is cut."""
     path = from_home(video.source)
-    if is_file(video.source) and path.is_file() and not looks_ahead(detector, segmenter, worker.config):
-        stretches = cut(path, worker.config.tracking.stretch)
-        with video.open() as source:
-            info = source.info
+    if is_file(video.source) and path.is_file() and not looks_ahead(work.networks, work.config):
+        stretches = cut(path, work.config.tracking.stretch)
+        info = video.inspect()
         whole = info.frame_count in (None, sum(stretch.frames for stretch in stretches))
         if len(stretches) > 1 and whole:
-            worker.folder.clear("walks", video.name)
+            work.folder.clear("extraction", video.name)
             return _Plan(stretches, info.fps, (info.height, info.width))
-    return _follow(worker, video)
+    return _extract(work, video)
 
 
-def _follow(worker: Worker, video: Video) -> Followed:
-    worker.folder.clear("walks", video.name)  # of one who died over it
-    return follow(video, *worker.networks, worker.config, worker.folder, worker.meter, Silent())
+def _extract(work: Extraction, video: Video) -> Extracted:
+    work.folder.clear("extraction", video.name)  # of a worker that died over it
+    return extract(video, work)
 
 
-def _detect(worker: Worker, video: Video, stretch: Stretch) -> _Found | None:
+def _detect(work: Extraction, video: Video, stretch: Stretch) -> _Found | None:
     """What was found in a stretch; None where it does not hold what it should."""
-    detector = worker.networks[0]
     try:
-        with _stretch(video, stretch) as source, closing(decoded(source, worker.meter)) as all_:
-            found = [people for _, people in detected(all_, detector, worker.config, worker.meter, Silent())]
+        with _stretch(video, stretch) as source, closing(decoded(source, work.meter)) as frames:
+            found = [people for _, people in detected(frames, work)]
     except UnlikeError:
         return None
     return _Found(_Boxes.of(found), source.own, source.beyond)
@@ -167,13 +153,11 @@ def _alike(found: Sequence[_Found | None]) -> bool:
     return len(whole) == len(found) and all(a.beyond == b.own for a, b in pairwise(whole))
 
 
-def _cut(worker: Worker, video: Video, stretch: Stretch, boxes: _Boxes) -> Cuttings:
-    _, segmenter, estimator = worker.networks
-    with _stretch(video, stretch) as source, closing(decoded(source, worker.meter)) as frames:
+def _crop(work: Extraction, video: Video, stretch: Stretch, boxes: _Boxes) -> Crops:
+    with _stretch(video, stretch) as source, closing(decoded(source, work.meter)) as frames:
         size = source.info.height, source.info.width
         tracked: Iterator[tuple[Frame, TrackedBoxes]] = zip(frames, boxes.tracked(stretch.first), strict=True)
-        config, folder, meter = worker.config, worker.folder, worker.meter
-        return cut_out(tracked, video.name, size, segmenter, estimator, config, folder, meter, Silent())
+        return crop_people(tracked, video.name, size, work)
 
 
 def _stretch(video: Video, stretch: Stretch) -> StretchSource:

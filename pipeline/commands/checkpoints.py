@@ -23,7 +23,7 @@ from pipeline.weights.checkpoints import (
 )
 from pipeline.weights.download import Progress
 from pipeline.weights.fetch import Fetched, fetch
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
@@ -114,7 +114,7 @@ def _if_there(folder: Path | None) -> Path | None:
 def _refuse_incomplete(configs: Sequence[Config], folder: Path | None) -> None:
     """Look for the weights of profiles as a run does. Raises CheckpointError for what it would not find."""
     for config in configs:
-        from pipeline.jobs.prepare import find_checkpoints, stages_of
+        from pipeline.extraction.networks import find_checkpoints, stages_of
 
         find_checkpoints(config, folder, stages_of(config))
 
@@ -164,16 +164,14 @@ def _is_profile(name: str) -> bool:
 
 def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
-    from pipeline.jobs.prepare import checkpoints_of
-    from pipeline.recognition import ENCODERS
+    from pipeline import registry
+    from pipeline.extraction.networks import checkpoints_of
+    from pipeline.recognition import ENCODERS, weights_for
     from pipeline.recognition.model import Model
-    from pipeline.registry import load_backend
 
-    model = load_backend(ENCODERS, config.recognition.encoder, "recognition.encoder")
+    model = registry.load(ENCODERS, config.recognition.encoder, "recognition.encoder")
     if isinstance(model, Model) and config.recognition.checkpoint is None:
-        from pipeline.recognition.model_encoder import checked
-
-        checked(model, None)  # refuses as a run would
+        weights_for(model, None)  # refuses as a run would
     return checkpoints_of(config)
 
 

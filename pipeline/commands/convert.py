@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 from pipeline.files import atomic, private
-from pipeline.runs.formats import detections_of, features_table
-from pipeline.runs.reader import FinishedRun
+from pipeline.runs.formats import detections_of
+from pipeline.runs.reader import Run
 
 
 def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> None:
@@ -21,27 +21,28 @@ def convert_command(run: Path, formats: Sequence[str], output: Path | None) -> N
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"{unknown[0]!r}: no such format. There are: {', '.join(FORMATS)}.")
-    finished = FinishedRun.open(run)
+    finished = Run.open(run)
     with finished.folder.held() if output is None else private():
         for name in dict.fromkeys(formats):
             for path in FORMATS[name](finished, output or run / "exports"):
                 print(path)
 
 
-def supervision(run: FinishedRun, output: Path) -> list[Path]:
+def supervision(run: Run, output: Path) -> list[Path]:
     """<video>.npz each, with the arrays of `supervision.Detections`."""
     paths = []
     for video in run.videos:
         path = output / "supervision" / f"{video}.npz"
+        detections = detections_of(run.tracklets(video), run.tracks(video))
         with atomic(path) as stream:
-            np.savez_compressed(stream, allow_pickle=False, fps=np.float64(run.fps(video)), **detections_of(run, video))
+            np.savez_compressed(stream, allow_pickle=False, fps=np.float64(run.fps(video)), **detections)
         paths.append(path)
     return paths
 
 
-def parquet(run: FinishedRun, output: Path) -> list[Path]:
+def parquet(run: Run, output: Path) -> list[Path]:
     """features.parquet: a row for each track."""
-    table = features_table(run)
+    table = run.features()
     from pyarrow.parquet import write_table
 
     path = output / "features.parquet"
@@ -50,7 +51,7 @@ def parquet(run: FinishedRun, output: Path) -> list[Path]:
     return [path]
 
 
-def opengait(run: FinishedRun, output: Path) -> list[Path]:
+def opengait(run: Run, output: Path) -> list[Path]:
     """A dataset in OpenGait's layout, a person a track (`gait dataset from-run` takes labels)."""
     from pipeline.research.training.data.from_run import dataset_from_run
 
@@ -62,7 +63,7 @@ def opengait(run: FinishedRun, output: Path) -> list[Path]:
     return [path]
 
 
-FORMATS: Mapping[str, Callable[[FinishedRun, Path], list[Path]]] = {
+FORMATS: Mapping[str, Callable[[Run, Path], list[Path]]] = {
     "supervision": supervision,
     "parquet": parquet,
     "opengait": opengait,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.commands.printing import FAILED, OK, SHOWN, print_problems, print_table
 from pipeline.engine.progress import Bars, Progress, Silent, on_a_terminal
 from pipeline.errors import ConfigError
 from pipeline.files import private, write_json
@@ -18,9 +18,6 @@ from pipeline.research.training.data.pose_files import PoseWalk, read_casia_b_cs
 from pipeline.research.training.data.pretreat import FEW, find_pictures, pretreat
 from pipeline.research.training.data.silhouettes import ROWS
 from pipeline.research.training.writing import walk_file, write_walk
-
-OK, FAILED = 0, 2
-SHOWN = 20  # findings that are printed; all of them are in the JSON
 
 
 def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
@@ -52,7 +49,7 @@ def from_run_command(run: Path, target: Path, labels: Path | None, held_out: flo
     return OK
 
 
-def check_command(root: Path, partition: Path | None, name: str, least: int, json: Path | None) -> int:
+def check_command(root: Path, partition: Path | None, name: str, min_frames: int, json_file: Path | None) -> int:
     """Read the whole dataset and say what is wrong with it; the status is 2 when something is.
 
     Raises InputError when there is no dataset or no partition where one was named.
@@ -65,21 +62,16 @@ def check_command(root: Path, partition: Path | None, name: str, least: int, jso
         bars.start("check", len(walks), "walks")
         inspected = []
         for walk in walks:
-            inspected.append(inspect(walk, least))
+            inspected.append(inspect(walk, min_frames))
             bars.advance("check")
         bars.finish("check")
     findings = [*missing(root, chosen), *(finding for walk in inspected for finding in walk.findings)]
     findings += uneven(inspected)
     _report(root, inspected, findings)
-    if json is not None:
-        write_json(
-            json,
-            {
-                "walks": len(walks),
-                "frames": sum(walk.frames for walk in inspected),
-                "findings": [{"kind": one.kind, "where": one.where, "what": one.what} for one in findings],
-            },
-        )
+    if json_file is not None:
+        found = [{"kind": one.kind, "where": one.where, "what": one.what} for one in findings]
+        frames = sum(walk.frames for walk in inspected)
+        write_json(json_file, {"walks": len(walks), "frames": frames, "findings": found})
     return FAILED if findings else OK
 
 
@@ -136,32 +128,24 @@ def _pretreat_pictures(source: Path, target: Path, size: int, overwrite: bool, w
     refused = [f"{path}: {why}; left out." for walk in done for path, why in walk.refused]
     if not written and not there:
         refused.insert(0, f"{source}: no walk has a usable silhouette; nothing was written.")
-    shown = refused[:SHOWN] + ([f"and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else [])
-    for line in shown:
-        print(f"✗ {line}", file=sys.stderr)
+    print_problems(refused)
     return FAILED if refused else OK
 
 
 def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(soft_wrap=True)
-    good = [walk for walk in inspected if walk.shapes]
-    lengths = sorted(walk.frames for walk in good) or [0]
-    table = Table(title=str(root), title_justify="left", show_header=False)
-    table.add_row("identities", str(len({walk.walk.identity for walk in inspected})))
-    table.add_row("walks", str(len(inspected)))
-    table.add_row("files a walk", ", ".join(map(str, sorted({len(walk.walk.files) for walk in inspected}))))
-    table.add_row(
-        "frames", f"{sum(lengths)} (shortest {lengths[0]}, middle {lengths[len(lengths) // 2]}, longest {lengths[-1]})"
-    )
-    for kind, count in sorted(Counter(finding.kind for finding in findings).items()):
-        table.add_row(f"[red]{kind}[/red]", str(count))
-    console.print(table)
+    lengths = sorted(walk.frames for walk in inspected if walk.shapes) or [0]
+    middle = lengths[len(lengths) // 2]
+    rows: dict[str, object] = {
+        "identities": len({walk.walk.identity for walk in inspected}),
+        "walks": len(inspected),
+        "files a walk": ", ".join(map(str, sorted({len(walk.walk.files) for walk in inspected}))),
+        "frames": f"{sum(lengths)} (shortest {lengths[0]}, middle {middle}, longest {lengths[-1]})",
+        **dict(sorted(Counter(finding.kind for finding in findings).items())),
+    }
+    print_table(("", ""), [(name, str(value)) for name, value in rows.items()], str(root), show_header=False)
     for finding in findings[:SHOWN]:
-        console.print(f"✗ {finding.kind}: {finding.where}: {finding.what}", markup=False, highlight=False)
+        print(f"✗ {finding.kind}: {finding.where}: {finding.what}")
     if len(findings) > SHOWN:
-        console.print(f"✗ and {len(findings) - SHOWN} more (--json FILE has them all)")
+        print(f"✗ and {len(findings) - SHOWN} more (--json FILE has them all)")
     if not findings:
-        console.print("✓ nothing is missing, unreadable or too short")
+        print("✓ nothing is missing, unreadable or too short")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.commands.printing import percent, print_table, with_bars
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.engine.progress import with_progress
-from pipeline.errors import ConfigError, Interrupted
+from pipeline.errors import ConfigError
 from pipeline.files import write_bytes, write_json
-from pipeline.profiles import load_config
+from pipeline.profiles import Options, load_config
 from pipeline.research.charts import Axis, as_png, curves, plot
 from pipeline.research.evaluation.manifest import POOLED
 from pipeline.types import Image
@@ -23,44 +23,43 @@ if TYPE_CHECKING:
     from pipeline.research.evaluation.clips import Contestant
 
 MANY_FRAMES = 720  # of the baselines that look at a silhouette for microseconds, as in the light profile
+PERCENT = {float(value): f"{value} %" for value in range(0, 101, 20)}  # of an axis
 NETWORK_FRAMES = 60  # of untrained networks, at most: the default of trained ones
 
 
 def evaluate_clips_command(
     manifest: Path,
     profiles: Sequence[str],
-    overrides: Sequence[str],
     baselines: bool,
-    seeds: int,
+    untrained_seeds: int,
     sequences: Path | None,
-    checkpoints: Path | None,
+    open_set: bool,
+    splits: int,
     json_file: Path | None,
-    splits: int = 0,
+    options: Options,
 ) -> None:
     """Evaluate every profile on the manifest's clips; print a table, and write the report to `json_file`."""
     from pipeline.research.evaluation.clips import Contestant, evaluate_clips
 
-    configs = {profile: load_config(profile, overrides) for profile in profiles or [DEFAULT_PROFILE]}
+    configs = {profile: load_config(profile, options.overrides) for profile in profiles or [DEFAULT_PROFILE]}
     contestants = [Contestant(name, [config]) for name, config in configs.items()]
     _tell_whose_silhouettes(configs)
     if baselines:
-        contestants += baselines_beside(contestants[0].configs[0], seeds, taken=list(configs))
+        contestants += baselines_beside(contestants[0].configs[0], untrained_seeds, taken=list(configs))
 
-    try:
-        tree, folder = with_progress(
-            lambda bars: evaluate_clips(manifest, contestants, checkpoints, sequences, bars, splits)
-        )
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; videos that are done are kept. Give the same command again.") from None
+    draws = splits if open_set else 0
+    tree, folder = with_bars(
+        lambda bars: evaluate_clips(manifest, contestants, options.checkpoints, sequences, bars, draws),
+        "videos that are done are kept. Give the same command again.",
+    )
     lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}
     write_bytes(folder / "cmc.png", as_png(curves("Probe clips whose person is among the first k people (CMC)", lines)))
-    if splits:
-        for name, picture in open_set_pictures(tree).items():
-            write_bytes(folder / name, as_png(picture))
+    for name, picture in (open_set_pictures(tree) if open_set else {}).items():
+        write_bytes(folder / name, as_png(picture))
     if json_file is not None:
         write_json(json_file, tree)
     show(tree)
-    if splits:
+    if open_set:
         show_open_set(tree)
     print(folder)
 
@@ -114,80 +113,59 @@ def _tell_whose_silhouettes(configs: dict[str, Config]) -> None:
 
 def show(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Rank-1 by encoder and condition with intervals, then the pooled differences to the first, on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
     names = list(tree)
+    pooled = {name: tree[name][POOLED] for name in names}
     conditions = list(tree[names[0]])
-    table = Table(title="rank-1 in %, with 95 % intervals over people")
-    table.add_column("")
-    for condition in conditions:
-        n = tree[names[0]][condition]["n"]
-        table.add_column(f"{condition} ({n})", justify="right")
-    for column in ("rank-5", "mAP"):
-        table.add_column(f"{POOLED} {column}", justify="right")
-    for name in names:
-        entries = tree[name]
-        cells = [_percent(entries[condition]["rank1"], entries[condition]["ci95"]) for condition in conditions]
-        pooled = entries[POOLED]
-        table.add_row(_short(name, names), *cells, f"{pooled['rank5']:.1%}", f"{pooled['map']:.1%}")
-    console = Console()
-    console.print(table)
-    for name in names:
-        pooled = tree[name][POOLED]
-        if pooled["unusable"] or pooled["gallery_unusable"]:
-            console.print(
-                f"{name}: too few silhouettes in {pooled['unusable']} of {pooled['n']} probe clips (counted as wrong) "
-                f"and in {pooled['gallery_unusable']} of {pooled['gallery']} gallery clips",
-                highlight=False,
+    rows = []
+    for name, entries in tree.items():
+        cells = [percent(entries[condition]["rank1"], entries[condition]["ci95"]) for condition in conditions]
+        rows.append([_short(name, names), *cells, f"{pooled[name]['rank5']:.1%}", f"{pooled[name]['map']:.1%}"])
+    columns = [f"{condition} ({tree[names[0]][condition]['n']})" for condition in conditions]
+    columns = ["", *columns, f"{POOLED} rank-5", f"{POOLED} mAP"]
+    print_table(columns, rows, "rank-1 in %, with 95 % intervals over people")
+    for name, one in pooled.items():
+        if one["unusable"] or one["gallery_unusable"]:
+            print(
+                f"{name}: too few silhouettes in {one['unusable']} of {one['n']} probe clips (counted as wrong) "
+                f"and in {one['gallery_unusable']} of {one['gallery']} gallery clips"
             )
-    for name in names:
-        if (ways := tree[name][POOLED]["directions"]) is not None:
-            same, opposite = (_percent(ways[way]["rank1"], ways[way]["ci95"]) for way in ("same", "opposite"))
-            console.print(
+    for name, one in pooled.items():
+        if (ways := one["directions"]) is not None:
+            same, opposite = (percent(ways[way]["rank1"], ways[way]["ci95"]) for way in ("same", "opposite"))
+            print(
                 f"{name}: {ways['n']} probe clips against gallery clips in their own walking direction {same}, "
-                f"in the opposite one {opposite}",
-                highlight=False,
+                f"in the opposite one {opposite}"
             )
-    for other, difference in tree[names[0]][POOLED]["against"].items():
+    for other, difference in pooled[names[0]]["against"].items():
         interval = difference["ci95"]
         within = f" (95 %: {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})" if interval else ""
-        console.print(f"{names[0]} − {other}: {100 * difference['rank1']:+.1f} points{within}", highlight=False)
+        print(f"{names[0]} − {other}: {100 * difference['rank1']:+.1f} points{within}")
 
 
 def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
     """How many are named rightly while few strangers are named at all, by encoder, on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
-    names = list(tree)
-    figures = {name: tree[name][POOLED]["open_set"] for name in names}
-    first = figures[names[0]]
-    table = Table(
-        title=f"open set: {first['enrolled']} of {first['people']} people enrolled, {first['splits']} draws; "
-        "in %, with 95 % intervals over people"
-    )
-    table.add_column("")
+    figures = {_short(name, list(tree)): entry[POOLED]["open_set"] for name, entry in tree.items()}
+    first = next(iter(figures.values()))
     rates = [key for key in first if key.startswith("tpir@")]
-    for key in rates:
-        table.add_column(f"TPIR at FPIR {float(key.partition('=')[2]):.0%}", justify="right")
-    table.add_column("EER", justify="right")
-    table.add_column("calibration error", justify="right")
-    for name in names:
-        cells = [
-            "–" if entry["tpir"] is None else _percent(entry["tpir"], entry["ci95"]) + ("" if entry["enough"] else " *")
-            for entry in (figures[name][key] for key in rates)
-        ]
-        confidence = figures[name]["confidence"]
-        error = "–" if confidence is None else f"{100 * confidence['ece']:.1f}"
-        table.add_row(_short(name, names), *cells, f"{100 * figures[name]['eer']:.1f}", error)
-    console = Console()
-    console.print(table)
+
+    def named(one: dict[str, Any]) -> str:
+        return "–" if one["tpir"] is None else percent(one["tpir"], one["ci95"]) + ("" if one["enough"] else " *")
+
+    rows = []
+    for name, one in figures.items():
+        error = "–" if one["confidence"] is None else percent(one["confidence"]["ece"])
+        rows.append([name, *(named(one[key]) for key in rates), percent(one["eer"]), error])
+    columns = [f"TPIR at FPIR {float(key.partition('=')[2]):.0%}" for key in rates]
+    print_table(
+        ["", *columns, "EER", "calibration error"],
+        rows,
+        f"open set: {first['enrolled']} of {first['people']} people enrolled, {first['splits']} draws; "
+        "in %, with 95 % intervals over people",
+    )
     if not all(first[key]["enough"] for key in rates):
-        console.print(
+        print(
             f"* a draw has {first['strangers_clips']:g} searches for strangers, too few for this rate: it comes from "
-            "the same clips in several draws and is not significant",
-            highlight=False,
+            "the same clips in several draws and is not significant"
         )
 
 
@@ -198,18 +176,11 @@ def open_set_pictures(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, I
     def values(numbers: Sequence[float | None]) -> NDArray[np.float64]:
         return 100 * np.array([np.nan if number is None else number for number in numbers], np.float64)
 
-    percent = {float(value): f"{value} %" for value in range(0, 101, 20)}
     det = plot(
         "Enrolled people who are not named rightly, against strangers who are named (DET)",
         {name: (values(one["det"]["fpir"]), values(one["det"]["fnir"])) for name, one in figures.items()},
-        Axis(
-            "strangers named (FPIR)",
-            0.5,
-            100,
-            {float(v): f"{v:g} %" for v in (0.5, 1, 2, 5, 10, 20, 50, 100)},
-            log=True,
-        ),
-        Axis("", 0, 100, percent),
+        Axis("strangers named (FPIR)", 0.5, 100, {v: f"{v:g} %" for v in (0.5, 1, 2, 5, 10, 20, 50, 100)}, log=True),
+        Axis("", 0, 100, PERCENT),
         highest=False,
     )
     reliable = {
@@ -222,12 +193,11 @@ def open_set_pictures(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, I
 
 def reliability_diagram(lines: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Image:
     """Confidences against how often they came true, both in percent."""
-    percent = {float(value): f"{value} %" for value in range(0, 101, 20)}
     return plot(
         "How often the nearest person is the right one, by the confidence in it",
         lines,
-        Axis("confidence", 0, 100, percent),
-        Axis("", 0, 100, percent),
+        Axis("confidence", 0, 100, PERCENT),
+        Axis("", 0, 100, PERCENT),
         diagonal=True,
     )
 
@@ -236,7 +206,3 @@ def _short(name: str, names: Sequence[str]) -> str:
     """A file's name without its folder and suffix, where that is clear."""
     stem = Path(name).stem
     return stem if [Path(other).stem for other in names].count(stem) == 1 else name
-
-
-def _percent(rate: float, interval: Sequence[float] | None) -> str:
-    return f"{100 * rate:.1f}" + (f" [{100 * interval[0]:.0f}–{100 * interval[1]:.0f}]" if interval else "")

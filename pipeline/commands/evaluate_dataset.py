@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from loguru import logger
 
+from pipeline.commands.printing import print_table, with_bars
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.engine.progress import Bars, Lines, Progress, on_a_terminal
-from pipeline.errors import ConfigError, InputError, Interrupted
+from pipeline.engine.progress import Progress
+from pipeline.errors import ConfigError, InputError
+from pipeline.extraction.networks import describe_checkpoint, find_checkpoints
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.inference import runtime
-from pipeline.jobs.prepare import find_checkpoints, shown
-from pipeline.profiles import as_record, is_training_config, load_config, read_yaml
+from pipeline.profiles import Options, as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.research.charts import as_png, curves, heat_map
 from pipeline.research.evaluation.datasets.dataset import (
@@ -37,15 +37,12 @@ from pipeline.research.evaluation.datasets.features import (
 )
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.trained import Trained, configured, trained
-from pipeline.research.evaluation.tables import RANKS, Condition
+from pipeline.research.evaluation.tables import RANKS
 from pipeline.research.training.config import YAML
 from pipeline.research.training.data.dataset import Walk, read_partition
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.record import Record
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 FRAMES = 720  # of a walk, unless a profile says otherwise: as OpenGait tests
 ENCODER = "gaitbase"  # of a checkpoint whose card does not say
@@ -63,7 +60,6 @@ class Wanted:
     training: Path | None
     features: Path | None
     profile: str | None
-    overrides: Sequence[str]
     encoder: str | None
     checkpoint: str | None
     card: str | None
@@ -72,24 +68,15 @@ class Wanted:
     rerank: bool | None
     files: str | None
     as_opengait: bool
-    checkpoints: Path | None
-    json_file: Path | None
+    options: Options
 
 
-def evaluate_dataset_command(wanted: Wanted) -> None:
-    """Evaluate what was asked for; tables on standard output, everything in a run folder, its name last."""
-    logger.remove()
-    try:
-        if on_a_terminal():
-            with Bars() as bars:
-                answered, tree, folder = _evaluate(wanted, bars)
-        else:
-            logger.add(sys.stderr, level="INFO", format="{message}")
-            answered, tree, folder = _evaluate(wanted, Lines())
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; nothing was evaluated.") from None
-    if wanted.json_file is not None:
-        write_json(wanted.json_file, tree)
+def evaluate_dataset_command(json_file: Path | None, **given: Any) -> None:
+    """Evaluate what is given (see `Wanted`); tables on standard output, everything in a run folder, its name last."""
+    wanted = Wanted(**given)
+    answered, tree, folder = with_bars(lambda bars: _evaluate(wanted, bars), "nothing was evaluated.")
+    if json_file is not None:
+        write_json(json_file, tree)
     show(answered)
     print(folder)
 
@@ -124,7 +111,7 @@ def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any],
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
     record = Record(folder, facts)
-    with folder.working(), record.following():
+    with folder.working(), record.open():
         logger.info(f"run folder: {folder.path}")
         if learnt is not None and learnt.config.unsupported:
             logger.info(f"not supported, ignored: {', '.join(learnt.config.unsupported)}")
@@ -166,9 +153,9 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     files = _files(wanted.files) if wanted.files or learnt is None else learnt.data.data_in_use
     walks, listed = walks_of_test(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
-    found = found or find_checkpoints(config, wanted.checkpoints, ["encoder"])
+    found = found or find_checkpoints(config, wanted.options.checkpoints, ["encoder"])
     encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
-    used = {stage: shown(checkpoint) for stage, checkpoint in found.items()}
+    used = {stage: describe_checkpoint(checkpoint) for stage, checkpoint in found.items()}
     return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
 
 
@@ -181,7 +168,7 @@ def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
         return wanted, None
     if wanted.features is not None or wanted.encoder is not None:
         raise ConfigError(f"--config {file}: a training's file names the network. Leave --features and --encoder out.")
-    folders = search_folders(wanted.checkpoints)
+    folders = search_folders(wanted.options.checkpoints)
     return replace(wanted, profile=None, checkpoint=None), configured(file, wanted.root, wanted.checkpoint, folders)
 
 
@@ -194,14 +181,16 @@ def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
         chosen.append("recognition.mirroring=off")  # a dataset's walks have none
     encoder = learnt.encoder if learnt else wanted.encoder
     if encoder is None and wanted.checkpoint is not None and wanted.profile is None:
-        encoder = resolve(wanted.checkpoint, wanted.card, search_folders(wanted.checkpoints)).card.model or ENCODER
+        encoder = (
+            resolve(wanted.checkpoint, wanted.card, search_folders(wanted.options.checkpoints)).card.model or ENCODER
+        )
     named = {
         "encoder": encoder,
         "checkpoint": wanted.checkpoint,
         "card": wanted.card,
     }
     chosen += [f"recognition.{name}={json.dumps(value)}" for name, value in named.items() if value is not None]
-    return [*chosen, *wanted.overrides]
+    return [*chosen, *wanted.options.overrides]
 
 
 def _metric(name: str) -> Metric:
@@ -243,54 +232,37 @@ def _draw(folder: Path, answered: Answered) -> None:
 
 
 def show(answered: Answered) -> None:
-    """The figures as tables on standard output, in percent with the decimals of the papers."""
-    from rich.console import Console
-
-    console = Console()
-    for table in _tables(answered):
-        console.print(table)
-    if answered.submission is not None:
-        console.print(f"{SUBMISSION}: {len(answered.submission.splitlines()) - 1} answers")
-    for name, one in answered.conditions.items():
-        if one.unanswerable:
-            console.print(f"{name}: {one.unanswerable} of {one.n} probes have nobody to find in the gallery")
-
-
-def _tables(answered: Answered) -> Iterator[Table]:
-    from rich.table import Table
-
+    """Print the figures as tables, in percent with the decimals of the papers."""
     conditions = answered.conditions
     by_view = {name: one.tables for name, one in conditions.items() if one.tables is not None}
     if by_view:
         views = next(iter(by_view.values())).views
         held = "identical views left out" if len(views) > 1 else "all of one view, which is compared with itself"
-        table = Table(title=f"rank-1 in % by view of the probe, {held}")
-        for column in ("", *views, "mean"):
-            table.add_column(column, justify="right" if column else "left")
-        for name, tables in by_view.items():
-            row = [*tables.by_view(tables.ranks[1]).tolist(), conditions[name].ranks[1]]
-            table.add_row(name, *(f"{value:.2f}" for value in row))
-        yield table
-    if conditions:
-        yield _figures("in %", conditions)
-    reid = {name: one.reid for name, one in conditions.items() if one.reid is not None}
-    if reid:
-        yield _figures("as person re-identification, in %", reid)
+        rows = {
+            name: [*tables.by_view(tables.ranks[1]).tolist(), conditions[name].ranks[1]]
+            for name, tables in by_view.items()
+        }
+        _print_figures(f"rank-1 in % by view of the probe, {held}", [*views, "mean"], rows)
+    for title, figures in (
+        ("in %", conditions),
+        (
+            "as person re-identification, in %",
+            {name: one.reid for name, one in conditions.items() if one.reid is not None},
+        ),
+    ):
+        if figures:
+            columns = ["probes", *(f"rank-{k}" for k in RANKS), "mAP", "mINP"]
+            rows = {name: [one.n, *one.ranks.values(), one.precision, one.penalty] for name, one in figures.items()}
+            _print_figures(title, columns, rows)
     if answered.scores:
-        table = Table(title="in %")
-        for name in answered.scores:
-            table.add_column(name, justify="right")
-        table.add_row(*(f"{value:.2f}" for value in answered.scores.values()))
-        yield table
-
-
-def _figures(title: str, conditions: Mapping[str, Condition]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title)
-    for column in ("", "probes", *(f"rank-{k}" for k in RANKS), "mAP", "mINP"):
-        table.add_column(column, justify="right" if column else "left")
+        _print_figures("in %", list(answered.scores), {"": list(answered.scores.values())})
+    if answered.submission is not None:
+        print(f"{SUBMISSION}: {len(answered.submission.splitlines()) - 1} answers")
     for name, one in conditions.items():
-        figures = [*one.ranks.values(), one.precision, one.penalty]
-        table.add_row(name, str(one.n), *(f"{value:.2f}" for value in figures))
-    return table
+        if one.unanswerable:
+            print(f"{name}: {one.unanswerable} of {one.n} probes have nobody to find in the gallery")
+
+
+def _print_figures(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]) -> None:
+    cells = [[name, *(str(v) if isinstance(v, int) else f"{v:.2f}" for v in values)] for name, values in rows.items()]
+    print_table(["", *columns], cells, title)

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
+from pipeline import registry
+from pipeline.commands.printing import print_table
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
-from pipeline.registry import load_backend
 from pipeline.weights.cards import cards
-
-OK = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Row:
 def models() -> Iterator[Model]:
     """Every registered network, by name."""
     for name in sorted(ENCODERS):
-        backend = load_backend(ENCODERS, name, "recognition.encoder")
+        backend = registry.load(ENCODERS, name, "recognition.encoder")
         if isinstance(backend, Model):
             yield backend
 
@@ -73,26 +72,15 @@ def as_markdown() -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def list_models(markdown: bool = False) -> int:
+def list_models(markdown: bool = False) -> None:
     """Print every network: a table on a terminal or for Markdown, else a line each with tabs between."""
     if markdown:
         print(as_markdown(), end="")
     elif sys.stdout.isatty():
-        _print_table()
+        columns = ("encoder", "model", "looks_at", "parameters", "published_rank_1", "checkpoints")
+        cells = [[getattr(row, column).replace("`", "") for column in columns] for row in rows()]
+        shown = [column.replace("parameters", "M parameters").replace("_", " ") for column in columns]
+        print_table(shown, cells, box=None, pad_edge=False)
     else:
         for row in rows():
             print("\t".join(value.replace("`", "") for value in astuple(row)))
-    return OK
-
-
-def _print_table() -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("encoder", "model", "looks at", "M parameters", "published rank-1", "checkpoints"):
-        table.add_column(head, overflow="fold", justify="right" if head.startswith("M ") else "left")
-    for row in rows():
-        shown = (row.encoder, row.model, row.looks_at, row.parameters, row.published_rank_1, row.checkpoints)
-        table.add_row(*(value.replace("`", "") for value in shown))
-    Console().print(table)

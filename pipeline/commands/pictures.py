@@ -11,24 +11,24 @@ import cv2
 import numpy as np
 import torch
 
+from pipeline import registry
 from pipeline.drawing.colours import identity_colour
 from pipeline.drawing.skeletons import Film, film_of_activations, heat_maps, walkers_in_rows
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, safe_name, write_bytes
 from pipeline.pose.storage import read_poses
-from pipeline.recognition import ENCODERS
+from pipeline.recognition import ENCODERS, weights_for
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
-from pipeline.recognition.model_encoder import checked, network_of
+from pipeline.recognition.model_encoder import network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
 from pipeline.recognition.models.gaitgraph1 import GaitGraph1
 from pipeline.recognition.models.gaitgraph2 import GaitGraph2
-from pipeline.registry import load_backend
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.reader import pose_settings
 from pipeline.skeletons import BODY15
 from pipeline.types import FloatArray, PoseSequence
 from pipeline.video import VideoSink
-from pipeline.video.gif import write_gif
+from pipeline.video.sink import write_gif
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 MOST_FRAMES = 60  # that graph networks are shown
@@ -37,7 +37,7 @@ SPEED = 12.5  # frames a second of a film: slow enough to see what lights up
 
 @private()
 def picture(
-    encoder: str,
+    model: str,
     run: Path,
     tracks: Sequence[str],
     checkpoint: str,
@@ -45,16 +45,16 @@ def picture(
     output: Path | None,
     checkpoints: Path | None,
 ) -> list[Path]:
-    """Draw what `encoder` has pictures of, for tracks of a run (`gallery/1`), and print where they are.
+    """Draw what `model` has pictures of, for tracks of a run (`gallery/1`), and print where they are.
 
     Raises ConfigError for an encoder without pictures, InputError for a run or track without poses.
     """
-    if encoder not in PICTURES:
-        raise ConfigError(f"{encoder!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
+    if model not in PICTURES:
+        raise ConfigError(f"{model!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
     poses = [_poses(run, track) for track in tracks]
     found = resolve(checkpoint, card, search_folders(checkpoints), stage="encoder")
-    checked(load_backend(ENCODERS, encoder, "MODEL"), found)
-    files = PICTURES[encoder](encoder, poses, found, output)
+    weights_for(registry.load(ENCODERS, model, "MODEL"), found)
+    files = PICTURES[model](model, poses, found, output)
     for file in files:
         print(file)
     return files
@@ -99,7 +99,7 @@ def film_of(encoder: str, poses: PoseSequence, checkpoint: Checkpoint) -> Film:
 
 
 def _graph_network(encoder: str, checkpoint: Checkpoint) -> GaitGraph1 | GaitGraph2:
-    model = load_backend(ENCODERS, encoder, "MODEL")
+    model = registry.load(ENCODERS, encoder, "MODEL")
     return cast("GaitGraph1 | GaitGraph2", network_of(model, checkpoint, "embeddings"))
 
 

@@ -14,7 +14,7 @@ VIEW = "undefined"  # nobody has labelled it
 
 
 @private()
-def export_poses(run: Path, output: Path, maps: bool) -> int:
+def export_poses(run: Path, output: Path, maps: bool) -> None:
     """Write <output>/<video>/<track>/undefined/<track>.pkl for every track of a run, and say how many.
 
     Keypoints T×17×3 float32, or with `maps` skeleton maps T×2×64×64 uint8; of the frames that the run calls usable.
@@ -33,4 +33,3 @@ def export_poses(run: Path, output: Path, maps: bool) -> int:
     if not walks:
         raise InputError(f"{run}: no poses in this run. Run again with --set pose.always=true.")
     print(f"{output}: {walks} walks, {frames} {'skeleton maps' if maps else 'poses'}")
-    return walks

@@ -6,38 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.config import Config
 from pipeline.engine.progress import with_progress
 from pipeline.errors import ConfigError, InputError, Interrupted
 from pipeline.files import read_json
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Job, Video, plan
 
 
-def run_command(
-    gallery: str | None,
-    probes: Sequence[str],
-    profile: str | None,
-    overrides: Sequence[str],
-    resume: Path | None,
-    checkpoints: Path | None,
-) -> None:
-    """Run a new job, or go on with an earlier one under its own videos and settings (`overrides` still apply)."""
+def run_command(gallery: str | None, probes: Sequence[str], resume: Path | None, options: Options) -> None:
+    """Run a new job, or go on with an earlier one under its own videos and settings (`options` still apply)."""
     if resume is None:
-        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        config = options.config()
         job = plan(gallery, probes)
     else:
         if gallery or probes:
             raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
         recorded, job = _recorded(RunFolder.open(resume))
-        config = load_config(profile or recorded, overrides)
-    show_run(job, config, checkpoints, resume)
+        config = options.config(recorded)
+    show_run(job, config, options.checkpoints, resume)
 
 
 def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | None = None) -> Path:
     """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is."""
-    from pipeline.run import run  # imports every stage: not before the settings are known to be right
+    from pipeline.jobs.run import run  # imports every stage: not before the settings are known to be right
 
     try:
         folder = with_progress(lambda bars: run(job, config, checkpoints, resume, bars))
@@ -64,6 +57,14 @@ def print_answers(folder: Path) -> None:
             confidence = "" if row["confidence"] is None else f" {row['confidence']:.0%}"
             print(f"{probe} {track}: {row['identity'] or row['status']}{confidence} ({row['reason']})")
     print(folder)
+
+
+def clear_cache_command(output: Path) -> None:
+    """Empty the cache of the runs in a folder."""
+    from pipeline.runs.cache import Cache
+
+    entries, size = Cache(output, 0).clear()
+    print(f"{output}/.cache: {entries} entries, {size / 1e6:.1f} MB removed")
 
 
 def _recorded(folder: RunFolder) -> tuple[dict[str, Any], Job]:

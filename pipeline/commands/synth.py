@@ -21,7 +21,7 @@ def synth_dataset(
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
 
-    from pipeline.jobs.prepare import find_checkpoints
+    from pipeline.extraction.networks import find_checkpoints
     from pipeline.profiles import load_config
     from pipeline.research.synth.dataset import PARTITION, Plan, write_dataset
 

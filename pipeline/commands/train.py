@@ -12,14 +12,14 @@ from pipeline.inference.runtime import threads
 
 
 def train_command(
-    config: str, overrides: Sequence[str], resume: bool, output: Path | None, device: str | None, processes: int = 1
+    config: str, overrides: Sequence[str], resume: bool, output: Path, device: str | None, processes: int = 1
 ) -> None:
     """Train as `config` says. Raises ConfigError when the extra `train` is missing."""
     try:
         import lightning  # noqa: F401
         import tensorboard  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"gait train needs {error.name}: pip install 'gait[train]'.") from None
+        raise ConfigError(f"gait train needs {error.name}: pip install 'gaitid[train]'.") from None
     import torch
 
     from pipeline.research.training.config import load_training_config
@@ -32,7 +32,7 @@ def train_command(
     chosen = usable_device(runtime)
     if chosen == "cpu":
         torch.set_num_threads(max(1, threads(runtime) // processes))
-    metrics = train(settings, output or Path("output/training"), resume, chosen, _say, processes)
+    metrics = train(settings, output, resume, chosen, _say, processes)
     if metrics.is_file():
         _say(f"metrics: {metrics}")
 

@@ -33,7 +33,7 @@ def ahead(
     stop: ends `items` that wait for something that may never come, a camera say; called when the consumer stops.
 
     An error in the producer is raised here, as itself. When the consumer stops early (error, Ctrl-C, `close()`), the
-    producer is told, `items` is closed if it is a generator, and the thread has ended before this returns.
+    producer stops, `items` is closed if it is a generator, and the thread has ended before this returns.
     """
     ready: queue.Queue[T | _Failure | type[_End]] = queue.Queue(maxsize=max(1, depth))
     unwanted = threading.Event()
@@ -175,17 +175,3 @@ def side_by_side(do: Callable[[T, Callable[[], None]], None], items: Iterable[T]
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         raise next((error for error in errors if not isinstance(error, UnwantedError)), errors[0])
-
-
-def in_portions(items: Iterable[T], size_of: Callable[[T], int], most: int) -> Iterator[list[T]]:
-    """Items to be worked on together: as many as have `most` together, and at least one."""
-    portion: list[T] = []
-    size = 0
-    for item in items:
-        if portion and size + size_of(item) > most:
-            yield portion
-            portion, size = [], 0
-        portion.append(item)
-        size += size_of(item)
-    if portion:
-        yield portion

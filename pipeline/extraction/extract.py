@@ -1,7 +1,7 @@
-"""The first pass over a video, from frames to silhouettes: decoding, detection, tracking, cutting and segmentation.
+"""Extraction, the first pass over a video: decoding, detection, tracking, cropping and segmentation.
 
-The steps run side by side, each in a thread of its own with a short queue before the next, in order (cutting.py goes on
-with the second half of them). Nothing but the tracker, and what is gathered of its tracks, remembers anything from one
+The steps run side by side, each in a thread of its own with a short queue before the next, in order (crops.py has the
+second half of them). Nothing but the tracker, and what is gathered of its tracks, remembers anything from one
 stretch of the video (tracking.stretch frames) to the next: no batch of a network holds pictures of two.
 """
 
@@ -14,19 +14,17 @@ from dataclasses import dataclass
 
 from pipeline.background import Background, TooShortError
 from pipeline.config import Config
-from pipeline.engine.progress import Progress
+from pipeline.engine.meter import Meter
 from pipeline.engine.stream import ahead, batches
 from pipeline.errors import InputError
-from pipeline.extraction.crops import Cuttings, cut_out
-from pipeline.pose import PoseEstimator
+from pipeline.extraction.crops import Crops, Extraction, crop_people
+from pipeline.extraction.networks import Networks
 from pipeline.pose.storage import write_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
-from pipeline.segmentation import Segmenter
 from pipeline.segmentation.foreground import UNKNOWN
 from pipeline.segmentation.storage import write_sequence
-from pipeline.tracking import Detector, Tracker, open_tracker
+from pipeline.tracking import Tracker, open_tracker
 from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
 from pipeline.tracking.tracklets import TrackletBuilder
@@ -38,77 +36,63 @@ FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few 
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """What the pass found out about the video itself."""
+class Extracted:
+    """What extraction learnt of the video itself."""
 
     frames: int
     tracks: int
     warning: str | None
 
 
-def follow(
-    video: Video,
-    detector: Detector,
-    segmenter: Segmenter,
-    estimator: PoseEstimator | None,
-    config: Config,
-    folder: RunFolder,
-    meter: Meter,
-    bars: Progress,
-) -> Followed:
-    """Find, follow and cut out everybody in one video; write its silhouettes, sequences and, last, its tracks.
-
-    estimator: of poses, which are then written too.
-    """
-    background = _background(video, detector, segmenter, config, meter)
+def extract(video: Video, work: Extraction) -> Extracted:
+    """Track everybody in one video; write silhouettes, sequences, poses where a network finds them, and last tracks."""
+    background = _background(video, work)
     with video.open() as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
-        tracker, tracks = open_tracker(config.tracking, fps), TrackletBuilder(video.name, fps, config.tracking)
-        frames = opened.enter_context(closing(decoded(source, meter)))
+        tracker = open_tracker(work.config.tracking, fps)
+        tracks = TrackletBuilder(video.name, fps, work.config.tracking)
+        frames = opened.enter_context(closing(decoded(source, work.meter)))
         if isinstance(background, Background):
-            frames = opened.enter_context(
-                closing(ahead(_subtracted(frames, background, meter), FRAMES_AHEAD, "subtract"))
-            )
-        found = ahead(detected(frames, detector, config, meter, bars), FRAMES_AHEAD, "detect")
-        tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, meter)
-        cuttings = cut_out(tracked, video.name, size, segmenter, estimator, config, folder, meter, bars)
-    remarks = [source.warning, _remark(background, detector, segmenter)]
-    return write_walks(video, source.frames_read, tracks, cuttings, estimator is not None, folder, remarks)
+            subtracted = ahead(_subtracted(frames, background, work.meter), FRAMES_AHEAD, "subtract")
+            frames = opened.enter_context(closing(subtracted))
+        found = ahead(detected(frames, work), FRAMES_AHEAD, "detect")
+        tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, work.meter)
+        crops = crop_people(tracked, video.name, size, work)
+    remarks = [source.warning, _remark(background, work.networks)]
+    return write_extracted(video, source.frames_read, tracks, crops, remarks, work.folder)
 
 
-def needs_foreground(detector: Detector, segmenter: Segmenter) -> bool:
-    """Whether a video can only be followed once its background is known."""
-    return "foreground" in (detector.looks_at, segmenter.looks_at)
+def looks_ahead(networks: Networks, config: Config) -> bool:
+    """Whether a video is read to its end before it is extracted."""
+    return config.segmentation.background or networks.need_foreground
 
 
-def looks_ahead(detector: Detector, segmenter: Segmenter, config: Config) -> bool:
-    """Whether a video is looked at to its end before it is followed."""
-    return config.segmentation.background or needs_foreground(detector, segmenter)
+def write_extracted(
+    video: Video, frames: int, tracks: TrackletBuilder, crops: Crops, remarks: list[str | None], folder: RunFolder
+) -> Extracted:
+    """Write what a whole video gave, the tracks last.
 
-
-def write_walks(
-    video: Video,
-    frames: int,
-    tracks: TrackletBuilder,
-    cuttings: Cuttings,
-    with_poses: bool,
-    folder: RunFolder,
-    remarks: list[str | None],
-) -> Followed:
-    """Finish what was gathered of a whole video and write it, the tracks last."""
+    Args:
+        video: The video.
+        frames: How many frames were read.
+        tracks: Its tracks.
+        crops: Its silhouettes and poses.
+        remarks: What the user should know of it; None where there is nothing.
+        folder: The run folder.
+    """
     tracklets = tracks.finish()
     headings = {tracklet.track_id: heading(tracklet) for tracklet in tracklets}
-    for track_id in cuttings.seen.difference(headings):  # turned out too short to be a track
+    for track_id in crops.seen.difference(headings):  # turned out too short to be a track
         folder.remove(folder.silhouettes(video.name, track_id).parent)
-    for sequence in cuttings.sequences.finish(headings):
+    for sequence in crops.sequences.finish(headings):
         quality = {**sequence.quality, "heading": headings[sequence.track_id]}
         path = folder.sequence(video.name, sequence.track_id)
         write_sequence(path, dataclasses.replace(sequence, quality=quality))
-    for pose in cuttings.poses.finish(headings if with_poses else ()):
+    for pose in crops.poses.finish(headings) if crops.poses is not None else ():
         write_poses(folder.poses(video.name, pose.track_id), pose)
     write_mot(folder.tracks(video.name), tracklets)
     nobody = None if tracklets else f"{video.name}: nobody was found in {frames} frames"
-    return Followed(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)
+    return Extracted(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)
 
 
 def decoded(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
@@ -116,35 +100,38 @@ def decoded(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
     return ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
 
 
-def detected(
-    frames: Iterator[Frame], detector: Detector, config: Config, meter: Meter, bars: Progress
-) -> Iterator[tuple[Frame, Detections]]:
+def detected(frames: Iterator[Frame], work: Extraction) -> Iterator[tuple[Frame, Detections]]:
     """The frames with the people found in them."""
-    for batch in batches(frames, detector.batch, lambda frame: config.tracking.stretch_of(frame.index)):
-        with meter.time("detect", frames=len(batch)):
+    detector, stretch_of = work.networks.detector, work.config.tracking.stretch_of
+    for batch in batches(frames, detector.batch, lambda frame: stretch_of(frame.index)):
+        with work.meter.time("detect", frames=len(batch)):
             found = detector.detect(batch)
-        meter.add("detect", boxes=sum(map(len, found)))
-        bars.advance("tracking", len(batch))
+        work.meter.add("detect", boxes=sum(map(len, found)))
+        work.bars.advance("tracking", len(batch))
         yield from zip(batch, found, strict=True)
 
 
-def _background(
-    video: Video, detector: Detector, segmenter: Segmenter, config: Config, meter: Meter
-) -> Background | str | None:
-    """What is learnt in advance; None where nobody asks for it."""
-    if not looks_ahead(detector, segmenter, config):
+def _background(video: Video, work: Extraction) -> Background | str | None:
+    """What is learnt in advance; None where no network and no setting needs it."""
+    if not looks_ahead(work.networks, work.config):
         return None
-    with meter.time("background"):
-        found = learnt(video, config, needs_foreground(detector, segmenter))
+    with work.meter.time("background"):
+        found = learn_background(video, work.config, work.networks.need_foreground)
     if isinstance(found, Background):
-        meter.add("background", frames=found.frames)
+        work.meter.add("background", frames=found.frames)
     return found
 
 
-def learnt(video: Video, config: Config, needed: bool) -> Background | str:
-    """The empty scene, from a look at the whole video in advance; where it is not needed and no help, why, in one line.
+def learn_background(video: Video, config: Config, needed: bool) -> Background | str:
+    """The empty scene of a video, which is read to its end; or, in one line, why it is of no use.
 
-    Raises InputError for a video too short to learn from, where it cannot be followed without.
+    Args:
+        video: The video.
+        config: The settings.
+        needed: Whether the video cannot be extracted without.
+
+    Raises:
+        InputError: The background is needed, and the video is too short to learn it from.
     """
     name = video.name
     if not (needed or is_file(video.source)):
@@ -163,13 +150,13 @@ def learnt(video: Video, config: Config, needed: bool) -> Background | str:
     return background
 
 
-def _remark(background: Background | str | None, detector: Detector, segmenter: Segmenter) -> str | None:
-    """What the user should know of the background of a video that has been followed."""
+def _remark(background: Background | str | None, networks: Networks) -> str | None:
+    """What the user should know of the background."""
     if not isinstance(background, Background):
         return background
     if not background.doubts:
         return None
-    if needs_foreground(detector, segmenter):
+    if networks.need_foreground:
         return f"{background.doubts}. Expect wrong tracks; --config light does not need a fixed camera"
     return f"{background.doubts}. Look at the silhouettes; without: --set segmentation.background=false"
 

@@ -1,4 +1,4 @@
-"""Following several videos at once, each in a process of its own: `gait run --workers N`."""
+"""Several videos extracted at once, each in a process of its own: `gait run --workers N`."""
 
 from __future__ import annotations
 
@@ -12,49 +12,39 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
+from pipeline.engine.meter import Meter, Stages
 from pipeline.engine.parent import end_with_parent
 from pipeline.engine.progress import Silent
 from pipeline.errors import GaitError
-from pipeline.extraction.extract import Followed, follow
+from pipeline.extraction.crops import Extraction
+from pipeline.extraction.extract import Extracted, extract
+from pipeline.extraction.networks import Checkpoints, open_networks
 from pipeline.inference.runtime import threads
-from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
-from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.tracking import Detector, open_detector
-from pipeline.weights.checkpoints import Checkpoint
-
-WalkNetworks = tuple[Detector, Segmenter, PoseEstimator | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """All that a worker needs to know."""
+    """What another process needs to extract videos: settings, checkpoints by stage, and the run folder's path."""
 
     config: Config
-    detector: Checkpoint | None
-    segmenter: Checkpoint | None
-    pose: Checkpoint | None  # None: no poses are wanted
+    checkpoints: Checkpoints
     folder: Path
 
-    def networks(self) -> WalkNetworks:
-        """The loaded networks of the first pass over a video."""
+    def open(self) -> Extraction:
+        """Load the networks; what the process does is counted from 0, and shown nowhere."""
         return_freed_pictures()
-        config = self.config
-        return (
-            open_detector(config.tracking, config.runtime, self.detector),
-            open_segmenter(config.segmentation, config.runtime, self.segmenter),
-            open_estimator(config.pose, config.runtime, self.pose) if self.pose else None,
-        )
+        networks = open_networks(self.config, self.checkpoints)
+        return Extraction(networks, self.config, RunFolder(self.folder), Meter(), Silent())
 
 
-_loaded: tuple[Task, WalkNetworks] | None = None  # of a worker process
+_work: Extraction | None = None  # of a worker process
 
 
-def follow_in_processes(
+def extract_in_processes(
     videos: Sequence[Video], task: Task, workers: int
-) -> Iterator[tuple[Video, Followed, dict[str, dict[str, float]]]]:
+) -> Iterator[tuple[Video, Extracted, Stages]]:
     """Yield each video as it is done, with what was found and the stages' seconds and counts.
 
     The cores are shared out among the workers. Raises the first error of a worker, as itself; a worker that dies
@@ -65,7 +55,7 @@ def follow_in_processes(
     task = replace(task, config=task.config.model_copy(update={"runtime": runtime}))
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_load, initargs=(task,))
     try:
-        futures = {pool.submit(_follow, video): video for video in videos}
+        futures = {pool.submit(_extract, video): video for video in videos}
         for future in as_completed(futures):
             yield futures[future], *future.result()
     except BrokenProcessPool:
@@ -84,15 +74,13 @@ def follow_in_processes(
 
 
 def _load(task: Task) -> None:
-    global _loaded  # noqa: PLW0603 - a worker loads its networks once, for all its videos
+    global _work  # noqa: PLW0603 - a worker loads its networks once, for all its videos
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     end_with_parent()
-    _loaded = task, task.networks()
+    _work = task.open()
 
 
-def _follow(video: Video) -> tuple[Followed, dict[str, dict[str, float]]]:
-    assert _loaded is not None  # set by the initializer
-    task, (detector, segmenter, estimator) = _loaded
-    meter = Meter()
-    found = follow(video, detector, segmenter, estimator, task.config, RunFolder(task.folder), meter, Silent())
-    return found, meter.as_record()
+def _extract(video: Video) -> tuple[Extracted, Stages]:
+    assert _work is not None  # set by the initializer
+    work = replace(_work, meter=Meter())
+    return extract(video, work), work.meter.as_record()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import GaitError, GalleryError
-from pipeline.files import atomic, private
+from pipeline.files import atomic, private, reason_of
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import find_person, namesakes, newest_of
 from pipeline.gallery.register import Register
@@ -92,7 +92,7 @@ def read_archive(path: Path) -> list[Template]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise GalleryError(f"{path}: cannot be read ({error.strerror}). Give the file of an export.") from None
     except Exception as error:  # damaged bytes make zipfile, zlib, json and NumPy raise whatever they like
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = reason_of(error)
         raise GalleryError(f"{path}: not a whole export of a gallery ({reason}). Export it again.") from None
     if len({template.template for template in found}) < len(found):
         raise GalleryError(f"{path}: refused (the same template twice)")

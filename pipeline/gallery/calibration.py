@@ -22,13 +22,13 @@ from pipeline.files import json_bytes
 from pipeline.gallery.folder import read_listed, write_listed
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.confidence import Confidence
-from pipeline.profiles import with_todays_names
+from pipeline.profiles import with_current_names
 from pipeline.types import Match
 
 FILE = "calibration.json"
 # Settings of matching that distances depend on.
 COMPARED_BY = ("metric", "transform", "score_norm", "cohort", "templates")
-STORED = "stored_backend"  # the digest of the stored discriminant, as files of earlier versions call it
+STORED = "stored_discriminant"  # the digest of the stored discriminant, as files of earlier versions call it
 
 
 class Calibration(BaseModel):
@@ -108,7 +108,9 @@ def read_calibration(gallery: Path) -> Calibration | None:
         if content is None:
             return None
         found = Calibration.model_validate_json(content)
-        return found.model_copy(update={"compared_by": with_todays_names({"matching": found.compared_by})["matching"]})
+        return found.model_copy(
+            update={"compared_by": with_current_names({"matching": found.compared_by}, say=False)["matching"]}
+        )
     except (OSError, ValueError):
         raise GalleryError(f"{gallery / FILE}: damaged. Calibrate again: {again}") from None
 

@@ -5,25 +5,25 @@ A folder of one: a gallery (`gait enrol`), whose people are known, or a run, eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GaitError
-from pipeline.types import Embedding
+from pipeline.matching.discriminants import Discriminant
+from pipeline.matching.scores import Cohort, Comparison
 
 if TYPE_CHECKING:
     from pipeline.gallery.store import Gallery
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
-    """Walks and whose each is."""
+def comparison(matching: MatchingConfig, transform: Discriminant | None = None) -> Comparison:
+    """How the settings compare, with their cohort read. Raises ConfigError.
 
-    embeddings: Sequence[Embedding]
-    people: Sequence[str | int]
+    transform: of the settings, where it is fitted already.
+    """
+    return Comparison(matching, read_cohort(matching.cohort) if matching.cohort else None, transform)
 
 
 @cache

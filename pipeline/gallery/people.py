@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from pipeline.drawing.lettering import SHORT
-from pipeline.errors import GalleryError
+from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
-from pipeline.gallery.verify import Erasure, entries_of, found_in, marks_of
+from pipeline.gallery.verify import Erasure, found_in, marks_of
 from pipeline.profiles import nearest
+
+LONGEST_NOTE = 2000  # characters, on consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,19 @@ def expiry(text: str, at: datetime) -> datetime:
     return date
 
 
+def names_by_track(names: Sequence[str]) -> dict[int, str]:
+    """["1=Ada", "2=Bo"] as {1: "Ada", 2: "Bo"}. Raises ConfigError for what is not so."""
+    found: dict[int, str] = {}
+    for text in names:
+        track, equals, name = text.partition("=")
+        if not equals or not re.fullmatch(r"[0-9]{1,9}", track.strip()) or not name.strip():
+            raise ConfigError(f"--name {text}: expected TRACK=NAME, such as --name 1=Ada.")
+        if int(track) in found:
+            raise ConfigError(f"--name {text}: track {int(track)} has a name already. Give each track one.")
+        found[int(track)] = name
+    return found
+
+
 def _whole(gallery: Gallery, people: Sequence[Who]) -> list[Person]:
     """These people with their walks, in this order. Nobody else writes meanwhile."""
     identities = [who.identity for who in people]
@@ -176,9 +192,6 @@ def _erase(
     gone = gallery.templates(stored=True, only=leaving)
     marks = marks_of(gone, [template for template in templates if not leaves(template)])
     before = found_in(gallery.files(), marks)
-    if indexed := found_in(gallery.files(), entries_of(gone)):  # people who came after the index are not in it
-        marks |= {name: mark for name, mark in entries_of(gone).items() if name in indexed}
-        before |= indexed
     rewrite({template.template: None for template in gone})
     files = gallery.files()
     after = found_in(files, marks)

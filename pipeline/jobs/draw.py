@@ -3,87 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from pipeline.config import Config
-from pipeline.drawing.annotate import UNUSABLE, Label, write_annotated
-from pipeline.drawing.colours import identity_colour
-from pipeline.drawing.lettering import distinct_titles
+from pipeline.drawing.annotate import Label, write_annotated
 from pipeline.drawing.portraits import Portraits
-from pipeline.engine.progress import Progress
 from pipeline.engine.stream import side_by_side
 from pipeline.inference.runtime import threads
-from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
-from pipeline.runs.results import Walk, identity_of
-from pipeline.types import Match, Tracklet
+from pipeline.jobs.analyse import Analysis, extracted
+from pipeline.jobs.portraits import mark_portraits, missing_portraits
+from pipeline.jobs.session import Session
+from pipeline.runs.folder import key_of
+from pipeline.runs.job import Source
+from pipeline.types import Tracklet
+
+Labels = Mapping[int, Label]  # by track
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """One annotated video: where it goes, what it is drawn on, and the label of each track."""
+class _Drawing:
+    """One annotated video. portraits: to be taken on the way."""
 
     path: Path
-    video: Video
+    key: str
+    source: Source
     frames: int
     tracklets: Sequence[Tracklet]
-    labels: Mapping[int, Label]
-    portraits: Portraits | None = None  # to be taken on the way
+    labels: Labels
+    portraits: Portraits | None
 
 
-def gallery_labels(walks: Sequence[Walk], unusable: Mapping[tuple[str, int], str]) -> dict[int, Label]:
-    """The label of each gallery track: its identity in a colour of its own; grey where it cannot be recognised."""
-    labels = {walk.tracklet.track_id: UNUSABLE for walk in walks}
-    people = [walk for walk in walks if walk.track not in unusable]
-    titles = distinct_titles({identity: identity for identity in (identity_of(*walk.track) for walk in people)})
-    for number, walk in enumerate(people):
-        labels[walk.tracklet.track_id] = Label(titles[identity_of(*walk.track)], "", identity_colour(number))
-    return labels
+def draw_videos(session: Session, found: Analysis, labels: Mapping[Path, tuple[str, Labels]]) -> None:
+    """Draw the stored tracks on the frames, decoded again, where that has not been done yet.
 
-
-def probe_labels(matches: Sequence[Match], gallery: str, labels: Mapping[int, Label]) -> dict[int, Label]:
-    """The label of each probe track: name and confidence, as its identity is labelled in the gallery's video."""
-    people = {identity_of(gallery, track_id): label for track_id, label in labels.items()}
-    known = {match.track_id: people.get(match.identity or "", UNUSABLE) for match in matches}
-    return {
-        match.track_id: Label.of(match, known[match.track_id].title, known[match.track_id].colour) for match in matches
-    }
-
-
-def draw(
-    drawings: Sequence[Drawing], config: Config, meter: Meter, bars: Progress, done: Callable[[Drawing], None]
-) -> None:
-    """Make the annotated videos, as many at a time as there are cores; `done` is told of each that is whole."""
+    Args:
+        session: The job.
+        found: Everybody in its videos.
+        labels: Of each annotated video, by its path: the video's name and what is written at its tracks.
+    """
+    if not session.config.output.videos:
+        return
+    drawings = [
+        drawing
+        for path, (video, shown) in labels.items()
+        if (drawing := _missing(session, found, path, video, shown)) is not None
+    ]
     if not drawings:
         return
-    bars.start("drawing", sum(drawing.frames for drawing in drawings), "frames")
-
-    cores = threads(config.runtime)
+    session.bars.start("drawing", sum(drawing.frames for drawing in drawings), "frames")
+    cores = threads(session.config.runtime)
     each = max(1, cores // len(drawings))  # one thread a video costs less than several, if there are videos enough
 
-    def one(drawing: Drawing, check: Callable[[], None]) -> None:
+    def draw(drawing: _Drawing, check: Callable[[], None]) -> None:
         def advance(_: int) -> None:
             check()
-            bars.advance("drawing")
+            session.bars.advance("drawing")
 
-        drawing.path.parent.mkdir(exist_ok=True)
-        with meter.time("draw"):
-            frames = write_annotated(
-                drawing.video.source,
-                drawing.path,
-                drawing.tracklets,
-                drawing.labels,
-                config.output.crf,
-                advance,
-                each,
-                config.output.blur_faces,
-                drawing.portraits,
-                drawing.video.turn,
-            )
-        meter.add("draw", frames=frames)
-        done(drawing)
+        _draw(session, drawing, each, advance)
 
     longest_first = sorted(drawings, key=lambda drawing: -drawing.frames)  # else a core waits for the last one
-    side_by_side(one, longest_first, cores)
-    bars.finish("drawing")
+    side_by_side(draw, longest_first, cores)
+    session.bars.finish("drawing")
+
+
+def _missing(session: Session, found: Analysis, path: Path, video: str, labels: Labels) -> _Drawing | None:
+    """A video that has to be drawn; None where it is there."""
+    source, folder, output = found.sources[video], session.folder, session.config.output
+    shown = sorted((track, astuple(label)) for track, label in labels.items())
+    key = key_of(source.tracks_key, output.crf, output.blur_faces, shown)
+    if folder.done("video", path.stem, key) is not None:
+        return None
+    folder.clear("video", path.stem)
+    known, tracks = extracted(source, folder), found.tracks[video]
+    portraits = missing_portraits(session, source, tracks) if output.report else None
+    frames = known.frames if known else 0
+    return _Drawing(path, key, source, frames, [track.tracklet for track in tracks], labels, portraits)
+
+
+def _draw(session: Session, drawing: _Drawing, cores: int, advance: Callable[[int], None]) -> None:
+    drawing.path.parent.mkdir(exist_ok=True)
+    video, output = drawing.source.video, session.config.output
+    with session.record.meter.time("draw"):
+        frames = write_annotated(
+            video.source,
+            drawing.path,
+            drawing.tracklets,
+            drawing.labels,
+            output.crf,
+            advance,
+            cores,
+            output.blur_faces,
+            drawing.portraits,
+            video.turn,
+        )
+    session.record.meter.add("draw", frames=frames)
+    session.folder.mark_done("video", drawing.path.stem, drawing.key)
+    if drawing.portraits is not None:
+        mark_portraits(session, drawing.source)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pipeline.config import Config
@@ -15,117 +17,120 @@ from pipeline.drawing.lettering import distinct_titles
 from pipeline.engine.progress import Progress
 from pipeline.errors import GalleryError
 from pipeline.files import write_json
+from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.people import namesakes, newest_of
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Template, new_id, now
-from pipeline.gallery.walkers import (
-    Walkers,
-    draw_videos,
-    look_at,
-    path_from,
-    prepare,
-    refuse_other_encoder,
-    stored_walk,
-)
+from pipeline.gallery.template import Stored, Template, new_id, now
+from pipeline.jobs.analyse import Analysis, analyse
+from pipeline.jobs.draw import draw_videos
+from pipeline.jobs.report import report
 from pipeline.jobs.roster import roster_of_enrolment
+from pipeline.jobs.session import Session
 from pipeline.matching.assign import covisible
-from pipeline.run import report_all
-from pipeline.runs.results import identity_of, results_tree
-from pipeline.types import Tracklet
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.job import plan
+from pipeline.runs.results import TrackResult, TrackSummary, results_tree
+from pipeline.types import TrackKey, Tracklet, identity_of
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """What the enrolled agreed to: a note, and until when (None: for good)."""
+class Enrolment:
+    """Who is enrolled, and as what.
 
-    note: str = ""
+    Attributes:
+        names: By track; where there are any, only these tracks are enrolled. Without, everybody is, as <video>-<track>.
+        merge: Somebody who has such a name already gets the track as a further template; else that is refused.
+        consent: A note of what they agreed to.
+        expires: Until when they are known; None for good.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    merge: bool = False
+    consent: str = ""
     expires: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """What became of one track. outcome: new, added (to somebody enrolled), there already, not named, or unusable."""
-
-    track: int
-    outcome: str
-    name: str = ""
-    identity: str = ""
-    reason: str = ""
 
 
 def enrol(
     video: str,
     path: Path,
     config: Config,
-    names: Mapping[int, str],
-    consent: Consent,
-    merge: bool,
+    wanted: Enrolment,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
-) -> tuple[list[Enrolled], Path]:
-    """Follow everybody in the video and enrol them in the gallery at `path`; returns what became of each track.
+) -> tuple[tuple[TrackResult, ...], Path]:
+    """Analyse a video and enrol its people in the gallery at `path`, all in one commit.
 
-    names: by track; where there are any, only these tracks are enrolled. Without, everybody is, as <video>-<track>.
-    merge: somebody who has such a name already gets the walk as a further template; else that is refused.
-    All templates are added in one commit. Raises GaitError for whatever a user can mend.
+    Returns:
+        What became of each track, and the run folder.
+
+    Raises:
+        GaitError: Whatever a user can mend.
     """
-    names = {track: checked_name(name) for track, name in names.items()}
+    names = {track: checked_name(name) for track, name in wanted.names.items()}
     if Gallery.exists(path):  # refuse what cannot be written before the work, and make nothing for a wrong video
         with Gallery.open(path).writing():
             pass
-    prepared = prepare([video], config, checkpoints)
+    job = plan(video, [video]).turned(config.video.rotate)
+    session = Session.open({job.gallery: job.gallery.inspect()}, config, checkpoints, progress)
     gallery = Gallery.create(path)
     register = Register.of(gallery)
-    refuse_other_encoder(prepared.encoder, register.encoders, path, config.profile)
-    if not merge:
+    refuse_other_encoder(session.encoder, register.encoders, path, config.profile)
+    if not wanted.merge:
         _refuse_taken(register, names.values())
-    (source,) = prepared.sources
-    work = prepared.begin(progress)
-    with work.folder.working(), work.record.following():
-        walkers = look_at(prepared, work)
-        names = names or {track: identity_of(name, track) for name, track in walkers.embeddings}
-        tracklets = [walk.tracklet for walk in walkers.walks[source.name]]
-        _refuse_missing(names, tracklets, walkers, work.folder.path)
-        _refuse_one_person_twice(names, tracklets)
-        when = now()
+    sources = [session.source(job.gallery)]
+    with session.working(sources, {"gallery": job.gallery, "probes": ()}):
+        found = analyse(session, sources)
+        tracks = found.tracks[job.gallery.name]
+        names = names or {track: identity_of(name, track) for name, track in found.embeddings}
+        _refuse_missing(names, tracks, found)
+        _refuse_one_person_twice(names, [track.tracklet for track in tracks])
         made = [
-            Template.of(
-                embedding,
-                stored_walk(track, work.folder),
-                identity="",
-                name=names[track[1]],
-                video=source.name,
-                video_sha256=source.sha256,
-                track=track[1],
-                run=path_from(gallery.path, work.folder),
-                enrolled=when,
-                consent=consent.note,
-                expires=consent.expires,
+            template_of(found, key, session.folder, gallery.path)(
+                identity="", name=names[key[1]], consent=wanted.consent, expires=wanted.expires
             )
-            for track, embedding in walkers.embeddings.items()
-            if track[1] in names
+            for key in found.embeddings
+            if key[1] in names
         ]
-        rows = add_walks(gallery, made, merge) + [
-            Enrolled(tracklet.track_id, "unusable", reason=walkers.unusable[tracklet.video, tracklet.track_id])
-            if (tracklet.video, tracklet.track_id) in walkers.unusable
-            else Enrolled(tracklet.track_id, "not named")
-            for tracklet in tracklets
-            if tracklet.track_id not in {template.track for template in made}
-        ]
-        rows.sort(key=lambda row: row.track)
-        write_json(work.folder.results, _results(source.name, walkers, rows))
+        became = add_templates(gallery, made, wanted.merge)
+        results = tuple(_result(track, became, found) for track in tracks)
+        write_json(session.folder.results, results_tree({job.gallery.name: results}, {}, names=True))
         register = Register.of(gallery)
-        people = register.of_identities(row.identity for row in rows)
-        draw_videos(prepared, walkers, {source.name: _labels(rows, people, register)}, work)
-        if config.output.report:
-            report_all(walkers.sources, walkers.walks, work, roster_of_enrolment(people.values(), len(register)))
-    return rows, work.folder.path
+        people = register.of_identities(identity for identity, _, _ in became.values())
+        labels = _labels(results, people, register)
+        draw_videos(session, found, {session.folder.gallery_video(job.gallery.name): (job.gallery.name, labels)})
+        report(session, found, roster_of_enrolment(people.values(), len(register)))
+    return results, session.folder.path
 
 
-def same_walk(one: Template, other: Template) -> bool:
-    """Whether two templates are the very same walk of the same video."""
+def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Path) -> Callable[..., Template]:
+    """A new template of a track; called with the fields that the track does not tell: who it is, and consent."""
+    return partial(
+        Template.of,
+        found.embeddings[key],
+        stored_files(key, folder),
+        video=key[0],
+        video_sha256=found.sources[key[0]].sha256,
+        track=key[1],
+        run=path_from(gallery, folder),
+        enrolled=now(),
+    )
+
+
+def path_from(gallery: Path, folder: RunFolder) -> str:
+    """The run folder as a gallery's templates name it: relative to the gallery, so that no path of the machine is."""
+    return os.path.relpath(folder.path.resolve(), gallery.resolve()).encode("utf-8", "replace").decode()
+
+
+def stored_files(track: TrackKey, folder: RunFolder) -> Stored:
+    """What a track can be embedded from anew, as it lies in the run folder."""
+    poses = folder.poses(*track)
+    return Stored(folder.sequence(*track).read_bytes(), poses.read_bytes() if poses.is_file() else b"")
+
+
+def same_track(one: Template, other: Template) -> bool:
+    """Whether two templates are of the very same track of the same video."""
     return (
         (one.video_sha256, one.track, one.origin) == (other.video_sha256, other.track, other.origin)
         and one.parts.shape == other.parts.shape
@@ -134,20 +139,29 @@ def same_walk(one: Template, other: Template) -> bool:
 
 
 def there_already(gallery: Gallery, made: Sequence[Template]) -> dict[str, Template]:
-    """Which of these walks a gallery has: its templates, first enrolled, by the identifiers of those that were made.
+    """Which of these tracks a gallery has: its templates, first enrolled, by the identifiers of those that were made.
 
-    Embeddings are read of the same videos' walks only.
+    Embeddings are read of the same videos' tracks only.
     """
     others = gallery.templates(only={template.video_sha256 for template in made}, by="video_sha256")
-    return {template.template: other for template in made for other in reversed(others) if same_walk(template, other)}
+    return {template.template: other for template in made for other in reversed(others) if same_track(template, other)}
 
 
-def add_walks(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[Enrolled]:
+def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> dict[int, tuple[str, str, str]]:
     """Add what is new, under the identity that the name has, in one commit. Nobody else can write meanwhile.
 
-    merge: as in `enrol`. Raises GalleryError for a name that is taken, and for a walk that has another name.
+    Args:
+        gallery: The gallery.
+        made: Templates of one video's tracks.
+        merge: As in `Enrolment`.
+
+    Returns:
+        Identity, name and outcome of each track: new, added (to somebody enrolled), there already.
+
+    Raises:
+        GalleryError: A name is taken, or a track is enrolled under another name.
     """
-    rows, new = [], []
+    became, new = {}, []
     with gallery.writing() as writer:
         there = there_already(gallery, made)
         taken = namesakes(Register.of(gallery), {template.name for template in made})
@@ -160,7 +174,7 @@ def add_walks(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[E
                         f"track {template.track} is enrolled already, as {known.name!r}. "
                         f"Rename: gait gallery rename {known.identity[:8]} {template.name!r} --db {gallery.path}"
                     )
-                rows.append(Enrolled(template.track, "there already", known.name, known.identity))
+                became[template.track] = known.identity, known.name, "there already"
                 continue
             person = taken.get(looks(template.name))
             if person and not merge:
@@ -168,9 +182,9 @@ def add_walks(gallery: Gallery, made: Sequence[Template], merge: bool) -> list[E
             first = people[person.identity] if person else dataclasses.replace(template, identity=new_id())
             identity, name = identities.setdefault(looks(template.name), (first.identity, first.name))
             new.append(dataclasses.replace(template, identity=identity, name=name))
-            rows.append(Enrolled(template.track, "added" if person else "new", name, identity))
+            became[template.track] = identity, name, "added" if person else "new"
         writer.add(new)
-    return rows
+    return became
 
 
 def _by_track(template: Template) -> bool:
@@ -192,15 +206,14 @@ def _taken(person: Who, name: str) -> GalleryError:
     )
 
 
-def _refuse_missing(names: Mapping[int, str], tracklets: Sequence[Tracklet], walkers: Walkers, run: Path) -> None:
-    there = {tracklet.track_id for tracklet in tracklets}
-    reasons = {track: reason for (_, track), reason in walkers.unusable.items()}
+def _refuse_missing(names: Mapping[int, str], tracks: Sequence[TrackSummary], found: Analysis) -> None:
+    keys = {track.key[1]: track.key for track in tracks}
     for track, name in names.items():
-        if track not in there:
-            known = ", ".join(map(str, sorted(there))) or "none"
+        if track not in keys:
+            known = ", ".join(map(str, sorted(keys))) or "none"
             raise GalleryError(f"--name {track}={name}: there is no such track. Those of the video: {known}.")
-        if track in reasons:
-            raise GalleryError(f"--name {track}={name}: track {track} cannot be recognised ({reasons[track]}).")
+        if reason := found.unusable.get(keys[track]):
+            raise GalleryError(f"--name {track}={name}: track {track} cannot be recognised ({reason}).")
 
 
 def _refuse_one_person_twice(names: Mapping[int, str], tracklets: Sequence[Tracklet]) -> None:
@@ -216,25 +229,25 @@ def _refuse_one_person_twice(names: Mapping[int, str], tracklets: Sequence[Track
                 )
 
 
-def _results(video: str, walkers: Walkers, rows: Sequence[Enrolled]) -> dict[str, object]:
-    """results.json as `gait run` writes it for a gallery, with who everybody is."""
-    tree = results_tree(video, walkers.walks, {}, walkers.unusable)
-    for row in rows:
-        entry = tree["gallery"][video][f"{row.track:03d}"]
-        if row.outcome == "not named":
-            entry |= {"status": "not named", "reason": "others were named", "identity": None}
-        elif row.outcome != "unusable":
-            entry |= {"identity": row.identity, "name": row.name, "outcome": row.outcome}
-    return tree
+def _result(track: TrackSummary, became: Mapping[int, tuple[str, str, str]], found: Analysis) -> TrackResult:
+    """What results.json says of a track: as `gait run` of a gallery track, with who it is."""
+    result = TrackResult.of_gallery(track, found.unusable.get(track.key))
+    if result.id in became:
+        identity, name, outcome = became[result.id]
+        return dataclasses.replace(result, identity=identity, name=name, outcome=outcome)
+    if result.status == "unusable":
+        return result
+    return dataclasses.replace(result, status="not named", reason="others were named", identity=None, name=None)
 
 
-def _labels(rows: Sequence[Enrolled], people: Mapping[str, Who], register: Register) -> dict[int, Label]:
+def _labels(results: Sequence[TrackResult], people: Mapping[str, Who], register: Register) -> dict[int, Label]:
     """Names in the colours that `identify` will use; grey for those who were not enrolled. people: by identity."""
     names = {identity: person.name for identity, person in people.items()}
     titles = distinct_titles(names, (person.name for person in register))
-    return {
-        row.track: Label(titles[row.identity], "", identity_colour(people[row.identity].number))
-        if row.identity in people
-        else (UNUSABLE if row.outcome == "unusable" else Label("not enrolled", status="unusable"))
-        for row in rows
-    }
+
+    def label(result: TrackResult) -> Label:
+        if person := people.get(result.identity or ""):
+            return Label(titles[person.identity], "", identity_colour(person.number))
+        return UNUSABLE if result.status == "unusable" else Label("not enrolled", status="unusable")
+
+    return {result.id: label(result) for result in results}

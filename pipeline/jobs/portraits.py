@@ -1,28 +1,29 @@
-"""Pictures of the people for the report: taken while videos are drawn, or by a look at the video alone."""
+"""Pictures of the people for the report: taken while videos are drawn, or by reading the video for them alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.config import Config
 from pipeline.drawing.faces import heads_by_frame
 from pipeline.drawing.portraits import Portraits, best_shots, take_portraits
 from pipeline.files import from_home, write_bytes
-from pipeline.jobs.prepare import Source
-from pipeline.runs.folder import RunFolder, key_of
-from pipeline.runs.results import Walk
+from pipeline.jobs.session import Session
+from pipeline.runs.folder import key_of
+from pipeline.runs.job import Source
+from pipeline.runs.results import TrackSummary
 from pipeline.segmentation.storage import read_frame_indices
 
 STAGE = "portraits"
 PORTRAITS_FORMAT = 1
 
 
-def wanted_portraits(source: Source, walks: Sequence[Walk], folder: RunFolder, config: Config) -> Portraits | None:
+def missing_portraits(session: Session, source: Source, tracks: Sequence[TrackSummary]) -> Portraits | None:
     """The portraits of a video's people, or None where they are there. Old ones, with another blur, are removed."""
-    if folder.done(STAGE, source.name, _key(source, config)) is not None:
+    folder = session.folder
+    if folder.done(STAGE, source.name, _key(session, source)) is not None:
         return None
     folder.clear(STAGE, source.name)
-    tracklets = [walk.tracklet for walk in walks]
+    tracklets = [track.tracklet for track in tracks]
     usable = {t.track_id: read_frame_indices(folder.sequence(source.name, t.track_id)) for t in tracklets}
     return Portraits(
         best_shots(tracklets, usable),
@@ -30,23 +31,23 @@ def wanted_portraits(source: Source, walks: Sequence[Walk], folder: RunFolder, c
     )
 
 
-def portraits_taken(source: Source, folder: RunFolder, config: Config) -> None:
-    """Note that they are all there."""
-    folder.mark_done(STAGE, source.name, _key(source, config))
+def mark_portraits(session: Session, source: Source) -> None:
+    """Note that all portraits of a video are there."""
+    session.folder.mark_done(STAGE, source.name, _key(session, source))
 
 
-def take_missing_portraits(source: Source, walks: Sequence[Walk], folder: RunFolder, config: Config) -> None:
-    """Take those that drawing did not take, from videos that can be seen again (no cameras, no streams)."""
+def take_missing_portraits(session: Session, source: Source, tracks: Sequence[TrackSummary]) -> None:
+    """Take those that drawing did not take, from videos that can be read again (no cameras, no streams)."""
     path = from_home(source.video.source)
     if not path.exists() or path.is_char_device():
         return
-    portraits = wanted_portraits(source, walks, folder, config)
+    portraits = missing_portraits(session, source, tracks)
     if portraits is not None:
-        heads = heads_by_frame([walk.tracklet for walk in walks]) if config.output.blur_faces else {}
+        heads = heads_by_frame([track.tracklet for track in tracks]) if session.config.output.blur_faces else {}
         if not portraits.complete:
             take_portraits(source.video.source, portraits, heads, source.video.turn)
-        portraits_taken(source, folder, config)
+        mark_portraits(session, source)
 
 
-def _key(source: Source, config: Config) -> str:
-    return key_of(source.walks_key, PORTRAITS_FORMAT, config.output.blur_faces)
+def _key(session: Session, source: Source) -> str:
+    return key_of(source.tracks_key, PORTRAITS_FORMAT, session.config.output.blur_faces)

@@ -9,13 +9,12 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.engine.progress import Progress, Silent
 from pipeline.errors import GalleryError
+from pipeline.extraction.networks import find_checkpoints, open_fitting_encoder
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, problem_of
-from pipeline.jobs.prepare import PRODUCED, find_checkpoints
-from pipeline.recognition import Encoder, open_encoder
-from pipeline.recognition.encoder import refuse_missing
+from pipeline.recognition import Encoder
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.tracks import read_walk
+from pipeline.runs.tracks import read_input
 from pipeline.types import from_poses
 
 KEPT = frozenset(
@@ -31,9 +30,7 @@ def reenrol(path: Path, config: Config, checkpoints: Path | None = None, progres
     """
     bars = progress or Silent()
     gallery = Gallery.open(path)
-    found = find_checkpoints(config, checkpoints, ("encoder",))
-    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
-    refuse_missing(config.recognition.encoder, encoder.needs, PRODUCED)
+    encoder = open_fitting_encoder(config, find_checkpoints(config, checkpoints, ("encoder",)))
     with gallery.writing() as writer:
         changed: dict[str, Template | None] = {}
         bars.start("recognition", gallery.facts().rows, "walks")
@@ -64,7 +61,7 @@ def _embedded(template: Template, encoder: Encoder, config: Config) -> Template:
                 file.parent.mkdir(parents=True)
                 file.write_bytes(content)
         try:
-            (embedding,) = encoder.encode([read_walk(track, folder, encoder.needs, config)])
+            (embedding,) = encoder.encode([read_input(track, folder, encoder.needs, config)])
         except ValueError as error:  # not a frame that this encoder can look at
             raise GalleryError(
                 f"{template.name}: {error}. Delete that person first, or enrol from the videos into a new gallery."

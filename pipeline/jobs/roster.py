@@ -3,93 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 
 from pipeline.config import MatchingConfig
-from pipeline.drawing.colours import Colour, identity_colour
+from pipeline.drawing.colours import identity_colour
 from pipeline.errors import InputError
-from pipeline.gallery.calibration import Calibration, judged_by
-from pipeline.gallery.discriminant_file import StoredDiscriminant
+from pipeline.gallery.calibration import Calibration
 from pipeline.gallery.people import Person
 from pipeline.gallery.register import Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.strangers import Newcomer
 from pipeline.gallery.template import Template
+from pipeline.jobs.people import Matches, People
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
 from pipeline.report.page import Fact
-from pipeline.report.people import facts_of
-from pipeline.report.roster import UNCALIBRATED, Roster, Walk, tag_of
-from pipeline.runs.reader import Track
+from pipeline.report.people import quality_of
+from pipeline.report.roster import UNCALIBRATED, ReportCard, Roster, tag_of
 from pipeline.segmentation.storage import read_sequence
-from pipeline.types import Embedding, Match, SilhouetteSequence
+from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
 MOST_CANDIDATES = 20  # of a track that are told of, nearest first
 MOST_OTHERS = 200  # people who tell which distance of a part is usual
 
 
-@dataclass(frozen=True)
-class Compared:
-    """A gallery's people as probes were compared with them.
-
-    names, colours: of people, by identity; matches: every answer, candidates by name; embeddings: of the probes.
-    """
-
-    gallery: Gallery
-    people: Sequence[Person]
-    names: Mapping[str, str]
-    colours: Mapping[str, Colour]
-    matches: Mapping[str, Sequence[Match]]
-    embeddings: Mapping[Track, Embedding]
-    newcomers: Sequence[Newcomer]
-    matching: MatchingConfig
-    calibration: Calibration | None
-    stored: StoredDiscriminant | None = None
-
-
-def roster_of_gallery(compared: Compared) -> Roster:
+def roster_of_gallery(
+    gallery: Gallery,
+    people: People,
+    persons: Sequence[Person],
+    matches: Matches,
+    embeddings: Mapping[TrackKey, Embedding],
+    new: Sequence[Newcomer],
+) -> Roster:
     """For the report of `gait identify`.
 
-    Silhouettes are read of those walks only that stand beside somebody on the page.
+    Silhouettes are read of those templates only that stand beside somebody on the page.
+
+    Args:
+        gallery: Where the people are stored.
+        people: Whom probes were compared with.
+        persons: The same people with their templates.
+        matches: Every answer.
+        embeddings: Of the probes.
+        new: The unknown who were kept.
     """
-    owner = {name: identity for identity, name in compared.names.items()}
-    person = {person.identity: person for person in compared.people}
-    near = {
-        candidate.identity
-        for found in compared.matches.values()
-        for match in found
-        for candidate in match.candidates[:MOST_CANDIDATES]
-    }
-    beside: dict[tuple[Track, str], Template] = {}
-    for match in (match for found in compared.matches.values() for match in found if match.candidates):
-        track = match.video, match.track_id
-        identity = owner[match.identity or match.candidates[0].identity]
-        beside[track, identity] = nearest_walk(
-            compared.embeddings[track], person[identity], compared.matching, compared.stored
-        )
+    owner, person = people.identities, {person.identity: person for person in persons}
+    answers = [match for found in matches.values() for match in found]
+    near = {candidate.identity for match in answers for candidate in match.candidates[:MOST_CANDIDATES]}
+    beside: dict[tuple[TrackKey, str], Template] = {}
+    for match in answers:
+        if match.candidates:
+            track, identity = (match.video, match.track_id), owner[match.identity or match.candidates[0].identity]
+            beside[track, identity] = nearest_template(embeddings[track], person[identity], people)
     wanted = {template.template for template in beside.values()}
-    whole = {t.template: t for t in compared.gallery.templates(stored=True, only=wanted)}
-    walks = {
-        key: _walk(whole.get(template.template, template), len(person[key[1]].templates))
+    whole = {t.template: t for t in gallery.templates(stored=True, only=wanted)}
+    cards = {
+        key: _card(whole.get(template.template, template), len(person[key[1]].templates))
         for key, template in beside.items()
     }
-    tags = {who: tag_of(name, compared.colours[who]) for who, name in compared.names.items()}
-    for number, newcomer in enumerate(compared.newcomers, start=len(compared.people)):
+    tags = {who: tag_of(name, people.colours[name]) for who, name in people.names.items()}
+    for number, newcomer in enumerate(new, start=len(persons)):
         tags[newcomer.identity] = tag_of(newcomer.name, identity_colour(number))
     others = [
         replace(one.templates[-1].embedding(), video=one.identity, track_id=one.templates[-1].track)
-        for one in compared.people[:: max(1, len(compared.people) // MOST_OTHERS)]
+        for one in persons[:: max(1, len(persons) // MOST_OTHERS)]
     ]
     return Roster(
         task="identify",
-        people=len(compared.people),
+        people=len(persons),
         tags=tags,
-        columns=[one.identity for one in compared.people if compared.names[one.identity] in near],
-        walk_of=lambda track, identity: walks.get((track, identity)),
+        columns=[identity for identity, name in people.names.items() if name in near],
+        card_of=lambda track, identity: cards.get((track, identity)),
         others=others,
-        threshold=threshold_of(judged_by(compared.calibration, compared.matching), list(compared.embeddings.values())),
-        caution=caution_of(compared.calibration, compared.matching),
+        threshold=threshold_of(people.matching, list(embeddings.values())),
+        caution=caution_of(people.calibration, people.matching),
     )
 
 
@@ -99,13 +87,11 @@ def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
     return Roster("enrol", enrolled, tags, (), lambda track, identity: None, (), float("inf"), caution="")
 
 
-def nearest_walk(
-    probe: Embedding, person: Person, matching: MatchingConfig, stored: StoredDiscriminant | None = None
-) -> Template:
-    """The template of a person that is most like a probe, by the stored discriminant or as embedded."""
-    walks = [template.embedding() for template in person.templates]
-    apart = distance_matrix if stored is None else stored.discriminant.between
-    return person.templates[int(apart([probe], walks, matching.metric)[0].argmin())]
+def nearest_template(probe: Embedding, person: Person, people: People) -> Template:
+    """The template of a person that is most like a probe, as the people are compared."""
+    templates = [template.embedding() for template in person.templates]
+    apart = people.how.transform.between if people.how.transform else distance_matrix
+    return person.templates[int(apart([probe], templates, people.matching.metric)[0].argmin())]
 
 
 def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:
@@ -123,11 +109,11 @@ def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str
     )
 
 
-def _walk(template: Template, count: int) -> Walk:
+def _card(template: Template, count: int) -> ReportCard:
     where = f"enrolled from {template.video}, track {template.track}"
-    quality = facts_of({"quality": template.quality})
+    quality = quality_of(template.quality)
     facts = [Fact("walks enrolled", str(count)), Fact("frames behind this one", str(template.frames_used)), *quality]
-    return Walk(
+    return ReportCard(
         key=(f"/{template.template}", template.track),  # a video's name has no slash
         where=where if count == 1 else f"{where}: the nearest of {count} walks",
         sequence=_silhouettes(template),

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from pipeline.files import json_line, writing
-from pipeline.live.known import Known
+from pipeline.jobs.people import People
 from pipeline.live.loop import Person, Sight
 
 
@@ -21,7 +21,7 @@ class Events:
     Raises OutputError where the file cannot be written.
     """
 
-    def __init__(self, path: Path | None, known: Known) -> None:
+    def __init__(self, path: Path | None, known: People) -> None:
         self._path, self._known = path, known
         self._shown: dict[int, tuple[str, str | None]] = {}
         self._file: TextIO | None = None
@@ -38,7 +38,7 @@ class Events:
         if self._file is not None:
             self._file.close()
 
-    def meet(self, known: Known) -> None:
+    def meet(self, known: People) -> None:
         """Take names from these people from now on."""
         self._known = known
 
@@ -69,11 +69,11 @@ class Events:
         }
 
 
-def described(person: Person, known: Known) -> Mapping[str, Any]:
+def described(person: Person, known: People) -> Mapping[str, Any]:
     """Who somebody is taken for, in plain values."""
     answer = person.answer
     return {
-        "identity": known.identity_of.get(answer.name) if answer.name else None,
+        "identity": known.identities.get(answer.name) if answer.name else None,
         "name": answer.name,
         "distance": None if answer.distance is None else round(answer.distance, 6),
         "confidence": None if answer.confidence is None else round(answer.confidence, 4),

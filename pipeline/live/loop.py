@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.background import Background
-from pipeline.config import Config
 from pipeline.drawing.annotate import Annotator, Label
 from pipeline.drawing.canvas import BgrCanvas
+from pipeline.drawing.colours import GREY
 from pipeline.drawing.faces import HOLD_S, blur_heads, heads_of
 from pipeline.engine.stream import ahead
-from pipeline.jobs.prepare import Networks
-from pipeline.live.known import Known
+from pipeline.jobs.people import People
+from pipeline.jobs.session import Session
 from pipeline.live.source import Arrival
 from pipeline.live.walkers import Answer, Walker, Walkers
 from pipeline.segmentation.sequences import cut_people, finish
@@ -81,14 +81,13 @@ class Latency:
 class Eyes:
     """Looks at frames one by one and knows who is in them. `detect` and `look` may be in two threads."""
 
-    def __init__(
-        self, networks: Networks, known: Known, config: Config, info: VideoInfo, background: Background | None = None
-    ) -> None:
-        self._networks, self._config, self._background = networks, config, background
+    def __init__(self, session: Session, people: People, info: VideoInfo, background: Background | None = None) -> None:
+        config = self._config = session.config
+        self._networks, self._background = session.networks, background
         self._tracker = open_tracker(config.tracking, info.fps)
         self._pedestrians = Pedestrians(config.tracking)
         self._hold = round(HOLD_S * info.fps)
-        self.walkers = Walkers(networks.encoder, known, config, info.fps)
+        self.walkers = Walkers(session.encoder, people, config, info.fps)
 
     def detect(self, arrival: Arrival) -> tuple[Arrival, Detections]:
         """Where people are."""
@@ -149,12 +148,12 @@ def _detected(arrivals: Iterable[Arrival], eyes: Eyes) -> Iterator[tuple[Arrival
 class Painter:
     """Draws what is seen on the picture. blur: whether heads are made unrecognisable."""
 
-    def __init__(self, info: VideoInfo, known: Known, blur: bool) -> None:
+    def __init__(self, info: VideoInfo, known: People, blur: bool) -> None:
         self._known, self._blur = known, blur
         self._size = info.width, info.height
         self._annotator = Annotator(info.width, info.height)
 
-    def meet(self, known: Known) -> None:
+    def meet(self, known: People) -> None:
         """Take names and colours from these people from now on."""
         self._known = known
 
@@ -177,4 +176,4 @@ class Painter:
             return Label("unknown", status="unknown")
         name = answer.name or ""
         sure = "" if answer.confidence is None else f"{100 * answer.confidence:.0f} %"
-        return Label(self._known.title_of.get(name, name), sure, self._known.colour(name))
+        return Label(self._known.titles.get(name, name), sure, self._known.colours.get(name, GREY))

@@ -17,19 +17,18 @@ from pipeline.config import Config
 from pipeline.drawing.lettering import one_line
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
-from pipeline.extraction.extract import learnt, looks_ahead, needs_foreground
+from pipeline.extraction.extract import learn_background, looks_ahead
 from pipeline.files import private
 from pipeline.gallery.names import LONGEST
-from pipeline.jobs.prepare import Networks, cautions, open_networks, refuse_streams
-from pipeline.live.enrolled import Enrolled
+from pipeline.jobs.people import People
+from pipeline.jobs.session import Session, cautions
 from pipeline.live.events import Events, described
-from pipeline.live.known import Known
 from pipeline.live.loop import Eyes, Latency, Painter, Sight, watch
 from pipeline.live.page import Page
+from pipeline.live.people import WatchedGallery, people_of_run
 from pipeline.live.source import LiveSource
 from pipeline.live.walkers import VIDEO
 from pipeline.live.window import Window, WindowClosed
-from pipeline.recognition import Encoder
 from pipeline.runs.job import Video
 from pipeline.types import Modality
 from pipeline.video import VideoInfo, VideoSink
@@ -40,7 +39,7 @@ CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Path what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
+    """Where what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
 
     port: int | None = None
     window: bool = False
@@ -96,28 +95,29 @@ def live(
         live_source = LiveSource(source, VIDEO, turn=video.turn)
         open_.callback(live_source.close)
         info = live_source.info
-        networks = open_networks(config, checkpoints, [info])
-        background = _background(video, networks, config)
-        if networks.encoder.needs != (Modality.SILHOUETTES,):
+        session = Session.open({video: info}, config, checkpoints)
+        background = _background(video, session)
+        encoder = session.encoder
+        if encoder.needs != (Modality.SILHOUETTES,):
             raise ConfigError(
-                f"recognition.encoder: {networks.encoder.model} looks at {' and '.join(networks.encoder.needs)}; gait "
+                f"recognition.encoder: {encoder.model} looks at {' and '.join(encoder.needs)}; gait "
                 "live makes silhouettes only. Choose another profile, such as light."
             )
-        enrolled = None if from_run else Enrolled(people, networks.encoder, config)
-        known = enrolled.known if enrolled else _of_run(Path(people), networks.encoder)
-        for caution in cautions(networks.checkpoints):
+        gallery = None if from_run else WatchedGallery(people, encoder, config)
+        known = gallery.people if gallery else people_of_run(Path(people), encoder, config)
+        for caution in cautions(session.checkpoints):
             logger.warning(caution)
-        eyes = Eyes(networks, known, config, info, background)
+        eyes = Eyes(session, known, info, background)
         events = open_.enter_context(Events(outputs.events, known))
         sink = open_.enter_context(_Recording(outputs.record, info, config)) if outputs.record else None
         screen = _Screen(known, Painter(info, known, config.output.blur_faces), events, window, page, sink)
         if page is not None:
             logger.info(f"open {page.address}")
         open_.enter_context(live_source)
-        return _watched(live_source, eyes, screen, enrolled)
+        return _watched(live_source, eyes, screen, gallery)
 
 
-def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, enrolled: Enrolled | None) -> Tally:
+def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, gallery: WatchedGallery | None) -> Tally:
     tally, latency = Tally(), Latency()
     begun, busy = time.monotonic(), time.process_time()
     told = begun
@@ -131,9 +131,9 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, enrolled: Enrolled
     def show(sight: Sight) -> None:
         nonlocal told
         screen.show(sight)
-        if enrolled is not None and enrolled.changed():
-            eyes.walkers.meet(enrolled.known)
-            screen.meet(enrolled.known)
+        if gallery is not None and gallery.changed():
+            eyes.walkers.meet(gallery.people)
+            screen.meet(gallery.people)
         tally.looked += 1
         latency.note(sight.latency_s, source.newest.newest - sight.frame.index)
         if time.monotonic() - told >= TELL_S:
@@ -155,21 +155,21 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, enrolled: Enrolled
 class _Screen:
     """Everything that shows what is seen."""
 
-    known: Known
+    known: People
     painter: Painter
     events: Events
     window: Window | None
     page: Page | None
     sink: _Recording | None
 
-    def meet(self, known: Known) -> None:
+    def meet(self, known: People) -> None:
         self.known = known
         self.painter.meet(known)
         self.events.meet(known)
 
     def show(self, sight: Sight) -> None:
         for event in self.events.note(sight):
-            logger.info(_told(event))
+            logger.info(_line(event))
         if self.page is None and self.window is None and self.sink is None:
             return
         image = self.painter.paint(sight)
@@ -211,34 +211,18 @@ class _Recording:
             self._sink.discard()
 
 
-def _background(video: Video, networks: Networks, config: Config) -> Background | None:
-    """The empty scene of a file, where somebody looks at the foreground.
-
-    Raises InputError for what is no file and cannot be searched without.
-    """
-    refuse_streams([video], networks)
-    if not looks_ahead(networks.detector, networks.segmenter, config):
+def _background(video: Video, session: Session) -> Background | None:
+    """The empty scene of a file, where a network or a setting needs it."""
+    if not looks_ahead(session.networks, session.config):
         return None
-    found = learnt(video, config, needs_foreground(networks.detector, networks.segmenter))
+    found = learn_background(video, session.config, session.networks.need_foreground)
     if isinstance(found, str):
         logger.warning(found)
         return None
     return found
 
 
-def _of_run(path: Path, encoder: Encoder) -> Known:
-    """The people of a run's gallery. Raises ConfigError where another encoder than the configured one embedded them."""
-    known = Known.of_run(path)
-    for walk in known.walks:
-        if (walk.model, walk.checkpoint_sha256) != (encoder.model, encoder.checkpoint_sha256):
-            raise ConfigError(
-                f"{path}: its features are of {walk.model}, these would be of {encoder.model} or of other weights, "
-                "and the two cannot be compared. Give --config and --set as for that run."
-            )
-    return known
-
-
-def _told(event: Mapping[str, Any]) -> str:
+def _line(event: Mapping[str, Any]) -> str:
     """An event as a line for people."""
     track, seconds = event["track"], event["seconds"]
     if event["event"] == "known":

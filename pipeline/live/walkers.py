@@ -20,9 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Config
-from pipeline.gallery.calibration import calibrated, judged_by
-from pipeline.live.known import Known
-from pipeline.matching import match_distances
+from pipeline.jobs.people import People
 from pipeline.recognition import Encoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.tracking.heading import heading
@@ -115,7 +113,7 @@ class Walker:
 class Walkers:
     """Everybody whom the tracker may still find again."""
 
-    def __init__(self, encoder: Encoder, known: Known, config: Config, fps: float) -> None:
+    def __init__(self, encoder: Encoder, known: People, config: Config, fps: float) -> None:
         self._encoder, self._known, self._config, self._fps = encoder, known, config, fps
         self._walkers: dict[int, Walker] = {}
         self._needed = config.recognition.min_frames
@@ -140,20 +138,20 @@ class Walkers:
             del self._walkers[walker.track_id]
         return gone
 
-    def meet(self, known: Known) -> None:
+    def meet(self, known: People) -> None:
         """Compare with these people from now on. Who is shown as somebody removed is looked for again at once."""
-        name_of = {identity: name for name, identity in known.identity_of.items()}
+        before = self._known.identities
 
         def now_called(answer: Answer) -> Answer:
             if answer.name is None:
                 return answer
-            name = name_of.get(self._known.identity_of.get(answer.name, ""))
+            name = known.names.get(before.get(answer.name, ""))
             return replace(answer, name=name) if name else LOOKING
 
         for walker in self._walkers.values():
             walker.shown, walker.latest = now_called(walker.shown), now_called(walker.latest)
             if walker.embedding is not None:
-                walker.distances = known.distances(walker.embedding, self._config)
+                walker.distances = known.distances([walker.embedding])[0]
         self._known = known
 
     def add(self, silhouette: Silhouette) -> None:
@@ -179,7 +177,7 @@ class Walkers:
         for walker, embedding in zip(
             due, self._encoder.encode([walker.sequence(self._fps) for walker in due]), strict=True
         ):
-            walker.embedding, walker.distances = embedding, self._known.distances(embedding, self._config)
+            walker.embedding, walker.distances = embedding, self._known.distances([embedding])[0]
             walker.fresh = 0
         self.embedded += len(due)
         matches = self._matched([walker for walker in here if walker.embedding is not None])
@@ -207,15 +205,9 @@ class Walkers:
     def _matched(self, walkers: Sequence[Walker]) -> Mapping[int, Match]:
         embeddings = [walker.embedding for walker in walkers if walker.embedding is not None]
         rows = [walker.distances for walker in walkers if walker.distances is not None]
-        found = match_distances(
-            embeddings,
-            self._known.names,
-            np.stack(rows),
-            [walker.tracklet(self._fps) for walker in walkers],
-            {},
-            judged_by(self._known.calibration, self._config.matching),
-        )
-        return {match.track_id: calibrated(match, self._known.calibration) for match in found}
+        tracklets = [walker.tracklet(self._fps) for walker in walkers]
+        found = self._known.match(embeddings, tracklets, {}, np.stack(rows))
+        return {match.track_id: match for match in found}
 
 
 def _one_each(walkers: Sequence[Walker]) -> None:

@@ -1,7 +1,7 @@
-"""Stage 4: whose walk is it."""
+"""Stage 4: whose gait is it."""
 
 from __future__ import annotations
 
-from pipeline.matching.match import match_distances, match_probes
+from pipeline.matching.match import match_distances
 
-__all__ = ["match_distances", "match_probes"]
+__all__ = ["match_distances"]

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
-from pipeline.matching.scores import scores
 from pipeline.matching.stitch import stitched
-from pipeline.runs.results import identity_of
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # Measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts): GEI distances to oneself are 0.05 to 0.11
@@ -27,23 +25,6 @@ THRESHOLDS: Mapping[tuple[str, str], float] = {
 }
 
 
-def match_probes(
-    probes: Sequence[Embedding],
-    gallery: Sequence[Embedding],
-    tracklets: Sequence[Tracklet],
-    unusable: Mapping[tuple[str, int], str],
-    config: MatchingConfig,
-) -> list[Match]:
-    """Name every probe track.
-
-    tracklets: the probe side's, which tell who was seen together; unusable: (video, track) → why it has no embedding.
-    One answer for each tracklet, in their order, then for embeddings and unusable tracks that no tracklet belongs to.
-    Raises ConfigError when embeddings of different models or checkpoints meet.
-    """
-    identities = [identity_of(embedding.video, embedding.track_id) for embedding in gallery]
-    return match_distances(probes, identities, scores(probes, gallery, identities, config), tracklets, unusable, config)
-
-
 def match_distances(
     probes: Sequence[Embedding],
     identities: Sequence[str],
@@ -52,7 +33,15 @@ def match_distances(
     unusable: Mapping[tuple[str, int], str],
     config: MatchingConfig,
 ) -> list[Match]:
-    """As `match_probes`, where the distances of the probes (rows) to the identities (columns) are known already.
+    """Name every probe track: one answer for each tracklet, in their order, then for what no tracklet belongs to.
+
+    Args:
+        probes: N embeddings.
+        identities: M people.
+        distances: N×M, smaller is more alike.
+        tracklets: The probe side's; they say who was seen together.
+        unusable: Why a track has no embedding.
+        config: The settings.
 
     Tracks that are one broken track (stitch.py) are answered together, by the mean of their distances, each weighted by
     the silhouettes behind it.

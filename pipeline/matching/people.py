@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import MatchingConfig
-from pipeline.matching.discriminants import Discriminant
-from pipeline.matching.scores import scores
+from pipeline.matching.scores import Comparison, scores
 from pipeline.types import Embedding
 
 Rule = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -36,15 +34,21 @@ def people_distances(
     gallery: Sequence[Embedding],
     owners: Sequence[str],
     weights: Sequence[float],
-    config: MatchingConfig,
-    fitted: Discriminant | None = None,
+    how: Comparison,
 ) -> NDArray[np.float64]:
     """How far every probe is from every person, N×M, as the settings say; people in the order of `to_people`.
 
-    owners, weights: of each gallery walk; fitted: the discriminant of the settings, where it need not be fitted.
-    Raises ConfigError for embeddings that cannot be compared.
+    Args:
+        probes: N embeddings.
+        gallery: T templates.
+        owners: Whose each template is.
+        weights: How much each template counts.
+        how: How they are compared.
+
+    Raises:
+        ConfigError: Embeddings cannot be compared.
     """
-    return to_people(scores(probes, gallery, owners, config, fitted), owners, weights, config.templates)
+    return to_people(scores(probes, gallery, owners, how), owners, weights, how.config.templates)
 
 
 def to_people(

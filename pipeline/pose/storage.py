@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import DAMAGED_NPZ, atomic
+from pipeline.files import DAMAGED_NPZ, atomic, reason_of
 from pipeline.types import PoseSequence
 
 
@@ -33,7 +33,7 @@ def read_poses(path: Path, video: str, track_id: int) -> PoseSequence:
             keypoints = arrays["keypoints"].astype(np.float32, copy=False)
             return PoseSequence(video, track_id, keypoints, arrays["frame_indices"], (height, width))
     except DAMAGED_NPZ as error:
-        raise InputError(f"{path}: not a pose sequence ({' '.join(str(error).split())}). Run again.") from None
+        raise InputError(f"{path}: not a pose sequence ({reason_of(error)}). Run again.") from None
 
 
 def write_opengait(path: Path, array: NDArray[Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.files import atomic
+from pipeline.files import atomic, reason_of
 from pipeline.types import Embedding
 
 
@@ -51,5 +51,5 @@ def read_features(path: Path, video: str, track_id: int) -> Embedding:
                 quality=quality,
             )
     except Exception as error:  # damaged bytes make NumPy, zipfile and tokenize raise whatever they like
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = reason_of(error)
         raise InputError(f"{path}: not a readable features file ({reason}). Compute the features again.") from None

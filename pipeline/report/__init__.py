@@ -9,7 +9,7 @@ from pipeline.report.gather import page_of
 from pipeline.report.page import render
 from pipeline.report.roster import Roster, roster_of
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.reader import FinishedRun
+from pipeline.runs.reader import Run
 
 __all__ = ["Roster", "write_report"]
 
@@ -19,7 +19,7 @@ def write_report(folder: RunFolder, roster: Roster | None = None) -> Path:
 
     roster: the people that probes were compared with, where they are not those of the run's own gallery.
     """
-    run = FinishedRun.open(folder.path)
+    run = Run.open(folder.path)
     html = render(page_of(run, roster or roster_of(run)))
     write_bytes(folder.report, html.encode("utf-8", "replace"))  # file names may be no Unicode
     return folder.report

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pipeline.drawing.colours import GREY
 from pipeline.drawing.walks import coloured, compared_colour, in_regions, region_of, stride
 from pipeline.matching.parts import agreement
 from pipeline.recognition.layers.strips import by_rows, strips_of
 from pipeline.report.page import Answer, Bar, Comparison, Probe, Rival, css
-from pipeline.report.people import People, facts_of, rejected_of
+from pipeline.report.people import Cards, facts_of, rejected_of
 from pipeline.report.pictures import png
-from pipeline.report.roster import Walk, tag_of, walk_in
-from pipeline.runs.reader import FinishedRun, Track
+from pipeline.report.roster import ReportCard, card_in, tag_of
+from pipeline.runs.reader import Run
+from pipeline.runs.results import NamedCandidate, TrackResult
 from pipeline.types import SILHOUETTE_HEIGHT, FloatArray
 
 MOST_RIVALS = 5
@@ -22,52 +22,45 @@ FULL_BAR = 2.0  # times the usual distance
 NOBODY = {"unknown": "unknown", "unusable": "not usable"}
 
 
-def probes_of(run: FinishedRun, people: People) -> list[Probe]:
+def probes_of(run: Run, people: Cards) -> list[Probe]:
     """Every probe video with the answers for its tracks."""
     return [
-        Probe(
-            video,
-            f"probe-{number}",
-            [
-                _answer(people, (video, track_id), entry, f"answer-{number}-{track_id}")
-                for track_id, entry in tracks.items()
-            ],
-        )
+        Probe(video, f"probe-{number}", [_answer(people, track, f"answer-{number}-{track.id}") for track in tracks])
         for number, (video, tracks) in enumerate(run.probes.items(), start=1)
     ]
 
 
-def _answer(people: People, track: Track, entry: Mapping[str, Any], anchor: str) -> Answer:
-    status, identity, candidates = entry["status"], entry["identity"], entry["candidates"]
-    nearest = identity if status == "known" else (candidates[0]["identity"] if candidates else None)
-    walk, other = walk_in(people.run, track), people.compared(track, nearest)
-    rivals, limit = _rivals(people, candidates, identity)
+def _answer(people: Cards, track: TrackResult, anchor: str) -> Answer:
+    known = track.status == "known"
+    nearest = track.identity if known else (track.candidates[0].identity if track.candidates else None)
+    card, other = card_in(people.run, track.key), people.compared(track.key, nearest)
+    rivals, limit = _rivals(people, track.candidates, track.identity)
     return Answer(
         anchor=anchor,
-        track=f"{track[0]}/{track[1]}",
-        status=status,
-        tag=people.tag(identity, NOBODY.get(status, "unknown")),
-        confidence="" if entry["confidence"] is None else f"{100 * entry['confidence']:.0f} %",
-        distance="" if entry["distance"] is None else _number(entry["distance"]),
-        reason=entry["reason"],
-        person=people.person(walk, tag_of(f"track {track[1]}", GREY)),
+        track=f"{track.video}/{track.id}",
+        status=track.status,  # type: ignore[arg-type]  # one of them, as results.json has it
+        tag=people.tag(track.identity, NOBODY.get(track.status, "unknown")),
+        confidence="" if track.confidence is None else f"{100 * track.confidence:.0f} %",
+        distance="" if track.distance is None else _number(track.distance),
+        reason=track.reason,
+        person=people.person(card, tag_of(f"track {track.id}", GREY)),
         other=people.person(other, people.tag(nearest)) if other else None,
         rivals=rivals,
         limit=limit,
-        comparison=_comparison(people, walk, other) if other else None,
-        facts=facts_of(entry),
-        rejected=rejected_of(entry),
+        comparison=_comparison(people, card, other) if other else None,
+        facts=facts_of(track),
+        rejected=rejected_of(track),
     )
 
 
 def _rivals(
-    people: People, candidates: Sequence[Mapping[str, Any]], identity: str | None
+    people: Cards, candidates: Sequence[NamedCandidate], identity: str | None
 ) -> tuple[list[Rival], float | None]:
     """The nearest few, the chosen one always among them, and where the threshold stands."""
     shown = list(candidates[:MOST_RIVALS])
-    shown += [candidate for candidate in candidates[MOST_RIVALS:] if candidate["identity"] == identity]
+    shown += [candidate for candidate in candidates[MOST_RIVALS:] if candidate.identity == identity]
     limit = people.roster.threshold if math.isfinite(people.roster.threshold) else None
-    marks = [0.0, *(float(candidate["distance"]) for candidate in shown), *([] if limit is None else [limit])]
+    marks = [0.0, *(candidate.distance for candidate in shown), *([] if limit is None else [limit])]
     low, high = min(marks), max(marks)  # normalised scores can be negative
     room = 0.04 * max(high - low, 1e-12)
     low -= room if low < 0 else 0
@@ -77,17 +70,17 @@ def _rivals(
 
     rivals = [
         Rival(
-            people.tag(candidate["identity"]),
-            _number(candidate["distance"]),
-            share(float(candidate["distance"])),
-            candidate["identity"] == identity,
+            people.tag(candidate.identity),
+            _number(candidate.distance),
+            share(candidate.distance),
+            candidate.identity == identity,
         )
         for candidate in shown
     ]
     return rivals, None if limit is None else share(limit)
 
 
-def _comparison(people: People, one: Walk, other: Walk) -> Comparison | None:
+def _comparison(people: Cards, one: ReportCard, other: ReportCard) -> Comparison | None:
     """The two walks part by part, or None where something of them is missing."""
     run, scale = people.run, people.thrift.scale
     sequences = [one.sequence, other.sequence]
@@ -101,8 +94,8 @@ def _comparison(people: People, one: Walk, other: Walk) -> Comparison | None:
         rows = None  # another size of silhouettes: bars only
     shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
     left, right = (
-        png(coloured(mask, rows, scale), f"{walk.where}: {shown}")
-        for mask, walk in zip(masks, (one, other), strict=True)
+        png(coloured(mask, rows, scale), f"{card.where}: {shown}")
+        for mask, card in zip(masks, (one, other), strict=True)
     )
     summary = summary_of(rows) + (f" As embedded, before {run.reshaped}." if run.reshaped else "")
     return Comparison(left, right, _bars(ratios, rows), 100 / FULL_BAR, summary, rows is not None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pipeline.report.answers import probes_of
 from pipeline.report.overview import (
@@ -16,10 +15,11 @@ from pipeline.report.overview import (
     stages_of,
 )
 from pipeline.report.page import Answer, Enrolled, Fact, Page, Probe, Words
-from pipeline.report.people import People, facts_of, rejected_of
+from pipeline.report.people import Cards, facts_of, rejected_of
 from pipeline.report.pictures import Thrift
 from pipeline.report.roster import Roster
-from pipeline.runs.reader import FinishedRun
+from pipeline.runs.reader import Run
+from pipeline.runs.results import TrackResult
 
 WORDS = {
     "run": Words("Gait report", "The gallery's people", "Nobody was found in the gallery video."),
@@ -28,9 +28,9 @@ WORDS = {
 }
 
 
-def page_of(run: FinishedRun, roster: Roster) -> Page:
+def page_of(run: Run, roster: Roster) -> Page:
     """Everything that report.html says. Raises InputError for files of the run that are damaged."""
-    people = People(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
+    people = Cards(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
     probes = probes_of(run, people)
     config = run.record.get("config", {})
     lead, counts = _of_enrolment(run) if roster.task == "enrol" else (_lead(probes), _counts(people, probes))
@@ -58,41 +58,38 @@ def page_of(run: FinishedRun, roster: Roster) -> Page:
     )
 
 
-def _gallery(people: People, probes: Sequence[Probe]) -> list[Enrolled]:
+def _gallery(people: Cards, probes: Sequence[Probe]) -> list[Enrolled]:
     """Everybody of the run's gallery; of a gallery that lasts, those whom somebody was compared with on the page."""
     answers = [answer for probe in probes for answer in probe.answers]
     if people.roster.task == "identify":
         return [
             Enrolled(
-                people.person(walk, people.tag(identity)), "", "", walk.facts, "", _seen(answers, people, identity)
+                people.person(card, people.tag(identity)), "", "", card.facts, "", _seen(answers, people, identity)
             )
-            for identity, walk in people.beside.items()
+            for identity, card in people.beside.items()
         ]
-    return [
-        _gallery_track(people, (video, track_id), entry, answers)
-        for video, tracks in people.run.gallery.items()
-        for track_id, entry in tracks.items()
-    ]
+    return [_gallery_track(people, track, answers) for tracks in people.run.gallery.values() for track in tracks]
 
 
-def _gallery_track(
-    people: People, track: tuple[str, int], entry: Mapping[str, Any], answers: Sequence[Answer]
-) -> Enrolled:
-    identity, enrolled = entry["identity"], entry["status"] == "enrolled"
-    tag = people.tag(identity) if enrolled else people.tag(None, str(identity or f"track {track[1]}"))
-    if people.roster.task == "enrol" and not enrolled:
-        tag = people.tag(None, f"track {track[1]}")
+def _gallery_track(people: Cards, track: TrackResult, answers: Sequence[Answer]) -> Enrolled:
+    identity, enrolled = track.identity, track.status == "enrolled"
+    if enrolled:
+        tag = people.tag(identity)
+    elif people.roster.task == "enrol" or identity is None:
+        tag = people.tag(None, f"track {track.id}")
+    else:
+        tag = people.tag(None, identity)
     return Enrolled(
-        person=people.track(track, tag),
-        reason="" if enrolled else str(entry["reason"]),
-        outcome=str(entry.get("outcome", "")),
-        facts=facts_of(entry),
-        rejected=rejected_of(entry),
+        person=people.track(track.key, tag),
+        reason="" if enrolled else track.reason,
+        outcome=track.outcome,
+        facts=facts_of(track),
+        rejected=rejected_of(track),
         seen=_seen(answers, people, identity) if people.roster.task == "run" else None,
     )
 
 
-def _seen(answers: Sequence[Answer], people: People, identity: str) -> list[Answer]:
+def _seen(answers: Sequence[Answer], people: Cards, identity: str | None) -> list[Answer]:
     return [answer for answer in answers if answer.status == "known" and answer.tag == people.tag(identity)]
 
 
@@ -108,18 +105,18 @@ def _lead(probes: Sequence[Probe]) -> str:
     return f"{known} of {len(answers)} walks in the probe videos were given a name from the gallery."
 
 
-def _of_enrolment(run: FinishedRun) -> tuple[str, list[Fact]]:
+def _of_enrolment(run: Run) -> tuple[str, list[Fact]]:
     """The lead and the counts of an enrolment."""
-    walks = [entry for tracks in run.gallery.values() for entry in tracks.values()]
-    enrolled = [entry for entry in walks if entry["status"] == "enrolled"]
-    lead = f"{len(enrolled)} of {len(walks)} walks in the video belong to people who are enrolled now."
-    counts = [Fact("people in the video enrolled", str(len({entry["identity"] for entry in enrolled})))]
+    tracks = [track for found in run.gallery.values() for track in found]
+    enrolled = [track for track in tracks if track.status == "enrolled"]
+    lead = f"{len(enrolled)} of {len(tracks)} walks in the video belong to people who are enrolled now."
+    counts = [Fact("people in the video enrolled", str(len({track.identity for track in enrolled})))]
     for outcome, words in (("new", "new"), ("added", "walks added"), ("there already", "there already")):
-        counts.append(Fact(words, str(sum(entry.get("outcome") == outcome for entry in enrolled))))
-    return lead, [*counts, Fact("left out", str(len(walks) - len(enrolled)))]
+        counts.append(Fact(words, str(sum(track.outcome == outcome for track in enrolled))))
+    return lead, [*counts, Fact("left out", str(len(tracks) - len(enrolled)))]
 
 
-def _counts(people: People, probes: Sequence[Probe]) -> list[Fact]:
+def _counts(people: Cards, probes: Sequence[Probe]) -> list[Fact]:
     answers = [answer for probe in probes for answer in probe.answers]
     counts = [Fact("people in the gallery", str(people.roster.people))]
     for status, words in (("known", "recognised"), ("unknown", "unknown"), ("unusable", "not usable")):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import yaml
 
 from pipeline.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag
-from pipeline.report.people import People
-from pipeline.runs.reader import FinishedRun
+from pipeline.report.people import Cards
+from pipeline.runs.reader import Run
+from pipeline.runs.results import TrackResult
 from pipeline.types import Tracklet
 
 MOST_CELLS = 20_000
@@ -34,15 +34,15 @@ STAGES = {
 }
 
 
-def matrix_of(run: FinishedRun, people: People, probes: Sequence[Probe]) -> Matrix:
+def matrix_of(run: Run, people: Cards, probes: Sequence[Probe]) -> Matrix:
     """Distances of all probe tracks that could be judged to all of the gallery."""
     names = people.roster.columns
     rows = []
     for probe in probes:
-        for answer, entry in zip(probe.answers, run.probes[probe.name].values(), strict=True):
-            found = {candidate["identity"]: float(candidate["distance"]) for candidate in entry["candidates"]}
+        for answer, track in zip(probe.answers, run.probes[probe.name], strict=True):
+            found = {candidate.identity: candidate.distance for candidate in track.candidates}
             if found:
-                rows.append((answer.track, answer.anchor, entry["identity"], found))
+                rows.append((answer.track, answer.anchor, track.identity, found))
     columns = [people.tag(name) for name in names]
     if not rows or not names:
         return Matrix(columns, [], "No track could be compared with anybody.")
@@ -62,25 +62,25 @@ def _cell(distance: float, shade: int, chosen: bool) -> Cell:
     return Cell("" if np.isnan(distance) else f"{distance:.3g}", shade, "match" if chosen else "")
 
 
-def films_of(run: FinishedRun, people: People) -> list[Film]:
+def films_of(run: Run, people: Cards) -> list[Film]:
     """Every annotated video, the gallery first."""
     gallery, films = next(iter(run.gallery), None), []
     for video in run.gallery:
-        names = {track_id: _gallery_tag(people, entry) for track_id, entry in run.gallery[video].items()}
+        names = {track.id: _gallery_tag(people, track) for track in run.gallery[video]}
         role = "Video" if people.roster.task == "enrol" else "Gallery"
         films.append(_film(run, video, role, run.folder.gallery_video(video).name, names))
     for video, tracks in run.probes.items():
-        names = {track_id: people.tag(entry["identity"], entry["status"]) for track_id, entry in tracks.items()}
+        names = {track.id: people.tag(track.identity, track.status) for track in tracks}
         file = run.folder.probe_video(gallery, video) if gallery else run.folder.gallery_video(video)
         films.append(_film(run, video, "Probe" if gallery else "Video", file.name, names))
     return films
 
 
-def _gallery_tag(people: People, entry: Mapping[str, Any]) -> Tag:
-    return people.tag(entry["identity"]) if entry["status"] == "enrolled" else people.tag(None, entry["status"])
+def _gallery_tag(people: Cards, track: TrackResult) -> Tag:
+    return people.tag(track.identity) if track.status == "enrolled" else people.tag(None, track.status)
 
 
-def _film(run: FinishedRun, video: str, role: str, file: str, names: Mapping[int, Tag]) -> Film:
+def _film(run: Run, video: str, role: str, file: str, names: Mapping[int, Tag]) -> Film:
     about, fps = run.about(video), run.fps(video)
     tracklets = [tracklet for tracklet in run.tracklets(video) if tracklet.track_id in names]
     last = max((int(tracklet.frame_indices[-1]) + 1 for tracklet in tracklets), default=1)
@@ -127,12 +127,12 @@ def _clock(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def configuration_of(run: FinishedRun) -> str:
+def configuration_of(run: Run) -> str:
     """The settings as YAML."""
     return str(yaml.safe_dump(dict(run.record.get("config", {})), sort_keys=False, allow_unicode=True))
 
 
-def checkpoints_of(run: FinishedRun) -> list[dict[str, str]]:
+def checkpoints_of(run: Run) -> list[dict[str, str]]:
     """The weights of every stage."""
     return [
         {
@@ -145,7 +145,7 @@ def checkpoints_of(run: FinishedRun) -> list[dict[str, str]]:
     ]
 
 
-def stages_of(run: FinishedRun) -> list[Fact]:
+def stages_of(run: Run) -> list[Fact]:
     """Busy seconds of every stage, with what it did; bars relative to the longest."""
     stages = run.record.get("stages", {})
     longest = max((entry.get("seconds", 0.0) for entry in stages.values()), default=1.0) or 1.0
@@ -158,7 +158,7 @@ def stages_of(run: FinishedRun) -> list[Fact]:
     return facts
 
 
-def inputs_of(run: FinishedRun) -> list[dict[str, str]]:
+def inputs_of(run: Run) -> list[dict[str, str]]:
     """Where the videos came from."""
     return [
         {key: str(run.about(video).get(key) or "") for key in ("name", "path", "sha256", "codec")}

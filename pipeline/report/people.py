@@ -10,8 +10,10 @@ from typing import Any
 from pipeline.drawing.colours import GREY
 from pipeline.report.page import Fact, Person, Tag
 from pipeline.report.pictures import Picture, Thrift, energy_picture, portrait, strip_picture
-from pipeline.report.roster import Roster, Walk, tag_of, walk_in
-from pipeline.runs.reader import FinishedRun, Track
+from pipeline.report.roster import ReportCard, Roster, card_in, tag_of
+from pipeline.runs.reader import Run
+from pipeline.runs.results import TrackResult
+from pipeline.types import TrackKey
 
 # name in results.json → words, and how the number is written
 QUALITY: Mapping[str, tuple[str, str]] = {
@@ -24,69 +26,75 @@ QUALITY: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass
-class People:
+class Cards:
     """Everybody on the page. What is shown in several places is made once.
 
-    beside: the walks that have been shown beside a probe track, by identity.
+    beside: the tracks that have been shown beside a probe track, by identity.
     """
 
-    run: FinishedRun
+    run: Run
     thrift: Thrift
     roster: Roster
-    beside: dict[str, Walk] = field(default_factory=dict)
-    _persons: dict[Track, Person] = field(default_factory=dict)
+    beside: dict[str, ReportCard] = field(default_factory=dict)
+    _persons: dict[TrackKey, Person] = field(default_factory=dict)
 
     def tag(self, identity: str | None, otherwise: str = "") -> Tag:
         """An identity's name and colour; grey, with other words, for nobody."""
         return self.roster.tags.get(identity or "") or tag_of(identity or otherwise, GREY)
 
-    def track(self, track: Track, tag: Tag) -> Person:
+    def track(self, track: TrackKey, tag: Tag) -> Person:
         """The pictures of a track of the run under the name that `tag` gives it."""
-        return self.person(walk_in(self.run, track), tag)
+        return self.person(card_in(self.run, track), tag)
 
-    def compared(self, track: Track, identity: str | None) -> Walk | None:
-        """The walk of that identity that a probe track is shown beside."""
-        walk = self.roster.walk_of(track, identity) if identity else None
-        if walk and identity:
-            self.beside.setdefault(identity, walk)
-        return walk
+    def compared(self, track: TrackKey, identity: str | None) -> ReportCard | None:
+        """The card of that identity that a probe track is shown beside."""
+        card = self.roster.card_of(track, identity) if identity else None
+        if card and identity:
+            self.beside.setdefault(identity, card)
+        return card
 
-    def person(self, walk: Walk, tag: Tag) -> Person:
-        """A walk's pictures under the name that `tag` gives it."""
-        if walk.key not in self._persons:
-            self._persons[walk.key] = self._person(walk, tag)
-        return replace(self._persons[walk.key], tag=tag)  # a gallery that is its own probe has two names
+    def person(self, card: ReportCard, tag: Tag) -> Person:
+        """The pictures of a track under the name that `tag` gives it."""
+        if card.key not in self._persons:
+            self._persons[card.key] = self._person(card, tag)
+        return replace(self._persons[card.key], tag=tag)  # a gallery that is its own probe has two names
 
-    def _person(self, walk: Walk, tag: Tag) -> Person:
+    def _person(self, card: ReportCard, tag: Tag) -> Person:
         energy, strip, when = None, None, ""
-        if walk.sequence is not None:
-            energy = energy_picture(walk.sequence, walk.where)
-            strip, when = strip_picture(walk.sequence, walk.fps, walk.where, self.thrift)
-        silhouettes = len(walk.sequence) if walk.sequence is not None else 0
+        if card.sequence is not None:
+            energy = energy_picture(card.sequence, card.where)
+            strip, when = strip_picture(card.sequence, card.fps, card.where, self.thrift)
+        silhouettes = len(card.sequence) if card.sequence is not None else 0
         return Person(
-            tag, walk.where, self._portrait(walk), energy, strip, when, silhouettes, no_portrait=walk.no_portrait
+            tag, card.where, self._portrait(card), energy, strip, when, silhouettes, no_portrait=card.no_portrait
         )
 
-    def _portrait(self, walk: Walk) -> Picture | None:
+    def _portrait(self, card: ReportCard) -> Picture | None:
         with contextlib.suppress(OSError):
-            if walk.portrait is not None:
-                return portrait(walk.portrait.read_bytes(), f"Person of {walk.where}", self.thrift)
+            if card.portrait is not None:
+                return portrait(card.portrait.read_bytes(), f"Person of {card.where}", self.thrift)
         return None
 
 
-def facts_of(entry: Mapping[str, Any]) -> list[Fact]:
-    """The quality parts of an entry of results.json in words."""
-    usable, frames = int(entry.get("silhouettes", 0)), int(entry.get("frames", 0))
+def facts_of(track: TrackResult) -> list[Fact]:
+    """How good a track's silhouettes are, in words."""
+    usable, frames = track.silhouettes, track.frames
     facts = [Fact("usable frames", f"{usable} of {frames}", round(100 * usable / frames, 1))] if frames else []
+    return facts + quality_of(track.quality)
+
+
+def quality_of(quality: Mapping[str, Any]) -> list[Fact]:
+    """The measures of a track's silhouettes in words."""
+    facts = []
     for name, (words, kind) in QUALITY.items():
-        value = entry.get("quality", {}).get(name)
+        value = quality.get(name)
         if isinstance(value, int | float):
             shown = f"{100 * value:.0f} %" if kind == "share" else f"{value:.0f} px"
             facts.append(Fact(words, shown, round(min(100.0, max(0.0, 100 * value)), 1) if kind == "share" else None))
     return facts
 
 
-def rejected_of(entry: Mapping[str, Any]) -> str:
+def rejected_of(track: TrackResult) -> str:
     """Why frames were left out: "3 body incomplete, 1 no person found"."""
-    reasons = sorted(entry.get("rejected", {}).items(), key=lambda item: -item[1])
+    reasons = sorted(track.rejected.items(), key=lambda item: -item[1])
     return ", ".join(f"{count} {reason}" for reason, count in reasons)

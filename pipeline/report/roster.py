@@ -10,21 +10,21 @@ from typing import Literal
 from pipeline.drawing.colours import Colour, identity_colour, text_colour
 from pipeline.matching.match import threshold_of
 from pipeline.report.page import Fact, Tag, css
-from pipeline.runs.reader import FinishedRun, Track
-from pipeline.types import Embedding, SilhouetteSequence
+from pipeline.runs.reader import Run
+from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
 UNCALIBRATED = "Confidence is not calibrated."
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """One walk that the report can show.
+class ReportCard:
+    """One track, or one template, that the report can show.
 
     key: tells it from all others; where: in words; fps: None where nobody knows; portrait: the file of a picture;
     no_portrait: said where there is none; facts: what is known of it.
     """
 
-    key: Track
+    key: TrackKey
     where: str
     sequence: SilhouetteSequence | None
     embedding: Embedding | None
@@ -39,7 +39,7 @@ class Roster:
     """Whom probes are compared with.
 
     task: what was done; people: how many there are; tags: by identity, of everybody who is named on the page;
-    columns: the identities in the matrix of distances; walk_of: the walk of an identity to stand beside a probe track,
+    columns: the identities in the matrix of distances; card_of: the card of an identity to stand beside a probe track,
     None for nobody; others: tell which distance is usual; threshold: beyond it nobody is recognised;
     caution: what the confidence is worth.
     """
@@ -48,13 +48,13 @@ class Roster:
     people: int
     tags: Mapping[str, Tag]
     columns: Sequence[str]
-    walk_of: Callable[[Track, str], Walk | None]
+    card_of: Callable[[TrackKey, str], ReportCard | None]
     others: Sequence[Embedding]
     threshold: float
     caution: str = UNCALIBRATED
 
 
-def roster_of(run: FinishedRun) -> Roster:
+def roster_of(run: Run) -> Roster:
     """The people of the run's own gallery."""
     tracks = run.enrolled()
     others = [embedding for video in run.gallery for embedding in run.embeddings(video)]
@@ -63,16 +63,16 @@ def roster_of(run: FinishedRun) -> Roster:
         people=len(tracks),
         tags={identity: tag_of(identity, identity_colour(number)) for number, identity in enumerate(tracks)},
         columns=list(tracks),
-        walk_of=lambda _, identity: walk_in(run, tracks[identity]) if identity in tracks else None,
+        card_of=lambda _, identity: card_in(run, tracks[identity]) if identity in tracks else None,
         others=others,
         threshold=threshold_of(run.matching, others),
     )
 
 
-def walk_in(run: FinishedRun, track: Track) -> Walk:
+def card_in(run: Run, track: TrackKey) -> ReportCard:
     """A track of the run."""
     video, track_id = track
-    return Walk(
+    return ReportCard(
         track,
         f"{video}, track {track_id}",
         run.sequence(track),

@@ -181,7 +181,7 @@ class RunFolder:
 
     def made_by(self, stage: str, video: str) -> dict[str, Path]:
         """The files and folders that a stage leaves behind for a video, by name. stage `video`: a drawn one."""
-        if stage == "walks":  # the first pass
+        if stage == "extraction":
             names = ("silhouettes", "sequences", "poses")
             return {"tracks": self.tracks(video), **{name: self.path / name / video for name in names}}
         return {stage: self.gallery_video(video) if stage == "video" else self.path / stage / video}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
-from pipeline.runs.reader import FinishedRun
+from pipeline.errors import ConfigError
+from pipeline.runs.results import TrackResult
+from pipeline.types import Embedding, Tracklet
 
 if TYPE_CHECKING:
     import pyarrow
@@ -17,41 +18,64 @@ if TYPE_CHECKING:
 PERSON = 0  # COCO's class
 
 
-def detections_of(run: FinishedRun, video: str) -> dict[str, NDArray[Any]]:
-    """The tracks of a video as `supervision.Detections` has them, all frames one after another.
+def detections_of(tracklets: Sequence[Tracklet], results: Iterable[TrackResult]) -> dict[str, NDArray[Any]]:
+    """The tracks of a video with their answers as `supervision.Detections` has them, all frames one after another.
 
     xyxy N×4 float32 px, confidence N float32 (of the detector), class_id N int64 (0: person), tracker_id N int64,
     frame_index N int64 (0-based, rising), and for its `data`: identity N str ("" for nobody), status N str.
-    Raises InputError where the tracks are missing or damaged.
     """
-    tracklets, entries = run.tracklets(video), run.tracks(video)
+    known = {track.id: track for track in results}
     frames = np.concatenate([t.frame_indices for t in tracklets]) if tracklets else np.zeros(0, np.int64)
     ids = np.repeat(np.array([t.track_id for t in tracklets], np.int64), [len(t) for t in tracklets])
     order = np.lexsort((ids, frames))
     boxes = np.concatenate([np.zeros((0, 4), np.float32), *(t.boxes for t in tracklets)])
     scores = np.concatenate([np.zeros(0, np.float32), *(t.scores for t in tracklets)])
-    said = {t.track_id: entries.get(t.track_id, {}) for t in tracklets}
+    of_row = [known.get(track) for track in ids[order].tolist()]
     return {
         "xyxy": boxes[order],
         "confidence": scores[order],
         "class_id": np.full(len(order), PERSON, np.int64),
         "tracker_id": ids[order],
         "frame_index": frames[order],
-        "identity": np.array([_name(said[track]) for track in ids[order].tolist()], dtype=np.str_),
-        "status": np.array([said[track].get("status", "") for track in ids[order].tolist()], dtype=np.str_),
+        "identity": np.array([_name(track) if track else "" for track in of_row], dtype=np.str_),
+        "status": np.array([track.status if track else "" for track in of_row], dtype=np.str_),
     }
 
 
-def features_table(run: FinishedRun) -> pyarrow.Table:
-    """A row for each track that has an embedding, `embedding` being C·P float32 (C×P, row after row).
+def supervision_detections(tracklets: Sequence[Tracklet], results: Iterable[TrackResult]) -> Any:
+    """The tracks of a video as `supervision.Detections`. Raises ConfigError where that package is not installed."""
+    try:
+        import supervision
+    except ImportError:
+        raise ConfigError("supervision is not installed. Install it with: pip install supervision") from None
+    arrays = detections_of(tracklets, results)
+    own = ("xyxy", "confidence", "class_id", "tracker_id")
+    data = {name: values for name, values in arrays.items() if name not in own}
+    return supervision.Detections(**{name: arrays[name] for name in own}, data=data)
 
-    Raises InputError for a run without features.
-    """
+
+def results_table(tracks: Iterable[tuple[str, TrackResult]]) -> pyarrow.Table:
+    """A row for each track, as results.json has it. tracks: each with its role, gallery or probe."""
     import pyarrow
 
-    rows = list(_rows(run))
-    if not rows:
-        raise InputError(f"{run.folder.path}: no track has features. There is nothing to write.")
+    kinds = {
+        "role": pyarrow.string(), "video": pyarrow.string(), "track": pyarrow.int64(), "status": pyarrow.string(),
+        "identity": pyarrow.string(), "name": pyarrow.string(), "distance": pyarrow.float64(),
+        "confidence": pyarrow.float64(), "reason": pyarrow.string(), "frames": pyarrow.int64(),
+        "first_frame": pyarrow.int64(), "last_frame": pyarrow.int64(), "silhouettes": pyarrow.int64(),
+    }  # fmt: skip
+    rows = [
+        {name: getattr(track, name, None) for name in kinds} | {"role": role, "track": track.id}
+        for role, track in tracks
+    ]
+    return pyarrow.Table.from_pylist(rows, schema=pyarrow.schema(kinds))
+
+
+def features_table(tracks: Iterable[tuple[str, TrackResult, Embedding]]) -> pyarrow.Table:
+    """A row for each track, `embedding` being C·P float32 (C×P, row after row). tracks: each with its role."""
+    import pyarrow
+
+    rows = [_features_row(*one) for one in tracks]
     kinds = {
         "role": pyarrow.string(), "video": pyarrow.string(), "track": pyarrow.int64(), "status": pyarrow.string(),
         "identity": pyarrow.string(), "distance": pyarrow.float64(), "confidence": pyarrow.float64(),
@@ -63,31 +87,25 @@ def features_table(run: FinishedRun) -> pyarrow.Table:
     return pyarrow.table(columns)
 
 
-def _rows(run: FinishedRun) -> Iterator[Mapping[str, Any]]:
-    for role, videos in (("gallery", run.gallery), ("probe", run.probes)):
-        for video, tracks in videos.items():
-            for track_id, entry in tracks.items():
-                embedding = run.embedding((video, track_id))
-                if embedding is None:
-                    continue
-                yield {
-                    "role": role,
-                    "video": video,
-                    "track": track_id,
-                    "status": entry["status"],
-                    "identity": _name(entry) or None,
-                    "distance": entry.get("distance"),
-                    "confidence": entry.get("confidence"),
-                    "frames_used": embedding.frames_used,
-                    "model": embedding.model,
-                    "checkpoint_sha256": embedding.checkpoint_sha256,
-                    "channels": embedding.parts.shape[0],
-                    "parts": embedding.parts.shape[1],
-                    "embedding": embedding.parts.ravel(),
-                    "quality": list(embedding.quality.items()),
-                }
+def _features_row(role: str, track: TrackResult, embedding: Embedding) -> dict[str, Any]:
+    return {
+        "role": role,
+        "video": track.video,
+        "track": track.id,
+        "status": track.status,
+        "identity": _name(track) or None,
+        "distance": track.distance,
+        "confidence": track.confidence,
+        "frames_used": embedding.frames_used,
+        "model": embedding.model,
+        "checkpoint_sha256": embedding.checkpoint_sha256,
+        "channels": embedding.parts.shape[0],
+        "parts": embedding.parts.shape[1],
+        "embedding": embedding.parts.ravel(),
+        "quality": list(embedding.quality.items()),
+    }
 
 
-def _name(entry: Mapping[str, Any]) -> str:
-    """Who a track is, by name where a lasting gallery has one; a track that could not be enrolled is nobody."""
-    return str(entry.get("name") or entry.get("identity") or "") if entry.get("status") != "unusable" else ""
+def _name(track: TrackResult) -> str:
+    """Who a track is, by name where there is one; a track that could not be enrolled is nobody."""
+    return track.name or "" if track.status != "unusable" else ""

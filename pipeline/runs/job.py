@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import safe_name
-from pipeline.video import VideoSource, open_video, sha256_of
+from pipeline.video import VideoInfo, VideoSource, open_video, sha256_of
 from pipeline.video.orientation import QUARTERS
 
 INPUTS = Path("inputs")
@@ -53,6 +53,11 @@ class Video:
         """The video, to be read from its beginning. Raises InputError."""
         return open_video(self.source, self.name, turn=self.turn)
 
+    def inspect(self) -> VideoInfo:
+        """What the video says of itself, its first frame decoded. Raises InputError."""
+        with self.open() as opened:
+            return opened.info
+
     @property
     def absolute(self) -> str:
         """The source so that it is found from any folder; cameras and addresses as they are."""
@@ -62,6 +67,40 @@ class Video:
     def file(self) -> str:
         """The name of its file, or the end of its address: nothing of where it lies, and no password."""
         return _end_of(self.source) if "://" in self.source else Path(self.source).name
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A video of a job: what it says of itself, and the keys of what its results depend on.
+
+    sha256: of its file, "" for cameras and streams; tracks_key: of tracklets, silhouettes and poses; features_key: of
+    embeddings.
+    """
+
+    video: Video
+    info: VideoInfo
+    sha256: str
+    tracks_key: str
+    features_key: str
+
+    @property
+    def name(self) -> str:
+        """The video's name in the run."""
+        return self.video.name
+
+    def as_json(self) -> dict[str, Any]:
+        """The video as run.json describes it."""
+        return {
+            "name": self.name,
+            "path": self.video.file,
+            "sha256": self.sha256,
+            "frames": self.info.frame_count,
+            "fps": round(self.info.fps, 6),
+            "size": [self.info.width, self.info.height],
+            "rotation": self.info.rotation,
+            "turn": self.video.turn,
+            "codec": self.info.codec,
+        }
 
 
 @dataclass(frozen=True, slots=True)

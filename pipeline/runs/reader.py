@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -14,32 +14,44 @@ from pipeline.config import MatchingConfig, PoseConfig
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.matching.distance import Metric
-from pipeline.profiles import with_todays_names
+from pipeline.profiles import with_current_names
 from pipeline.recognition.features import read_features
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.job import Video
+from pipeline.runs.formats import features_table, results_table, supervision_detections
+from pipeline.runs.results import TrackResult, Tracks, read_tracks
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
-from pipeline.types import Embedding, SilhouetteSequence, Tracklet
+from pipeline.types import Embedding, SilhouetteSequence, TrackKey, Tracklet
 
-Track = tuple[str, int]  # video, track
+if TYPE_CHECKING:
+    import pyarrow
+
 S = TypeVar("S", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class FinishedRun:
-    """The answers of a run and everything behind them. What is asked for twice is read once."""
+class Run:
+    """The answers of a finished run and everything behind them. What is read twice is kept.
+
+    Attributes:
+        folder: The run folder.
+        record: The content of run.json.
+        gallery: The tracks of the gallery video; empty where the run was compared with a stored gallery.
+        probes: The tracks of each probe video.
+        people: Of a run that was compared with a stored gallery: what results.json says of each person, by identity.
+    """
 
     folder: RunFolder
     record: Mapping[str, Any]
-    gallery: Mapping[str, Mapping[int, Mapping[str, Any]]]  # video → track → its entry in results.json
-    probes: Mapping[str, Mapping[int, Mapping[str, Any]]]
-    _sequences: dict[Track, SilhouetteSequence | None] = field(default_factory=dict)
-    _embeddings: dict[Track, Embedding | None] = field(default_factory=dict)
+    gallery: Tracks
+    probes: Tracks
+    people: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _sequences: dict[TrackKey, SilhouetteSequence | None] = field(default_factory=dict)
+    _embeddings: dict[TrackKey, Embedding | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> FinishedRun:
-        """Raises InputError for a folder that is no run, and for a run without answers."""
+    def open(cls, path: Path) -> Run:
+        """Read a run folder. Raises InputError for a folder that is no run, and for a run without answers."""
         folder = RunFolder(path)
         if not folder.record.is_file():
             raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of a run.")
@@ -47,7 +59,8 @@ class FinishedRun:
             raise InputError(f"{path}: a run without answers (no results.json). Go on: gait run --resume {path}")
         record, results = read_json(folder.record), read_json(folder.results)
         try:
-            run = cls(folder, record, _tracks(results["gallery"]), _tracks(results["probes"]))
+            people = {str(identity): dict(entry) for identity, entry in results.get("people", {}).items()}
+            run = cls(folder, record, read_tracks(results["gallery"]), read_tracks(results["probes"]), people)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError(f"{folder.results}: not the answers of a run. Start a new run.") from None
         try:
@@ -57,12 +70,17 @@ class FinishedRun:
         return run
 
     @property
+    def path(self) -> Path:
+        """Of the run folder."""
+        return self.folder.path
+
+    @property
     def videos(self) -> list[str]:
         """The galleries first; one that is its own probe is there once."""
         return list(dict.fromkeys([*self.gallery, *self.probes]))
 
-    def tracks(self, video: str) -> Mapping[int, Mapping[str, Any]]:
-        """The entries of a video's tracks in results.json."""
+    def tracks(self, video: str) -> Sequence[TrackResult]:
+        """What results.json says of a video's tracks."""
         return self.gallery[video] if video in self.gallery else self.probes[video]
 
     def about(self, video: str) -> Mapping[str, Any]:
@@ -78,7 +96,7 @@ class FinishedRun:
         """Raises InputError where they are missing or damaged."""
         return read_mot(self.folder.tracks(video), video, self.fps(video))
 
-    def sequence(self, track: Track) -> SilhouetteSequence | None:
+    def sequence(self, track: TrackKey) -> SilhouetteSequence | None:
         """The usable silhouettes of a track; None where there are none."""
         if track not in self._sequences:
             found = None
@@ -87,7 +105,7 @@ class FinishedRun:
             self._sequences[track] = found if found is not None and len(found) else None
         return self._sequences[track]
 
-    def embedding(self, track: Track) -> Embedding | None:
+    def embedding(self, track: TrackKey) -> Embedding | None:
         """What a track was recognised by; None for one that was not usable."""
         if track not in self._embeddings:
             path = self.folder.features(*track)
@@ -96,7 +114,7 @@ class FinishedRun:
 
     def embeddings(self, video: str) -> list[Embedding]:
         """Those of all tracks of a video that have one."""
-        found = (self.embedding((video, track_id)) for track_id in self.tracks(video))
+        found = (self.embedding(track.key) for track in self.tracks(video))
         return [embedding for embedding in found if embedding is not None]
 
     @property
@@ -114,24 +132,52 @@ class FinishedRun:
         settings = {"matching.transform": self.matching.transform, "matching.score_norm": self.matching.score_norm}
         return " and ".join(f"{name}={value}" for name, value in settings.items() if value != "none")
 
-    def enrolled(self) -> dict[str, Track]:
+    def enrolled(self) -> dict[str, TrackKey]:
         """Identity → the gallery track that it is, in the order that gives them their colours."""
         return {
-            str(entry["identity"]): (video, track_id)
-            for video, tracks in self.gallery.items()
-            for track_id, entry in tracks.items()
-            if entry["status"] == "enrolled"
+            str(track.identity): track.key
+            for tracks in self.gallery.values()
+            for track in tracks
+            if track.status == "enrolled"
         }
 
-    def track(self, name: str) -> Track:
+    def detections(self, video: str) -> Any:
+        """The tracks of a video as `supervision.Detections`, all frames one after another.
+
+        `data` has identity and status (of each box) and frame_index, counted from 0. Raises ConfigError where the
+        package supervision is not installed, InputError where the tracks are missing or damaged.
+        """
+        return supervision_detections(self.tracklets(video), self.tracks(video))
+
+    def table(self) -> pyarrow.Table:
+        """A row for each track, as results.json has it; `.to_pandas()` makes a DataFrame of it."""
+        return results_table(self.roles())
+
+    def features(self) -> pyarrow.Table:
+        """A row for each track that has an embedding. Raises InputError where none has."""
+        found = [(role, track, self.embedding(track.key)) for role, track in self.roles()]
+        rows = [(role, track, embedding) for role, track, embedding in found if embedding is not None]
+        if not rows:
+            raise InputError(f"{self.path}: no track has features. There is nothing to write.")
+        return features_table(rows)
+
+    def roles(self) -> Iterator[tuple[str, TrackResult]]:
+        """Every track with its role: gallery or probe."""
+        for role, videos in (("gallery", self.gallery), ("probe", self.probes)):
+            for tracks in videos.values():
+                for track in tracks:
+                    yield role, track
+
+    def find(self, name: str) -> TrackKey:
         """The track that `probe1/2` names. Raises InputError, with what there is, for one that is not there."""
         video, slash, number = name.rpartition("/")
         if not slash or not re.fullmatch(r"[0-9]{1,9}", number):
             raise InputError(f"{name!r}: a track is VIDEO/NUMBER, such as {self.videos[0]}/1.")
         if video not in self.videos:
             raise InputError(f"{name!r}: no video {video!r} in this run. There are: {', '.join(self.videos)}.")
-        if int(number) not in self.tracks(video):
-            there = ", ".join(map(str, self.tracks(video))) or "none: nobody was found"
+        ids = [track.id for track in self.tracks(video)]
+        if int(number) not in ids:
+            there = ", ".join(map(str, ids)) or "none: nobody was found"
             raise InputError(f"{name!r}: no track {int(number)} in {video}. There are: {there}.")
         return video, int(number)
 
@@ -141,7 +187,7 @@ def settings_in(record: Mapping[str, Any], name: str, kind: type[S]) -> S:
 
     Raises TypeError, ValueError or AttributeError where there is something else.
     """
-    said = dict(with_todays_names(record.get("config", {})).get(name, {}))
+    said = dict(with_current_names(record.get("config", {}), say=False).get(name, {}))
     return kind.model_validate({key: value for key, value in said.items() if key in kind.model_fields})
 
 
@@ -152,14 +198,3 @@ def pose_settings(run: Path) -> PoseConfig:
         return settings_in(read_json(record), "pose", PoseConfig)
     except (TypeError, ValueError, AttributeError):
         raise InputError(f"{record}: not the record of a run. Start a new run.") from None
-
-
-def _tracks(videos: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[int, Mapping[str, Any]]]:
-    """By number. A name that would lead out of the run folder is refused."""
-    found = {
-        Video(video, "").name: {int(track): entry for track, entry in tracks.items()}
-        for video, tracks in videos.items()
-    }
-    for entry in (entry for tracks in found.values() for entry in tracks.values()):
-        _ = entry["status"], entry["identity"], entry["reason"], entry.get
-    return found

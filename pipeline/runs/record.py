@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -16,42 +15,13 @@ from typing import Any
 
 from loguru import logger
 
-from pipeline import __version__
+from pipeline.engine.meter import Meter
 from pipeline.errors import GaitError
-from pipeline.files import read_json, write_json
+from pipeline.files import one_line, read_json, write_json
 from pipeline.runs.folder import RunFolder
+from pipeline.version import __version__
 
 VERSIONED = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "av", "numpy", "lap")
-
-
-class Meter:
-    """Busy seconds and item counts by stage. Stages overlap, so their seconds add up to more than the wall time."""
-
-    def __init__(self, earlier: Mapping[str, Mapping[str, float]] | None = None) -> None:
-        self._lock = threading.Lock()
-        self._stages: dict[str, dict[str, float]] = {stage: dict(entry) for stage, entry in (earlier or {}).items()}
-
-    @contextlib.contextmanager
-    def time(self, stage: str, **counts: int) -> Iterator[None]:
-        """Add the block's seconds and the given counts to `stage`."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(stage, seconds=time.perf_counter() - begun, **counts)
-
-    def add(self, stage: str, **amounts: float) -> None:
-        with self._lock:
-            entry = self._stages.setdefault(stage, {"seconds": 0.0})
-            for name, amount in amounts.items():
-                entry[name] = entry.get(name, 0) + amount
-
-    def count(self, stage: str, name: str) -> int:
-        return int(self._stages.get(stage, {}).get(name, 0))
-
-    def as_record(self) -> dict[str, dict[str, float]]:
-        with self._lock:
-            return {stage: {k: round(v, 4) for k, v in entry.items()} for stage, entry in self._stages.items()}
 
 
 class Record:
@@ -79,8 +49,8 @@ class Record:
             self._tree["warnings"].append(message)
             logger.warning(message)
 
-    def counted(self, video: str, **counts: Any) -> None:
-        """Add what is only known after a video was read to its entry under `inputs`."""
+    def note(self, video: str, **counts: Any) -> None:
+        """Add what is known of a video after it was read to its entry under `inputs`."""
         roles = self._tree["inputs"].values()  # one video each (gallery), or several (probes)
         for entry in (entry for role in roles for entry in (role if isinstance(role, list) else [role])):
             if entry["name"] == video:
@@ -92,7 +62,7 @@ class Record:
         write_json(self.folder.record, self.folder.without_paths(self._tree))
 
     @contextlib.contextmanager
-    def following(self) -> Iterator[Record]:
+    def open(self) -> Iterator[Record]:
         """Keep run.json's status true: running inside the block, then done, or failed with the error in words."""
         self.write()
         try:
@@ -121,5 +91,5 @@ def versions() -> dict[str, str]:
 def _in_words(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; files that are here are whole. Go on with --resume."
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, GaitError) else f"{type(error).__name__}: {text}"

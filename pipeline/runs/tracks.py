@@ -1,60 +1,76 @@
-"""Tracks as they lie in the run folder, read back in the modalities that an encoder looks at."""
+"""Tracks of a run folder, read in the modalities that an encoder needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline.config import Config
-from pipeline.jobs.prepare import Source
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses
-from pipeline.recognition import encoder
+from pipeline.recognition.encoder import EncoderInput
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.results import Walk
+from pipeline.runs.job import Source
+from pipeline.runs.results import TrackSummary
 from pipeline.segmentation.storage import read_frame_indices, read_sequence, read_summary
 from pipeline.tracking.mot import read_mot
-from pipeline.types import GaitSequence, IntArray, Modality, ModalityFrames, from_poses
+from pipeline.types import GaitSequence, IntArray, Modality, ModalityFrames, TrackKey, from_poses
 
 SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
 
-Unusable = Mapping[tuple[str, int], str]  # (video, track) → why it has no embedding
+Unusable = Mapping[TrackKey, str]  # why a track has no embedding
 Needs = Sequence[Modality]
+T = TypeVar("T")
 
 
-def read_walks(source: Source, folder: RunFolder, needs: Needs, config: Config) -> list[Walk]:
+def read_tracks(source: Source, folder: RunFolder, needs: Needs, config: Config) -> list[TrackSummary]:
     """The stored tracks of a video with what is known of their silhouettes and poses; these stay on disk."""
-    walks = []
+    tracks = []
     for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
-        track = tracklet.video, tracklet.track_id
-        silhouettes, quality, rejected = read_summary(folder.sequence(*track))
+        key = tracklet.video, tracklet.track_id
+        silhouettes, quality, rejected = read_summary(folder.sequence(*key))
         usable, poses = silhouettes, None
         if from_poses(needs):
-            frames = _pose_frames(track, folder, config)
+            frames = _pose_frames(key, folder, config)
             poses = len(frames)
-            wanted = [frames] if Modality.SILHOUETTES not in needs else [frames, _silhouette_frames(track, folder)]
-            usable = len(reduce(np.intersect1d, wanted))
-        walks.append(Walk(tracklet, silhouettes, quality, rejected, poses, usable))
-    return walks
+            if Modality.SILHOUETTES in needs:
+                frames = np.intersect1d(frames, read_frame_indices(folder.sequence(*key)))
+            usable = len(frames)
+        tracks.append(TrackSummary(tracklet, silhouettes, quality, rejected, poses, usable))
+    return tracks
 
 
-def find_unusable(walks: Mapping[str, Sequence[Walk]], needs: Needs, config: Config) -> Unusable:
+def unusable_tracks(tracks: Iterable[TrackSummary], needs: Needs, config: Config) -> Unusable:
     """The tracks with too few usable frames, each with the reason that was the most frequent."""
     needed = config.recognition.min_frames
     what = _what(needs)
     reasons = {}
-    for walk in (walk for video in walks.values() for walk in video):
-        if walk.usable < needed:
-            known = walk.rejected if Modality.SILHOUETTES in needs else {}
+    for track in tracks:
+        if track.usable < needed:
+            known = track.rejected if Modality.SILHOUETTES in needs else {}
             mostly = f", mostly {max(known, key=lambda reason: known[reason])}" if known else ""
-            reasons[walk.track] = f"{walk.usable} {what} in {len(walk.tracklet)} frames, {needed} needed{mostly}"
+            reasons[track.key] = f"{track.usable} {what} in {len(track.tracklet)} frames, {needed} needed{mostly}"
     return reasons
 
 
-def read_walk(track: tuple[str, int], folder: RunFolder, needs: Needs, config: Config) -> encoder.Walk:
-    """One track with the modalities that are needed. Skeleton maps are drawn when the encoder asks for them."""
+def portions(items: Iterable[T], size_of: Callable[[T], int], most: int = SILHOUETTES_AT_ONCE) -> Iterator[list[T]]:
+    """Items to be embedded together: as many as fit into memory, whatever their length."""
+    portion: list[T] = []
+    size = 0
+    for item in items:
+        if portion and size + size_of(item) > most:
+            yield portion
+            portion, size = [], 0
+        portion.append(item)
+        size += size_of(item)
+    if portion:
+        yield portion
+
+
+def read_input(track: TrackKey, folder: RunFolder, needs: Needs, config: Config) -> EncoderInput:
+    """One track with the modalities that an encoder needs. Skeleton maps are drawn when the encoder reads them."""
     if not from_poses(needs):
         return read_sequence(folder.sequence(*track), *track)
     poses = read_poses(folder.poses(*track), *track).usable(config.pose.min_score)
@@ -76,9 +92,5 @@ def _what(needs: Needs) -> str:
     return "frames with a usable silhouette and pose" if Modality.SILHOUETTES in needs else "usable poses"
 
 
-def _pose_frames(track: tuple[str, int], folder: RunFolder, config: Config) -> IntArray:
+def _pose_frames(track: TrackKey, folder: RunFolder, config: Config) -> IntArray:
     return read_poses(folder.poses(*track), *track).usable(config.pose.min_score).frame_indices
-
-
-def _silhouette_frames(track: tuple[str, int], folder: RunFolder) -> IntArray:
-    return read_frame_indices(folder.sequence(*track))

@@ -30,7 +30,7 @@ PEOPLE_CHANNELS = 2  # background, person
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """What the network wants to see. size: height, width; mean and std of values in [0, 1], in the channel order."""
+    """What the network takes. size: height, width; mean and std of values in [0, 1], in the channel order."""
 
     size: tuple[int, int] = (192, 192)
     mean: Three = (0.5, 0.5, 0.5)
@@ -46,7 +46,7 @@ class Conventions:
 
 
 class PPHumanSeg:
-    """The network, loaded once. OpenVINO by default; runtime.backend names ONNX Runtime or Paddle's own engine."""
+    """The network, loaded once. OpenVINO by default; runtime.engine names ONNX Runtime or Paddle's own engine."""
 
     looks_at: Literal["image"] = "image"
 
@@ -130,7 +130,7 @@ class PPHumanSeg:
             except GaitError:
                 raise
             except Exception as error:  # each engine raises exceptions of its own, without a common base
-                reason = " ".join(str(error).split())[-200:]
+                reason = reason_of(error, end=True)
                 raise CheckpointError(
                     f"{self._source}: the network does not take a crop of {side}×{side} ({reason}). "
                     "Give segmentation.checkpoint a PP-HumanSeg."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.files import DAMAGED_NPZ, atomic
+from pipeline.files import DAMAGED_NPZ, atomic, reason_of
 from pipeline.types import IntArray, SilhouetteSequence
 
 
@@ -52,8 +52,7 @@ def read_summary(path: Path) -> tuple[int, dict[str, float], dict[str, int]]:
 def read_frame_indices(path: Path) -> IntArray:
     """Which frames gave a silhouette, T int64, without reading the masks. Raises InputError as `read_sequence`."""
     with _opened(path) as arrays:
-        indices: IntArray = arrays["frame_indices"]
-        return indices
+        return np.asarray(arrays["frame_indices"])
 
 
 @contextmanager
@@ -63,7 +62,7 @@ def _opened(path: Path | BytesIO) -> Iterator[Any]:
             yield arrays
     except DAMAGED_NPZ as error:
         where = path if isinstance(path, Path) else "what a gallery keeps of a walk"
-        raise InputError(f"{where}: not a silhouette sequence ({' '.join(str(error).split())}). Run again.") from None
+        raise InputError(f"{where}: not a silhouette sequence ({reason_of(error)}). Run again.") from None
 
 
 def _quality(arrays: Any) -> dict[str, float]:

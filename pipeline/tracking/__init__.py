@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.registry import load_backend
+from pipeline import registry
 from pipeline.types import Detections, Frame, TrackedBoxes
 
 if TYPE_CHECKING:
@@ -46,20 +46,25 @@ class Tracker(Protocol):
         """
 
 
-DETECTORS = {
+DETECTORS: Mapping[str, str] = {
     "motion": "pipeline.tracking.motion.detector:MotionDetector",
     "yolox": "pipeline.tracking.yolox.detector:YoloxDetector",
 }
-TRACKERS = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
+TRACKERS: Mapping[str, str] = {"bytetrack": "pipeline.tracking.bytetrack:ByteTracker"}
 
 
 def open_detector(config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Detector:
-    """The configured detector. Raises ConfigError for an unknown name, CheckpointError for unusable weights."""
-    detector: Detector = load_backend(DETECTORS, config.detector, "tracking.detector")(config, runtime, checkpoint)
+    """Open the configured detector.
+
+    Raises:
+        ConfigError: Its name is unknown.
+        CheckpointError: The weights are unusable.
+    """
+    detector: Detector = registry.load(DETECTORS, config.detector, "tracking.detector")(config, runtime, checkpoint)
     return detector
 
 
 def open_tracker(config: TrackingConfig, fps: float) -> Tracker:
     """A new tracker, for one video of `fps` frames per second. Raises ConfigError for an unknown name."""
-    tracker: Tracker = load_backend(TRACKERS, config.tracker, "tracking.tracker")(config, fps)
+    tracker: Tracker = registry.load(TRACKERS, config.tracker, "tracking.tracker")(config, fps)
     return tracker

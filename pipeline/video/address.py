@@ -1,4 +1,4 @@
-"""An http address, read in a way that asks no other host.
+"""An http address, read without a request to any other host.
 
 FFmpeg's own client follows redirects and the lines of a playlist wherever they lead, to this machine and its network
 as well. So Python's client fetches for it, and refuses what is not of the address' own host.
@@ -12,8 +12,8 @@ import urllib.parse
 import urllib.request
 from typing import IO, Any
 
-from pipeline import __version__
 from pipeline.errors import InputError
+from pipeline.version import __version__
 
 TIMEOUT_S = 10.0  # to connect, and between two pieces of data
 

@@ -12,13 +12,10 @@ server.py     all of it put together around Gradio's page
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
-from pipeline.gallery.folder import refuse_address
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 SHORTEST_PASSWORD = 8  # characters
 
@@ -29,23 +26,20 @@ def serve_command(
     port: int,
     allow_network: bool,
     password: str | None,
-    largest_mb: int,
+    max_upload_mb: int,
     hours: float,
-    profile: str | None,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> None:
     """Serve the app until Ctrl-C. Raises ConfigError for what makes no sense, and where Gradio is not installed."""
     refuse_open_doors(host, allow_network, password)
-    load_config(profile or DEFAULT_PROFILE, overrides)  # a wrong setting is refused now, not at the first job
-    refuse_address(db)
+    options.config()  # a wrong setting is refused now, not at the first job
     try:
         import gradio  # noqa: F401
     except ImportError:
-        raise ConfigError("gait serve needs Gradio, which is not installed. Get it: pip install 'gait[ui]'") from None
+        raise ConfigError("gait serve needs Gradio, which is not installed. Get it: pip install 'gaitid[ui]'") from None
     from pipeline.web.server import Address, serve
 
-    serve(Address(host, port, password), db, largest_mb, hours, profile or DEFAULT_PROFILE, overrides, checkpoints)
+    serve(Address(host, port, password), db, max_upload_mb, hours, options)
 
 
 def refuse_open_doors(host: str, allow_network: bool, password: str | None) -> None:

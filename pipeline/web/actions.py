@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.explain import as_tree, explain, picture_of
-from pipeline.commands.gallery.enrol import LONGEST_NOTE, names_by_track
 from pipeline.config import Config
 from pipeline.errors import ConfigError, GaitError, InputError
+from pipeline.files import one_line
+from pipeline.gallery.people import LONGEST_NOTE, names_by_track
 from pipeline.profiles import load_config
-from pipeline.runs.reader import FinishedRun
+from pipeline.report.explain import as_tree, explain, picture_of
+from pipeline.runs.reader import Run
 from pipeline.web import html
 from pipeline.web.answers import answers_of, enrolment_of
 from pipeline.web.content import Answers, Bar, Comparison, Part, Somebody, Status
@@ -184,15 +185,14 @@ class Desk:
             finished = self._run(cookies, run)
         except GaitError:
             return [], None, None
-        tracks = [(video, track) for video in (*finished.probes, *finished.gallery) for track in finished.tracks(video)]
+        tracks = [track.key for video in (*finished.probes, *finished.gallery) for track in finished.tracks(video)]
         usable = [track for track in dict.fromkeys(tracks) if finished.embedding(track) is not None]
         names = [f"{video}/{track}" for video, track in usable]
         enrolled = finished.enrolled()
-        for video, entries in finished.probes.items():
-            for track, entry in entries.items():
-                other = enrolled.get(entry["identity"] or "")
-                if other in usable and (video, track) in usable and other != (video, track):
-                    return names, f"{video}/{track}", f"{other[0]}/{other[1]}"
+        for track in (track for found in finished.probes.values() for track in found):
+            other = enrolled.get(track.identity or "")
+            if other in usable and track.key in usable and other != track.key:
+                return names, f"{track.video}/{track.id}", f"{other[0]}/{other[1]}"
         return names, *([*names[:2], None, None][:2])  # type: ignore[return-value]
 
     def compare(self, cookies: Mapping[str, str], run: str | None, one: str | None, other: str | None) -> str:
@@ -242,7 +242,7 @@ class Desk:
                 result = html.answers(shown(work.folder))
                 yield html.status(Status("done", "The answers are on this page.", notes=())), result
         except GaitError as error:
-            yield html.status(Status("refused", " ".join(str(error).split()))), ""
+            yield html.status(Status("refused", one_line(error))), ""
         finally:
             visitor.busy -= 1
             self._working.pop(visitor, None)
@@ -264,12 +264,12 @@ class Desk:
     def _visitor(self, cookies: Mapping[str, str]) -> Visitor | None:
         return self.visitors.of(cookies.get(self.cookie))
 
-    def _run(self, cookies: Mapping[str, str], name: str | None) -> FinishedRun:
+    def _run(self, cookies: Mapping[str, str], name: str | None) -> Run:
         visitor = self._visitor(cookies)
         folder = visitor.run(name or "") if visitor else None
         if folder is None:
             raise InputError("no run yet: identify somebody first.")
-        return FinishedRun.open(folder)
+        return Run.open(folder)
 
 
 def _status(work: Work) -> Status:
@@ -284,14 +284,14 @@ def _status(work: Work) -> Status:
     return Status("working", words, bars, list(work.notes))
 
 
-def _comparison(run: FinishedRun, one: str, other: str) -> Comparison:
+def _comparison(run: Run, one: str, other: str) -> Comparison:
     import cv2
 
     from pipeline.drawing.walks import compared_colour
     from pipeline.report.page import css
     from pipeline.report.pictures import Picture, png
 
-    found = explain(run, run.track(one), run.track(other))
+    found = explain(run, run.find(one), run.find(other))
     tree = as_tree(found)
     image = picture_of(run, found)
     small = cv2.resize(image, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
@@ -332,5 +332,5 @@ def _said(do: Callable[[], str], as_html: bool = False) -> str:
     try:
         words = do()
     except GaitError as error:
-        return html.notice(" ".join(str(error).split()))
+        return html.notice(one_line(error))
     return words if as_html else html.notice(words, problem=False)

@@ -8,14 +8,15 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
-from pipeline.profiles import profiles
+from pipeline.profiles import Options, profiles
 from pipeline.web.guard import RUNS, Guard
 from pipeline.web.uploads import suffixes
 from pipeline.web.visitors import Visitors
@@ -44,16 +45,14 @@ def serve(
     db: Path,
     largest_mb: int,
     hours: float,
-    profile: str,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; then end the job that runs, and remove every visitor's files."""
     import uvicorn
 
     with _folder() as folder, _listening(address) as listener:
         port = listener.getsockname()[1]
-        app, desk = assemble(folder, address, port, db, largest_mb, hours, profile, overrides, checkpoints)
+        app, desk = assemble(folder, address, port, db, largest_mb, hours, options)
         shown = f"[{address.host}]" if ":" in address.host else address.host
         print(f"http://{shown}:{port}/", flush=True)
         print(
@@ -83,9 +82,7 @@ def assemble(
     db: Path,
     largest_mb: int,
     hours: float,
-    profile: str,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
+    options: Options,
 ) -> tuple[Guard, Any]:
     """The ASGI app, and the desk behind it. Everything of the visitors lies in `folder`."""
     os.environ.update(QUIET | {"GRADIO_TEMP_DIR": str(folder / "uploads")})
@@ -101,8 +98,9 @@ def assemble(
 
     visitors = Visitors(folder / "visitors", 3600 * hours)
     cookie = f"gait_visitor_{port}"  # browsers share cookies between the ports of a machine
+    profile = options.profile or DEFAULT_PROFILE
     names = [profile, *(name for name in profiles() if name != profile)]
-    desk = Desk(Setting(db, names, overrides, checkpoints), visitors, cookie)
+    desk = Desk(Setting(db, names, options.overrides, options.checkpoints), visitors, cookie)
     outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     def of_a_run(request: Request) -> Response:
@@ -122,7 +120,7 @@ def assemble(
         run_history=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         allowed_paths=[],
-        blocked_paths=[str(folder / "visitors"), str(db.resolve())],
+        blocked_paths=[str(folder / "visitors"), *([str(db.resolve())] if isinstance(db, Path) else [])],
         show_error=False,
         max_file_size=largest_mb * 2**20,
         ssr_mode=False,

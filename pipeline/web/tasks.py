@@ -28,7 +28,7 @@ class RunTask:
     checkpoints: Path | None
 
     def __call__(self, progress: Progress) -> Path:
-        from pipeline.run import run
+        from pipeline.jobs.run import run
 
         return run(plan(self.gallery, self.probes), self.config, self.checkpoints, progress=progress)
 
@@ -64,8 +64,8 @@ class EnrolTask:
     def __call__(self, progress: Progress) -> Path:
         from pipeline.gallery.people import expiry
         from pipeline.gallery.template import now
-        from pipeline.jobs.enrol import Consent, enrol
+        from pipeline.jobs.enrol import Enrolment, enrol
 
-        consent = Consent(self.consent, expiry(self.expires, now()) if self.expires else None)
-        args = self.video, self.db, self.config, self.names, consent, self.merge, self.checkpoints, progress
-        return enrol(*args)[1]
+        until = expiry(self.expires, now()) if self.expires else None
+        wanted = Enrolment(self.names, self.merge, self.consent, until)
+        return enrol(self.video, self.db, self.config, wanted, self.checkpoints, progress)[1]

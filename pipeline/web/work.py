@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
+from pipeline.files import one_line, reason_of
 from pipeline.web.tasks import Task
 
 EVERY_S = 0.1  # at most so often a stage tells how far it is
@@ -157,11 +158,9 @@ def _work(pipe: Connection, task: Task) -> None:
     except KeyboardInterrupt:
         telling.tell("stopped")
     except GaitError as error:
-        telling.tell("problem", " ".join(str(error).split()))
+        telling.tell("problem", one_line(error))
     except Exception as error:
-        telling.tell(
-            "problem", f"fault: {type(error).__name__}: {' '.join(str(error).split())} (a bug: please report it)"
-        )
+        telling.tell("problem", f"fault: {type(error).__name__}: {reason_of(error)} (a bug: please report it)")
     finally:
         pipe.close()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import CheckpointError
+from pipeline.files import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +40,9 @@ def refuse_text(path: Path) -> None:
             raise CheckpointError(f"{path}: {kind}, not weights: {said!r}; {remedy}.")
 
 
-def damaged(path: Path, error: Exception) -> CheckpointError:
+def damage_error(path: Path, error: Exception) -> CheckpointError:
     """The error for a file that its reader cannot make sense of."""
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    reason = reason_of(error)
     return CheckpointError(f"{path}: damaged, truncated or no checkpoint ({reason}). Fetch it again.")
 
 

@@ -1,23 +1,24 @@
-"""A video that is followed in stretches leaves what it leaves when it is followed as a whole, byte for byte."""
+"""A video that is extracted in stretches leaves what it leaves when it is extracted as a whole, byte for byte."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import clips
 import pytest
 
-from pipeline.cluster.stretches import Call, Worker, follow_in_stretches
-from pipeline.engine.progress import Silent
-from pipeline.extraction.extract import follow
+from pipeline.cluster.stretches import Call, extract_in_stretches
+from pipeline.engine.meter import Meter
+from pipeline.extraction.crops import Extraction
+from pipeline.extraction.extract import extract
+from pipeline.extraction.networks import find_checkpoints, stages_of
 from pipeline.extraction.processes import Task
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.runs.record import Meter
 from pipeline.types import Frame
 from pipeline.video import open_video
 
@@ -31,9 +32,13 @@ def config():
 
 
 @pytest.fixture(scope="module")
-def networks(shared: Path, config):
-    found = find_checkpoints(config, shared / "checkpoints", ("detector", "segmenter", "pose"))
-    return Task(config, found["detector"], found["segmenter"], found["pose"], Path("unused")).networks()
+def task(shared: Path, config) -> Task:
+    return Task(config, find_checkpoints(config, shared / "checkpoints", stages_of(config)), Path("unused"))
+
+
+@pytest.fixture(scope="module")
+def opened(task: Task) -> Extraction:
+    return task.open()
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +48,16 @@ def street(shared: Path) -> list[Frame]:
 
 
 @pytest.fixture(scope="module")
-def walk(street: list[Frame], tmp_path_factory) -> Callable[..., Video]:
-    """walk(g="7") is the clip with a key frame at every seventh picture; walk(20, g="7") the first 20 of them."""
-    folder = tmp_path_factory.mktemp("walk")
+def crossing(street: list[Frame], tmp_path_factory) -> Callable[..., Video]:
+    """crossing(g="7") is the clip with a key frame at every seventh picture; crossing(20, g="7") its first 20."""
+    folder = tmp_path_factory.mktemp("crossing")
 
     def clip(frames: int = FRAMES, **options: str) -> Video:
         path = folder / f"{frames}-{'-'.join(options.values())}.mp4"
         if not path.exists():
             options = {"preset": "ultrafast", "crf": "20", "bf": "2", "sc_threshold": "0", **options}
             clips.write(path, [frame.image for frame in street[:frames]], options=options)
-        return Video("walk", str(path))
+        return Video("crossing", str(path))
 
     return clip
 
@@ -61,21 +66,25 @@ def contents(folder: RunFolder) -> dict[str, bytes]:
     return {str(p.relative_to(folder.path)): p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
 
 
-def together(video: Video, networks, config, path: Path):
-    folder = RunFolder(path)
-    found = follow(video, *networks, config, folder, Meter(), Silent())
-    return found, contents(folder)
+def at(path: Path, opened: Extraction) -> Extraction:
+    """The same networks at work in another folder."""
+    return replace(opened, folder=RunFolder(path), meter=Meter())
 
 
-def apart(video: Video, networks, config, path: Path):
+def together(video: Video, opened: Extraction, path: Path):
+    work = at(path, opened)
+    return extract(video, work), contents(work.folder)
+
+
+def apart(video: Video, task: Task, opened: Extraction, path: Path):
     """By workers who know nothing of one another: calls and answers are sent as bytes, and made in any order."""
     folder, names = RunFolder(path), []
-    steps = follow_in_stretches(video, config, True, folder, Meter())
+    steps = extract_in_stretches(video, replace(task, folder=path), Meter())
 
     def done(call: Call):
         names.append(call.name)
         sent = pickle.loads(pickle.dumps(call))
-        return pickle.loads(pickle.dumps(sent.does(Worker(networks, config, folder, Meter()), *sent.arguments)))
+        return pickle.loads(pickle.dumps(sent.does(at(path, opened), *sent.arguments)))
 
     calls = next(steps)
     while True:
@@ -86,33 +95,33 @@ def apart(video: Video, networks, config, path: Path):
             return end.value, contents(folder), names
 
 
-def test_stretches_leave_what_the_whole_leaves(walk, networks, config, tmp_path):
-    video = walk(g="5")
-    found, files = together(video, networks, config, tmp_path / "together")
-    again, others, names = apart(video, networks, config, tmp_path / "apart")
-    assert [name for name in names if name.startswith("cut")] == [f"cut walk {number}" for number in (3, 2, 1, 0)]
+def test_stretches_leave_what_the_whole_leaves(crossing, task, opened, tmp_path):
+    video = crossing(g="5")
+    found, files = together(video, opened, tmp_path / "together")
+    again, others, names = apart(video, task, opened, tmp_path / "apart")
+    assert [name for name in names if name.startswith("crop")] == [f"crop crossing {number}" for number in (3, 2, 1, 0)]
     assert {path.split("/")[0] for path in files} == {"tracks", "silhouettes", "sequences", "poses"}
     assert found.tracks >= 2
     assert again == found
     assert others == files
 
 
-def test_a_video_without_key_frames_is_followed_as_a_whole(walk, networks, config, tmp_path):
-    *_, names = apart(walk(20, g="1000"), networks, config, tmp_path / "apart")
-    assert names == ["follow walk"]
+def test_a_video_without_key_frames_is_extracted_as_a_whole(crossing, task, opened, tmp_path):
+    *_, names = apart(crossing(20, g="1000"), task, opened, tmp_path / "apart")
+    assert names == ["extract crossing"]
 
 
-def test_a_video_that_reads_differently_from_its_middle_is_followed_as_a_whole(walk, networks, config, tmp_path):
-    video = walk(g="5", bf="0", **{"x264-params": "intra-refresh=1"})
-    _, files = together(video, networks, config, tmp_path / "together")
-    _, others, names = apart(video, networks, config, tmp_path / "apart")
-    assert names[0] == names[-1] == "follow walk"
+def test_a_video_that_reads_differently_from_its_middle_is_extracted_as_a_whole(crossing, task, opened, tmp_path):
+    video = crossing(g="5", bf="0", **{"x264-params": "intra-refresh=1"})
+    _, files = together(video, opened, tmp_path / "together")
+    _, others, names = apart(video, task, opened, tmp_path / "apart")
+    assert names[0] == names[-1] == "extract crossing"
     assert len(names) > 2, "it was not even tried"
     assert others == files
 
 
-def test_a_background_is_learnt_from_the_whole(walk, config, tmp_path):
+def test_a_background_is_learnt_from_the_whole(crossing, tmp_path):
     config = load_config("offline", [f"tracking.stretch={STRETCH}"])
-    networks = Task(config, None, None, None, Path("unused")).networks()
-    *_, names = apart(walk(20, g="5"), networks, config, tmp_path / "apart")
-    assert names == ["follow walk"]
+    task = Task(config, find_checkpoints(config, None, stages_of(config)), Path("unused"))
+    *_, names = apart(crossing(20, g="5"), task, task.open(), tmp_path / "apart")
+    assert names == ["extract crossing"]

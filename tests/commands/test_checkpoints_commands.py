@@ -14,7 +14,8 @@ from fileserver import FileServer
 from pipeline.commands.checkpoints import fetch_checkpoints, list_checkpoints, verify_checkpoints
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, ConfigError, GaitError
-from pipeline.jobs import prepare
+from pipeline.extraction import networks
+from pipeline.jobs.session import Session
 from pipeline.profiles import load_config, profiles
 from pipeline.weights.cards import cards
 from pipeline.weights.checkpoints import resolve
@@ -131,7 +132,7 @@ def test_a_profile_stands_for_its_checkpoints(shared: Path, capsys: pytest.Captu
 
 
 def test_the_checkpoints_of_a_configuration_come_in_the_order_of_the_stages() -> None:
-    assert prepare.checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
+    assert networks.checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
 
 
 @pytest.mark.parametrize("profile", profiles())
@@ -144,9 +145,9 @@ def test_what_fetch_fetches_is_what_a_run_asks_for(
         asked[name] = stage
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "resolve", note)  # the run then stops where its first network opens without weights
+        patch.setattr(networks, "resolve", note)  # the run then stops where its first network opens without weights
         with contextlib.suppress(GaitError):
-            prepare.open_networks(load_config(profile), None)
+            Session.open({}, load_config(profile))
     table = cards()
     assert asked == {name: table[name].stage for name in asked}
     assert ("pose" in asked.values()) == (profile in ("gaitgraph2", "skeletongait", "skeletongait++"))

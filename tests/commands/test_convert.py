@@ -13,7 +13,7 @@ from pipeline.commands.convert import FORMATS, convert_command
 from pipeline.errors import ConfigError, InputError, OutputError
 from pipeline.research.training.data.dataset import list_walks, partition_of
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.reader import FinishedRun
+from pipeline.runs.reader import Run
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_supervision_arrays_are_those_of_the_tracks(run, tmp_path, capsys):
         assert rows["tracker_id"][at].tolist() == [1, 2, 3]
         assert rows["identity"][at].tolist() == ["gallery-001", "", ""]
         assert rows["status"][at].tolist() == ["known", "unknown", "unusable"]
-        expected = {tracklet.track_id: tracklet for tracklet in FinishedRun.open(run).tracklets("probe")}
+        expected = {tracklet.track_id: tracklet for tracklet in Run.open(run).tracklets("probe")}
         for track, box, score in zip(rows["tracker_id"][at], rows["xyxy"][at], rows["confidence"][at], strict=True):
             np.testing.assert_allclose(box, expected[int(track)].boxes[3])
             assert score == pytest.approx(0.9)
@@ -56,7 +56,7 @@ def test_parquet_rows_are_the_embeddings(run, tmp_path):
     assert [(row["role"], row["track"], row["identity"]) for row in rows] == [
         ("gallery", 1, "gallery-001"), ("gallery", 2, "gallery-002"), ("probe", 1, "gallery-001"), ("probe", 2, None),
     ]  # fmt: skip
-    finished = FinishedRun.open(run)
+    finished = Run.open(run)
     for row in rows:
         embedding = finished.embedding((row["video"], row["track"]))
         parts = np.array(row["embedding"], np.float32).reshape(row["channels"], row["parts"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fileserver import FileServer
 
-from pipeline.commands.demo.videos import DEMO_VIDEOS, SOURCES, FetchError, fetch_demo_videos, git_blob_id
+from pipeline.jobs.demo_videos import DEMO_VIDEOS, SOURCES, FetchError, fetch_demo_videos, git_blob_id
 
 VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(100_000)
 BLOB = hashlib.sha1(b"blob %d\0" % len(VIDEO) + VIDEO).hexdigest()

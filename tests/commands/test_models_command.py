@@ -45,7 +45,7 @@ def test_parameters_are_the_references(name, millions):
 
 
 def test_a_line_a_network_is_printed_where_there_is_no_terminal(capsys):
-    assert list_models() == 0
+    list_models()
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(list(models()))
     assert any(line.startswith("gaitset\tGaitSet\t") for line in lines)

@@ -35,7 +35,7 @@ def run(tmp_path, walker):
 
 def test_keypoints_of_usable_frames_are_written_a_file_a_walk(run, tmp_path, walker, capsys):
     (run / "poses/gallery/._004.npz").write_bytes(b"\0\5\x16\7")  # macOS's notes beside a file
-    assert export_poses(run, tmp_path / "data", maps=False) == 1
+    export_poses(run, tmp_path / "data", maps=False)
     assert "1 walks, 18 poses" in capsys.readouterr().out
     (file,) = (tmp_path / "data").rglob("*.pkl")
     assert file.relative_to(tmp_path / "data").as_posix() == "gallery/004/undefined/004.pkl"

@@ -1,4 +1,4 @@
-"""`gait run --engine ray`: a cluster of two workers gives the results of one process, also when workers are killed."""
+"""`gait run --cluster ray`: a cluster of two workers gives the results of one process, also when workers are killed."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
 
 def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
-    process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
-    tasks = ["follow gallery", "detect probe2", "cut probe2"]
+    process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
+    tasks = ["extract gallery", "detect probe2", "crop probe2"]
     while tasks:
         task, worker = seen_at(tasks, process, gait)
         os.kill(worker, signal.SIGKILL)
@@ -90,20 +90,20 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
 
 def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
     gait = gait_in(tmp_path)
-    process = gait.start("run", *videos, *PLAIN, "--engine", "ray")
-    seen_at(["cut probe2"], process, gait)
+    process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
+    seen_at(["crop probe2"], process, gait)
     process.kill()
     finish(process, status=-signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while workers_at("cut probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
+    while workers_at("crop probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
         time.sleep(0.1)
     (folder,) = gait.runs()
-    done = gait("run", "--resume", folder, "--engine", "local")
+    done = gait("run", "--resume", folder, "--cluster", "local")
     assert done.returncode == 0, done.stderr
     assert contents(folder) == alone
 
 
 def test_a_cluster_that_is_not_there_gives_one_line(videos, tmp_path, gait_in):
-    done = gait_in(tmp_path)("run", *videos, *PLAIN, "--engine", "ray", "--address", "127.0.0.1:1")
+    done = gait_in(tmp_path)("run", *videos, *PLAIN, "--cluster", "ray", "--address", "127.0.0.1:1")
     assert done.returncode == 2, done.stderr
     assert "127.0.0.1:1: no Ray cluster there" in done.stderr.splitlines()[-1]

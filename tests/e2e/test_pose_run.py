@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from pipeline.files import read_json
+from pipeline.jobs.run import run
 from pipeline.pose.storage import read_poses
 from pipeline.profiles import load_config
-from pipeline.run import run
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import plan
 

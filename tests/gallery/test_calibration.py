@@ -22,8 +22,7 @@ from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import new_id
 from pipeline.gallery.verify import verify
-from pipeline.gallery.walkers import Walkers
-from pipeline.jobs.identify import Known, match_all
+from pipeline.jobs.people import People
 from pipeline.profiles import load_config
 from pipeline.research.evaluation.calibrate import calibration_of, enough, owners, searches
 from pipeline.research.evaluation.manifest import Clip
@@ -176,8 +175,8 @@ def test_a_gallery_that_has_changed_is_told(found, templates, config):
 def test_identifying_names_by_the_threshold_and_tells_the_rate(found, templates, config):
     calibration, _ = calibration_of(found, templates, 0.05, config)
     own, stranger = walks_of(0, 1, seed=3)[0], walks_of(6, 1, seed=3)[0]
-    walkers = Walkers([], {"street": []}, {}, {("street", 1): embedding(own, 1), ("street", 2): embedding(stranger, 2)})
-    known, unknown = match_all(walkers, Known.of(templates), config, calibration)["street"]
+    people = People.of_gallery(templates, config.matching, calibration)
+    known, unknown = people.match([embedding(own, 1), embedding(stranger, 2)], [], {})
     assert (known.status, known.identity) == ("known", "Ada") and known.confidence > 0.9
     assert "of 120 strangers' searches come as near" in known.reason
     assert unknown.status == "unknown" and unknown.confidence > 0.5
@@ -195,8 +194,9 @@ def test_an_encoder_without_a_threshold_has_that_of_its_gallery(found, templates
 def test_a_threshold_of_the_users_own_counts_more(found, templates, config):
     calibration, _ = calibration_of(found, templates, 0.05, config)
     strict = load_config("light", ["matching.threshold=0.001"])
-    walkers = Walkers([], {"street": []}, {}, {("street", 1): embedding(walks_of(0, 1, seed=3)[0])})
-    assert match_all(walkers, Known.of(templates), strict, calibration)["street"][0].status == "unknown"
+    people = People.of_gallery(templates, strict.matching, calibration)
+    (answer,) = people.match([embedding(walks_of(0, 1, seed=3)[0])], [], {})
+    assert answer.status == "unknown"
 
 
 def test_being_told_apart_by_exclusion_lowers_the_confidence(found, templates, config):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError
+from pipeline.gallery.cohort import comparison
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
 from pipeline.matching.discriminants import fit
@@ -57,8 +58,8 @@ def enrolled(tmp_path_factory):
     return gallery.path
 
 
-def settings(cohort, **more):
-    return MatchingConfig(cohort=str(cohort), **more)
+def compared(cohort, **more):
+    return comparison(MatchingConfig(cohort=str(cohort), **more))
 
 
 @pytest.mark.parametrize("name", ["z", "t", "s"])
@@ -68,30 +69,30 @@ def test_distances_are_told_in_deviations_from_those_to_the_cohort(run, name):
     by_probe = (plain - t.mean(axis=1)[:, None]) / t.std(axis=1, ddof=1)[:, None]
     by_known = (plain - z.mean(axis=1)) / z.std(axis=1, ddof=1)
     wanted = {"z": by_known, "t": by_probe, "s": (by_probe + by_known) / 2}[name]
-    found = scores(PROBES, KNOWN, PEOPLE, settings(run, score_norm=name))
+    found = scores(PROBES, KNOWN, PEOPLE, compared(run, score_norm=name))
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_a_back_end_is_fitted_on_the_cohort_alone(enrolled):
     discriminant = fit(OTHERS, [number // 3 for number in range(15)], "euclidean")
     wanted = distance_matrix(discriminant.project(PROBES), discriminant.project(KNOWN), "euclidean")
-    found = scores(PROBES, KNOWN, PEOPLE, settings(enrolled, transform="lda"))
+    found = scores(PROBES, KNOWN, PEOPLE, compared(enrolled, transform="lda"))
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_normalisation_by_either_kind_of_folder(run, enrolled):
-    one, other = (scores(PROBES, KNOWN, PEOPLE, settings(folder, score_norm="s")) for folder in (run, enrolled))
+    one, other = (scores(PROBES, KNOWN, PEOPLE, compared(folder, score_norm="s")) for folder in (run, enrolled))
     np.testing.assert_allclose(one, other, rtol=1e-6)  # neither asks whose walks they are
 
 
 def test_a_runs_tracks_are_a_person_each(run):
     with pytest.raises(ConfigError, match="two people with two walks each"):
-        scores(PROBES, KNOWN, PEOPLE, settings(run, transform="lda"))
+        scores(PROBES, KNOWN, PEOPLE, compared(run, transform="lda"))
 
 
 def test_a_cohort_of_another_encoder_is_refused(run):
     with pytest.raises(ConfigError, match="cannot be compared"):
-        scores(walks(1, 1, 1, model="x"), walks(1, 1, 2, model="x"), ["a"], settings(run, score_norm="t"))
+        scores(walks(1, 1, 1, model="x"), walks(1, 1, 2, model="x"), ["a"], compared(run, score_norm="t"))
 
 
 @pytest.mark.parametrize("what", ["nothing there", "no folder", "damaged"])
@@ -103,7 +104,7 @@ def test_a_folder_without_walks_is_one_line(tmp_path, what):
         (folder / "features/v").mkdir(parents=True)
         (folder / "features/v/001.npz").write_bytes(b"PK nothing")
     with pytest.raises(ConfigError, match=r"^matching\.cohort: [^\n]+$"):
-        scores(PROBES, KNOWN, PEOPLE, settings(folder, score_norm="s"))
+        scores(PROBES, KNOWN, PEOPLE, compared(folder, score_norm="s"))
 
 
 def test_a_cohort_that_nothing_is_fitted_on_is_refused():

@@ -80,7 +80,7 @@ def test_names_that_make_no_sense_are_refused_before_any_work(tmp_path, option, 
 
 def test_gait_run_does_not_load_lancedb_or_the_gallery():
     program = (
-        "import sys, pipeline.cli, pipeline.run, pipeline.commands.run\n"
+        "import sys, pipeline.cli, pipeline.jobs.run, pipeline.commands.run\n"
         "print([m for m in sys.modules if m.startswith(('lancedb', 'pyarrow', 'pipeline.gallery'))])"
     )
     done = run_python(program)

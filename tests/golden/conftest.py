@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline import registry
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.network import architecture_of
-from pipeline.registry import load_backend
 
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
 
@@ -47,7 +47,7 @@ def golden_network(golden_weights):
     """
 
     def make(folder, encoder, card=None):
-        model = load_backend(ENCODERS, encoder, "recognition.encoder")
+        model = registry.load(ENCODERS, encoder, "recognition.encoder")
         weights = golden_weights(folder)
         head = not any(tensor.is_meta for tensor in weights.values())
         network = model.network(architecture_of(model.architecture, card or {}, weights), head)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
-from pipeline.matching import match_probes
+from pipeline.jobs.people import People
 from pipeline.matching.distance import distance_matrix
 from pipeline.recognition import open_encoder
 from pipeline.segmentation.normalise import normalise
@@ -103,7 +103,7 @@ def test_nearest_identities_equal_the_reference(encoded, golden):
     variant, found = encoded
     probes, gallery = split(found["logits"])
     config = MatchingConfig(metric="frobenius", threshold=100, one_to_one=False)
-    matches = match_probes(probes, gallery, [], {}, config)
+    matches = People.of_tracks(gallery, config).match(probes, [], {})
     expected = json.loads((golden("all_in_one_demo") / "result.json").read_text())[f"{variant}_pgdict"]
     assert {f"{m.video}-{m.track_id:03d}": m.identity for m in matches} == expected
 
@@ -111,7 +111,7 @@ def test_nearest_identities_equal_the_reference(encoded, golden):
 def test_everybody_is_unknown_below_the_reference_threshold_of_one(encoded):
     _, found = encoded
     probes, gallery = split(found["logits"])
-    matches = match_probes(probes, gallery, [], {}, MatchingConfig(metric="frobenius", threshold=1))
+    matches = People.of_tracks(gallery, MatchingConfig(metric="frobenius", threshold=1)).match(probes, [], {})
     assert [match.status for match in matches] == ["unknown"] * 4
 
 

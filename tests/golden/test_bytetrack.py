@@ -9,14 +9,17 @@ from pipeline.tracking import kalman
 from pipeline.tracking.bytetrack import ByteTracker, _iou
 from pipeline.types import Detections
 
-MOT20 = ByteTrackConfig(track_threshold=0.6, buffer_seconds=2, match_threshold=0.9, fuse_score=False)
+REFERENCE = ByteTrackConfig(new_track_margin=0.1)
+MOT20 = ByteTrackConfig(
+    new_track_margin=0.1, track_threshold=0.6, buffer_seconds=2, match_threshold=0.9, fuse_score=False
+)
 RUNS = {  # run: (scene, settings, frames per second, boxes divided by the detector's scale)
-    "bytetrack_default": ("det", ByteTrackConfig(), 30, False),
-    "allinone": ("det", ByteTrackConfig(), 30, False),
-    "bytetrack_7col_scaled_800x1440": ("det", ByteTrackConfig(), 30, True),
+    "bytetrack_default": ("det", REFERENCE, 30, False),
+    "allinone": ("det", REFERENCE, 30, False),
+    "bytetrack_7col_scaled_800x1440": ("det", REFERENCE, 30, True),
     "bytetrack_tt06_buf60_mt09_mot20_fps60": ("det", MOT20, 60, False),
-    "hard_bytetrack_default": ("hard_det", ByteTrackConfig(), 30, False),
-    "hard_allinone": ("hard_det", ByteTrackConfig(), 30, False),
+    "hard_bytetrack_default": ("hard_det", REFERENCE, 30, False),
+    "hard_allinone": ("hard_det", REFERENCE, 30, False),
     "hard_mot20_tt06": ("hard_det", MOT20, 60, False),
 }
 

@@ -1,4 +1,4 @@
-"""Adding walks to a gallery: who they become, and that others' embeddings are not read for it."""
+"""Adding templates to a gallery: who they become, and that others' embeddings are not read for it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
-from pipeline.jobs.enrol import add_walks, there_already
+from pipeline.jobs.enrol import add_templates, there_already
 from pipeline.types import Embedding
 
 NAMES = ("Ada", "ADA", "Аda", "Bo", "Bó", "Cy", "street-001", "Dee")  # some are taken for one another
@@ -26,52 +26,55 @@ def gallery(tmp_path) -> Gallery:
 
 
 def outcomes_of(templates, made, merge):
-    """What `add_walks` says, found by looking at every template; None where it refuses."""
+    """What `add_templates` says, found by looking at every template; None where it refuses."""
     brought, told = {}, []
-    for walk in made:
+    for template in made:
         same = [
             other
             for other in templates
-            if (other.video_sha256, other.track) == (walk.video_sha256, walk.track)
-            and np.array_equal(other.parts, walk.parts)
+            if (other.video_sha256, other.track) == (template.video_sha256, template.track)
+            and np.array_equal(other.parts, template.parts)
         ]
-        taken = [person for person in people_of(templates) if looks(person.name) == looks(walk.name)]
+        taken = [person for person in people_of(templates) if looks(person.name) == looks(template.name)]
         if same:
-            if looks(same[0].name) != looks(walk.name) and walk.name != f"{walk.video}-{walk.track:03d}":
+            if (
+                looks(same[0].name) != looks(template.name)
+                and template.name != f"{template.video}-{template.track:03d}"
+            ):
                 return None
-            told.append((walk.track, "there already", same[0].name))
+            told.append((template.track, "there already", same[0].name))
         elif taken and not merge:
             return None
         elif taken:
-            told.append((walk.track, "added", taken[0].name))
+            told.append((template.track, "added", taken[0].name))
         else:
-            told.append((walk.track, "new", brought.setdefault(looks(walk.name), walk.name)))
+            told.append((template.track, "new", brought.setdefault(looks(template.name), template.name)))
     return told
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_who_walks_become_is_what_a_look_at_every_template_tells(gallery, made, seed):
+def test_who_templates_become_is_what_a_look_at_every_template_tells(gallery, made, seed):
     rng = random.Random(seed)
     refused = 0
     for _ in range(4):
         video = rng.choice("12") * 64
         facts = {"video_sha256": video, "identity": ""}
-        walks = [made(rng.choice(NAMES), track=track, seed=track, **facts) for track in (1, 2, 3)]
+        templates = [made(rng.choice(NAMES), track=track, seed=track, **facts) for track in (1, 2, 3)]
         merge, before = rng.random() < 0.7, gallery.templates()
-        expected = outcomes_of(before, walks, merge)
+        expected = outcomes_of(before, templates, merge)
         if expected is None:
             with pytest.raises(GalleryError, match=r"enrolled already"):
-                add_walks(gallery, walks, merge)
+                add_templates(gallery, templates, merge)
             assert len(gallery.templates()) == len(before)
             refused += 1
             continue
-        rows = add_walks(gallery, walks, merge)
-        assert [(row.track, row.outcome, row.name) for row in rows] == expected
+        became = add_templates(gallery, templates, merge)
+        assert [(track, outcome, name) for track, (_, name, outcome) in became.items()] == expected
         after = gallery.templates()
-        assert len(after) - len(before) == sum(row.outcome != "there already" for row in rows)
+        assert len(after) - len(before) == sum(outcome != "there already" for _, _, outcome in became.values())
         identities = {looks(person.name): person.identity for person in people_of(after)}
         assert len(identities) == len(people_of(after))
-        assert all(row.identity == identities[looks(row.name)] for row in rows)
+        assert all(identity == identities[looks(name)] for identity, name, _ in became.values())
     assert refused < 4
 
 
@@ -89,38 +92,9 @@ def test_a_name_is_not_taken_over_from_a_row_that_a_disk_has_changed(gallery, ma
     (data,) = gallery.data_files()
     data.write_bytes(data.read_bytes().replace(b"Ada Byron", b"Ada Byrom"))
     with pytest.raises(GalleryError, match="damaged"):
-        add_walks(gallery, [made("Ada Byrom")], merge=True)
-    (row,) = add_walks(gallery, [made("Cy", video_sha256="6" * 64)], merge=False)
-    assert row.outcome == "new"  # `verify` tells of what others' rows have come to
-
-
-READ = """
-import dataclasses, sys
-from pathlib import Path
-from pipeline.commands.gallery.people import list_command, show_command
-from pipeline.jobs.enrol import add_walks, there_already
-from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import new_id
-
-def read():
-    return int(dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())["rchar"])
-
-gallery = Gallery.open(Path(sys.argv[1]))
-(one,) = gallery.templates(stored=True, only=[sys.argv[2]])
-one = dataclasses.replace(one, video_sha256="a" * 64)
-walks = [dataclasses.replace(one, template=new_id(), track=n, name=f"new {n}") for n in (1, 2, 3)]
-before = read()
-if sys.argv[3] == "everything":
-    gallery.templates()
-else:
-    assert [row.outcome for row in add_walks(gallery, walks, merge=False)] == ["new"] * 3
-    assert len(there_already(gallery, walks)) == 3
-    again = [dataclasses.replace(one, template=new_id(), track=4, name="PERSON 7")]
-    assert [row.name for row in add_walks(gallery, again, merge=True)] == ["person 7"]
-    show_command(gallery.path, "new 3", as_json=False)
-    list_command(gallery.path, as_json=False)
-print(read() - before)
-"""
+        add_templates(gallery, [made("Ada Byrom")], merge=True)
+    ((_, _, outcome),) = add_templates(gallery, [made("Cy", video_sha256="6" * 64)], merge=False).values()
+    assert outcome == "new"  # `verify` tells of what others' rows have come to
 
 
 @pytest.fixture
@@ -146,7 +120,7 @@ def test_to_enrol_and_to_list_reads_no_embedding_of_others(large):
     embeddings = sum(walk.parts.nbytes for walk in walks)
 
     def cost(what):
-        return int(run_python(READ, large.path, walks[0].template, what).stdout.splitlines()[-1])
+        return int(run_program("read_gallery", large.path, walks[0].template, what).stdout.splitlines()[-1])
 
     assert cost("everything") > embeddings  # else it would not be seen
     assert cost("enrol") < embeddings / 20

@@ -1,4 +1,4 @@
-"""What the report of an identification tells of a gallery: the walk that is nearest, and what confidence is worth."""
+"""What the report of an identification shows of a gallery: the nearest template, and what confidence is worth."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.config import MatchingConfig
-from pipeline.drawing.colours import identity_colour
 from pipeline.gallery.calibration import Calibration
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored
-from pipeline.jobs.roster import Compared, caution_of, nearest_walk, roster_of_gallery
+from pipeline.jobs.people import People
+from pipeline.jobs.roster import caution_of, nearest_template, roster_of_gallery
 from pipeline.types import Candidate, Embedding, Match
 
 MATCHING = MatchingConfig(threshold=0.5)
@@ -29,11 +29,15 @@ def calibration():
     )  # fmt: skip
 
 
-def compared(gallery, people, probe, identity):
-    names = {person.identity: person.name for person in people}
-    colours = {person.identity: identity_colour(number) for number, person in enumerate(people)}
-    match = Match("street", 1, "known", names[identity], 0.1, 0.9, (Candidate(names[identity], 0.1),), "")
-    return Compared(gallery, people, names, colours, {"street": [match]}, {("street", 1): probe}, [], MATCHING, None)
+def compared(gallery):
+    return People.of_gallery(gallery.templates(), MATCHING)
+
+
+def roster_with(gallery, persons, probe, identity):
+    people = compared(gallery)
+    name = people.names[identity]
+    match = Match("street", 1, "known", name, 0.1, 0.9, (Candidate(name, 0.1),), "")
+    return roster_of_gallery(gallery, people, persons, {"street": [match]}, {("street", 1): probe}, [])
 
 
 @pytest.fixture
@@ -51,32 +55,32 @@ def probe_like(template):
     return dataclasses.replace(template.embedding(), video="street", track_id=1)
 
 
-def test_the_walk_that_is_nearest_to_the_probe_is_shown(gallery):
+def test_the_template_that_is_nearest_to_the_probe_is_shown(gallery):
     people = people_of(gallery.templates())
     ada = next(person for person in people if person.name == "Ada")
     for template in ada.templates:
         probe = probe_like(template)
-        assert nearest_walk(probe, ada, MATCHING) is template
-        roster = roster_of_gallery(compared(gallery, people, probe, ada.identity))
-        walk = roster.walk_of(("street", 1), ada.identity)
-        assert walk.where == f"enrolled from street, track {template.track}: the nearest of 2 walks"
-        assert walk.sequence.masks.shape == (12, 64, 44) and walk.fps is None and walk.portrait is None
-        assert np.array_equal(walk.embedding.parts, template.embedding().parts)
+        assert nearest_template(probe, ada, compared(gallery)) is template
+        roster = roster_with(gallery, people, probe, ada.identity)
+        card = roster.card_of(("street", 1), ada.identity)
+        assert card.where == f"enrolled from street, track {template.track}: the nearest of 2 walks"
+        assert card.sequence.masks.shape == (12, 64, 44) and card.fps is None and card.portrait is None
+        assert np.array_equal(card.embedding.parts, template.embedding().parts)
         assert list(roster.columns) == [ada.identity] and roster.threshold == 0.5
 
 
 def test_damaged_silhouettes_are_not_shown_and_stop_nothing(gallery):
     people = people_of(gallery.templates())
     bo = next(person for person in people if person.name == "Bo")
-    roster = roster_of_gallery(compared(gallery, people, probe_like(bo.templates[0]), bo.identity))
-    assert roster.walk_of(("street", 1), bo.identity).sequence is None
-    assert roster.walk_of(("street", 2), bo.identity) is None
+    roster = roster_with(gallery, people, probe_like(bo.templates[0]), bo.identity)
+    assert roster.card_of(("street", 1), bo.identity).sequence is None
+    assert roster.card_of(("street", 2), bo.identity) is None
 
 
 def test_others_are_told_apart_though_their_walks_have_one_name_and_number(gallery):
     people = people_of(gallery.templates())
     probe = Embedding("street", 1, people[0].templates[0].embedding().parts, "gei-16", "", 12)
-    roster = roster_of_gallery(compared(gallery, people, probe, people[0].identity))
+    roster = roster_with(gallery, people, probe, people[0].identity)
     assert {other.video for other in roster.others} == {person.identity for person in people}
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 
+import made_people
 import numpy as np
 import pytest
 import runs
 
 from pipeline.errors import InputError
 from pipeline.live.events import Events
-from pipeline.live.known import Known
 from pipeline.live.loop import Painter, Person, Sight
-from pipeline.live.session import _Screen, _told
+from pipeline.live.people import people_of_run
+from pipeline.live.session import _line, _Screen
 from pipeline.live.walkers import Answer
+from pipeline.profiles import load_config
+from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.types import Frame
 from pipeline.video import VideoInfo
 
@@ -30,18 +33,18 @@ def sight(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_one_line_and_comes_back_as_it_is(tmp_path, name):
-    known = Known([name], {name: "0f669ce3"}, {name: name}, {}, [], [], [])
+    known = made_people.named({"0f669ce3": name})
     with Events(tmp_path / "door.jsonl", known) as events:
         (event,) = events.note(sight(name))
     (line,) = (tmp_path / "door.jsonl").read_text(encoding="utf-8").splitlines()
     assert line.isprintable() and json.loads(line)["name"] == name
-    told = _told(event)
-    assert told.isprintable() and "track 1 is" in told
+    line = _line(event)
+    assert line.isprintable() and "track 1 is" in line
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pages_list_shows_a_name_as_the_picture_does(name):
-    known = Known([name], {name: "0f669ce3"}, {name: name}, {}, [], [], [])
+    known = made_people.named({"0f669ce3": name})
     info = VideoInfo("0", "camera", 4, 4, 25.0, Fraction(1, 25), None, 0, None, "raw")
     screen = _Screen(known, Painter(info, known, False), Events(None, known), None, None, None)
     (row,) = screen._rows(sight(name))
@@ -49,7 +52,7 @@ def test_the_pages_list_shows_a_name_as_the_picture_does(name):
 
 
 def test_names_that_can_be_read_are_not_escaped(tmp_path):
-    with Events(tmp_path / "door.jsonl", Known([], {}, {}, {}, [], [], [])) as events:
+    with Events(tmp_path / "door.jsonl", made_people.named({})) as events:
         events.note(sight("Ада 王芳"))
     assert '"Ада 王芳"' in (tmp_path / "door.jsonl").read_text(encoding="utf-8")
 
@@ -59,8 +62,10 @@ def test_names_that_can_be_read_are_not_escaped(tmp_path):
 )
 def test_a_run_whose_record_leads_elsewhere_is_refused(tmp_path, inputs):
     path = runs.made_up(tmp_path / "run", videos=False)
-    assert len(Known.of_run(path).names)
+    config = load_config()
+    encoder = GaitEnergyImageEncoder(config.recognition)
+    assert len(people_of_run(path, encoder, config).names)
     record = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps({**record, "inputs": inputs}))
     with pytest.raises(InputError, match="no features of a gallery"):
-        Known.of_run(path)
+        people_of_run(path, encoder, config)

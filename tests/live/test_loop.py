@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import threading
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import clips
 import cv2
+import made_people
 import numpy as np
 import pytest
 
-from pipeline.jobs.prepare import Networks, open_networks
-from pipeline.live.known import Known
+from pipeline.jobs.people import People
+from pipeline.jobs.session import Session
 from pipeline.live.loop import Eyes, Painter, watch
 from pipeline.live.source import Arrival, LiveSource, Newest
 from pipeline.profiles import load_config
@@ -31,8 +33,8 @@ def config():
 
 
 @pytest.fixture(scope="module")
-def networks(shared, config) -> Networks:
-    return open_networks(config, shared / "checkpoints")
+def session(shared, config) -> Session:
+    return Session.open({}, config, shared / "checkpoints")
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +51,24 @@ def frames(shared) -> list[Frame]:
 
 
 @pytest.fixture(scope="module")
-def known(shared, networks) -> Known:
+def people(shared, session) -> People:
     """The silhouettes of the gallery as All-in-One-Gait wrote them, cut out again by nobody: its four people."""
-    return known_of(networks.encoder, shared / "silhouettes")
+    return people_in(session.encoder, shared / "silhouettes")
 
 
-def known_of(encoder: Encoder, folder: Path) -> Known:
+def people_in(encoder: Encoder, folder: Path) -> People:
     from pipeline.segmentation.normalise import cut_width, normalise
 
     person = {"001": "three", "002": "one", "003": "two", "004": "four"}
-    walks = []
+    sequences = []
     for number, track in enumerate(sorted(person), 1):
         masks = [
             cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((folder / "gallery" / track).rglob("*.png"))
         ]
         aligned = [cut_width(square) for square in map(normalise, masks) if square is not None]
-        walks.append(SilhouetteSequence("gallery", number, np.stack(aligned), np.arange(len(aligned))))
+        sequences.append(SilhouetteSequence("gallery", number, np.stack(aligned), np.arange(len(aligned))))
     names = [person[track] for track in sorted(person)]
-    same = {name: name for name in names}
-    return Known(names, same, same, {}, encoder.encode(walks), names, [1.0] * len(names))
+    return made_people.named({name: name for name in names}, encoder.encode(sequences))
 
 
 def info_of(shared):
@@ -80,10 +81,10 @@ def arrivals(frames):
         yield Arrival(frame, time.monotonic(), 2 if number else 1)
 
 
-def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, networks, known, config, frames):
+def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, session, people, frames):
     info = info_of(shared)
     sights = []
-    watch(arrivals(frames), Eyes(networks, known, config, info), sights.append)
+    watch(arrivals(frames), Eyes(session, people, info), sights.append)
     assert [sight.frame.index for sight in sights] == [frame.index for frame in frames]
     tracks = {tuple(person.track_id for person in sight.people) for sight in sights[5:]}
     assert tracks == {(1, 2, 3, 4)}, "though every second frame is missing, nobody is lost"
@@ -95,7 +96,7 @@ def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, ne
     for track in range(1, 5):  # nobody's name goes to and fro
         shown = [p.answer.who for sight in sights for p in sight.people if p.track_id == track]
         assert sum(a != b for a, b in pairwise(shown)) <= 2
-    painted = Painter(info, known, blur=True).paint(sights[-1])
+    painted = Painter(info, people, blur=True).paint(sights[-1])
     assert painted.shape == frames[-1].image.shape and (painted != frames[-1].image).any()
     x1, y1, x2, y2 = sights[-1].people[0].box
     head = np.s_[int(y1 + 4) : int(y1 + 0.12 * (y2 - y1)), int(x1 + 0.3 * (x2 - x1)) : int(x1 + 0.7 * (x2 - x1))]
@@ -119,11 +120,13 @@ class SlowDetector:
         return [Detections.empty(frame.index)]
 
 
-def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, networks, known, config):
+def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, session, people):
     path = clips.plain(tmp_path / "street.mp4", frames=60, fps=100)
     with LiveSource(str(path)) as source:
         slow, sights = SlowDetector(source.newest, 59), []
-        eyes = Eyes(dataclasses.replace(networks, detector=slow), known, config, source.info)
+        slowed = copy.copy(session)
+        slowed.networks = dataclasses.replace(session.networks, detector=slow)
+        eyes = Eyes(slowed, people, source.info)
         watch(source, eyes, sights.append, source.stop)
     assert source.newest.seen == 60 == source.newest.dropped + len(sights)
     assert len(sights) <= 21, "at most every third frame is looked at"
@@ -133,7 +136,7 @@ def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, networks, known, c
     assert sights[-1].frame.index == 59
 
 
-def test_it_ends_when_showing_fails_though_the_camera_is_silent(networks, known, config, shared):
+def test_it_ends_when_showing_fails_though_the_camera_is_silent(session, people, shared):
     newest = Newest()
     newest.put(Frame(0, 0.0, np.zeros((64, 96, 3), np.uint8)))
 
@@ -148,7 +151,7 @@ def test_it_ends_when_showing_fails_though_the_camera_is_silent(networks, known,
 
     def run():
         try:
-            watch(endless(), Eyes(networks, known, config, info_of(shared)), interrupted, newest.end)
+            watch(endless(), Eyes(session, people, info_of(shared)), interrupted, newest.end)
         except KeyboardInterrupt as error:
             failed.append(error)
 

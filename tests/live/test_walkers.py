@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import made_people
 import numpy as np
 import pytest
 import runs
 
-from pipeline.live.known import Known
+from pipeline.live.people import people_of_run
 from pipeline.live.walkers import LOOKING, Answer, Walkers
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
@@ -29,9 +30,7 @@ def known(encoder):
     walks = encoder.encode(
         [SilhouetteSequence("g", n, runs.walker(w), np.arange(runs.FRAMES)) for n, w in enumerate(WIDTHS.values(), 1)]
     )
-    names = list(WIDTHS)
-    same = {name: name for name in names}
-    return Known(names, same, same, {}, walks, names, [1.0, 1.0])
+    return made_people.named({name: name for name in WIDTHS}, walks, threshold=0.1)
 
 
 class Street:
@@ -142,15 +141,16 @@ def test_who_is_gone_for_longer_than_the_tracker_waits_is_forgotten(encoder, kno
 
 
 def test_an_empty_gallery_makes_everybody_unknown(encoder):
-    street = Street(encoder, Known([], {}, {}, {}, [], [], []))
+    street = Street(encoder, made_people.named({}, threshold=0.1))
     for _ in range(25):
         (answer,), _ = street.frame(t1=5)
     assert (answer.status, answer.name) == ("unknown", None)
 
 
 def test_a_run_s_gallery_can_be_compared_with(tmp_path, encoder):
-    known = Known.of_run(runs.made_up(tmp_path / "run", videos=False))
-    assert known.names == ["gallery-001", "gallery-002"]
+    config = load_config(overrides=["matching.threshold=0.1"])
+    known = people_of_run(runs.made_up(tmp_path / "run", videos=False), encoder, config)
+    assert list(known.names.values()) == ["gallery-001", "gallery-002"]
     street = Street(encoder, known)
     for _ in range(25):
         answers, _ = street.frame(t1=9, t2=5)

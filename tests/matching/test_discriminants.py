@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.matching.discriminants import fit, shrunk_covariance, stacked
 from pipeline.matching.distance import distance_matrix
-from pipeline.matching.scores import scores
+from pipeline.matching.scores import Comparison, scores
 from pipeline.profiles import load_config
 from pipeline.types import Embedding
 
@@ -53,7 +53,7 @@ def test_lda_finds_people_whom_what_varies_within_hides(rng):
     config = load_config("light", ["matching.metric=euclidean"]).matching
 
     def right(matching):
-        return np.mean(people[scores(probes, gallery, people.tolist(), matching).argmin(axis=1)] == people)
+        return np.mean(people[scores(probes, gallery, people.tolist(), Comparison(matching)).argmin(axis=1)] == people)
 
     assert right(config) < 0.7
     assert right(config.model_copy(update={"transform": "lda"})) > 0.95

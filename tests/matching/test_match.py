@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import MatchingConfig
-from pipeline.matching import match_probes
+from pipeline.jobs.people import People
 from pipeline.matching.match import posteriors, threshold_of
 from pipeline.types import Embedding, Tracklet
 
@@ -27,7 +27,7 @@ def seen(track_id, first, last, video="probe"):
 
 
 def match(probes, gallery, tracklets=(), unusable=None, **settings):
-    return match_probes(probes, gallery, tracklets, unusable or {}, MatchingConfig(**settings))
+    return People.of_tracks(gallery, MatchingConfig(**settings)).match(probes, tracklets, unusable or {})
 
 
 def test_the_nearest_person_is_the_answer_and_all_are_ranked():

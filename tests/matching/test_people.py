@@ -12,7 +12,7 @@ from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
 from pipeline.gallery.strangers import newcomers
 from pipeline.matching.people import RULES, to_people
-from pipeline.matching.scores import scores, scores_among
+from pipeline.matching.scores import Comparison, scores, scores_among
 from pipeline.types import Embedding, Tracklet
 
 DISTANCES = np.array([[0.1, 0.4, 0.3], [0.5, 0.2, 0.9]], np.float32)  # two probes to Ada, Bo and Ada again
@@ -60,7 +60,8 @@ def grouped(*walks, threshold=1.0):
 
 def found(walks, config):
     embeddings = [embedding for embedding, _ in walks]
-    return newcomers(embeddings, [track for _, track in walks], scores_among(embeddings, [], [], config), config)
+    apart = scores_among(embeddings, [], [], Comparison(config))
+    return newcomers(embeddings, [track for _, track in walks], apart, config)
 
 
 def test_unknown_tracks_that_are_alike_and_were_never_seen_together_are_one_person():
@@ -101,12 +102,12 @@ def test_strangers_are_compared_on_the_scale_of_the_gallery_s_distances(settings
     people = [str(who) for who in range(40) for _ in range(4)]
     config = MatchingConfig(**settings)
     one, other = walks_of(50, 2), walks_of(51, 2)
-    among = scores_among([*one, *other], gallery, people, config)
+    among = scores_among([*one, *other], gallery, people, Comparison(config))
     if config.transform != "none":
         assert max(among[0, 1], among[2, 3]) < among[:2, 2:].min()
-        assert scores_among([*one, *other], gallery, people, MatchingConfig())[0, 1] > 0
-    direct = scores(one, gallery, people, config)
-    expected = scores_among([*one, *gallery], gallery, people, config)[:2, 2:]
+        assert scores_among([*one, *other], gallery, people, Comparison(MatchingConfig()))[0, 1] > 0
+    direct = scores(one, gallery, people, Comparison(config))
+    expected = scores_among([*one, *gallery], gallery, people, Comparison(config))[:2, 2:]
     if config.score_norm == "none":
         np.testing.assert_allclose(expected, direct, rtol=1e-6, atol=1e-6)
     else:  # to the enrolled themselves strangers are the others of them: nearly the same

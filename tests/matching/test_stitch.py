@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.matching import match_probes
+from pipeline.jobs.people import People
 from pipeline.matching.stitch import goes_on, stitched
 from pipeline.profiles import load_config
 from pipeline.types import Embedding, Tracklet
@@ -89,7 +89,9 @@ def test_the_pieces_get_one_answer_in_which_the_longer_counts_more(seconds, whos
     short = 0.4 * own + 0.6 * other
     gallery = [made(1, own, video="known"), made(2, other, video="known")]
     probes = [made(1, own, frames=60), made(2, short, frames=10)]
-    long_answer, short_answer = match_probes(probes, gallery, [track(1, 0, 40), track(2, 60, 100)], {}, config)
+    long_answer, short_answer = People.of_tracks(gallery, config).match(
+        probes, [track(1, 0, 40), track(2, 60, 100)], {}
+    )
     assert (long_answer.identity, short_answer.identity) == ("known-001", whose)
     assert ("one broken track with 1" in short_answer.reason) is (seconds > 0)
 

@@ -12,7 +12,7 @@ from pipeline.config import PoseConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.pose import ESTIMATORS, open_estimator
 from pipeline.pose.crop import cut_pose
-from pipeline.pose.rtmpose import decode_simcc
+from pipeline.pose.estimators import decode_simcc
 from pipeline.skeletons import COCO17
 from pipeline.video import open_video
 from pipeline.weights.checkpoints import Card, Checkpoint, resolve
@@ -145,7 +145,7 @@ def brightest(tmp_path):
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_rtmpose_s_interface_is_read(brightest, backend):
-    runtime = RuntimeConfig(device="cpu", threads=1, backend=backend)
+    runtime = RuntimeConfig(device="cpu", threads=1, engine=backend)
     estimator = open_estimator(PoseConfig(estimator="rtmpose"), runtime, checkpoint(brightest))
     crops = np.full((3, 256, 192, 3), 20, np.uint8)
     for crop, (x, y) in zip(crops, [(10, 20), (150, 60), (96, 250)], strict=True):

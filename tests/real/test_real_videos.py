@@ -8,8 +8,8 @@ from collections import defaultdict
 import clips
 import pytest
 
+from pipeline.jobs.run import run
 from pipeline.profiles import load_config
-from pipeline.run import run
 from pipeline.runs.job import plan
 from pipeline.video import open_video
 

@@ -44,7 +44,7 @@ def file(tmp_path):
 
 def encoder(path, architecture=None, backend="auto", **settings):
     config = RecognitionConfig(encoder="gaitbase", checkpoint=str(path), **settings)
-    runtime = RuntimeConfig(device="cpu", backend=backend)
+    runtime = RuntimeConfig(device="cpu", engine=backend)
     return open_encoder(config, runtime, Checkpoint(card(architecture), path, "ab" * 32))
 
 

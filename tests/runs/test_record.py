@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from datetime import datetime
 
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.record import Meter, Record, versions
+from pipeline.runs.record import Record, versions
 
 FACTS = {"config": {}, "inputs": {"gallery": {"name": "g"}, "probes": [{"name": "p"}, {"name": "g"}]}}
 
@@ -26,7 +25,7 @@ def read(folder):
 
 
 def test_the_status_is_running_inside_and_done_afterwards(folder):
-    with Record(folder, FACTS).following():
+    with Record(folder, FACTS).open():
         assert read(folder)["status"] == "running"
     tree = read(folder)
     assert tree["status"] == "done" and "error" not in tree
@@ -44,14 +43,14 @@ def test_the_status_is_running_inside_and_done_afterwards(folder):
     ids=["ours", "fault", "interrupted"],
 )
 def test_a_failure_is_recorded_in_words_and_raised(folder, error, words):
-    with pytest.raises(type(error)), Record(folder, FACTS).following():
+    with pytest.raises(type(error)), Record(folder, FACTS).open():
         raise error
     tree = read(folder)
     assert (tree["status"], tree["error"]) == ("failed", words)
 
 
 def test_the_failure_itself_is_raised_where_it_cannot_be_recorded(folder):
-    with pytest.raises(InputError, match="the cause"), Record(folder, FACTS).following():
+    with pytest.raises(InputError, match="the cause"), Record(folder, FACTS).open():
         shutil.rmtree(folder.path)
         folder.path.write_text("a file where the folder was")
         raise InputError("the cause")
@@ -59,7 +58,7 @@ def test_the_failure_itself_is_raised_where_it_cannot_be_recorded(folder):
 
 def test_what_is_only_known_later_joins_its_input(folder):
     record = Record(folder, json.loads(json.dumps(FACTS)))
-    record.counted("g", frames=12, tracks=2)
+    record.note("g", frames=12, tracks=2)
     record.write()
     inputs = read(folder)["inputs"]
     assert inputs["gallery"] == inputs["probes"][1] == {"name": "g", "frames": 12, "tracks": 2}
@@ -76,50 +75,17 @@ def test_a_warning_is_kept_once(folder):
 
 def test_a_resumed_run_goes_on_counting(folder):
     first = Record(folder, FACTS)
-    with pytest.raises(KeyboardInterrupt), first.following():
+    with pytest.raises(KeyboardInterrupt), first.open():
         first.meter.add("detect", seconds=2.0, frames=30)
         raise KeyboardInterrupt
     before = read(folder)
     second = Record(folder, FACTS, resumed=True)
-    with second.following():
+    with second.open():
         second.meter.add("detect", seconds=1.0, frames=10)
     after = read(folder)
     assert after["stages"]["detect"] == {"seconds": 3.0, "frames": 40}
     assert after["started"] == before["started"] and after["seconds"] >= before["seconds"]
     assert (after["status"], after["resumed"]) == ("done", 1) and "error" not in after
-
-
-def test_a_meter_adds_seconds_and_counts():
-    meter = Meter()
-    for _ in range(2):
-        with meter.time("segment", crops=16):
-            pass
-    meter.add("segment", usable=20)
-    entry = meter.as_record()["segment"]
-    assert (entry["crops"], entry["usable"]) == (32, 20) and entry["seconds"] >= 0
-    assert meter.count("segment", "crops") == 32 and meter.count("nothing", "at all") == 0
-
-
-def test_a_meter_counts_the_time_of_what_fails_too():
-    meter = Meter()
-    with pytest.raises(ValueError), meter.time("decode", frames=1):
-        raise ValueError
-    assert meter.count("decode", "frames") == 1
-
-
-def test_a_meter_is_shared_by_threads():
-    meter = Meter()
-
-    def work():
-        for _ in range(500):
-            meter.add("track", frames=1)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert meter.count("track", "frames") == 2000
 
 
 def test_versions_name_what_can_change_a_result():

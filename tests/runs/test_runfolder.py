@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import handed_on
 import pytest
 from loguru import logger
-from processes import finish
+from processes import finish, start_program
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import write_bytes
@@ -71,23 +69,8 @@ def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
         pass
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from pipeline.runs.cache import Cache
-from pipeline.runs.job import Video
-from pipeline.runs.folder import RunFolder
-with RunFolder(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
-
-
 def test_a_lock_of_a_killed_process_holds_nobody_up(folder):
-    pipe = subprocess.PIPE
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder.path], stdin=pipe, stdout=pipe, stderr=pipe, text=True
-    )
+    holder = start_program("hold_run", folder.path)
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(OutputError, match=f"process {holder.pid} on"):
         folder.held().__enter__()
@@ -119,35 +102,35 @@ def test_only_a_run_folder_is_opened(tmp_path):
 
 
 def test_a_mark_holds_for_its_key_only(folder):
-    folder.mark_done("walks", "gallery", "key", frames=12, warning=None)
-    assert folder.done("walks", "gallery", "key") == {"frames": 12, "warning": None}
-    assert folder.done("walks", "gallery", "another key") is None
-    assert folder.done("walks", "probe1", "key") is None
+    folder.mark_done("extraction", "gallery", "key", frames=12, warning=None)
+    assert folder.done("extraction", "gallery", "key") == {"frames": 12, "warning": None}
+    assert folder.done("extraction", "gallery", "another key") is None
+    assert folder.done("extraction", "probe1", "key") is None
     assert folder.done("features", "gallery", "key") is None
 
 
 def test_clearing_forgets_the_mark_and_removes_the_files(folder):
-    folder.mark_done("walks", "gallery", "key")
+    folder.mark_done("extraction", "gallery", "key")
     folder.tracks("gallery").parent.mkdir()
     folder.tracks("gallery").write_text("")
     folder.silhouettes("gallery", 1).mkdir(parents=True)
-    folder.clear("walks", "gallery")
-    assert folder.done("walks", "gallery", "key") is None
-    assert not any(path.exists() for path in folder.made_by("walks", "gallery").values())
-    folder.clear("walks", "gallery")  # again: nothing there is fine
+    folder.clear("extraction", "gallery")
+    assert folder.done("extraction", "gallery", "key") is None
+    assert not any(path.exists() for path in folder.made_by("extraction", "gallery").values())
+    folder.clear("extraction", "gallery")  # again: nothing there is fine
 
 
 def test_a_damaged_mark_counts_as_not_done(folder):
-    folder.mark_done("walks", "gallery", "key")
-    (folder.path / ".done/walks-gallery.json").write_text("{half")
-    assert folder.done("walks", "gallery", "key") is None
+    folder.mark_done("extraction", "gallery", "key")
+    (folder.path / ".done/extraction-gallery.json").write_text("{half")
+    assert folder.done("extraction", "gallery", "key") is None
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"other"), lambda path: path.unlink()])
-@pytest.mark.parametrize("stage", ["walks", "features", "video"])
+@pytest.mark.parametrize("stage", ["extraction", "features", "video"])
 def test_a_stage_whose_file_was_changed_or_removed_is_named_and_not_done(folder, stage, change):
     path = {
-        "walks": folder.sequence("gallery", 1),
+        "extraction": folder.sequence("gallery", 1),
         "features": folder.features("gallery", 1),
         "video": folder.gallery_video("gallery"),
     }[stage]

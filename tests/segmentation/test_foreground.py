@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import SegmentationConfig
 from pipeline.errors import InputError
-from pipeline.extraction.extract import learnt
+from pipeline.extraction.extract import learn_background
 from pipeline.profiles import load_config
 from pipeline.research.synth.videos import Show, write_video
 from pipeline.runs.job import Video
@@ -78,7 +78,7 @@ def test_small_people_before_a_fixed_camera_are_cut_out_better(segmenter, street
 def _overlaps(path, segmenter, config):
     """Intersection over union of mask and truth, of those who are in full view in every 20th frame."""
     truth = np.load(path.with_suffix(".truth.npz"))
-    background = learnt(Video("street", str(path)), config, needed=False)
+    background = learn_background(Video("street", str(path)), config, needed=False)
     with open_video(path) as video:
         for picture in map(background.subtract, video):
             if picture.index % 20:
@@ -100,22 +100,22 @@ def _overlaps(path, segmenter, config):
 def test_a_moving_camera_has_no_background(tmp_path):
     rng = np.random.default_rng(0)
     path = clips.write(tmp_path / "shaken.mp4", [rng.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(120)])
-    said = learnt(Video("shaken", str(path)), CAMERA["fixed"], needed=False)
+    said = learn_background(Video("shaken", str(path)), CAMERA["fixed"], needed=False)
     assert "never stands still" in said and said.endswith("segmentation.background is not used")
 
 
 def test_a_video_too_short_for_a_background_is_followed_without(tmp_path):
     path = clips.write(tmp_path / "short.mp4", [clips.picture(0), clips.picture(1)])
-    said = learnt(Video("short", str(path)), CAMERA["fixed"], needed=False)
+    said = learn_background(Video("short", str(path)), CAMERA["fixed"], needed=False)
     assert "too few" in said and said.endswith("segmentation.background is not used")
 
 
 def test_a_video_too_short_for_a_background_is_refused_where_it_needs_one(tmp_path):
     path = clips.write(tmp_path / "short.mp4", [clips.picture(0), clips.picture(1)])
     with pytest.raises(InputError, match=r"too few .* Pass a longer video, or choose .* --config light"):
-        learnt(Video("short", str(path)), CAMERA["fixed"], needed=True)
+        learn_background(Video("short", str(path)), CAMERA["fixed"], needed=True)
 
 
 def test_a_stream_is_followed_without_a_background():
-    said = learnt(Video("camera", "rtsp://camera.example.org/1"), CAMERA["fixed"], needed=False)
+    said = learn_background(Video("camera", "rtsp://camera.example.org/1"), CAMERA["fixed"], needed=False)
     assert said == "camera: what can be read only once has no background to learn; segmentation.background is not used"

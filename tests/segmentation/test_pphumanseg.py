@@ -56,7 +56,7 @@ def save_network(path, kind, height=32, width=32):
 def test_weights_that_diverged_are_blamed(shared, tmp_path, backend):
     path = with_values(shared / f"checkpoints/{FOLDER}.onnx", tmp_path / "bad.onnx", np.inf)
     with pytest.raises(CheckpointError, match=r"bad\.onnx: its weights are no finite numbers"):
-        load(path, RuntimeConfig(device="cpu", backend=backend))
+        load(path, RuntimeConfig(device="cpu", engine=backend))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def red(crops):
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_every_export_says_where_the_person_is(tmp_path, crops, red, kind, backend):
     path = save_network(tmp_path / "net.onnx", kind)
-    people = load(path, RuntimeConfig(device="cpu", backend=backend), size=[32, 32]).segment(crops)
+    people = load(path, RuntimeConfig(device="cpu", engine=backend), size=[32, 32]).segment(crops)
     assert people.dtype == np.float32 and people.shape == (3, 32, 32)
     np.testing.assert_array_equal(people > 0.5, red)
 
@@ -126,7 +126,7 @@ def test_batches_do_not_change_the_answer(shared):
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_a_detector_is_refused_as_a_segmenter(shared, backend):
     with pytest.raises(CheckpointError, match=r"yolox_nano\.onnx.*PP-HumanSeg"):
-        load(shared / "checkpoints" / "yolox_nano.onnx", RuntimeConfig(device="cpu", backend=backend))
+        load(shared / "checkpoints" / "yolox_nano.onnx", RuntimeConfig(device="cpu", engine=backend))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_small_people_are_found(nano, probe1, people, settings):
 
 
 def test_zoom_of_a_network_of_one_size_becomes_tiles(nano, probe1, people):
-    runtime = RuntimeConfig(device="cpu", backend="onnxruntime")
+    runtime = RuntimeConfig(device="cpu", engine="onnxruntime")
     (found,) = open_detector(TrackingConfig(nms_threshold=0.6), runtime, nano).detect(probe1[:1])
     assert (overlaps(people, found.boxes[found.scores > 0.5]).max(axis=1) > 0.5).sum() >= 3
 
@@ -84,7 +84,7 @@ def test_zoom_of_a_network_of_one_size_becomes_tiles(nano, probe1, people):
 def test_engines_agree(nano, probe1):
     config = TrackingConfig(zoom=1, rectangular=False)
     found = [
-        open_detector(config, RuntimeConfig(device="cpu", backend=backend), nano).detect(probe1[:1])[0]
+        open_detector(config, RuntimeConfig(device="cpu", engine=backend), nano).detect(probe1[:1])[0]
         for backend in ("openvino", "onnxruntime")
     ]
     np.testing.assert_allclose(found[0].boxes, found[1].boxes, atol=0.05)
@@ -166,7 +166,7 @@ def test_weights_that_diverged_are_blamed_before_nobody_is_found(nano, torch_nan
     config = TrackingConfig(zoom=1, input_size=(416, 416))
     with pytest.raises(CheckpointError, match=r"bad\.[^\n]*: a training that diverged, or a damaged file[^\n]*$"):
         found = open_detector(
-            config, RuntimeConfig(device="cpu", backend=backend),
+            config, RuntimeConfig(device="cpu", engine=backend),
             checkpoint(path, variant="nano", classes=80, depthwise=True),
         )  # fmt: skip
         found.warm(416, 416)
@@ -189,14 +189,14 @@ def test_truncated_onnx_is_one_line(nano, tmp_path, backend):
     path = tmp_path / "cut.onnx"
     path.write_bytes(nano.path.read_bytes()[:100_000])
     with pytest.raises(CheckpointError, match=r"cut\.onnx: [^\n]*$"):
-        open_detector(TrackingConfig(), RuntimeConfig(device="cpu", backend=backend), checkpoint(path))
+        open_detector(TrackingConfig(), RuntimeConfig(device="cpu", engine=backend), checkpoint(path))
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_network_of_another_stage_is_refused(shared, backend):
     segmenter = checkpoint(shared / "checkpoints/human_pp_humansegv1_lite_192x192.onnx")
     with pytest.raises(CheckpointError, match=r"192x192\.onnx: not a YOLOX network: [^\n]*$"):
-        open_detector(TrackingConfig(), RuntimeConfig(device="cpu", backend=backend), segmenter)
+        open_detector(TrackingConfig(), RuntimeConfig(device="cpu", engine=backend), segmenter)
 
 
 def test_card_of_another_stage_is_refused(nano):
@@ -229,4 +229,4 @@ def test_no_checkpoint_is_a_configuration_error():
 @pytest.mark.parametrize(("size", "backend"), [((417, 416), "auto"), ((832, 832), "onnxruntime")], ids=str)
 def test_input_size_that_the_network_does_not_take_is_a_configuration_error(nano, size, backend):
     with pytest.raises(ConfigError, match=r"tracking\.input_size"):
-        open_detector(TrackingConfig(input_size=size), RuntimeConfig(device="cpu", backend=backend), nano)
+        open_detector(TrackingConfig(input_size=size), RuntimeConfig(device="cpu", engine=backend), nano)

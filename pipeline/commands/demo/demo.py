@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.checkpoints import bar
-from pipeline.commands.demo.videos import fetch_demo_videos
 from pipeline.commands.run import show_run
-from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError, InputError
+from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stages_of
 from pipeline.files import read_json, write_json
-from pipeline.jobs.prepare import checkpoints_of, find_checkpoints, stages_of
-from pipeline.profiles import load_config
+from pipeline.jobs.demo_videos import fetch_demo_videos
+from pipeline.profiles import Options
 from pipeline.research.evaluation.identities import compare, named_right, read_truth
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import INPUTS, Job, plan
@@ -31,30 +31,24 @@ OFFLINE = "offline"  # profile
 PEOPLE = 4
 
 
-def demo_command(
-    profile: str | None,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
-    offline: bool = False,
-    seconds: float = 10.0,
-) -> None:
+def demo_command(offline: bool, seconds: float, options: Options) -> None:
     """Run the demo. Without a network it says in one line what is missing, and uses what is here, or makes people up.
 
     offline: ask for no network. seconds: of the videos that are made up then.
     """
     if not offline:
-        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        config = options.config()
         try:
-            _fetch_weights(config, checkpoints)
+            _fetch_weights(config, options.checkpoints)
             job = _videos()
         except GaitError as error:
-            if profile is not None:
+            if options.profile is not None:
                 raise
             print(f"gait: {error}", file=sys.stderr)
         else:
-            show_run(job, config, checkpoints)
+            show_run(job, config, options.checkpoints)
             return
-    offline_demo(load_config(profile or OFFLINE, overrides), checkpoints, seconds)
+    offline_demo(options.config(OFFLINE), options.checkpoints, seconds)
 
 
 def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> None:

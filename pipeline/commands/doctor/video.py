@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.commands.doctor.machine import Check
+from pipeline.commands.doctor.check import Check
 from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import GaitError
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.extraction.upright import APART_S, LOOKS, Sightings, look_around
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.runs.job import Video
 from pipeline.tracking import open_detector
@@ -22,21 +22,19 @@ def examine_video(source: str, checkpoints: Path | None) -> Iterator[Check]:
         with open_video(source) as video:
             info = video.info
     except GaitError as error:
-        yield Check(source, "readable", "broken", str(error))
+        yield Check("readable", "broken", str(error))
         return
     frames = "unknown length" if info.frame_count is None else f"{info.frame_count} frames"
-    yield Check(source, "readable", "ok", f"{info.codec}, {frames}, {info.fps:.4g} a second")
-    yield Check(source, "shown as", "ok", _shape(info))
+    yield Check("readable", "ok", f"{info.codec}, {frames}, {info.fps:.4g} a second")
+    yield Check("shown as", "ok", _shape(info))
     config = load_config(DEFAULT_PROFILE)
     try:
         found = find_checkpoints(config, checkpoints, ("detector",))
         detector = open_detector(config.tracking, config.runtime, found["detector"])
-        yield _people(source, look_around(Video("video", source), detector, config.tracking))
+        yield _people(look_around(Video("video", source), detector, config.tracking))
     except GaitError as error:
-        yield Check(source, "people", "broken", str(error))
-    yield Check(
-        source, "mirrored", "absent", "cannot be told from how people walk", "See whether writing in it can be read"
-    )
+        yield Check("people", "broken", str(error))
+    yield Check("mirrored", "absent", "cannot be told from how people walk", "See whether writing in it can be read")
 
 
 def _shape(info: VideoInfo) -> str:
@@ -45,12 +43,12 @@ def _shape(info: VideoInfo) -> str:
     return f"{info.width}×{info.height}, {turned}, {pixels}"
 
 
-def _people(source: str, seen: Sightings) -> Check:
+def _people(seen: Sightings) -> Check:
     each = ", ".join(f"{count} {f'turned by {turn}°' if turn else 'as it is'}" for turn, count in seen.found.items())
     detail = f"{each} (in {seen.looks} frames)"
     if seen.turn:
-        return Check(source, "people", "absent", detail, f"Turn it: --rotate {seen.turn}")
+        return Check("people", "absent", detail, f"Turn it: --rotate {seen.turn}")
     if not any(seen.found.values()):
         seconds = LOOKS * APART_S
-        return Check(source, "people", "absent", detail, f"Nobody in its first {seconds:g} seconds: small, dark, late?")
-    return Check(source, "people", "ok", detail)
+        return Check("people", "absent", detail, f"Nobody in its first {seconds:g} seconds: small, dark, late?")
+    return Check("people", "ok", detail)

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.commands.evaluate import reliability_diagram
 from pipeline.commands.gallery.enrol import keeping
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 from pipeline.research.charts import as_png
 
 
-def calibrate_command(
-    db: Path,
-    manifest: Path,
-    fpir: float,
-    profile: str | None,
-    overrides: Sequence[str],
-    sequences: Path | None,
-    checkpoints: Path | None,
-) -> None:
+def calibrate_command(db: Path, manifest: Path, fpir: float, sequences: Path | None, options: Options) -> None:
     """Calibrate a gallery; print what the threshold stands on, then the run folder."""
     if not 0 < fpir < 1:
         raise ConfigError(f"--fpir {fpir:g}: expected a rate between 0 and 1, such as 0.01.")
-    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    config = options.config()
     Gallery.open(db)  # a wrong folder is refused at once
     from pipeline.research.evaluation.calibrate import calibrate
 
-    found, reliable, folder = keeping(lambda bars: calibrate(db, manifest, config, fpir, checkpoints, sequences, bars))
+    found, reliable, folder = keeping(
+        lambda bars: calibrate(db, manifest, config, fpir, options.checkpoints, sequences, bars)
+    )
     print(
         f"threshold {found.threshold:.4g} for a false positive rate of {fpir:.2%}: of {len(found.strangers)} searches "
         f"for {found.strangers_people} strangers {found.found:.1%}{_within(found.found_ci95)} name somebody"

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.errors import ConfigError
 from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 
 
-def fit_command(db: Path, transform: str, cohort: str | None, profile: str | None, overrides: Sequence[str]) -> None:
+def fit_command(db: Path, transform: str, backend: str | None, cohort: str | None, options: Options) -> None:
     """Fit a discriminant for the metric of the settings, and say what it learnt from and how it is used."""
-    matching = load_config(profile or DEFAULT_PROFILE, [*overrides, f"matching.transform={transform}"]).matching
-    if matching.transform == "none":
+    transform = backend or transform  # its name until 0.2
+    overrides = [*options.overrides, f"matching.transform={transform}"]
+    metric = replace(options, overrides=overrides).config().matching.metric
+    if transform == "none":
         raise ConfigError("--transform none: that is nothing to fit. Choose lda.")
     begun = time.perf_counter()
-    facts = fit_discriminant(Gallery.open(db), matching.metric, cohort)
+    facts = fit_discriminant(Gallery.open(db), metric, cohort)
     learnt = f"{facts.walks} walks of {facts.people} people of the {facts.fitted_on}"
     print(
-        f"{db}: {transform} for {matching.metric} distances of {facts.model}, fitted on {learnt} in "
+        f"{db}: {transform} for {metric} distances of {facts.model}, fitted on {learnt} in "
         f"{time.perf_counter() - begun:.0f} s. Use it: --set matching.transform={transform}"
     )

@@ -7,27 +7,19 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.commands.gallery.enrol import keeping
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.files import read_json
 from pipeline.gallery.store import Gallery
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 
 
-def identify_command(
-    videos: Sequence[str],
-    db: Path,
-    unknown_as: Literal["unknown", "new"],
-    profile: str | None,
-    overrides: Sequence[str],
-    checkpoints: Path | None,
-) -> None:
+def identify_command(videos: Sequence[str], db: Path, unknown_as: Literal["unknown", "new"], options: Options) -> None:
     """Identify the people of some videos; print one line a track, then the run folder."""
-    config = load_config(profile or DEFAULT_PROFILE, overrides)
+    config = options.config()
     Gallery.open(db)  # a wrong folder is refused at once
     from pipeline.jobs.identify import identify
 
-    folder = keeping(lambda bars: identify(videos, db, config, unknown_as, checkpoints, bars))
+    folder = keeping(lambda bars: identify(videos, db, config, unknown_as, options.checkpoints, bars))
     results = read_json(RunFolder(folder).results)
     for video, tracks in results["probes"].items():
         for track, row in tracks.items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.printing import counted, print_json
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
 from pipeline.gallery.register import Register, Who
@@ -21,22 +21,22 @@ def list_command(db: Path, as_json: bool) -> None:
     """One line a person."""
     register = Register.of(Gallery.open(db))
     if as_json:
-        _print_json({"people": [_person(who, register) | {"templates": who.templates} for who in register]})
+        print_json({"people": [_person(who, register) | {"templates": who.templates} for who in register]})
         return
     for who in register:
         until = _until(register.expires(who))
-        print(f"{who.identity[:8]}  {who.name}: {_counted(who.templates, 'template')}{until}")
-    print(f"{_counted(len(register), 'person', 'people')} in {db}")
+        print(f"{who.identity[:8]}  {who.name}: {counted(who.templates, 'template')}{until}")
+    print(f"{counted(len(register), 'person', 'people')} in {db}")
 
 
-def show_command(db: Path, wanted: str, as_json: bool) -> None:
+def show_command(db: Path, person: str, as_json: bool) -> None:
     """Everything that is known of somebody's templates."""
     gallery = Gallery.open(db)
     register = Register.of(gallery)
-    who = people.find_person(register, wanted)
+    who = people.find_person(register, person)
     templates = gallery.templates(only=[who.identity], by="identity")
     if as_json:
-        _print_json(_person(who, register) | {"templates": [_facts(template) for template in templates]})
+        print_json(_person(who, register) | {"templates": [_facts(template) for template in templates]})
         return
     print(f"{who.name}\nidentity  {who.identity}" + ("" if who.named else " (nobody named them)"))
     for template in templates:
@@ -48,27 +48,27 @@ def show_command(db: Path, wanted: str, as_json: bool) -> None:
             print(f"  {name.replace('_', ' '):<18}{value:.4g}")
 
 
-def rename_command(db: Path, wanted: str, name: str) -> None:
+def rename_command(db: Path, person: str, name: str) -> None:
     """Another name for somebody."""
-    person = people.rename(Gallery.open(db), wanted, name)
-    print(f"{person.identity[:8]} is now called {person.name}")
+    renamed = people.rename(Gallery.open(db), person, name)
+    print(f"{renamed.identity[:8]} is now called {renamed.name}")
 
 
-def merge_command(db: Path, into: str, others: Sequence[str]) -> None:
+def merge_command(db: Path, person: str, others: Sequence[str]) -> None:
     """Several people become one."""
-    person = people.merge(Gallery.open(db), into, others)
-    print(f"{person.name} ({person.identity[:8]}) has {_counted(len(person.templates), 'template')} now")
+    merged = people.merge(Gallery.open(db), person, others)
+    print(f"{merged.name} ({merged.identity[:8]}) has {counted(len(merged.templates), 'template')} now")
 
 
-def delete_command(db: Path, wanted: str, sure: bool) -> None:
-    """Remove somebody without a trace, tell what proves it, and where else there may be copies."""
+def delete_command(db: Path, person: str, yes: bool) -> None:
+    """Remove somebody without a trace; say what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
-    who = people.find_person(Register.of(gallery), wanted)
-    if not sure and not _agreed(f"Remove {who.name} ({_counted(who.templates, 'template')}) for good?"):
+    who = people.find_person(Register.of(gallery), person)
+    if not yes and not _agreed(f"Remove {who.name} ({counted(who.templates, 'template')}) for good?"):
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
-    person, erasure = people.delete(gallery, who.identity)
-    print(f"{person.name} ({person.identity}) is removed: {_proof(erasure)}")
-    _tell_copies(db, person.templates)
+    deleted, erasure = people.delete(gallery, who.identity)
+    print(f"{deleted.name} ({deleted.identity}) is removed: {_proof(erasure)}")
+    _tell_copies(db, deleted.templates)
 
 
 def expire_command(db: Path) -> None:
@@ -88,16 +88,16 @@ def verify_command(db: Path, absent: str | None, as_json: bool) -> None:
     verdict = verify(Gallery.open(db), absent)
     if as_json:
         fields = ("people", "templates", "files", "bytes", "problems", "remarks", "absent")
-        _print_json({name: getattr(verdict, name) for name in fields})
+        print_json({name: getattr(verdict, name) for name in fields})
     else:
         for line in (*verdict.problems, *verdict.remarks):
             print(line)
         if verdict.absent:
             print(f"{absent!r} is in none of {verdict.files} files ({verdict.bytes / 1e6:.1f} MB)")
-        people_, templates = _counted(verdict.people, "person", "people"), _counted(verdict.templates, "template")
-        print(f"{people_}, {templates}, {_counted(verdict.files, 'file')}")
+        people_, templates = counted(verdict.people, "person", "people"), counted(verdict.templates, "template")
+        print(f"{people_}, {templates}, {counted(verdict.files, 'file')}")
     if verdict.problems:
-        raise GalleryError(f"{db}: {_counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
+        raise GalleryError(f"{db}: {counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
 
 
 def tidy_command(db: Path) -> None:
@@ -109,12 +109,12 @@ def tidy_command(db: Path) -> None:
     print(f"{db}: {before} files before, {len(gallery.files())} now")
 
 
-def export_command(db: Path, archive: Path, wanted: Sequence[str]) -> None:
+def export_command(db: Path, archive: Path, people: Sequence[str]) -> None:
     """Write everybody, or those who are named, into one file."""
     from pipeline.gallery.archive import export
 
-    templates = export(Gallery.open(db), archive, wanted)
-    print(f"{archive}: {_counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
+    templates = export(Gallery.open(db), archive, people)
+    print(f"{archive}: {counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
 
 
 def import_command(db: Path, archive: Path, merge: bool) -> None:
@@ -123,7 +123,7 @@ def import_command(db: Path, archive: Path, merge: bool) -> None:
 
     templates = read_archive(archive)
     added = take_in(Gallery.create(db), templates, merge)
-    print(f"{db}: {added} of {_counted(len(templates), 'template')} added")
+    print(f"{db}: {added} of {counted(len(templates), 'template')} added")
 
 
 def _person(who: Who, register: Register) -> dict[str, Any]:
@@ -189,11 +189,3 @@ def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         return False
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def _print_json(tree: dict[str, Any]) -> None:
-    print(json.dumps(tree, indent=2, ensure_ascii=False))

@@ -33,7 +33,7 @@ class PooledBackbone(Protocol):
 
 def pooled_backbone(backbone: ResNet9, runtime: RuntimeConfig) -> PooledBackbone:
     """`backbone`, with batch normalisation folded into it, ready to run; it is not to be changed afterwards."""
-    if device(runtime) == "cpu" and runtime.backend in ("auto", "openvino") and runtime.precision != "f16":
+    if device(runtime) == "cpu" and runtime.engine in ("auto", "openvino") and runtime.precision != "f16":
         return OpenVinoBackbone(backbone, runtime)
     return TorchBackbone(backbone, runtime)
 

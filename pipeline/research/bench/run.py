@@ -8,20 +8,20 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from loguru import logger
 
-from pipeline.config import DEFAULT_PROFILE, Config
+from pipeline.config import Config
 from pipeline.engine.memory import peak_memory
 from pipeline.engine.progress import Bars, Lines, on_a_terminal
 from pipeline.files import read_json, write_json
 from pipeline.inference.runtime import OpenVinoNetwork, device
 from pipeline.inference.tally import Calls, tallied
-from pipeline.profiles import load_config
+from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import plan
 
@@ -56,16 +56,9 @@ class Bare:
     side_by_side: float
 
 
-def bench_command(
-    profile: str | None,
-    overrides: Sequence[str],
-    gallery: str | None,
-    probes: Sequence[str],
-    checkpoints: Path | None,
-    json_file: Path | None,
-) -> None:
+def bench_command(gallery: str | None, probes: Sequence[str], json_file: Path | None, options: Options) -> None:
     """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
-    from pipeline.run import run  # imports every stage: not for --help
+    from pipeline.jobs.run import run  # imports every stage: not for --help
 
     logger.remove()
     logger.add(sys.stderr, level="WARNING", format="{message}")
@@ -73,20 +66,20 @@ def bench_command(
         if gallery is None and not probes:
             gallery, probes = _synthetic_videos(Path(folder))
         job = plan(gallery, probes)
-        overrides = [*overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
-        config = load_config(profile or DEFAULT_PROFILE, overrides)
+        temporary = [*options.overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
+        config = replace(options, overrides=temporary).config()
         with tallied() as tally:
             begun = time.perf_counter()
             if on_a_terminal():
                 with Bars() as bars:
-                    path = run(job, config, checkpoints, progress=bars)
+                    path = run(job, config, options.checkpoints, progress=bars)
             else:
-                path = run(job, config, checkpoints, progress=Lines())
+                path = run(job, config, options.checkpoints, progress=Lines())
             wall = time.perf_counter() - begun
         peak = peak_memory()
         report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
         if config.runtime.precision != "f32":
-            report["against_f32"] = effect_of_precision(tally.calls(), path, config, checkpoints)
+            report["against_f32"] = effect_of_precision(tally.calls(), path, config, options.checkpoints)
     show(report)
     if json_file is not None:
         write_json(json_file, report)
@@ -150,9 +143,9 @@ def effect_of_precision(
     mask_pixels_changed: share of the pixels that become person or cease to be; embedding_difference: rms of the
     difference over the rms of the embeddings.
     """
-    from pipeline.jobs.prepare import open_networks
+    from pipeline.extraction.networks import find_checkpoints, open_fitting_encoder
     from pipeline.recognition.features import read_features
-    from pipeline.runs.tracks import read_walk
+    from pipeline.runs.tracks import read_input
 
     exact = config.model_copy(update={"runtime": config.runtime.model_copy(update={"precision": "f32"})})
     found = {}
@@ -168,12 +161,12 @@ def effect_of_precision(
                 pixels += here.size
     if pixels:
         found["mask_pixels_changed"] = changed / pixels
-    encoder = open_networks(exact, checkpoints).encoder
+    encoder = open_fitting_encoder(exact, find_checkpoints(exact, checkpoints, ("encoder",)))
     differences, values = [], []
     for file in sorted((path / "features").glob("*/*.npz")):
         track = file.parent.name, int(file.stem)
         here = read_features(file, *track).parts
-        (exactly,) = encoder.encode([read_walk(track, RunFolder(path), encoder.needs, config)])
+        (exactly,) = encoder.encode([read_input(track, RunFolder(path), encoder.needs, config)])
         differences.append(np.square(here - exactly.parts).mean())
         values.append(np.square(exactly.parts).mean())
     if values:

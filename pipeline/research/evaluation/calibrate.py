@@ -16,17 +16,18 @@ from pipeline.engine.progress import Progress
 from pipeline.errors import GalleryError, InputError
 from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
+from pipeline.gallery.cohort import comparison
 from pipeline.gallery.discriminant import outdated, stored_discriminant, told_of_discriminant
 from pipeline.gallery.discriminant_file import StoredDiscriminant
+from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.names import looks
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
-from pipeline.gallery.walkers import refuse_other_encoder
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.matching.people import people_distances
 from pipeline.research.evaluation.bootstrap import PeopleBootstrap
-from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, studied
+from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
 from pipeline.research.evaluation.manifest import Clip, read_manifest
 from pipeline.types import Embedding
 
@@ -79,22 +80,23 @@ def calibrate(
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
     noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_discriminant(stored)}}
-    with studied(manifest, clips, config, checkpoints, sequences, noted, progress) as study:
-        with study.record.meter.time("recognise", clips=len(clips)):
+    session = open_study(clips, config, checkpoints, progress)
+    with studied(manifest, clips, session, sequences, noted) as study:
+        with session.record.meter.time("recognise", clips=len(clips)):
             rows, probes = encode_clips(clips, study.kept, encoder, config)
         if len(rows) < len(clips):
-            study.record.warn(
+            session.record.warn(
                 f"{len(clips) - len(rows)} of {len(clips)} clips have too few silhouettes and are left out"
             )
         for doubt in filter(None, (unused, outdated(stored, templates, db))):
-            study.record.warn(doubt)
+            session.record.warn(doubt)
         found = searches([clips[row] for row in rows], probes, templates, people, config, stored)
         enough(manifest, found.own[found.own < 0].tolist(), fpir)
         calibration, reliable = calibration_of(found, templates, fpir, config, stored)
-        write_json(study.folder.path / REPORT, calibration.model_dump(mode="json"))
+        write_json(session.folder.path / REPORT, calibration.model_dump(mode="json"))
         with gallery.writing():
             write_calibration(db, calibration)
-    return calibration, reliable, study.folder.path
+    return calibration, reliable, session.folder.path
 
 
 def owners(clips: Sequence[Clip], people: Sequence[Person]) -> list[int]:
@@ -127,8 +129,8 @@ def searches(
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
-    fitted = stored.discriminant if stored else None
-    distances = people_distances(probes, enrolled, identities, weights, config.matching, fitted)
+    how = comparison(config.matching, stored.discriminant if stored else None)
+    distances = people_distances(probes, enrolled, identities, weights, how)
     return Searches(distances, whose, np.array(owners(clips, people), np.int64))
 
 

@@ -1,37 +1,30 @@
-"""Labelled clips as walks: their videos followed by the main job's own stages, each clip's walk cut out and kept."""
+"""Labelled clips: their videos are extracted as in the main job, and each clip's silhouettes are kept."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from loguru import logger
 from numpy.typing import NDArray
 
 from pipeline.config import Config
-from pipeline.engine.memory import return_freed_pictures
-from pipeline.engine.progress import Progress, Silent
-from pipeline.engine.stream import in_portions
+from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
+from pipeline.extraction.networks import describe_checkpoint, find_checkpoints, open_fitting_encoder
 from pipeline.files import file_sha256
-from pipeline.inference import runtime
-from pipeline.jobs.prepare import Source, described, find_checkpoints, inspect, keyed, open_networks, shown
+from pipeline.jobs.analyse import extract_all, extracted
+from pipeline.jobs.session import Session
 from pipeline.profiles import as_record
-from pipeline.recognition import Encoder, open_encoder
-from pipeline.recognition.encoder import refuse_missing
-from pipeline.research.evaluation.clip_walks import ClipFolder, walk_of_clip
+from pipeline.recognition import Encoder
+from pipeline.research.evaluation.clip_walks import ClipFolder, sequence_of_clip
 from pipeline.research.evaluation.manifest import Clip
-from pipeline.run import Work, follow_all, followed
-from pipeline.runs.cache import Cache
-from pipeline.runs.folder import RunFolder, key_of
-from pipeline.runs.job import Video, plan
-from pipeline.runs.record import Record
-from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, read_walks
+from pipeline.runs.folder import key_of
+from pipeline.runs.job import Source, Video, plan
+from pipeline.runs.tracks import portions, read_tracks
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, Modality
 
@@ -40,80 +33,76 @@ CLIPS = "clips"  # in the run folder, unless another place was given
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Clips whose walks are there: kept has them, folder and record are of the run that made them."""
+    """Clips whose silhouettes are there: kept has them; session is the run that made them."""
 
     kept: ClipFolder
-    folder: RunFolder
-    record: Record
-    bars: Progress
+    session: Session
 
 
 @contextlib.contextmanager
 def studied(
     manifest: Path,
     clips: Sequence[Clip],
-    config: Config,
-    checkpoints: Path | None,
+    session: Session,
     sequences: Path | None,
-    noted: Mapping[str, Any],
-    progress: Progress | None,
+    facts: Mapping[str, Any],
 ) -> Iterator[Study]:
-    """Follow every video of the clips, cut each clip's walk out, and keep the run's record open for what is done next.
+    """Extract every video of the clips, crop each clip, and keep the run's record open for what is done next.
 
-    config: how people are found and cut out. sequences: a folder that keeps the silhouettes clip by clip; where it
-    already has them, no video is looked at again. noted: what run.json tells besides.
-    Raises GaitError for whatever a user can mend, before the work begins.
+    Args:
+        manifest: The table of clips.
+        clips: Its rows.
+        session: Of the clips' videos (`open_study`).
+        sequences: A folder that keeps the silhouettes clip by clip; where it already has them, no video is read again.
+        facts: What run.json says besides.
+
+    Raises:
+        GaitError: Whatever a user can mend, before the work begins.
     """
-    return_freed_pictures()
-    config = config.model_copy(update={"output": config.output.model_copy(update={"silhouettes": False})})
-    found = find_checkpoints(config, checkpoints)
-    videos = videos_of(clips, config)
-    infos = {video: inspect(video) for video in dict.fromkeys(videos.values())}
+    videos, config = videos_of(clips, session.config), session.config
     for clip in clips:
-        frames = infos[videos[clip.video]].frame_count
+        frames = session.videos[videos[clip.video]].frame_count
         if frames is not None and clip.last > frames:
             beyond = clip.first if clip.first > frames else clip.last
             raise InputError(
                 f"{manifest}, line {clip.row}: {clip.video.name} has {frames} frames, none at {beyond}. "
                 "Correct first and last."
             )
-    sources = {video: source for source in keyed(infos, config, found) for video in [source.video]}
-    kept_key = key_of([[clip.row, clip.first, clip.last, sources[videos[clip.video]].walks_key] for clip in clips])
+    sources = {video: session.source(video) for video in session.videos}
+    kept_key = key_of([[clip.row, clip.first, clip.last, sources[videos[clip.video]].tracks_key] for clip in clips])
     given = ClipFolder(sequences) if sequences else None
     known = given is not None and given.holds(kept_key)
-    networks = None if known else open_networks(config, checkpoints, infos.values())
-
-    folder = RunFolder.create(Path(config.output.folder), datetime.now())
-    kept = given or ClipFolder(folder.path / CLIPS)
+    if not known:
+        session.load()
     how = {
         "config": as_record(config),
-        "checkpoints": {stage: shown(checkpoint) for stage, checkpoint in found.items()},
+        "checkpoints": {stage: describe_checkpoint(found) for stage, found in session.checkpoints.items()},
     }
-    folder.hide_paths_of(infos)
-    facts = {
-        **how,
-        "manifest": {"path": manifest.name, "sha256": file_sha256(manifest)},
-        **noted,
-        "device": runtime.device(config.runtime),
-        "inputs": {"videos": [described(source) for source in sources.values()]},
-    }
-    record = Record(folder, facts)
-    with folder.working(), record.following():
-        logger.info(f"run folder: {folder.path}")
-        bars = progress or Silent()
-        if networks is not None:
-            cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
-            upright = follow_all(list(sources.values()), Work(config, networks, folder, cache, record, bars))
-            of_video = dict(zip(sources, upright, strict=True))
-            of_path = {path: of_video[video] for path, video in videos.items()}
+    table = {"path": manifest.name, "sha256": file_sha256(manifest)}
+    with session.working(list(sources.values()), {"videos": list(sources)}, manifest=table, **facts):
+        kept = given or ClipFolder(session.folder.path / CLIPS)
+        if not known:
+            upright = dict(zip(sources, extract_all(session, list(sources.values())), strict=True))
+            of_path = {path: upright[video] for path, video in videos.items()}
             for clip in clips:  # what a file claims may be more than it holds, or nothing
-                seen = followed(of_path[clip.video], folder)
+                seen = extracted(of_path[clip.video], session.folder)
                 if seen is not None and clip.last > seen.frames:
                     name = clip.video.name
-                    record.warn(f"line {clip.row}: {name} ends after {seen.frames} frames, before its clip does")
-            cut_clips(clips, of_path, folder, kept, config)
+                    session.record.warn(
+                        f"line {clip.row}: {name} ends after {seen.frames} frames, before its clip does"
+                    )
+            crop_clips(clips, of_path, session, kept)
             kept.finish(kept_key, how)
-        yield Study(kept, folder, record, bars)
+        yield Study(kept, session)
+
+
+def open_study(
+    clips: Sequence[Clip], config: Config, checkpoints: Path | None, progress: Progress | None = None
+) -> Session:
+    """A session of the clips' videos, whose networks are loaded when they are needed. Raises GaitError."""
+    config = config.model_copy(update={"output": config.output.model_copy(update={"silhouettes": False})})
+    videos = dict.fromkeys(videos_of(clips, config).values())
+    return Session.open({video: video.inspect() for video in videos}, config, checkpoints, progress, load=False)
 
 
 def videos_of(clips: Sequence[Clip], config: Config) -> dict[Path, Video]:
@@ -124,25 +113,22 @@ def videos_of(clips: Sequence[Clip], config: Config) -> dict[Path, Video]:
     return {path: by_file[path.resolve()] for path in paths}
 
 
-def cut_clips(
-    clips: Sequence[Clip], sources: Mapping[Path, Source], folder: RunFolder, kept: ClipFolder, config: Config
-) -> None:
-    """Cut every clip's walk out of the tracks of its video and keep it."""
+def crop_clips(clips: Sequence[Clip], sources: Mapping[Path, Source], session: Session, kept: ClipFolder) -> None:
+    """Keep of every clip the silhouettes of the track that is meant."""
+    folder = session.folder
     for path, source in sources.items():
         tracks = [
-            (walk.tracklet, read_sequence(folder.sequence(*walk.track), *walk.track))
-            for walk in read_walks(source, folder, (Modality.SILHOUETTES,), config)
+            (track.tracklet, read_sequence(folder.sequence(*track.key), *track.key))
+            for track in read_tracks(source, folder, (Modality.SILHOUETTES,), session.config)
         ]
         for clip in (clip for clip in clips if clip.video == path):
-            kept.add(clip, walk_of_clip(tracks, clip, (source.info.width, source.info.height)))
+            kept.add(clip, sequence_of_clip(tracks, clip, (source.info.width, source.info.height)))
 
 
 def open_clip_encoder(config: Config, checkpoints: Path | None) -> Encoder:
-    """The encoder of these settings. Raises ConfigError for one that wants more than silhouettes."""
+    """The encoder of these settings. Raises ConfigError for one that needs more than silhouettes."""
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
-    refuse_missing(config.recognition.encoder, encoder.needs, [Modality.SILHOUETTES])  # all that is kept of a clip
-    return encoder
+    return open_fitting_encoder(config, found, [Modality.SILHOUETTES])  # all that is kept of a clip
 
 
 def encode_clips(
@@ -152,6 +138,6 @@ def encode_clips(
     silhouettes = kept.silhouettes()
     rows = [row for row, clip in enumerate(clips) if silhouettes[clip.row] >= config.recognition.min_frames]
     found: list[Embedding] = []
-    for some in in_portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row], SILHOUETTES_AT_ONCE):
+    for some in portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row]):
         found += encoder.encode([kept.read(clip) for clip in some])
     return np.array(rows, np.int64), found

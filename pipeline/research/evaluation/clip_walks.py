@@ -1,4 +1,4 @@
-"""The walks of labelled clips: the track that is meant, cut to the clip's frames, and kept on disk."""
+"""The silhouettes of labelled clips: of the track that is meant, within the clip's frames, kept on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INDEX = "index.json"
 OURS = re.compile(r"\d{5,}\.npz|" + re.escape(PARTIAL) + ".*")  # what an interrupted evaluation leaves
 
 
-def cut_walk(tracklet: Tracklet, sequence: SilhouetteSequence, clip: Clip) -> tuple[Tracklet, SilhouetteSequence]:
+def crop_clip(tracklet: Tracklet, sequence: SilhouetteSequence, clip: Clip) -> tuple[Tracklet, SilhouetteSequence]:
     """What lies inside the clip; the heading and the counts in the quality are those of the part."""
     boxes = (tracklet.frame_indices >= clip.first - 1) & (tracklet.frame_indices < clip.last)
     part = dataclasses.replace(
@@ -43,7 +43,7 @@ def cut_walk(tracklet: Tracklet, sequence: SilhouetteSequence, clip: Clip) -> tu
     return part, walk
 
 
-def walk_of_clip(
+def sequence_of_clip(
     tracks: Sequence[tuple[Tracklet, SilhouetteSequence]], clip: Clip, size: tuple[int, int]
 ) -> SilhouetteSequence | None:
     """The walk that the clip means: of the track with the most usable silhouettes in it, cut to its frames.
@@ -52,7 +52,7 @@ def walk_of_clip(
     in pixels). None where nobody was
     tracked in these frames.
     """
-    parts = [cut_walk(tracklet, sequence, clip) for tracklet, sequence in tracks]
+    parts = [crop_clip(tracklet, sequence, clip) for tracklet, sequence in tracks]
     inside = [(part, walk) for part, walk in parts if len(part)]
     if not inside:
         return None

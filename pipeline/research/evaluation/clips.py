@@ -20,10 +20,11 @@ from pipeline.config import Config
 from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import write_json
+from pipeline.gallery.cohort import comparison
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
-from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, studied
+from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.directions import by_direction
 from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
@@ -94,16 +95,17 @@ def evaluate_clips(
     noted = {
         "compared": {one.name: [as_record(config)["recognition"] for config in one.configs] for one in contestants}
     }
-    with studied(manifest, clips, contestants[0].configs[0], checkpoints, sequences, noted, progress) as study:
+    session = open_study(clips, contestants[0].configs[0], checkpoints, progress)
+    with studied(manifest, clips, session, sequences, noted) as study:
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
-            with study.record.meter.time("recognise", encoders=len(members)):
-                compared.append(_rank(contestant, members, labelled, study.kept, study.bars, draws))
+            with session.record.meter.time("recognise", encoders=len(members)):
+                compared.append(_rank(contestant, members, labelled, study.kept, session.bars, draws))
         tree = report(compared, [clip.condition for clip in labelled.probes], labelled.probe_people)
-        write_json(study.folder.path / REPORT, tree)
+        write_json(session.folder.path / REPORT, tree)
         for left_out in strangers(clips):
-            study.record.warn(f"line {left_out.row}: {left_out.person} has no gallery clip; left out")
-    return tree, study.folder.path
+            session.record.warn(f"line {left_out.row}: {left_out.person} has no gallery clip; left out")
+    return tree, session.folder.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Encoded:
         whose = self.labelled.gallery_people[self.columns]
         taken = np.ones(len(whose), np.bool_) if enrolled is None else enrolled[whose]
         gallery = [one for one, wanted in zip(self.gallery, taken, strict=True) if wanted]
-        found = scores(self.probes, gallery, whose[taken].tolist(), self.config.matching)
+        found = scores(self.probes, gallery, whose[taken].tolist(), comparison(self.config.matching))
         distances = np.full((len(self.labelled.probes), len(self.labelled.gallery)), np.inf)
         distances[np.ix_(self.rows, self.columns[taken])] = found
         return distances

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, SegmentationConfig
+from pipeline.extraction.networks import find_checkpoints
 from pipeline.files import write_bytes, write_json
-from pipeline.jobs.prepare import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.research.synth.camera import draw_view
 from pipeline.research.synth.silhouette import SyntheticSequence, person, sequences

@@ -17,7 +17,7 @@ from safetensors.torch import save
 
 from pipeline.files import atomic, write_bytes
 from pipeline.weights.cards import Card
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.torch_files import open_pickled
 
@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return {"model": weights}
     with open_pickled(path) as pickled:
-        return {**pickled.built("optimizer", "scheduler", "iteration"), "model": weights}
+        return {**pickled.build("optimizer", "scheduler", "iteration"), "model": weights}
 
 
 def latest_checkpoint(folder: Path, save_name: str) -> Path | None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.errors import ConfigError
 from pipeline.files import from_home
-from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown
+from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown, with_base
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
 FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
@@ -176,7 +176,7 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
     other's base, an unknown key among the overrides (with the nearest name) or a value out of range.
     """
     path = _path(config)
-    tree = _with_bases(path)
+    tree = with_base(read_yaml(path), path, _path, null_removes=True)
     _refuse_what_is_not_here(tree, path.name)
     unsupported = _take_unknown(tree, TrainingConfig)
     for override in overrides:
@@ -224,33 +224,6 @@ def _not_followed(config: TrainingConfig) -> list[str]:
         "evaluator_cfg.sampler.points_in_use": points is not None and points != PointsInUse(),
     }
     return [key for key, is_asked in asked.items() if is_asked]
-
-
-def _with_bases(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The YAML at `path` over that of its base, if it has one; derived: the files that are based on it."""
-    tree, derived = read_yaml(path), (*derived, path.resolve())
-    base = tree.pop("base", None)
-    if base is None:
-        return tree
-    if not isinstance(base, str):
-        raise ConfigError(f"{path.name}: base must be the name of a training configuration or a file, not {base!r}.")
-    beside = path.parent / from_home(base)
-    try:
-        below = _path(str(beside) if base.endswith(YAML) else base)
-    except ConfigError as error:
-        raise ConfigError(f"{path.name}: base: {error}") from None
-    if below.resolve() in derived:
-        raise ConfigError(f"{path.name}: base: {base} is itself based on {path.name}. Take one of the two away.")
-    return _over(_with_bases(below, derived), tree)
-
-
-def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` where it says something, section by section; lists replace lists, and null takes a key away."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return {key: value for key, value in merged.items() if above.get(key, value) is not None}
 
 
 def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:

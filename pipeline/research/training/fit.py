@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, Interrupted
-from pipeline.files import PARTIAL, write_json
+from pipeline.files import PARTIAL, reason_of, write_json
 from pipeline.research.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.research.training.config import TrainingConfig
 from pipeline.research.training.course import Course, Say
@@ -34,7 +34,7 @@ from pipeline.research.training.precision import Precision, precision_of
 from pipeline.research.training.stopping import Stopping
 from pipeline.research.training.validation import validate
 from pipeline.research.training.wanted import refuse_other
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_strictly
 
 LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     "fp32": "32-true",
@@ -151,7 +151,7 @@ def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: b
     try:
         module.resume({**state, "iteration": 0} if foreign else state, resets=not resume)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise CheckpointError(
             f"{path}: its optimiser, schedule or count do not fit this training ({reason}). Take its weights "
             "alone: trainer_cfg.restore_hint with optimizer_reset and scheduler_reset, instead of --resume."

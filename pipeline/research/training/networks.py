@@ -15,9 +15,9 @@ from typing import Any, cast
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline import registry
 from pipeline.errors import ConfigError
 from pipeline.recognition import ENCODERS
-from pipeline.registry import load_backend
 from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.optim import Group
 from pipeline.research.training.settings import Settings
@@ -126,7 +126,7 @@ def needs_of(trainable: Trainable, transforms: Sequence[Mapping[str, Any]]) -> t
         return ()
     if any(map(_of_other_values, transforms)):
         return ()
-    needs: tuple[Modality, ...] = load_backend(ENCODERS, trainable.encoder, "encoder").needs
+    needs: tuple[Modality, ...] = registry.load(ENCODERS, trainable.encoder, "encoder").needs
     return needs
 
 

@@ -14,7 +14,7 @@ BF16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # instructions; without 
 
 def has_bf16() -> bool:
     """Whether this processor computes with bf16 itself."""
-    capabilities = torch.cpu.get_capabilities()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say: then fp32
     return any(capabilities.get(name, False) for name in BF16)
 
 

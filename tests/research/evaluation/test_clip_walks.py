@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.research.evaluation.clip_walks import ClipFolder, cut_walk, walk_of_clip
+from pipeline.research.evaluation.clip_walks import ClipFolder, crop_clip, sequence_of_clip
 from pipeline.research.evaluation.manifest import Clip
 from pipeline.types import SilhouetteSequence, Tracklet
 
@@ -32,14 +32,14 @@ def track(track_id, first, last, usable=1, left=0.0, step=0.0):
 
 
 def test_both_ends_of_a_clip_are_part_of_it(clip):
-    part, walk = cut_walk(*track(1, 0, 100), clip)
+    part, walk = crop_clip(*track(1, 0, 100), clip)
     assert (part.frame_indices[0], part.frame_indices[-1], len(walk)) == (10, 49, 40)
     assert (walk.masks[0, 0, 0], walk.masks[-1, 0, 0]) == (10, 49)
 
 
 def test_the_quality_is_that_of_the_part(clip):
     tracklet, sequence = track(1, 0, 100, usable=2, step=2.0)
-    _, walk = cut_walk(tracklet, sequence, clip)
+    _, walk = crop_clip(tracklet, sequence, clip)
     assert walk.quality["frames_tracked"] == 40 and walk.quality["frames_usable"] == 20
     assert walk.quality["heading"] == pytest.approx(2.0 * 40 / 40, rel=0.2)
 
@@ -54,32 +54,32 @@ def test_the_heading_of_a_clip_is_not_that_of_the_whole_track(clip):
         np.concatenate([there.scores, back.scores]),
         25.0,
     )
-    assert cut_walk(whole, seen, clip)[1].quality["heading"] > 2
+    assert crop_clip(whole, seen, clip)[1].quality["heading"] > 2
 
 
 def test_the_track_with_the_most_silhouettes_in_the_clip_is_meant(clip):
     longer_elsewhere, bystander, meant = track(1, 40, 400), track(2, 0, 100, usable=4), track(3, 12, 50)
-    assert walk_of_clip([longer_elsewhere, bystander, meant], clip, SIZE).track_id == 3
+    assert sequence_of_clip([longer_elsewhere, bystander, meant], clip, SIZE).track_id == 3
 
 
 def test_of_equals_the_one_in_the_middle_is_meant(clip):
-    assert walk_of_clip([track(1, 0, 100, left=0), track(2, 0, 100, left=70)], clip, SIZE).track_id == 2
+    assert sequence_of_clip([track(1, 0, 100, left=0), track(2, 0, 100, left=70)], clip, SIZE).track_id == 2
 
 
 def test_where_nobody_was_tracked_there_is_no_walk(clip):
-    assert walk_of_clip([track(1, 0, 10), track(2, 50, 90)], clip, SIZE) is None
+    assert sequence_of_clip([track(1, 0, 10), track(2, 50, 90)], clip, SIZE) is None
 
 
 def test_somebody_without_a_silhouette_is_a_walk_of_no_frames(clip):
     tracklet, sequence = track(1, 0, 60)
     nothing = SilhouetteSequence("street", 1, sequence.masks[:0], sequence.frame_indices[:0])
-    assert len(walk_of_clip([(tracklet, nothing)], clip, SIZE)) == 0
+    assert len(sequence_of_clip([(tracklet, nothing)], clip, SIZE)) == 0
 
 
 def test_a_folder_of_clips_gives_back_what_it_was_given(tmp_path, clip):
     folder = ClipFolder(tmp_path / "kept")
     assert not folder.holds("key")
-    _, walk = cut_walk(*track(4, 0, 100, step=2.0), clip)
+    _, walk = crop_clip(*track(4, 0, 100, step=2.0), clip)
     folder.add(clip, walk)
     nobody = Clip(3, clip.video, 1, 5, "bob", "d2", "gallery")
     folder.add(nobody, None)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from modal_walks import write_modalities
 
+from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import ENCODERS, open_encoder
-from pipeline.registry import load_backend
 from pipeline.research.evaluation.datasets.dataset import read_sequence
 from pipeline.research.evaluation.datasets.trained import trained
 from pipeline.research.training.checkpoints import read_checkpoint
@@ -296,7 +296,7 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     """
     run = runs(name)
     found = trained(run.folder)
-    needs = load_backend(ENCODERS, found.encoder, "recognition.encoder").needs
+    needs = registry.load(ENCODERS, found.encoder, "recognition.encoder").needs
     (walk, *_) = walks = list_walks(run.config.data_cfg.dataset_root)
     settings = RecognitionConfig(encoder=found.encoder)
     encoder = open_encoder(settings, RuntimeConfig(device="cpu", threads=1), found.checkpoint)

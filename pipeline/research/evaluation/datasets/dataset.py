@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.progress import Progress
-from pipeline.engine.stream import ahead, in_portions
+from pipeline.engine.stream import ahead
 from pipeline.errors import ConfigError, InputError
 from pipeline.recognition import Encoder
 from pipeline.research.evaluation.datasets.classification import class_scores
@@ -38,6 +38,7 @@ from pipeline.research.training.data.dataset import (
     with_silhouettes,
 )
 from pipeline.research.training.wanted import OF_ENCODERS, refuse_other
+from pipeline.runs.tracks import portions
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 
@@ -190,7 +191,7 @@ def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list
     """Walks to be encoded together, read while others are."""
     read = (read_sequence(walk, number, needs) for number, walk in enumerate(walks, 1))
     with closing(ahead(read, WALKS_AHEAD, "read")) as sequences:
-        yield from in_portions(sequences, lambda walk: len(walk.modalities[needs[0]]), FRAMES_AT_ONCE)
+        yield from portions(sequences, lambda walk: len(walk.modalities[needs[0]]), FRAMES_AT_ONCE)
 
 
 def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:

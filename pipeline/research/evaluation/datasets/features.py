@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.files import atomic
+from pipeline.files import atomic, reason_of
 from pipeline.research.evaluation.datasets.retrieval import Names, Walks
 from pipeline.types import FloatArray
 
@@ -68,7 +68,7 @@ def read_dataset_features(path: Path) -> DatasetFeatures:
             features = np.ascontiguousarray(file["features"], np.float32)
             return DatasetFeatures(features, labels, types, views, model, sha256)
     except Exception as error:  # damaged bytes make NumPy, zipfile and tokenize raise whatever they like
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = reason_of(error)
         raise InputError(
             f"{path}: not the features of a dataset ({reason}). Expected an .npz with features N×C×P, labels, types "
             "and views."

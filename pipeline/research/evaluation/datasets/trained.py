@@ -23,7 +23,7 @@ from pipeline.research.training.config import (
     training_config,
 )
 from pipeline.weights.checkpoints import Checkpoint, resolve
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 
 if TYPE_CHECKING:
     from pipeline.research.training.networks import Trainable

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import reason_of
 
 LARGEST_FILE = 2**31  # bytes; OUMVLP's and GREW's largest sequences take a few MB
 _KINDS = "buif"  # booleans, integers, floats
@@ -43,7 +44,7 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
         raise InputError(f"{path}: refused, its pickle holds other objects than arrays ({error}).") from None
     # a hostile pickle can make the machine fail in any way, but not do anything
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = reason_of(error)
         raise InputError(f"{path}: damaged or no pickle of an array ({reason}). Make it again.") from None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from pipeline.recognition.models import deepgaitv2 as deepgaitv2_model
 from pipeline.recognition.models import lidargaitpp as lidargaitpp_model
 from pipeline.recognition.models import multigaitpp as multigaitpp_model
 from pipeline.recognition.models import skeletongaitpp as skeletongaitpp_model
@@ -106,9 +107,9 @@ def skeletongaitpp(cfg: Settings, identities: int) -> Trainable:
     features = "neck" if cfg.take("use_emb2", False) else "embeddings"
     backbone, head = cfg.section("Backbone"), cfg.section("SeparateBNNecks")
     backbone.fixed(in_channels=3)
-    default = skeletongaitpp_model.Architecture()
+    default = deepgaitv2_model.Architecture()
     width = int(backbone.take("C", 2))
-    architecture = skeletongaitpp_model.Architecture(
+    architecture = deepgaitv2_model.Architecture(
         channels=tuple(width * channels for channels in (32, 64, 128, 256)),
         layers=tuple(backbone.take("blocks", default.layers)),
         out_channels=width * 128,

@@ -1,0 +1,82 @@
+"""The main job and what belongs to it: run, demo, doctor, the cache of results; and what is shown live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from typer import Argument, Option
+
+from pipeline.cli.app import CHECKPOINTS, app, command, group
+from pipeline.cli.gallery import MAYBE_DB
+
+GALLERY: Any = Option(None, help="Video of the known people.", metavar="VIDEO")
+PROBES: Any = Option([], "--probe", help="Video to search; repeat for more, or a quoted pattern.", metavar="VIDEO")
+
+
+@command(
+    app,
+    "commands.run:run_command",
+    "gait run --gallery known.mp4 --probe street.mp4 --config light",
+    "profile overrides output device workers cluster engine address rotate checkpoints",
+)
+def run(
+    gallery: str | None = GALLERY,
+    probes: list[str] = PROBES,
+    resume: Path | None = Option(None, help="Go on in this run folder; what is done stays.", metavar="RUN_DIR"),
+) -> None:
+    """Track, cut out, embed and match everybody in a gallery and one or more probe videos.
+
+    Without --gallery and --probe: inputs/gallery.* and every inputs/probe*.*
+    """
+
+
+@command(app, "commands.demo.demo:demo_command", "gait demo --offline", "profile overrides output device checkpoints")
+def demo(
+    offline: bool = Option(False, "--offline", help="Nothing is fetched: made-up walkers, found without weights."),
+    seconds: float = Option(10.0, min=4, max=60, help="Of the made-up videos."),
+) -> None:
+    """Fetch the light weights and the five demo videos, and run the whole job on them.
+
+    Where they cannot be fetched, or with --offline: people who do not exist, with the truth to score against.
+    """
+
+
+@command(app, "commands.doctor:doctor", "gait doctor --checkpoints weights")
+def doctor(
+    videos: list[str] = Argument(
+        [], metavar="[VIDEO...]", show_default=False,
+        help="Instead of the machine, look at these: format, which way up.",
+    ),
+    checkpoints: Path | None = CHECKPOINTS,
+) -> None:  # fmt: skip
+    """Check versions, devices, weights, codecs and disk, and say what to do about what is missing."""
+
+
+@command(group("cache", "Results of earlier runs that later runs reuse."), "commands.run:clear_cache_command",
+         "gait cache clear --output output")  # fmt: skip
+def clear(output: Path = Option(Path("output"), help="Folder of the runs.", metavar="DIR")) -> None:
+    """Remove everything that earlier runs left for later ones; the run folders stay."""
+
+
+@command(
+    app,
+    "commands.live:live_command",
+    "gait live rtsp://camera.local/door --db people --serve",
+    "profile overrides device rotate checkpoints",
+)
+def live(
+    source: str = Argument(
+        help="Camera number, address (rtsp, http, …), or a video file.", metavar="SOURCE", show_default=False
+    ),
+    db: Path | None = MAYBE_DB,
+    gallery: Path | None = Option(None, help="Instead: the gallery of this finished run.", metavar="RUN_DIR"),
+    serve: bool = Option(False, "--serve", help="Show it on a page that only this computer can open."),
+    port: int | None = Option(
+        None, help="Of the page (default 8008; 0: any free one); implies --serve.", min=0, max=65535, metavar="PORT"
+    ),
+    window: bool = Option(False, "--window", help="Show it in a window."),
+    record: Path | None = Option(None, help="Write the annotated video here.", metavar="FILE.mp4"),
+    events: Path | None = Option(None, help="Append who came, was recognised and left, as JSON.", metavar="FILE.jsonl"),
+) -> None:
+    """Name people while they walk before a camera. Frames are dropped rather than shown late; Ctrl-C ends it."""

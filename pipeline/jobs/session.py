@@ -1,0 +1,211 @@
+"""The beginning of a job, once for all of them: videos inspected, networks loaded, the run folder made and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from pipeline.config import Config
+from pipeline.engine.memory import return_freed_pictures
+from pipeline.engine.progress import Progress, Silent
+from pipeline.errors import InputError
+from pipeline.extraction.crops import Extraction
+from pipeline.extraction.networks import (
+    Checkpoints,
+    Networks,
+    describe_checkpoint,
+    find_checkpoints,
+    open_fitting_encoder,
+    open_networks,
+    stages_of,
+)
+from pipeline.inference import runtime
+from pipeline.profiles import as_record
+from pipeline.recognition import Encoder
+from pipeline.runs.cache import Cache
+from pipeline.runs.folder import RunFolder, key_of
+from pipeline.runs.job import Job, Source, Video, fingerprint
+from pipeline.runs.record import Record
+from pipeline.tracking import open_tracker
+from pipeline.version import __version__
+from pipeline.video import VideoInfo
+from pipeline.video.source import is_file
+
+WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
+TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
+
+Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
+
+
+@dataclass
+class Session:
+    """Settings, videos and networks of one job; inside `working`, its run folder, record and cache too.
+
+    Attributes:
+        config: The settings.
+        videos: What each video says of itself.
+        checkpoints: The weights of each stage.
+        bars: Where progress is shown.
+        networks: Of extraction.
+        encoder: Of silhouettes or poses.
+        folder: The run folder.
+        record: What run.json says.
+        cache: Results of earlier runs.
+    """
+
+    config: Config
+    videos: Mapping[Video, VideoInfo]
+    checkpoints: Checkpoints
+    bars: Progress
+    networks: Networks = field(init=False, repr=False)
+    encoder: Encoder = field(init=False, repr=False)
+    folder: RunFolder = field(init=False, repr=False)
+    record: Record = field(init=False, repr=False)
+    cache: Cache = field(init=False, repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        videos: Mapping[Video, VideoInfo],
+        config: Config,
+        checkpoints: Path | None = None,
+        progress: Progress | None = None,
+        load: bool = True,
+    ) -> Session:
+        """Find and load what the settings name; nothing is written yet.
+
+        Args:
+            videos: What each video says of itself (`Video.inspect`).
+            config: The settings.
+            checkpoints: A folder that is searched for weights first.
+            progress: Where progress is shown; nowhere by default.
+            load: Whether networks are loaded now; else `load` does it.
+
+        Raises:
+            GaitError: Whatever a user can mend: settings, checkpoints, a stream that would have to be read twice.
+        """
+        return_freed_pictures()
+        open_tracker(config.tracking, 25.0)  # each video gets its own; a wrong name is refused now
+        found = find_checkpoints(config, checkpoints, stages_of(config))
+        session = cls(config, videos, found, progress or Silent())
+        if load:
+            session.load()
+        return session
+
+    def load(self) -> None:
+        """Load the networks, those of extraction beside the encoder. Raises GaitError."""
+        with ThreadPoolExecutor(1) as pool:
+            encoder = pool.submit(open_fitting_encoder, self.config, self.checkpoints)
+            self.networks = open_networks(self.config, self.checkpoints, self.videos.values())
+            self.encoder = encoder.result()
+        if self.networks.need_foreground:
+            _refuse_streams(self.videos)
+
+    def source(self, video: Video, info: VideoInfo | None = None) -> Source:
+        """The video with the keys of what its results depend on."""
+        info = info or self.videos[video]
+        settings = as_record(self.config)
+        weights = {stage: found.sha256 if found else "" for stage, found in self.checkpoints.items()}
+        how = {name: value for name, value in settings["runtime"].items() if name not in WHEREABOUTS}
+        sha256 = fingerprint(video)
+        tracks = [
+            __version__,
+            TRACKS_FORMAT,
+            sha256,
+            video.turn,
+            self.config.output.silhouettes,
+            *(settings[section] for section in ("background", "tracking", "segmentation")),
+            how,
+            weights["detector"],
+            weights["segmenter"],
+        ]
+        if "pose" in weights:
+            tracks += [settings["pose"], weights["pose"]]
+        features = [*tracks, settings["recognition"], weights["encoder"]]
+        return Source(video, info, sha256, key_of(tracks), key_of(features))
+
+    @property
+    def extraction(self) -> Extraction:
+        """What the extraction of a video works with."""
+        return Extraction(self.networks, self.config, self.folder, self.record.meter, self.bars)
+
+    @contextlib.contextmanager
+    def working(
+        self, sources: Sequence[Source], roles: Roles, resume: Path | None = None, **facts: Any
+    ) -> Iterator[None]:
+        """Make the run folder, hold it, and keep run.json true inside the block.
+
+        Args:
+            sources: The videos.
+            roles: What each of them is to the job, as run.json lists them under `inputs`.
+            resume: An earlier run folder to go on in, in place of a new one.
+            **facts: What run.json says besides.
+        """
+        output = Path(self.config.output.folder)
+        self.folder = RunFolder.open(resume) if resume else RunFolder.create(output, datetime.now())
+        self.folder.hide_paths_of(self.videos)
+        self.cache = Cache(self.folder.path.resolve().parent, int(self.config.output.cache_gb * 1e9))
+        inputs = {source.video: source.as_json() for source in sources}
+        described = {
+            role: inputs[found] if isinstance(found, Video) else [dict(inputs[video]) for video in found]
+            for role, found in roles.items()
+        }
+        known = {
+            "config": as_record(self.config),
+            "device": runtime.device(self.config.runtime),
+            "checkpoints": {stage: describe_checkpoint(found) for stage, found in self.checkpoints.items()},
+            "inputs": described,
+            **facts,
+        }
+        self.record = Record(self.folder, known, resumed=resume is not None)
+        with self.folder.working(), self.record.open():
+            logger.info(f"run folder: {self.folder.path}")
+            for caution in cautions(self.checkpoints):
+                self.record.warn(caution)
+            yield
+
+
+def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:
+    """Open every video once: the job without the probes that cannot be read, the videos' measures, and what is wrong.
+
+    Raises InputError for the gallery, and when no probe is left.
+    """
+    infos, problems = {job.gallery: job.gallery.inspect()}, dict[Video, InputError]()
+    for probe in job.probes:
+        try:
+            if probe not in infos:
+                infos[probe] = probe.inspect()
+        except InputError as error:
+            problems[probe] = error
+    probes = tuple(probe for probe in job.probes if probe in infos)
+    if not probes:
+        raise next(iter(problems.values()))
+    return Job(job.gallery, probes), infos, {video: str(problem) for video, problem in problems.items()}
+
+
+def cautions(checkpoints: Checkpoints) -> list[str]:
+    """A line for each card that warns of its weights, and for each file that is not the one its card describes."""
+    used = [found for found in checkpoints.values() if found is not None]
+    warned = [f"{found.path.name}: {found.card.warning}" for found in used if found.card.warning]
+    return warned + [
+        f"{found.path.name}: not the published {found.card.name} (its sha256 differs): results say nothing of that one"
+        for found in used
+        if found.card.sha256 is not None and found.sha256 != found.card.sha256
+    ]
+
+
+def _refuse_streams(videos: Mapping[Video, VideoInfo]) -> None:
+    """Raise InputError for a camera or a stream: a video is read twice here, the first time to its end."""
+    for video in videos:
+        if not is_file(video.source):
+            raise InputError(
+                f"{video.name}: a background is learnt from a whole video before it is searched, which a camera or a "
+                "stream does not allow. Record it to a file first, or choose a profile with networks, such as light."
+            )

@@ -1,0 +1,149 @@
+"""The door for Python: what `import pipeline as gait` offers, on made-up walkers and without weights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pipeline as gait
+from pipeline.recognition.models.gei import GaitEnergyImageEncoder
+from pipeline.research.synth.videos import Show, write_videos
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> list[Path]:
+    """A gallery video and a probe video of two people."""
+    return list(write_videos(tmp_path_factory.mktemp("videos"), Show(people=2, seconds=5)))[:2]
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("output")
+
+
+@pytest.fixture(scope="module")
+def run(videos, output):
+    """The five lines of the README, with the profile that needs no weights."""
+    return gait.run(videos[0], [videos[1]], profile="offline", output=output)
+
+
+def test_every_track_of_a_probe_has_its_answer(run, videos):
+    tracks = run.probes[videos[1].stem]
+    assert len(tracks) >= 2
+    for track in tracks:
+        assert isinstance(track, gait.TrackResult)
+        assert track.status in ("known", "unknown", "unusable") and track.reason
+    names = {track.identity for track in tracks if track.status == "known"}
+    assert names and names <= {track.identity for track in run.gallery[videos[0].stem]}
+    assert (run.path / "report.html").is_file()
+
+
+def test_a_finished_run_is_read_back(run):
+    again = gait.read_run(run.path)
+    assert again.probes == run.probes and again.gallery == run.gallery
+
+
+def test_a_run_is_a_table(run):
+    table = run.table().to_pandas()
+    assert len(table) == sum(len(tracks) for tracks in (*run.gallery.values(), *run.probes.values()))
+    assert set(table.role) == {"gallery", "probe"}
+    probe = table[table.role == "probe"].iloc[0]
+    first = next(iter(run.probes.values()))[0]
+    assert (probe.track, probe.identity, probe.reason) == (first.id, first.identity, first.reason)
+
+
+def test_tracks_are_detections_for_supervision(run, videos):
+    supervision = pytest.importorskip("supervision")
+    found = run.detections(videos[1].stem)
+    assert isinstance(found, supervision.Detections)
+    assert len(found) == sum(track.frames for track in run.probes[videos[1].stem])
+    assert set(found.data) == {"identity", "status", "frame_index"}
+
+
+def test_progress_is_reported_by_one_function_from_nothing_to_all(videos, output):
+    calls = []
+    settings = {"output.report": False, "output.cache_gb": 0}
+    gait.run(
+        videos[0], videos[1], profile="offline", settings=settings, output=output,
+        progress=lambda stage, done, total, unit: calls.append((stage, done, total, unit)),
+    )  # fmt: skip
+    drawing = [(done, total) for stage, done, total, unit in calls if stage == "drawing" and unit == "frames"]
+    assert drawing[0][0] == 0 and drawing[-1][0] == drawing[-1][1] > 0
+    assert [done for done, _ in drawing] == sorted(done for done, _ in drawing)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        pytest.param(lambda path: gait.run(path / "none.mp4", [path / "no.mp4"]), "none.mp4", id="no video"),
+        pytest.param(lambda path: gait.run("a.mp4", ["b.mp4"], profile="lihgt"), "light", id="no profile"),
+        pytest.param(
+            lambda path: gait.run("a.mp4", ["b.mp4"], settings={"matching.metrik": "cosine"}), "metric", id="no setting"
+        ),
+        pytest.param(gait.read_run, "not a run folder", id="no run"),
+        pytest.param(lambda path: gait.load_encoder("gaitbose"), "gaitbose", id="no encoder"),
+        pytest.param(lambda path: gait.Gallery(path / "people").people(), "people", id="no gallery"),
+        pytest.param(
+            lambda path: gait.Gallery(path / "people").enrol("a.mp4", expires=datetime(2030, 1, 1)),
+            "zone",
+            id="no time zone",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_one_error(call, error, tmp_path):
+    with pytest.raises(gait.GaitError, match=error) as found:
+        call(tmp_path)
+    assert "\n" not in str(found.value)
+
+
+def test_people_are_enrolled_recognised_and_removed(videos, output, tmp_path):
+    people = gait.Gallery(tmp_path / "people", profile="offline", output=output)
+    enrolled = people.enrol(videos[0])
+    tracks = [track for found in enrolled.gallery.values() for track in found if track.outcome == "new"]
+    names = {tracks[0].id: "Ada", tracks[1].id: "Bo"}
+    named = gait.Gallery(tmp_path / "named", profile="offline", output=output)
+    named.enrol(videos[0], names, consent="signed")
+    assert [person.name for person in named.people()] == ["Ada", "Bo"]
+    found = named.identify(videos[1]).probes[videos[1].stem]
+    assert {track.name for track in found if track.status == "known"} <= {"Ada", "Bo"}
+    assert all(track.fpir is None for track in found)
+    named.delete("Ada")
+    assert [person.name for person in named.people()] == ["Bo"]
+    assert len(people.people()) == len(tracks)
+
+
+def test_an_encoder_embeds_silhouettes():
+    masks = np.random.default_rng(0).integers(0, 2, (12, 64, 44), np.uint8) * 255
+    encoder = gait.load_encoder("gei")
+    parts = encoder.encode(masks)
+    assert parts.dtype == np.float32 and parts.ndim == 2 and encoder.model == "gei-16"
+    assert GaitEnergyImageEncoder.needs == encoder.needs
+    with pytest.raises(gait.GaitError, match="missing or empty"):
+        encoder.encode(masks[:0])
+    with pytest.raises(gait.GaitError, match="missing or empty"):
+        encoder.encode({})
+
+
+def test_shipped_weights_are_loaded_by_their_name():
+    masks = np.zeros((12, 64, 44), np.uint8)
+    assert gait.load_encoder("gaitbase_synth").encode(masks).shape == (128, 16)
+
+
+def test_the_door_opens_without_loading_what_is_behind_it():
+    """0.2 s are allowed; numpy alone takes half of them, so it must not be there."""
+    program = "import sys, pipeline; print([m for m in ('numpy', 'pydantic', 'torch', 'cv2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_all_that_is_offered_is_there_and_documented():
+    for name in gait.__all__:
+        assert getattr(gait, name).__doc__, name
+    assert set(gait.__all__) <= set(dir(gait))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = gait.nothing
