@@ -18,9 +18,9 @@ from pipeline.config import Config
 from pipeline.errors import GaitError
 from pipeline.profiles import GONE, RENAMED, known_keys, load_config
 from pipeline.recognition import ENCODERS
-from pipeline.research.training.config import TrainingConfig, load_training_config, shipped
-from pipeline.research.training.networks import NETWORKS
-from pipeline.research.training.optim import LOSSES
+from pipeline.research.training.config import TrainingConfig, load_training_config, shipped_configs
+from pipeline.research.training.losses import LOSSES
+from pipeline.research.training.zoo import NETWORKS
 from pipeline.segmentation.quality import REASONS
 from pipeline.weights.cards import cards
 
@@ -194,7 +194,7 @@ def test_the_page_on_training_has_every_network_configuration_and_loss():
             first = first if name.startswith("_") else name.rpartition("_")[0]
             configurations.add(first + name if name.startswith("_") else name)
     assert networks == set(NETWORKS)
-    assert configurations == set(shipped())
+    assert configurations == set(shipped_configs())
     assert {name for name in LOSSES if name not in text} == set()
 
 

@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from pipeline.research.training.data.draws import Draws
 from pipeline.research.training.data.sampling import (
+    Draws,
     FrameChoice,
     bilateral_batches,
     common_batch,
