@@ -1,21 +1,64 @@
-"""Shared fixtures: where the real material lies, and how the golden weights are made."""
+"""Shared fixtures: where the real material lies, how the golden weights are made, what is made once for all workers."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
+
+# Before torch is loaded: two workers with as many threads as there are cores take each other's time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import importlib.util
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import allowed_skips
+import compiled_once
 import numpy as np
 import pytest
+from filelock import FileLock
 from made_templates import made  # noqa: F401 - a fixture
 
 SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 # Started in a shell's background this process ignores Ctrl-C, and those it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "fail the run on a skip that tests/allowed_skips.txt does not list"
+    parser.addoption("--fail-on-skip", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fail-on-skip") and not hasattr(config, "workerinput"):  # the workers report to one
+        config.pluginmanager.register(allowed_skips.Judge(allowed_skips.listed()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        compiled_once.install(patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Path]:
+    """once("name", make) is a folder that make(folder) has filled, by whichever worker came first."""
+    root = tmp_path_factory.getbasetemp()
+    root = (root if worker_id == "master" else root.parent) / "once"
+    root.mkdir(exist_ok=True)
+
+    def folder(name: str, make: Callable[[Path], None]) -> Path:
+        place, whole = root / name, root / f"{name}.whole"
+        with FileLock(root / f"{name}.lock"):
+            if not whole.exists():
+                place.mkdir()
+                make(place)
+                whole.touch()
+        return place
+
+    return folder
 
 
 def _need(path: Path) -> Path:

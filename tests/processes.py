@@ -5,15 +5,32 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+def start_program(name: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Start programs/NAME.py in a process of its own, with pipes for its three streams."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def run_program(name: str, *arguments: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run programs/NAME.py in a process of its own, to its end. status: the exit status that it must have."""
+    return _to_its_end(start_program(name, *arguments, **options), status)
 
 
 def run_python(code: str, *arguments: object, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run Python code in a process of its own, to its end. status: the exit status that it must have."""
+    """Run a line of Python in a process of its own, to its end; what is longer is a file in programs/."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, **options
-    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return _to_its_end(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options), status)
+
+
+def _to_its_end(process: subprocess.Popen[str], status: int) -> subprocess.CompletedProcess[str]:
     out, errors = finish(process, status=status)
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 

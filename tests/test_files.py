@@ -6,11 +6,10 @@ import errno
 import json
 import os
 import sys
-import textwrap
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import atomic, private, read_json, write_bytes, write_json, writing
@@ -88,27 +87,9 @@ def test_a_name_that_is_too_long_is_refused_in_words(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
-@pytest.mark.parametrize("writer", ["write_bytes", "savez"])
-def test_a_file_that_no_longer_fits_is_refused_and_leaves_nothing(tmp_path, writer):
-    body = {
-        "write_bytes": "write_bytes(path, bytes(200_000))",
-        "savez": "with atomic(path) as stream: np.savez(stream, a=np.zeros(200_000, np.uint8))",
-    }[writer]
-    script = f"""
-        import resource, signal, sys
-        from pathlib import Path
-        import numpy as np
-        from pipeline.errors import OutputError
-        from pipeline.files import atomic, write_bytes
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-        path = Path(sys.argv[1])
-        try:
-            {body}
-        except OutputError as error:
-            print(error)
-    """
-    done = run_python(textwrap.dedent(script), tmp_path / "big.bin")
+@pytest.mark.parametrize("what", ["bytes", "arrays"])
+def test_a_file_that_no_longer_fits_is_refused_and_leaves_nothing(tmp_path, what):
+    done = run_program("write_too_much", tmp_path / "big.bin", what)
     assert done.stderr == ""
     assert "big.bin: cannot be written (File too large)" in done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -30,7 +30,7 @@ from pipeline.segmentation.pphumanseg import _read_checkpoint
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
 from pipeline.weights.cards import Card, Checkpoint, own_card
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 DIGITS = "9" * 5000
 DEEP = 100_000

@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 import clips
+import inprocess
 import pytest
-from processes import wait_for
 
 from pipeline.video import open_video
 
@@ -58,10 +58,9 @@ class Gait:
             cwd=self.cwd, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
 
-    def __call__(self, *arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **options)
-        out, err = wait_for(process, 300)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """The same in this process, which spares a process's imports; `start` is for where the process is the point."""
+        return inprocess.gait(*arguments, cwd=self.cwd, env=self.environment)
 
     def run(self, gallery: str | Path, *probes: str | Path, options: Sequence[str] = (), output: str = "output") -> Run:
         """A run that must succeed."""
@@ -86,9 +85,9 @@ def demo(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gait_in(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Gait]:
+def gait_in(checkpoints: Path, once) -> Callable[[Path], Gait]:
     """gait_in(FOLDER) runs `gait` there."""
-    home = tmp_path_factory.mktemp("home")
+    home = once("home", lambda folder: None)
     return lambda folder: Gait(folder, checkpoints, home)
 
 
@@ -98,27 +97,43 @@ def gait(tmp_path: Path, gait_in: Callable[[Path], Gait]) -> Gait:
 
 
 @pytest.fixture(scope="session")
-def full(tmp_path_factory: pytest.TempPathFactory, gait_in, demo: Path) -> Run:
-    """The light profile on the demo: gallery and probe1 to probe3."""
-    gait = gait_in(tmp_path_factory.mktemp("full"))
-    return gait.run(demo / "gallery.mp4", *(demo / f"{probe}.mp4" for probe in DEMO[1:]))
+def run_once(once, gait_in) -> Callable[..., Run]:
+    """run_once("name", gallery, *probes) is the folder of a run that one of the workers has made."""
+
+    def run(name: str, gallery: str | Path, *probes: str | Path) -> Run:
+        def make(folder: Path) -> None:
+            made = gait_in(folder).run(gallery, *probes)
+            (folder / "stdout").write_text(made.stdout, encoding="utf-8")
+
+        folder = once(name, make)
+        return Run(gait_in(folder).runs()[0], (folder / "stdout").read_text(encoding="utf-8"))
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def walkers(tmp_path_factory: pytest.TempPathFactory, demo: Path) -> Callable[..., Path]:
+def full(run_once, demo: Path) -> Run:
+    """The light profile on the demo: gallery and probe1 to probe3."""
+    return run_once("full", demo / "gallery.mp4", *(demo / f"{probe}.mp4" for probe in DEMO[1:]))
+
+
+@pytest.fixture(scope="session")
+def walkers(once, demo: Path) -> Callable[..., Path]:
     """walkers("gallery", 60, 30) is a clip of 30 frames of the demo from frame 60 on, made once.
 
     keys: frames from one key frame to the next.
     """
-    folder = tmp_path_factory.mktemp("walkers")
 
     def clip(name: str, first: int = 60, frames: int = 30, keys: int = 250) -> Path:
-        path = folder / f"{name}-{first}-{frames}-{keys}.mp4"
-        if not path.exists():
+        stem = f"{name}-{first}-{frames}-{keys}"
+
+        def make(folder: Path) -> None:
             with open_video(demo / f"{name}.mp4") as video:
                 images = [frame.image for frame in video if first <= frame.index < first + frames]
-                clips.write(path, images, fps=25, options={"preset": "ultrafast", "crf": "18", "g": str(keys)})
-        return path
+            options = {"preset": "ultrafast", "crf": "18", "g": str(keys)}
+            clips.write(folder / f"{stem}.mp4", images, fps=25, options=options)
+
+        return once(f"walkers-{stem}", make) / f"{stem}.mp4"
 
     return clip
 

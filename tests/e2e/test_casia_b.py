@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import inprocess
 import pytest
-from processes import finish
 from training_walks import write_dataset
 
 TYPES = tuple(
@@ -31,12 +27,9 @@ SMALLER = [  # what two cores do in seconds; a user with the dataset leaves thes
 
 
 def gait(folder, *arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
-    )
-    return finish(process, 600)[0]
+    done = inprocess.gait(*arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow

@@ -27,12 +27,9 @@ def videos(walkers):
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory, gait_in, videos):
+def reference(run_once, videos):
     """The results of the same run, uninterrupted."""
-    gait = gait_in(tmp_path_factory.mktemp("uninterrupted"))
-    done = gait("run", *videos)
-    assert done.returncode == 0, done.stderr
-    return gait.runs()[0]
+    return run_once("uninterrupted", videos[1], videos[3]).path
 
 
 def every_file_is_whole(folder: Path) -> None:

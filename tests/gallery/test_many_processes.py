@@ -1,31 +1,17 @@
-"""Real processes that enrol at once and are killed at random moments."""
+"""Real processes that enrol at once, and that are killed in the middle of it."""
 
 from __future__ import annotations
 
-import random
+import contextlib
 import signal
-import subprocess
-import sys
 import time
 
 from enrolling import go, people, start
-from processes import finish
+from processes import finish, start_program
 
 from pipeline.gallery.people import delete
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.verify import verify
-
-REMOVE = """
-import sys
-from pathlib import Path
-from pipeline.gallery.people import delete, people_of
-from pipeline.gallery.store import Gallery
-
-gallery = Gallery.open(Path(sys.argv[1]))
-for person in people_of(gallery.templates()):
-    delete(gallery, person.identity)
-    print(person.name, flush=True)
-"""
 
 
 def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp_path):
@@ -61,16 +47,38 @@ def test_a_writer_waits_until_the_other_has_ended(tmp_path):
     finish(busy, status=-signal.SIGKILL)
 
 
+def files_of(path):
+    """What lies below the folder, with its sizes."""
+    found = set()
+    for one in path.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            found.add((one, one.stat().st_size))
+    return found
+
+
+def wait_until(sign, process):
+    """Wait for a sign of a process that goes on."""
+    deadline = time.monotonic() + 60
+    while not sign():
+        assert process.poll() is None and time.monotonic() < deadline, "no sign came of what it does"
+
+
 def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):
-    path, rng = tmp_path / "db", random.Random(1)
-    for kill in range(6):
-        process = start(path, f"life-{kill}", size=20_000 if kill % 2 else 3_000_000)  # large: killed while writing
+    path = tmp_path / "db"
+    for kill in range(4):
+        process = start(path, f"life-{kill}", size=3_000_000 if kill % 2 else 20_000)
+        before = files_of(path)
         go(process)
-        time.sleep(rng.uniform(0.0, 0.25))
+        if kill % 2:  # large: killed while it writes
+            wait_until(lambda: files_of(path) != before, process)  # noqa: B023 - waited for at once
+            said = ""
+        else:  # killed on its way from one commit to the next
+            said = process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         told, _ = finish(process, status=-signal.SIGKILL)
         there = people(path)  # every person has all three walks
-        told_names = {f"life-{kill} {number}" for number in told.split()}
+        told_names = {f"life-{kill} {number}" for number in (said + told).split()}
+        assert told_names or kill % 2, "it was killed before it had begun"
         assert told_names <= there, "an enrolment that was reported is missing"
         assert len([name for name in there if name.startswith(f"life-{kill} ")]) <= len(told_names) + 1
     with Gallery.open(path).writing() as writer:  # no lock is left behind
@@ -79,18 +87,19 @@ def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):
 
 
 def test_kill_9_while_somebody_is_removed_leaves_them_whole_or_gone(tmp_path):
-    path, size, pipe = tmp_path / "db", 20, subprocess.PIPE
+    path, size = tmp_path / "db", 20
     process = start(path, "crowd", size)
     go(process)
     finish(process)
-    rng = random.Random(5)
     everybody = people(path)
     assert len(everybody) == size
     gone: set[str] = set()
     for kill in range(1, 4):
-        process = subprocess.Popen([sys.executable, "-c", REMOVE, path], stdout=pipe, stderr=pipe, text=True)
+        process = start_program("remove", path)
         gone.add(process.stdout.readline().strip())  # it is in the middle of the next now
-        time.sleep(rng.uniform(0.0, 0.2))
+        before = files_of(path)
+        if kill > 1:  # further in the middle
+            wait_until(lambda: files_of(path) != before, process)  # noqa: B023 - waited for at once
         process.kill()
         gone |= set(finish(process, status=-signal.SIGKILL)[0].splitlines())
         left = people(path)

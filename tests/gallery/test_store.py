@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.archive import export
@@ -203,15 +203,6 @@ def test_every_kind_of_damage_to_the_table_is_told(gallery, made):
 
 def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
     add(gallery, made("Ada"))
-    program = (
-        "import os, sys; from pathlib import Path; from pipeline.gallery.store import Gallery\n"
-        "from pipeline.errors import GalleryError\n"
-        "g = Gallery.open(Path(sys.argv[1])); g.templates()\n"  # everything is imported before the rights are dropped
-        "if os.getuid() == 0: os.setuid(65534)\n"
-        "print([t.name for t in Gallery.open(g.path).templates()])\n"
-        "try:\n  with g.writing(): pass\nexcept GalleryError as e: print(e)\n"
-        "try:\n  Gallery.open(g.path.with_name('theirs'))\nexcept GalleryError as e: print(e)\n"
-    )
     theirs = Gallery.create(gallery.path.with_name("theirs")).path
     (theirs / MARK).chmod(0)
     for path in (gallery.path, *gallery.path.rglob("*")):
@@ -220,7 +211,7 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
     for folder in above:
         folder.chmod(0o755)
     try:
-        done = run_python(program, gallery.path)
+        done = run_program("read_only_gallery", gallery.path)
     finally:
         for path in (gallery.path, *gallery.path.rglob("*")):
             path.chmod(0o755)
@@ -234,15 +225,7 @@ def test_a_read_only_gallery_is_read_and_refuses_to_change(gallery, made):
 
 def test_a_full_disk_is_one_line_and_the_gallery_stays_as_it_was(gallery, made):
     add(gallery, made("Ada"))
-    program = (
-        "import resource, sys; from pathlib import Path; from pipeline.gallery.store import Gallery\n"
-        "from pipeline.errors import GalleryError; import dataclasses\n"
-        "g = Gallery.open(Path(sys.argv[1])); (t,) = g.templates(stored=True)\n"
-        "t = dataclasses.replace(t, template='f' * 16)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"  # no file may be larger, as on a full disk
-        "try:\n  with g.writing() as w: w.add([t])\nexcept GalleryError as e: print(e)\n"
-    )
-    done = run_python(program, gallery.path)
+    done = run_program("add_on_full_disk", gallery.path)
     assert "db: cannot be changed (" in done.stdout and len(done.stdout.splitlines()) == 1
     assert [template.name for template in gallery.templates()] == ["Ada"]
 

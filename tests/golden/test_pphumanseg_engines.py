@@ -6,28 +6,13 @@ import importlib.util
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.config import RuntimeConfig, SegmentationConfig
 from pipeline.segmentation import open_segmenter
 from pipeline.weights.checkpoints import Card, Checkpoint
 
 FOLDER, ONNX = "human_pp_humansegv1_lite_192x192", "human_pp_humansegv1_lite_192x192.onnx"
-
-# Paddle's engine lives in a process of its own: it and torch must not share one.
-PADDLE_PROCESS = """
-import sys
-import numpy as np
-from pathlib import Path
-from pipeline.config import RuntimeConfig, SegmentationConfig
-from pipeline.weights.checkpoints import Card, Checkpoint
-from pipeline.segmentation import open_segmenter
-folder, crops, answer = map(Path, sys.argv[1:])
-card = Card(name=folder.name, stage="segmenter", loader="paddle", file=folder.name, licence="Apache-2.0")
-runtime = RuntimeConfig(device="cpu", engine="paddle")
-segmenter = open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, folder, ""))
-np.save(answer, segmenter.segment(np.load(crops)))
-"""
 
 
 def probabilities(shared, name, backend, crops):
@@ -67,5 +52,5 @@ def test_paddles_own_engine_agrees(shared, crops, by_default, tmp_path):
     folder = shared / "checkpoints" / FOLDER
     np.save(tmp_path / "crops.npy", crops)
     arguments = [folder, tmp_path / "crops.npy", tmp_path / "answer.npy"]
-    run_python(PADDLE_PROCESS, *arguments)
+    run_program("paddle_segments", *arguments)
     assert np.abs(np.load(tmp_path / "answer.npy") - by_default).max() < 1e-4

@@ -18,17 +18,16 @@ from torch.utils.data import DataLoader
 
 from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import load_training_config
-from pipeline.research.training.course import Course
-from pipeline.research.training.data.batches import Batch, Walks
-from pipeline.research.training.data.dataset import list_walks
-from pipeline.research.training.data.draws import Draws
+from pipeline.research.training.data.batches import Batch, Samples
+from pipeline.research.training.data.dataset import list_samples
+from pipeline.research.training.data.sampling import Draws
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.fit import fit
-from pipeline.research.training.module import GaitTraining
+from pipeline.research.training.module import GaitTraining, TrainingProgress
 from pipeline.research.training.networks import open_trainable
 
 
-class Witness(Course):
+class Witness(TrainingProgress):
     """Keeps what every step had to say."""
 
     def __init__(self, *arguments):
@@ -84,12 +83,19 @@ def batches_of(folder, config, first=0):
     return DataLoader(batches, batch_size=None)
 
 
+class Fed(GaitTraining):
+    """Trains on given batches."""
+
+    def train_dataloader(self):
+        return self.given
+
+
 def module_of(folder, data, *more):
     paths = [f"data_cfg.dataset_root={data}/data", f"data_cfg.dataset_partition={data}/part.json"]
     config = load_training_config(str(folder / "config.yaml"), [*paths, "trainer_cfg.with_test=false", *more])
     assert not config.unsupported
-    walks = Walks(list_walks(config.data_cfg.dataset_root, ["001", "002", "003"]), cache=True)
-    return config, GaitTraining(open_trainable(config.model_cfg, 3), config, walks, ["001", "002", "003"])
+    walks = Samples(list_samples(config.data_cfg.dataset_root, ["001", "002", "003"]), cache=True)
+    return config, Fed(open_trainable(config.model_cfg, 3), config, walks, ["001", "002", "003"])
 
 
 @pytest.fixture(scope="module")
@@ -99,63 +105,67 @@ def trained(folder, data, weight_rule, tmp_path_factory):
     weight_rule.fill(module.network)
     witness = Witness(config.trainer_cfg, output / "checkpoints", lambda line: None, dict)
     with torch_threads(2):  # as the reference had: the order of its sums
-        fit(module, config, output, "cpu", witness, batches=batches_of(folder, config))
+        module.given = batches_of(folder, config)
+        fit(module, config, output, "cpu", witness)
     return output, witness.steps
 
 
 @pytest.fixture(scope="module")
-def same_rounding(folder, assert_close_to_rms):
-    """Checks the first two steps as far as any rounding goes (1e-5 of rms), then demands the reference's own."""
+def same_rounding(folder, trained):
+    """Whether torch rounds here as it did for the reference.
 
-    def check(steps):
-        record = json.loads((folder / "record.json").read_text())["loss"]
-        for (logged, _), expected in zip(steps[:2], record, strict=False):
-            assert_close_to_rms(logged["triplet/loss"], expected["scalar/triplet/loss"])
-        if not np.allclose(steps[1][0]["triplet/loss"], record[1]["scalar/triplet/loss"], rtol=1e-6):
-            pytest.skip("torch rounds differently on this processor; the first two steps agree as far as they can")
+    Which pairs are hard depends on the last digit: where it does not, trainings part from the third step on.
+    """
+    ours, theirs = trained[1][1][0]["triplet/loss"], recorded(folder)[1]["triplet/loss"]
+    return np.allclose(ours, theirs, rtol=1e-6)
 
-    return check
+
+def recorded(folder):
+    """What the reference logged at every step."""
+    record = json.loads((folder / "record.json").read_text())["loss"]
+    return [{name.removeprefix("scalar/"): value for name, value in step.items()} for step in record]
+
+
+def agree(logged, expected, same_rounding):
+    expected = {("loss" if name == "sum" else name): value for name, value in expected.items()}
+    assert set(expected) == set(logged)
+    for name, value in expected.items():
+        np.testing.assert_allclose(logged[name], value, rtol=1e-4 if same_rounding else 1e-3, atol=1e-5, err_msg=name)
 
 
 def test_every_step_has_the_losses_and_the_rate_of_the_reference(trained, folder, same_rounding):
-    _, steps = trained
-    same_rounding(steps)
-    record = json.loads((folder / "record.json").read_text())
-    assert len(steps) == len(record["loss"]) == 8
-    for (logged, rate), expected, expected_rate in zip(steps, record["loss"], record["lr"], strict=True):
-        expected["scalar/loss"] = expected.pop("sum")
-        assert set(expected) == {f"scalar/{name}" for name in logged}
-        for name, value in expected.items():
-            np.testing.assert_allclose(logged[name.removeprefix("scalar/")], value, rtol=1e-4, atol=1e-5, err_msg=name)
-        assert rate == pytest.approx(expected_rate, rel=1e-9)
+    steps, rates = trained[1], json.loads((folder / "record.json").read_text())["lr"]
+    assert len(steps) == len(rates) == 8
+    assert [rate for _, rate in steps] == pytest.approx(rates, rel=1e-9)
+    for (logged, _), expected in list(zip(steps, recorded(folder), strict=True))[: 8 if same_rounding else 2]:
+        agree(logged, expected, same_rounding)
 
 
 @pytest.mark.parametrize("iteration", [4, 8])
-def test_the_checkpoint_equals_the_reference(trained, folder, same_rounding, assert_close_to_rms, iteration):
-    same_rounding(trained[1])
+def test_the_checkpoint_is_the_references(trained, folder, same_rounding, assert_close_to_rms, iteration):
     ours = read_checkpoint(trained[0] / f"checkpoints/tiny-{iteration:0>5}.pt")
     theirs = read_checkpoint(folder / f"tiny-{iteration:0>5}.pt")
     assert set(ours) == set(theirs) and ours["iteration"] == theirs["iteration"]
     assert list(ours["model"]) == list(theirs["model"])
-    for name, tensor in theirs["model"].items():
-        assert_close_to_rms(ours["model"][name].numpy(), tensor.numpy())
-    for index, state in theirs["optimizer"]["state"].items():
-        assert_close_to_rms(ours["optimizer"]["state"][index]["momentum_buffer"], state["momentum_buffer"], 1e-3)
     assert ours["optimizer"]["param_groups"] == theirs["optimizer"]["param_groups"]
     assert ours["scheduler"] == theirs["scheduler"]
+    assert ours["optimizer"]["state"].keys() == theirs["optimizer"]["state"].keys()
+    if same_rounding:
+        for name, tensor in theirs["model"].items():
+            assert_close_to_rms(ours["model"][name].numpy(), tensor.numpy())
+        for index, state in theirs["optimizer"]["state"].items():
+            assert_close_to_rms(ours["optimizer"]["state"][index]["momentum_buffer"], state["momentum_buffer"], 1e-3)
 
 
-def test_training_goes_on_from_the_references_checkpoint(
-    folder, data, trained, same_rounding, tmp_path, assert_close_to_rms
-):
-    same_rounding(trained[1])
+def test_training_goes_on_from_the_references_checkpoint(folder, data, same_rounding, tmp_path, assert_close_to_rms):
     config, module = module_of(folder, data)
     state = read_checkpoint(folder / "tiny-00004.pt")
     module.network.load_state_dict(state["model"])
     module.resume(state)
     witness = Witness(config.trainer_cfg, tmp_path / "checkpoints", lambda line: None, dict)
     with torch_threads(2):  # as the reference had: the order of its sums
-        fit(module, config, tmp_path, "cpu", witness, batches=batches_of(folder, config, first=4))
+        module.given = batches_of(folder, config, first=4)
+        fit(module, config, tmp_path, "cpu", witness)
     ours = read_checkpoint(tmp_path / "checkpoints/tiny-00008.pt")
     for name, tensor in read_checkpoint(folder / "tiny-00008.pt")["model"].items():
         assert_close_to_rms(ours["model"][name].numpy(), tensor.numpy())
@@ -166,14 +176,14 @@ def test_embeddings_of_the_test_set_equal_the_reference(folder, data, assert_clo
     module.network.load_state_dict(read_checkpoint(folder / "tiny-00008.pt")["model"])
     module.network.eval()
     (transform,) = transforms_of(config.evaluator_cfg.transform)
-    walks = Walks(list_walks(config.data_cfg.dataset_root, ["075", "076", "077"]), cache=False)
+    walks = Samples(list_samples(config.data_cfg.dataset_root, ["075", "076", "077"]), cache=False)
     embeddings = []
     with torch.inference_mode():
         for index in range(len(walks)):
             frames = torch.from_numpy(transform(walks[index][0], Draws.seeded(0))).float()
             embeddings.append(module.network(frames[None, None])[0].numpy())
     with np.load(folder / "output.npz") as output:
-        assert [walk.identity for walk in walks.walks] == output["test_labels"].tolist()
-        assert [walk.type for walk in walks.walks] == output["test_types"].tolist()
-        assert [walk.view for walk in walks.walks] == output["test_views"].tolist()
+        assert [walk.identity for walk in walks.samples] == output["test_labels"].tolist()
+        assert [walk.type for walk in walks.samples] == output["test_types"].tolist()
+        assert [walk.view for walk in walks.samples] == output["test_views"].tolist()
         assert_close_to_rms(np.stack(embeddings), output["test_embeddings"])

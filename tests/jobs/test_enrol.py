@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.names import looks
@@ -97,35 +97,6 @@ def test_a_name_is_not_taken_over_from_a_row_that_a_disk_has_changed(gallery, ma
     assert outcome == "new"  # `verify` tells of what others' rows have come to
 
 
-READ = """
-import dataclasses, sys
-from pathlib import Path
-from pipeline.commands.gallery.people import list_command, show_command
-from pipeline.jobs.enrol import add_templates, there_already
-from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import new_id
-
-def read():
-    return int(dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())["rchar"])
-
-gallery = Gallery.open(Path(sys.argv[1]))
-(one,) = gallery.templates(stored=True, only=[sys.argv[2]])
-one = dataclasses.replace(one, video_sha256="a" * 64)
-walks = [dataclasses.replace(one, template=new_id(), track=n, name=f"new {n}") for n in (1, 2, 3)]
-before = read()
-if sys.argv[3] == "everything":
-    gallery.templates()
-else:
-    assert [outcome for *_, outcome in add_templates(gallery, walks, merge=False).values()] == ["new"] * 3
-    assert len(there_already(gallery, walks)) == 3
-    again = [dataclasses.replace(one, template=new_id(), track=4, name="PERSON 7")]
-    assert [name for _, name, _ in add_templates(gallery, again, merge=True).values()] == ["person 7"]
-    show_command(gallery.path, "new 3", as_json=False)
-    list_command(gallery.path, as_json=False)
-print(read() - before)
-"""
-
-
 @pytest.fixture
 def large(gallery):
     """4000 walks of 1000 people, of 256×16 values each: 33 MB of embeddings."""
@@ -149,7 +120,7 @@ def test_to_enrol_and_to_list_reads_no_embedding_of_others(large):
     embeddings = sum(walk.parts.nbytes for walk in walks)
 
     def cost(what):
-        return int(run_python(READ, large.path, walks[0].template, what).stdout.splitlines()[-1])
+        return int(run_program("read_gallery", large.path, walks[0].template, what).stdout.splitlines()[-1])
 
     assert cost("everything") > embeddings  # else it would not be seen
     assert cost("enrol") < embeddings / 20

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import handed_on
 import pytest
 from loguru import logger
-from processes import finish
+from processes import finish, start_program
 
 from pipeline.errors import InputError, OutputError
 from pipeline.files import write_bytes
@@ -71,23 +69,8 @@ def test_a_folder_is_held_by_one_process_and_the_next_is_told_which(folder):
         pass
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from pipeline.runs.cache import Cache
-from pipeline.runs.job import Video
-from pipeline.runs.folder import RunFolder
-with RunFolder(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
-
-
 def test_a_lock_of_a_killed_process_holds_nobody_up(folder):
-    pipe = subprocess.PIPE
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder.path], stdin=pipe, stdout=pipe, stderr=pipe, text=True
-    )
+    holder = start_program("hold_run", folder.path)
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(OutputError, match=f"process {holder.pid} on"):
         folder.held().__enter__()

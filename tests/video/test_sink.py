@@ -10,7 +10,7 @@ import av
 import clips
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.errors import OutputError
 from pipeline.video import VideoSink, open_video
@@ -140,24 +140,8 @@ def test_picture_of_another_size_is_refused(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_running_out_of_space_is_a_one_line_error_and_no_file(tmp_path):
-    # The system itself refuses to let the file grow, as a full disk does.
-    code = """
-import resource, signal, sys
-import numpy as np
-from pipeline.errors import OutputError
-from pipeline.video import VideoSink
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-rng = np.random.default_rng(0)
-try:
-    with VideoSink(sys.argv[1], 320, 240, 25) as sink:
-        for _ in range(40):
-            sink.write(rng.integers(0, 255, (240, 320, 3), np.uint8))
-except OutputError as error:
-    print(error)
-"""
     target = tmp_path / "out.mp4"
-    done = run_python(code, target)
+    done = run_program("write_too_much", target, "video")  # the system refuses, as a full disk does
     assert done.stdout.startswith(f"{target}: ")
     assert done.stdout.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

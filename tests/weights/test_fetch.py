@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from fileserver import FileServer
-from processes import finish
+from processes import finish, start_program
 
 from pipeline.errors import CheckpointError
 from pipeline.weights.cards import Card
@@ -150,20 +148,10 @@ def test_a_zip_without_the_file_is_refused(server: FileServer, tmp_path: Path) -
         fetch(_card(f"{server.url}/f.zip", file="segmenter"), tmp_path)
 
 
-FETCH = """
-import sys
-from pathlib import Path
-from pipeline.weights.cards import Card
-from pipeline.weights.fetch import fetch
-print(fetch(Card.model_validate_json(sys.argv[1]), Path(sys.argv[2])).downloaded)
-"""
-
-
 def test_two_processes_share_one_download(server: FileServer, tmp_path: Path) -> None:
     server.files["/f"] = CONTENT
-    command = [sys.executable, "-c", FETCH, _card(f"{server.url}/f").model_dump_json(), str(tmp_path / "w")]
-    pipe = subprocess.PIPE
-    both = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    card = _card(f"{server.url}/f").model_dump_json()
+    both = [start_program("fetch", card, tmp_path / "w") for _ in range(2)]
     assert sorted(finish(process)[0].split()[-1] for process in both) == ["False", "True"]
     assert len(server.requests) == 1
     assert sorted(path.name for path in (tmp_path / "w").iterdir()) == ["mine.onnx", "mine.onnx.sha256.json"]

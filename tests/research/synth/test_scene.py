@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import run_python
+from processes import run_program
 
 from pipeline.commands.synth import synth_videos
 from pipeline.errors import ConfigError
@@ -124,24 +124,12 @@ def test_the_same_people_walk_in_every_video() -> None:
             assert (walker.who.gait.coefficients == who.gait.coefficients).all()
 
 
-IN_A_PROCESS = """
-import sys, cv2, numpy as np
-from pathlib import Path
-from pipeline.research.synth.silhouette import sequences
-from pipeline.research.synth.videos import Show, write_video
-folder, threads = Path(sys.argv[1]), int(sys.argv[2])
-cv2.setNumThreads(threads)
-write_video(folder / "probe1.mp4", Show(people=2, seed=2, seconds=1.0, size=(320, 180), fps=10.0), 1)
-np.save(folder / "masks.npy", np.concatenate([one.masks for one in sequences((5, 2), 2, frames=8)]))
-"""
-
-
 def test_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     """Of OpenCV, and of the libraries below NumPy, which read theirs from the environment when they are loaded."""
     for count in ("1", "2"):
         (tmp_path / count).mkdir()
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": count, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
-        run_python(IN_A_PROCESS, tmp_path / count, count, env=environment)
+        run_program("film", tmp_path / count, count, env=environment)
     files = ("probe1.mp4", "probe1.gt.txt", "probe1.truth.npz", "masks.npy")
     assert {path.name for path in (tmp_path / "1").iterdir()} >= set(files)
     for file in files:

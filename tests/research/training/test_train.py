@@ -104,6 +104,7 @@ def stopped(walkers, small_settings, tmp_path):
         checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
         while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
             time.sleep(0.02)
+        assert process.poll() is None, "it ended before it could be stopped"
         stop(process)
         _, said = finish(process, status=status)
         assert any(checkpoints.glob("gaitbase_synth-*.pt"))
@@ -128,11 +129,11 @@ LONG = ("trainer_cfg.total_iter=100000", "trainer_cfg.log_iter=1000", "data_cfg.
 
 
 def members(group):
-    """The processes of a group."""
+    """The processes of a group that have not ended."""
     found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     for pid in found:
         with contextlib.suppress(OSError):  # ended meanwhile
-            if os.getpgid(pid) == group:
+            if os.getpgid(pid) == group and ") Z " not in Path(f"/proc/{pid}/stat").read_text():
                 yield pid
 
 
@@ -142,9 +143,12 @@ def test_a_group_of_processes_is_stopped_as_one(stopped, tmp_path, processes):
 
     def stop(process):
         if processes == 1:  # those that prepare batches before the main process, which notices when one is gone
-            for pid in set(members(process.pid)) - {process.pid}:
+            helpers = set(members(process.pid)) - {process.pid}
+            assert helpers
+            for pid in helpers:
                 os.kill(pid, signal.SIGTERM)
-            time.sleep(0.5)
+            while helpers & set(members(process.pid)):
+                time.sleep(0.01)
         for _ in range(2):
             os.killpg(process.pid, signal.SIGTERM)
 
@@ -179,7 +183,7 @@ def test_masks_of_0_and_1_train_as_silhouettes_of_0_to_255_do(walkers, trained, 
 
 def test_no_training_starts_on_pictures_in_colours(walkers, trained, tmp_path):
     other = of_other_values(walkers, tmp_path / "data", lambda masks: np.repeat(masks[:, None], 3, axis=1))
-    with pytest.raises(InputError, match=r"000\.pkl: 13 frames of 3×64×44; Baseline wants silhouettes T×H×W"):
+    with pytest.raises(InputError, match=r"000\.pkl: 13 frames of 3×64×44; Baseline takes silhouettes T×H×W"):
         trained(tmp_path / "out", other)
     assert not (tmp_path / "out").exists()
 
