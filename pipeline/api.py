@@ -130,7 +130,7 @@ class Gallery:
 
         Args:
             video: The video.
-            names: By track number; only these are enrolled. Without, everybody is, as <video>-<track>.
+            names: By track number; only these are enrolled. Without, everybody is, as `<video>-<track>`.
             merge: Somebody who has such a name already gets a further template; else that is refused.
             consent: A note of what they agreed to.
             expires: Until when they may be known (with a time zone); None for good.

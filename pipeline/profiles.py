@@ -82,9 +82,10 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
         tree = {"profile": path.stem, **with_base(tree, path, _profile_path)}
     else:
         origin, tree = "run.json", with_current_names(profile, say=False)
+    refuse_gone(tree, origin)
     for override in overrides:
         apply_override(tree, override)
-    refuse_gone(tree, origin)
+        refuse_gone(tree, "--set")
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

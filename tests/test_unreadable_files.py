@@ -11,7 +11,6 @@ import pytest
 from pipeline.errors import GaitError
 from pipeline.files import read_json
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.store import Gallery
 from pipeline.live.people import people_of_run
 from pipeline.pose.storage import read_poses
@@ -31,7 +30,7 @@ from pipeline.segmentation.pphumanseg import _read_checkpoint
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
 from pipeline.weights.cards import Card, Checkpoint, own_card
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 DIGITS = "9" * 5000
 DEEP = 100_000
@@ -144,7 +143,6 @@ READERS: dict[str, tuple[dict[str, str], str, Callable[[Path], object]]] = {
     "OUMVLP's poses": (JSON, "1.json", _below("00001/090_01/1.json", lambda path: list(read_oumvlp_folder(path)))),
     "a gallery": (JSON, "gallery.json", _below("gallery.json", Gallery.open)),
     "a calibration": (JSON, "calibration.json", _below("calibration.json", read_calibration)),
-    "an index": (JSON, "index.json", _below("index/index.json", read_facts)),
     "CASIA-B's poses": (CSV, "poses.csv", lambda path: list(read_casia_b_csv(path))),
     "a manifest": (CSV, "clips.csv", read_manifest),
     "labels": (CSV, "labels.csv", read_labels),

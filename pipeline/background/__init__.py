@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.background.foreground import Subtractor
-from pipeline.background.learn import FEWEST, learn, shrunk, spread
+from pipeline.background.learn import FEWEST, learn, sample_while_reading, shrink
 from pipeline.config import BackgroundConfig
 from pipeline.errors import InputError
 from pipeline.types import Frame
@@ -41,7 +41,7 @@ class Background:
         Raises TooShortError where they are too few to learn from.
         """
         samples, self.frames = [], 0
-        for frame, kept in spread(frames):
+        for frame, kept in sample_while_reading(frames):
             self.frames, samples = frame.index + 1, kept
         self._seconds = self.frames / fps
         if len(samples) < FEWEST:
@@ -54,7 +54,7 @@ class Background:
 
     def subtract(self, frame: Frame) -> Frame:
         """The frame with its foreground."""
-        found = self._subtractor.compare(shrunk(frame.image))
+        found = self._subtractor.compare(shrink(frame.image))
         self._shares.append(float(np.mean(found.likely >= 128)))
         self._lost += found.motion is None
         height, width = frame.image.shape[:2]

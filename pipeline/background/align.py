@@ -111,7 +111,7 @@ def after(second: Motion, first: Motion) -> Motion:
     return np.asarray(whole[:2], np.float64)
 
 
-def resized(motion: Motion, scale: float) -> Motion:
+def resize_motion(motion: Motion, scale: float) -> Motion:
     """The motion in a picture `scale` times as large."""
     return np.column_stack([motion[:, :2], motion[:, 2] * scale])
 
@@ -161,7 +161,7 @@ def _level(grey: FloatArray, scale: float, middle: NDArray[np.float64]) -> _Leve
 
 def _seen_from(level: _Level, picture: FloatArray, motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The picture's values at the level's pixels after the motion, and which of them lie inside it."""
-    scaled = pixelwise(resized(motion, level.scale))  # in pixels of this level
+    scaled = pixelwise(resize_motion(motion, level.scale))  # in pixels of this level
     size = (level.grey.shape[1], level.grey.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(picture, scaled, size, flags=flags, borderValue=(np.nan,) * 4)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.background.align import Aligner, Motion, pixelwise, still
-from pipeline.background.model import Scene
+from pipeline.background.learn import Scene
 from pipeline.types import FloatArray, Image
 
 WINDOW = 5  # px: differences are judged over so many pixels a side

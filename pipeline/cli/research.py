@@ -185,9 +185,6 @@ def synth_dataset(
         0.0, min=0, max=1, metavar="SHARE",
         help="Share of the walks that the light profile's segmenter cuts out of pictures.",
     ),
-    one_view: bool = Option(
-        False, "--one-view", help="All walks of a person from one side: side, oblique or along."
-    ),
     checkpoints: Path | None = CHECKPOINTS,
 ) -> None:  # fmt: skip
     """Silhouettes of walkers who do not exist, in OpenGait's layout, to train with."""

@@ -133,7 +133,7 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--cluster ray: Ray is not installed. Install it with: pip install 'gait[distributed]'"
+            "--cluster ray: Ray is not installed. Install it with: pip install 'gaitid[distributed]'"
         ) from None
     return ray
 

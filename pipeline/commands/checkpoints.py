@@ -23,7 +23,7 @@ from pipeline.weights.checkpoints import (
 )
 from pipeline.weights.download import Progress
 from pipeline.weights.fetch import Fetched, fetch
-from pipeline.weights.hashing import recorded_sha256
+from pipeline.weights.files import recorded_sha256
 
 OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
@@ -166,14 +166,12 @@ def _checkpoints_of(config: Config) -> list[str]:
     """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
     from pipeline import registry
     from pipeline.extraction.networks import checkpoints_of
-    from pipeline.recognition import ENCODERS
+    from pipeline.recognition import ENCODERS, weights_for
     from pipeline.recognition.model import Model
 
     model = registry.load(ENCODERS, config.recognition.encoder, "recognition.encoder")
     if isinstance(model, Model) and config.recognition.checkpoint is None:
-        from pipeline.recognition.model_encoder import checked
-
-        checked(model, None)  # refuses as a run would
+        weights_for(model, None)  # refuses as a run would
     return checkpoints_of(config)
 
 

@@ -22,24 +22,24 @@ from pipeline.profiles import Options, as_record, is_training_config, load_confi
 from pipeline.recognition import Encoder, open_encoder
 from pipeline.research.charts import as_png, curves, heat_map
 from pipeline.research.evaluation.datasets.dataset import (
-    Answered,
-    Asked,
+    Answer,
+    Evaluation,
     as_tree,
     embed_dataset,
     evaluate,
-    walks_of_test,
+    samples_of_test_set,
 )
-from pipeline.research.evaluation.datasets.distances import Metric
 from pipeline.research.evaluation.datasets.features import (
     DatasetFeatures,
     read_dataset_features,
     write_dataset_features,
 )
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
-from pipeline.research.evaluation.datasets.trained import Trained, configured, trained
+from pipeline.research.evaluation.datasets.retrieval import Metric
+from pipeline.research.evaluation.datasets.trained import Trained, open_training, open_training_file
 from pipeline.research.evaluation.tables import RANKS
 from pipeline.research.training.config import YAML
-from pipeline.research.training.data.dataset import Walk, read_partition
+from pipeline.research.training.data.dataset import Sample, read_partition
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.record import Record
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
@@ -86,13 +86,13 @@ class _Subject:
     """What is evaluated: features that are there, or walks and the encoder for them; and what run.json says of it."""
 
     features: DatasetFeatures | None
-    walks: Sequence[Walk]
+    walks: Sequence[Sample]
     encoder: Encoder | None
     listed: Sequence[str]
     facts: Mapping[str, Any]
 
 
-def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any], Path]:
+def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, Any], Path]:
     wanted, learnt = _learnt(wanted)
     config = load_config(wanted.profile or DEFAULT_PROFILE, _settings(wanted, learnt))
     protocol = wanted.protocol or (learnt.protocol if learnt else None)
@@ -104,9 +104,9 @@ def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any],
     metric = _metric(wanted.metric or config.matching.metric)
     cross_view, rerank = wanted.cross_view, wanted.rerank
     if learnt is not None:
-        cross_view = cross_view or (learnt.asked.cross_view_gallery and protocol in ("casia-b", "oumvlp"))
-        rerank = learnt.asked.rerank if rerank is None else rerank
-    asked = Asked(protocol, metric, device, cross_view, rerank, wanted.as_opengait, subject.listed)
+        cross_view = cross_view or (learnt.evaluator.cross_view_gallery and protocol in ("casia-b", "oumvlp"))
+        rerank = learnt.evaluator.rerank if rerank is None else rerank
+    chosen = Evaluation(protocol, metric, device, cross_view, rerank, wanted.as_opengait, subject.listed)
 
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
@@ -122,8 +122,8 @@ def _evaluate(wanted: Wanted, bars: Progress) -> tuple[Answered, dict[str, Any],
                 features = embed_dataset(subject.walks, subject.encoder, bars)
             write_dataset_features(folder.path / FEATURES, features)
         with record.meter.time("rank", walks=len(features)):
-            answered = evaluate(asked, features)
-        tree = as_tree(asked, features, answered)
+            answered = evaluate(chosen, features)
+        tree = as_tree(chosen, features, answered)
         write_json(folder.path / REPORT, tree)
         _draw(folder.path, answered)
     return answered, tree, folder.path
@@ -151,7 +151,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
             "recognition.mirroring=heading: a dataset has no boxes that tell the direction. Use off or both."
         )
     files = _files(wanted.files) if wanted.files or learnt is None else learnt.data.data_in_use
-    walks, listed = walks_of_test(root, partition, protocol, files)
+    walks, listed = samples_of_test_set(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.options.checkpoints, ["encoder"])
     encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
@@ -162,21 +162,23 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
 def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
     """The training that is evaluated, if one is; a --config that is a training's file is no profile then."""
     if wanted.training is not None:
-        return wanted, trained(wanted.training)
+        return wanted, open_training(wanted.training)
     file = wanted.profile or ""
     if not (file.endswith(YAML) and Path(file).is_file() and is_training_config(read_yaml(Path(file)))):
         return wanted, None
     if wanted.features is not None or wanted.encoder is not None:
         raise ConfigError(f"--config {file}: a training's file names the network. Leave --features and --encoder out.")
     folders = search_folders(wanted.options.checkpoints)
-    return replace(wanted, profile=None, checkpoint=None), configured(file, wanted.root, wanted.checkpoint, folders)
+    return replace(wanted, profile=None, checkpoint=None), open_training_file(
+        file, wanted.root, wanted.checkpoint, folders
+    )
 
 
 def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
     """The options that are settings, as --set would give them, after what holds without a profile, before --set."""
-    frames = learnt.asked.sampler.frames_all_limit if learnt else None
+    frames = learnt.evaluator.sampler.frames_all_limit if learnt else None
     chosen = [] if wanted.profile else [f"recognition.max_frames={frames or FRAMES}"]
-    chosen += [f"matching.metric={METRICS[learnt.asked.metric]}"] if learnt else []
+    chosen += [f"matching.metric={METRICS[learnt.evaluator.metric]}"] if learnt else []
     if load_config(wanted.profile or DEFAULT_PROFILE).recognition.mirroring == "heading":
         chosen.append("recognition.mirroring=off")  # a dataset's walks have none
     encoder = learnt.encoder if learnt else wanted.encoder
@@ -215,7 +217,7 @@ def _file(path: Path | None) -> dict[str, str] | None:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _draw(folder: Path, answered: Answered) -> None:
+def _draw(folder: Path, answered: Answer) -> None:
     """cmc.png, views-CONDITION.png where there are tables by view, or the file for the server."""
     if answered.submission is not None:
         write_bytes(folder / SUBMISSION, answered.submission.encode())
@@ -231,7 +233,7 @@ def _draw(folder: Path, answered: Answered) -> None:
             write_bytes(folder / f"views-{name}.png", as_png(picture))
 
 
-def show(answered: Answered) -> None:
+def show(answered: Answer) -> None:
     """Print the figures as tables, in percent with the decimals of the papers."""
     conditions = answered.conditions
     by_view = {name: one.tables for name, one in conditions.items() if one.tables is not None}

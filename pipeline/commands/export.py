@@ -12,10 +12,11 @@ from pipeline import registry
 from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import write_bytes, writing
-from pipeline.recognition import ENCODERS
-from pipeline.recognition.model import EXPORTED, Model
+from pipeline.recognition import ENCODERS, weights_for
+from pipeline.recognition.encoder import EXPORTED
+from pipeline.recognition.model import Model
 from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 
 OK = 0
 Format = Literal["onnx", "openvino"]
@@ -81,9 +82,9 @@ def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str
         write_onnx,
         write_openvino,
     )
-    from pipeline.recognition.model_encoder import checked, features_of, needs_of, network_of, size_of
+    from pipeline.recognition.model_encoder import features_of, needs_of, network_of, size_of
 
-    checked(model, found)
+    weights_for(model, found)
     needs, size = needs_of(model, found), size_of(model, found)
     features = features_of(RecognitionConfig.model_validate({"features": asked}), found)
     network = network_of(model, found, features)

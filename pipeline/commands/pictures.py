@@ -17,9 +17,9 @@ from pipeline.drawing.skeletons import Film, film_of_activations, heat_maps, wal
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import private, safe_name, write_bytes
 from pipeline.pose.storage import read_poses
-from pipeline.recognition import ENCODERS
+from pipeline.recognition import ENCODERS, weights_for
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units, without_depth
-from pipeline.recognition.model_encoder import checked, network_of
+from pipeline.recognition.model_encoder import network_of
 from pipeline.recognition.models.disentanglement import load_autoencoder
 from pipeline.recognition.models.gaitgraph1 import GaitGraph1
 from pipeline.recognition.models.gaitgraph2 import GaitGraph2
@@ -28,7 +28,7 @@ from pipeline.runs.reader import pose_settings
 from pipeline.skeletons import BODY15
 from pipeline.types import FloatArray, PoseSequence
 from pipeline.video import VideoSink
-from pipeline.video.gif import write_gif
+from pipeline.video.sink import write_gif
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
 MOST_FRAMES = 60  # that graph networks are shown
@@ -53,7 +53,7 @@ def picture(
         raise ConfigError(f"{model!r}: no pictures of it. There are some of {', '.join(PICTURES)}.")
     poses = [_poses(run, track) for track in tracks]
     found = resolve(checkpoint, card, search_folders(checkpoints), stage="encoder")
-    checked(registry.load(ENCODERS, model, "MODEL"), found)
+    weights_for(registry.load(ENCODERS, model, "MODEL"), found)
     files = PICTURES[model](model, poses, found, output)
     for file in files:
         print(file)

@@ -19,7 +19,7 @@ def train_command(
         import lightning  # noqa: F401
         import tensorboard  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"gait train needs {error.name}: pip install 'gait[train]'.") from None
+        raise ConfigError(f"gait train needs {error.name}: pip install 'gaitid[train]'.") from None
     import torch
 
     from pipeline.research.training.config import load_training_config

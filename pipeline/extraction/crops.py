@@ -21,7 +21,7 @@ from pipeline.engine.stream import ahead, aside, batches
 from pipeline.extraction.networks import Networks
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
-from pipeline.pose.crop import PoseCrop, stacked
+from pipeline.pose.crop import PoseCrop, stack_crops
 from pipeline.pose.poses import PoseBuilder, cut_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
@@ -116,7 +116,7 @@ def _pose_crops(
     def estimate(crops: Iterator[PoseCrop]) -> None:
         for batch in batches(crops, config.pose.batch, lambda crop: config.tracking.stretch_of(crop.frame_index)):
             with work.meter.time("pose", crops=len(batch)):
-                joints = estimator.estimate(stacked(batch))
+                joints = estimator.estimate(stack_crops(batch))
             poses.add(batch, joints)
 
     hand_over = beside.enter_context(aside(estimate, 2 * config.pose.batch, "pose"))

@@ -26,7 +26,6 @@ from pipeline.gallery.discriminant_file import (
     read_discriminant,
     write_discriminant,
 )
-from pipeline.gallery.index_files import drop, read_facts
 from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
@@ -57,7 +56,7 @@ def fit_discriminant(gallery: Gallery, metric: Metric, cohort: str | None = None
             )
         if not set(learnt.templates) <= set(there):
             raise GalleryError(f"{gallery.path}: people were removed or changed while it was fitted. Start again.")
-        made = write_discriminant(
+        return write_discriminant(
             gallery.path,
             discriminant,
             made=now().isoformat(timespec="seconds"),
@@ -69,9 +68,6 @@ def fit_discriminant(gallery: Gallery, metric: Metric, cohort: str | None = None
             walks=len(learnt.walks.embeddings),
             people=len(set(learnt.walks.people)),
         )
-        if _index_is_for_another(gallery.path, made):
-            drop(gallery.path)
-        return made
 
 
 def stored_discriminant(
@@ -188,14 +184,6 @@ def _of_gallery(gallery: Gallery) -> _Learnt:
         found += gallery.templates(only=[brief.template for brief in chosen[first : first + READ_AT_ONCE]])
     cohort = Cohort([template.embedding() for template in found], [template.identity for template in found])
     return _Learnt(cohort, fingerprint(current), chosen)
-
-
-def _index_is_for_another(gallery: Path, made: DiscriminantFacts) -> bool:
-    try:
-        facts = read_facts(gallery)
-    except GalleryError:
-        return False  # told of by whoever searches
-    return facts is not None and facts.backend not in ("", made.digest)
 
 
 def _briefs(gallery: Gallery, at: datetime | None) -> list[Brief]:

@@ -16,7 +16,7 @@ from pipeline.gallery.names import checked_name, looks
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
-from pipeline.gallery.verify import Erasure, entries_of, found_in, marks_of
+from pipeline.gallery.verify import Erasure, found_in, marks_of
 from pipeline.profiles import nearest
 
 LONGEST_NOTE = 2000  # characters, on consent
@@ -192,9 +192,6 @@ def _erase(
     gone = gallery.templates(stored=True, only=leaving)
     marks = marks_of(gone, [template for template in templates if not leaves(template)])
     before = found_in(gallery.files(), marks)
-    if indexed := found_in(gallery.files(), entries_of(gone)):  # people who came after the index are not in it
-        marks |= {name: mark for name, mark in entries_of(gone).items() if name in indexed}
-        before |= indexed
     rewrite({template.template: None for template in gone})
     files = gallery.files()
     after = found_in(files, marks)

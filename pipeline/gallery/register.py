@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.gallery.index import entries
 from pipeline.gallery.store import Gallery
 
 if TYPE_CHECKING:
@@ -98,8 +97,16 @@ class Register:
 
 
 def _numbers(identifiers: pa.ChunkedArray) -> NDArray[np.uint64]:
-    """16 hexadecimal digits each as numbers in the same order."""
-    return entries(identifiers).view(">u8").astype(np.uint64)
+    """16 hexadecimal digits each as numbers in the same order.
+
+    Raises ValueError for texts that are not hexadecimal, or shorter.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    heads = pc.utf8_slice_codeunits(identifiers, 0, 16).cast(pa.binary()).cast(pa.binary(16)).combine_chunks()
+    digits = memoryview(heads.buffers()[1])[: 16 * len(heads)].tobytes().decode()
+    return np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64)
 
 
 def _microseconds(moments: pa.ChunkedArray) -> Numbers:

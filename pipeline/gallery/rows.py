@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.template import Brief, Stored, Template
@@ -78,10 +79,7 @@ def from_rows(rows: pa.Table, where: str) -> list[Template]:
     """
     if not rows.num_rows:
         return []
-    values = rows.schema.field("embedding").type.list_size
-    flat = rows.column("embedding").combine_chunks()
-    flat = flat.flatten() if hasattr(flat, "flatten") else flat
-    embeddings = np.asarray(flat.to_numpy(zero_copy_only=False), np.float16).reshape(-1, values)
+    embeddings = embeddings_of(rows)
     whole = all(name in rows.column_names for name in LARGE)
     found = []
     for cells, embedding in zip(rows.drop_columns(["embedding"]).to_pylist(), embeddings, strict=True):
@@ -99,7 +97,14 @@ def from_rows(rows: pa.Table, where: str) -> list[Template]:
     return found
 
 
-def _template(cells: dict[str, Any], embedding: np.ndarray[Any, np.dtype[np.float16]], whole: bool) -> Template:
+def embeddings_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float16]:
+    """The embeddings of rows as N×(C·P), C slowest."""
+    column = rows.column("embedding")
+    flat = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float16).reshape(len(column), -1)
+
+
+def _template(cells: dict[str, Any], embedding: NDArray[np.float16], whole: bool) -> Template:
     names = [name for name in COLUMNS if name not in ("quality", "channels", "parts", "digest", "embedding")]
     return Template(
         **{name: cells[name] for name in names},

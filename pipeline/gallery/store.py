@@ -19,6 +19,7 @@ import dataclasses
 import math
 import os
 import re
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,7 +32,6 @@ from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL, private
 from pipeline.gallery.discriminant_file import drop_learnt
 from pipeline.gallery.folder import MARK, files_in, read_json, refuse_address, write_json
-from pipeline.gallery.index_files import drop, strays
 from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
@@ -45,6 +45,7 @@ KIND = "gait gallery"
 SCHEMA = 1
 ROWS_AT_ONCE = 256  # read with their silhouettes at a time: some 10 MB
 ATTEMPTS = 8  # of a reader whose files other processes drop
+OLD_INDEX = "index"  # a folder of earlier versions of this program, with projections of embeddings
 COMPACT_FROM = 32  # data files; each enrolment adds one
 HALF_WRITTEN = re.compile(rf"^\.tmp|#\d+$|^{re.escape(PARTIAL)}")  # LanceDB's, its object store's and our own names
 
@@ -159,14 +160,6 @@ class Gallery:
         """Differs after every change."""
         return int(self.reading(lambda: _opened(self.path).version))
 
-    def glance(self) -> object | None:
-        """Differs after every change, as `version` does, in a hundredth of its time; None where it cannot tell."""
-        try:
-            versions = self.path / f"{TABLE}.lance/_versions"
-            return versions.stat().st_ino, frozenset(os.listdir(versions))  # noqa: PTH208  # a Path of each is slow
-        except OSError:
-            return None
-
     def table(self) -> Any:
         """LanceDB's table in its newest version, to read from within `reading`."""
         return _opened(self.path)
@@ -189,7 +182,7 @@ class Gallery:
 
     def half_written(self) -> list[Path]:
         """What killed writers had not finished. While nobody writes, nobody needs it."""
-        return sorted({*(path for path in self.files() if HALF_WRITTEN.search(path.name)), *strays(self.path)})
+        return [path for path in self.files() if HALF_WRITTEN.search(path.name)]
 
     def reading(self, read: Callable[[], _T]) -> _T:
         """Read, again where another process has meanwhile dropped the version that was being read.
@@ -277,17 +270,17 @@ class Writer:
         with refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+            shutil.rmtree(self._path / OLD_INDEX, ignore_errors=True)
             for left in self._gallery.half_written():
                 left.unlink(missing_ok=True)
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.
 
-        An index of the old rows, and a discriminant that has learnt from them, go first.
+        An index of the old rows goes with them; a discriminant that has learnt from them goes first.
         """
         import pyarrow as pa
 
-        drop(self._path)
         drop_learnt(self._path)
 
         failure: list[BaseException] = []

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import discriminant_problems
-from pipeline.gallery.index import entry, index_problems
+from pipeline.gallery.index import rows_later
 from pipeline.gallery.names import looks
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
@@ -66,11 +66,6 @@ def marks_of(gone: Sequence[Template], kept: Iterable[Template]) -> dict[str, by
     return {name: mark for name, mark in marks.items() if mark}
 
 
-def entries_of(gone: Sequence[Template]) -> dict[str, bytes]:
-    """What an index keeps of templates, by a name for it."""
-    return {f"index entry of {template.template}": entry(template.digest) for template in gone}
-
-
 def found_in(files: Iterable[Path], marks: Mapping[str, bytes]) -> dict[str, list[Path]]:
     """Which marks are in the bytes of which files; marks that are in none are left out."""
     found: dict[str, list[Path]] = {}
@@ -116,12 +111,10 @@ def verify(gallery: Gallery, absent: str | None = None) -> Verdict:
 def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     problems: list[str] = []
     found: list[Template] = []  # without silhouettes and embeddings
-    digests = []
     for template in (template for portion in gallery.portions() for template in portion):
         wrong = problem_of(template)
         if wrong:
             problems.append(f"{template.name} (template {template.template}): {wrong}")
-        digests.append(template.digest)
         found.append(dataclasses.replace(template, stored=None, parts=NO_PARTS))
     problems += mixtures(found)
     facts, files = gallery.facts(), gallery.files()
@@ -131,9 +124,8 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     stray = len(gallery.data_files()) - facts.data_files + len(gallery.half_written())
     if stray:
         problems.append(f"{stray} files of no version (an enrolment was killed). Remove them: gait gallery tidy")
-    misfits, late = index_problems(gallery.path, digests)
-    problems += misfits
-    remarks += late
+    if later := gallery.reading(lambda: rows_later(gallery.table())):
+        remarks.append(f"{later} templates are later than the index. Searching is faster after: gait gallery index")
     misfit, doubt = discriminant_problems(gallery.path, found)
     problems += misfit
     remarks += doubt

@@ -9,13 +9,14 @@ import contextlib
 import ctypes
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +33,16 @@ Batch = NDArray[Any] | tuple[NDArray[Any], ...]  # N×…; for a network with se
 _LOADING = Lock()
 
 
-class Network(Protocol):
+class Network(ABC):
     """A loaded network, used by one thread at a time."""
 
+    @abstractmethod
     def __call__(self, batch: Batch) -> Arrays:
         """Run one batch (N×…); the outputs are in the file's order."""
-        ...
 
     def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
         """Run batch after batch, several at a time where that uses the machine better; answers in their order."""
-        ...
+        return map(self, batches)
 
 
 def device(runtime: RuntimeConfig) -> str:
@@ -88,16 +89,21 @@ def open_network(
     pictures: Pictures | None = None,
     columns: Sequence[int] | None = None,
 ) -> Network:
-    """Load a network file (.onnx, .tflite, or a Paddle .pdmodel with its .pdiparams beside it).
+    """Load a network file.
 
-    backend: overrides runtime.engine. shape: fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for
-    any size (the batch, say). pictures: the network is given pictures, not planes. columns: of the last axis of the
-    first output, those that are wanted; ignored where it has not as many.
-    Raises CheckpointError when the file is no network that the backend reads, or its weights are no finite numbers.
+    Args:
+        path: An .onnx, .tflite or OpenVINO .xml file, or a Paddle .pdmodel with its .pdiparams beside it.
+        runtime: Device, precision, threads.
+        backend: The engine; "auto" is the configured one.
+        shape: Fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for any size, such as the batch's.
+        pictures: The network is given pictures, not planes.
+        columns: Of the last axis of the first output, those to return; ignored where it has not as many.
+
+    Raises:
+        CheckpointError: The engine does not read the file, or its weights are no finite numbers.
+        ConfigError: The engine does not read this kind of file, or is not installed.
     """
-    chosen = backend if backend != "auto" else runtime.engine
-    if chosen in ("auto", "torch"):
-        chosen = "onnxruntime" if path.suffix == ".onnx" and device(runtime) == "cuda" else "openvino"
+    chosen = backend if backend != "auto" else engine_of(path, runtime)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such network file.")
     if chosen == "openvino":
@@ -106,8 +112,20 @@ def open_network(
     return other if pictures is None and columns is None else _Adapted(other, pictures, columns)
 
 
+def engine_of(path: Path, runtime: RuntimeConfig) -> str:
+    """What executes a network file: as configured, or ONNX Runtime where it can use a GPU, or OpenVINO."""
+    if runtime.engine not in ("auto", "torch"):
+        return runtime.engine
+    if path.suffix == ".onnx" and device(runtime) == "cuda":
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            return "onnxruntime"
+    return "openvino"
+
+
 @dataclass(frozen=True, slots=True)
-class _Adapted:
+class _Adapted(Network):
     """A network of an engine that takes planes and gives everything, as one that is fed pictures and asked for less."""
 
     network: Network
@@ -120,9 +138,6 @@ class _Adapted:
         if self.columns is not None and outputs[0].ndim and outputs[0].shape[-1] > max(self.columns):
             outputs[0] = outputs[0][..., list(self.columns)]
         return outputs
-
-    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
-        return map(self, batches)
 
 
 def _alone(batch: Batch) -> NDArray[Any]:
@@ -169,7 +184,7 @@ def _unreadable(path: Path, engine: str, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path}: {engine} cannot read this network ({reason}). Fetch it again.")
 
 
-class OpenVinoNetwork:
+class OpenVinoNetwork(Network):
     """OpenVINO on the CPU. f32 unless asked otherwise: its own default is bf16 on CPUs that have it.
 
     Every inference runs on one thread, as many side by side as there are cores: two threads on one small network
@@ -259,7 +274,7 @@ class OpenVinoNetwork:
         return [np.array(request.get_tensor(output).data) for output in self._compiled.outputs]
 
 
-class OnnxRuntimeNetwork:
+class OnnxRuntimeNetwork(Network):
     """ONNX Runtime on the CPU, or on a GPU when the `gpu` extra is installed."""
 
     def __init__(self, path: Path, runtime: RuntimeConfig) -> None:
@@ -286,19 +301,13 @@ class OnnxRuntimeNetwork:
         if isinstance(batch, tuple):
             fed = dict(zip(self._inputs, batch, strict=True))
             return [np.asarray(output) for output in self._session.run(None, fed)]
-        fixed = self._input.shape[0]
-        if isinstance(fixed, int) and fixed != len(batch):  # exported for one fixed batch size
-            rows = [
-                self._session.run(None, {self._input.name: batch[i : i + fixed]}) for i in range(0, len(batch), fixed)
-            ]
-            return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
-        return [np.asarray(output) for output in self._session.run(None, {self._input.name: batch})]
-
-    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
-        return map(self, batches)
+        fixed = self._input.shape[0]  # a number where it was exported for one batch size
+        step = fixed if isinstance(fixed, int) else max(len(batch), 1)
+        rows = [self._session.run(None, {self._input.name: batch[i : i + step]}) for i in range(0, len(batch), step)]
+        return [np.concatenate(outputs) for outputs in zip(*rows, strict=True)]
 
 
-class PaddleNetwork:
+class PaddleNetwork(Network):
     """Paddle's own inference engine (extra `paddle`). Never import it in a process that uses torch on a GPU."""
 
     def __init__(self, path: Path, runtime: RuntimeConfig) -> None:
@@ -323,6 +332,3 @@ class PaddleNetwork:
         self._predictor.run()
         names = self._predictor.get_output_names()
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
-
-    def each(self, batches: Iterable[Batch]) -> Iterator[Arrays]:
-        return map(self, batches)

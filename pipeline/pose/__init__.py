@@ -16,7 +16,7 @@ from pipeline.weights.checkpoints import Checkpoint
 
 
 class PoseEstimator(Protocol):
-    """Finds the joints of the one person in a picture. view: what the pictures that it wants show."""
+    """Finds the joints of the one person in a picture. view: what its pictures show."""
 
     view: View
 
@@ -25,19 +25,20 @@ class PoseEstimator(Protocol):
 
         A pixel's middle is at half a pixel: x runs from 0 to W.
         """
-        ...
 
 
 ESTIMATORS: Mapping[str, str] = {
-    "movenet": "pipeline.pose.movenet:MoveNet",
-    "rtmpose": "pipeline.pose.rtmpose:RTMPose",
+    "movenet": "pipeline.pose.estimators:MoveNet",
+    "rtmpose": "pipeline.pose.estimators:RTMPose",
 }
 
 
 def open_estimator(config: PoseConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> PoseEstimator:
     """Load the configured estimator, once a run.
 
-    Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no pose estimator.
+    Raises:
+        ConfigError: Its name is not listed.
+        CheckpointError: The checkpoint is no pose estimator.
     """
     estimator: PoseEstimator = registry.load(ESTIMATORS, config.estimator, "pose.estimator")(runtime, checkpoint)
     return estimator

@@ -81,6 +81,6 @@ def _seen(
     return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
 
 
-def stacked(crops: list[PoseCrop]) -> NDArray[np.uint8]:
+def stack_crops(crops: list[PoseCrop]) -> NDArray[np.uint8]:
     """The pictures of some crops as N×H×W×3."""
     return np.stack([crop.image for crop in crops])

@@ -1,4 +1,4 @@
-"""Stage 3: a walk becomes an embedding."""
+"""Stage 3: a sequence becomes an embedding."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.mirroring import MirroredEncoder
+from pipeline.recognition.model import Model
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
-__all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder"]
+__all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
 
 ENCODERS: Mapping[str, str] = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
@@ -26,13 +28,13 @@ ENCODERS: Mapping[str, str] = {
     "gaittr": "pipeline.recognition.models.gaittr:GAITTR",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
-    "hog": "pipeline.recognition.models.hog_gei:HogGaitEnergyImageEncoder",
+    "hog": "pipeline.recognition.models.gei:HogGaitEnergyImageEncoder",
     "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",
     "msgg": "pipeline.recognition.models.msgg:MSGG_MODEL",
     "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",
     "parsinggait": "pipeline.recognition.models.parsinggait:PARSINGGAIT",
     "sconet": "pipeline.recognition.models.sconet:SCONET",
-    "skeletongait": "pipeline.recognition.models.skeletongait:SKELETONGAIT",
+    "skeletongait": "pipeline.recognition.models.deepgaitv2:SKELETONGAIT",
     "skeletongaitpp": "pipeline.recognition.models.skeletongaitpp:SKELETONGAITPP",
     "smplgait": "pipeline.recognition.models.smplgait:SMPLGAIT",
     "stgcn": "pipeline.recognition.models.stgcn:STGCN_MODEL",
@@ -42,16 +44,41 @@ ENCODERS: Mapping[str, str] = {
 
 
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
-    """What the encoder that `config` names looks at, without its weights. Raises ConfigError as below."""
+    """The modalities that the encoder of `config` takes; no weights are loaded. Raises ConfigError for its name."""
     needs: tuple[Modality, ...] = registry.load(ENCODERS, config.encoder, "recognition.encoder").needs
     return needs
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
-    """The encoder that `config` names with its weights loaded, seeing walks as `config.mirroring` says.
+    """Open the configured encoder with its weights loaded.
 
-    Raises ConfigError for an unknown name or a setting the encoder cannot have, CheckpointError for weights that are
-    missing, unreadable or made for another network.
+    Args:
+        config: Names the encoder, and how sequences are mirrored.
+        runtime: Device, precision and engine.
+        checkpoint: The weights; None for an encoder that needs none.
+
+    Raises:
+        ConfigError: The name is unknown, or the encoder cannot have a setting.
+        CheckpointError: The weights are missing, unreadable or made for another network.
     """
-    encoder: Encoder = registry.load(ENCODERS, config.encoder, "recognition.encoder")(config, runtime, checkpoint)
+    found = registry.load(ENCODERS, config.encoder, "recognition.encoder")
+    if isinstance(found, Model):
+        from pipeline.recognition.model_encoder import open_model_encoder  # and torch with it
+
+        encoder: Encoder = open_model_encoder(found, config, runtime, weights_for(found, checkpoint))
+    else:
+        encoder = found(config, runtime, checkpoint)
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)
+
+
+def weights_for(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
+    """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
+    if checkpoint is None:
+        raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
+    made_for = checkpoint.card.model
+    if made_for and made_for != model.name:
+        advice = f"Set recognition.encoder={made_for}."
+        if made_for not in ENCODERS:
+            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
+        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
+    return checkpoint

@@ -1,4 +1,4 @@
-"""What every encoder is, and what they share: which frames of a long walk are looked at."""
+"""What every encoder is, and what they share: which frames of a long sequence are looked at."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from pipeline.errors import ConfigError
 from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
 from pipeline.weights.checkpoints import Checkpoint
 
+Arrays = tuple[NDArray[Any], ...]
+EXPORTED = (".onnx", ".xml")  # what `gait export` writes
+
 MADE_BY = {  # what to do to have a modality in a run
     Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",
     Modality.KEYPOINTS: "The pose stage finds them: set pose.always=true, or choose an encoder for silhouettes.",
@@ -23,8 +26,8 @@ NOT_MADE = (
 )
 
 
-class Walk(Protocol):
-    """One track, whatever is known of it: a SilhouetteSequence, or a GaitSequence of several modalities."""
+class EncoderInput(Protocol):
+    """What an encoder takes of one tracklet: a SilhouetteSequence, or a GaitSequence of several modalities."""
 
     @property
     def video(self) -> str: ...
@@ -37,19 +40,18 @@ class Walk(Protocol):
 
 
 class Encoder(Protocol):
-    """Turns walks into embeddings.
+    """Turns sequences into embeddings.
 
     model: name and architecture, "gei-16" say; checkpoint_sha256: of the weights, "" where there are none. Embeddings
-    can be compared when both are the same. needs: the modalities that every walk must have.
+    can be compared when both are the same. needs: the modalities that every sequence must have.
     """
 
     model: str
     checkpoint_sha256: str
     needs: tuple[Modality, ...]
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk, in the same order. Every walk must hold at least one frame."""
-        ...
+    def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
+        """One embedding for each sequence, in the same order. Every sequence must hold at least one frame."""
 
 
 def refuse_missing(encoder: str, needs: Iterable[Modality], there: Iterable[Modality]) -> None:
@@ -60,23 +62,32 @@ def refuse_missing(encoder: str, needs: Iterable[Modality], there: Iterable[Moda
         raise ConfigError(f"{encoder} needs {' and '.join(missing)}, which this run has not produced. {advice}")
 
 
-def aligned(
-    walk: Walk,
+def align_modalities(
+    sequence: EncoderInput,
     needs: Sequence[Modality],
     encoder: str,
     choose: Callable[[int], IntArray | slice] = lambda count: slice(None),
 ) -> tuple[NDArray[Any], ...]:
-    """The data T×… of every modality in `needs`, in that order, of the frames that all of them have.
+    """Align the modalities of a sequence by frame.
 
-    choose: of so many frames, those that are wanted; the others are not made, where they are made when asked for.
-    Raises ConfigError when the walk lacks one, ValueError when no frame has them all: the caller decides what an
-    unusable track is.
+    Args:
+        sequence: The encoder's input.
+        needs: The modalities.
+        encoder: The encoder's name, for errors.
+        choose: Takes the number of common frames and returns which of them to use; the others are not computed.
+
+    Returns:
+        One array T×… for each of `needs`, of frames that all of them have.
+
+    Raises:
+        ConfigError: The sequence lacks a modality.
+        ValueError: No frame has all modalities; the caller decides what an unusable track is.
     """
-    refuse_missing(encoder, needs, walk.modalities)
-    wanted = [walk.modalities[need] for need in needs]
+    refuse_missing(encoder, needs, sequence.modalities)
+    wanted = [sequence.modalities[need] for need in needs]
     common = reduce(np.intersect1d, [frames.frame_indices for frames in wanted])
     if len(common) == 0:
-        raise ValueError(f"{walk.video} track {walk.track_id} has no {' with '.join(needs)} to encode")
+        raise ValueError(f"{sequence.video} track {sequence.track_id} has no {' with '.join(needs)} to encode")
     chosen = choose(len(common))
     return tuple(
         frames.data[chosen if len(common) == len(frames) else np.searchsorted(frames.frame_indices, common)[chosen]]
@@ -84,10 +95,10 @@ def aligned(
     )
 
 
-def spread(count: int, most: int, window: int = 1) -> IntArray | slice:
-    """Which of `count` frames are looked at: at most `most`, all of them when there are no more than that.
+def choose_frames(count: int, most: int, window: int = 1) -> IntArray | slice:
+    """Choose at most `most` of `count` frames: indices, or a slice where all are used.
 
-    They are taken in windows of `window` consecutive ones, evenly spaced over the walk: single silhouettes show the
+    They are taken in windows of `window` consecutive ones, evenly spaced over the sequence: single silhouettes show the
     most different poses, longer windows keep the motion for encoders that look at it.
     """
     if count <= most:
@@ -96,21 +107,22 @@ def spread(count: int, most: int, window: int = 1) -> IntArray | slice:
     windows = most // window
     middles = (np.arange(windows) + 0.5) * (count / windows)
     starts = np.clip(np.floor(middles - (window - 1) / 2), 0, count - window).astype(np.int64)
-    chosen: IntArray = (starts[:, None] + np.arange(window)).ravel()
-    return chosen
+    return np.asarray(starts[:, None] + np.arange(window)).ravel()
 
 
-def sampled(walk: Walk, most: int, window: int | None = None) -> NDArray[np.uint8]:
-    """At most `most` masks (T×H×W) of a walk, taken as `spread` says; window: default 1.
+def sample_masks(sequence: EncoderInput, most: int, window: int | None = None) -> NDArray[np.uint8]:
+    """At most `most` masks (T×H×W) of a sequence, taken as `choose_frames` says; window: default 1.
 
-    Raises ValueError for a walk without silhouettes.
+    Raises ValueError for a sequence without silhouettes.
     """
-    (masks,) = aligned(walk, (Modality.SILHOUETTES,), "this encoder", lambda count: spread(count, most, window or 1))
+    (masks,) = align_modalities(
+        sequence, (Modality.SILHOUETTES,), "this encoder", lambda count: choose_frames(count, most, window or 1)
+    )
     return masks
 
 
 def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
-    """A walk's masks (T×H×W) as T // size sets that each span the whole walk; one set where T < 2 × size, or no size.
+    """A sequence's masks (T×H×W) as T // size sets that each span all of it; one set where T < 2 × size, or no size.
 
     Set pooling takes the maximum over a set, which grows with the set: sets as long as those of the training suit it.
     """
@@ -132,14 +144,16 @@ def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoi
         )
 
 
-def embedding_of(walk: Walk, parts: NDArray[Any], model: str, checkpoint_sha256: str, frames_used: int) -> Embedding:
-    """`parts` (C×P) as the embedding of this walk."""
+def embedding_of(
+    sequence: EncoderInput, parts: NDArray[Any], model: str, checkpoint_sha256: str, frames_used: int
+) -> Embedding:
+    """`parts` (C×P) as the embedding of this sequence."""
     return Embedding(
-        video=walk.video,
-        track_id=walk.track_id,
+        video=sequence.video,
+        track_id=sequence.track_id,
         parts=np.ascontiguousarray(parts, np.float32),
         model=model,
         checkpoint_sha256=checkpoint_sha256,
         frames_used=frames_used,
-        quality=dict(walk.quality),
+        quality=dict(sequence.quality),
     )

@@ -1,4 +1,4 @@
-"""Made-up walks in any modality: noise of the right shapes, to try a network on where no recording is at hand."""
+"""Made-up sequences in any modality: noise of the right shapes, to try a network on where no recording is at hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ POINTS = 1024
 LABELS = 12
 
 
-def made_up_walk(
+def made_up_sequence(
     needs: Sequence[Modality], frames: int, seed: int, size: tuple[int, int] = (64, 44), track_id: int = 1
 ) -> GaitSequence:
-    """A walk of so many frames; size: height and width of its pictures."""
+    """A sequence of so many frames; size: height and width of its pictures."""
     draw = np.random.default_rng(seed)
     indices = np.arange(frames)
     modalities = {need: ModalityFrames(_data(need, frames, draw, size), indices) for need in needs}

@@ -1,4 +1,4 @@
-"""Walks that look one way: left-going ones mirrored, or every walk together with its mirror image.
+"""Sequences that look one way: left-going ones mirrored, or every sequence together with its mirror image.
 
 A camera sees one side of people who walk to the right and the other of those who walk to the left, and encoders take
 the two for different people (docs/evaluation.md has figures). This wraps any encoder; none need know of it.
@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.recognition.encoder import Encoder, Walk
+from pipeline.recognition.encoder import Encoder, EncoderInput
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import (
     Embedding,
-    FloatArray,
     Frames,
     GaitSequence,
     IntArray,
@@ -48,12 +47,12 @@ class Mirrored:
         return np.ascontiguousarray(self.pictures[frames][..., ::-1])
 
 
-def mirror(walk: Walk) -> Walk:
-    """The same walk seen in a mirror. Raises ConfigError for modalities that have no mirror image."""
-    if isinstance(walk, SilhouetteSequence):
-        return dataclasses.replace(walk, masks=np.ascontiguousarray(walk.masks[:, :, ::-1]))
-    seen = {need: _mirrored(need, frames) for need, frames in walk.modalities.items()}
-    return GaitSequence(walk.video, walk.track_id, seen, walk.quality)
+def mirror(sequence: EncoderInput) -> EncoderInput:
+    """The same sequence seen in a mirror. Raises ConfigError for modalities that have no mirror image."""
+    if isinstance(sequence, SilhouetteSequence):
+        return dataclasses.replace(sequence, masks=np.ascontiguousarray(sequence.masks[:, :, ::-1]))
+    seen = {need: _mirrored(need, frames) for need, frames in sequence.modalities.items()}
+    return GaitSequence(sequence.video, sequence.track_id, seen, sequence.quality)
 
 
 def _mirrored(modality: Modality, frames: ModalityFrames) -> ModalityFrames:
@@ -75,11 +74,11 @@ def _mirrored_keypoints(keypoints: NDArray[Any]) -> NDArray[Any]:
 
 
 class MirroredEncoder:
-    """An encoder that sees every walk in one direction; its embeddings are compared with their like only.
+    """An encoder that sees every sequence in one direction; its embeddings are compared with their like only.
 
-    heading: walks to the left are mirrored; those without a clear direction stay as they are, and so do those of which
-    nobody measured it (datasets of silhouettes). both: the mean of the embeddings of the walk and of its mirror image,
-    the same for either direction.
+    heading: sequences to the left are mirrored; those without a clear direction stay as they are, and so do those of
+    which nobody measured it (datasets of silhouettes). both: the mean of the embeddings of the sequence and of its
+    mirror image, the same for either direction.
     """
 
     def __init__(self, encoder: Encoder, mirroring: Literal["heading", "both"]) -> None:
@@ -89,17 +88,14 @@ class MirroredEncoder:
         self.checkpoint_sha256 = encoder.checkpoint_sha256
         self.needs = encoder.needs
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk, in order."""
+    def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
+        """One embedding for each sequence, in order."""
         if self._mirroring == "heading":
-            return [self._named(one) for one in self._encoder.encode([_facing_right(walk) for walk in walks])]
-        found = self._encoder.encode([*walks, *(mirror(walk) for walk in walks)])
-        pairs = zip(found[: len(walks)], found[len(walks) :], strict=True)
-        return [self._named(one, np.float32(0.5) * (one.parts + other.parts)) for one, other in pairs]
-
-    def _named(self, embedding: Embedding, parts: FloatArray | None = None) -> Embedding:
-        return dataclasses.replace(embedding, model=self.model, parts=embedding.parts if parts is None else parts)
-
-
-def _facing_right(sequence: Walk) -> Walk:
-    return mirror(sequence) if sequence.quality.get(HEADING, 0.0) < 0 else sequence
+            facing_right = [mirror(one) if one.quality.get(HEADING, 0.0) < 0 else one for one in sequences]
+            return [dataclasses.replace(one, model=self.model) for one in self._encoder.encode(facing_right)]
+        found = self._encoder.encode([*sequences, *map(mirror, sequences)])
+        pairs = zip(found[: len(sequences)], found[len(sequences) :], strict=True)
+        return [
+            dataclasses.replace(one, model=self.model, parts=np.float32(0.5) * (one.parts + other.parts))
+            for one, other in pairs
+        ]

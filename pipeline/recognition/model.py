@@ -1,7 +1,4 @@
-"""A registered gait network: all that the rest of the house has to know of it, in one declaration in its own file.
-
-Importing this file is cheap; torch comes with the network's own.
-"""
+"""A registered gait network: all that the other rooms have to know of it, in one declaration in its own file."""
 
 from __future__ import annotations
 
@@ -9,43 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.recognition.encoder import Encoder
+from pipeline.recognition.encoder import Arrays, Encoder
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Modality
 from pipeline.weights.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork
 
-Arrays = tuple[NDArray[Any], ...]
-EXPORTED = (".onnx", ".xml")  # what `gait export` writes
-
-
-SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
-
-
-def one_channel(frames: Arrays) -> Arrays:
-    """Each modality T×H×W as one channel C×T×H×W (C = 1): what networks for silhouettes want."""
-    return tuple(data[None] for data in frames)
-
-
-def as_they_are(frames: Arrays) -> Arrays:
-    """Each modality T×… as it is: what networks for keypoints want, which make of them what they need."""
-    return frames
+PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+STEP = (64, 4)  # height and width of pictures are multiples of these
+_SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
+_ONE_CHANNEL = (Modality.SILHOUETTES, Modality.PARSING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One line of docs/models.md, and how the network is fed. Called like an encoder's class, it opens the encoder.
+    """One line of docs/models.md, and how the network is fed.
 
     name: in ENCODERS. network, architecture: as in network.py. title, paper, published, golden: for people.
     needs: the modalities, in the order in which `inputs` gets their arrays T×…, uint8 as they are.
-    inputs: makes of them what the network's forward takes, without the batch's axis; uint8 becomes 0–1 on the way.
-    motion: looks at consecutive frames, so that long walks are cut, not thinned out.
-    least_frames: that the network needs; shorter walks are repeated.
-    size: height and width that the network was made for; step: they may be any multiple of these (None: no pictures).
+    prepare: makes the network's inputs of them, where pictures C×T×H×W and other arrays T×… will not do.
+    motion: looks at consecutive frames, so that long sequences are cut, not thinned out.
+    least_frames: that the network needs; shorter sequences are repeated.
+    size: height and width of the pictures that the network was made for.
     opens: the encoder, where the common one will not do.
     """
 
@@ -57,25 +41,23 @@ class Model:
     published: str = ""
     golden: tuple[str, ...] = ()
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
-    inputs: Callable[[Arrays], Arrays] = one_channel
+    prepare: Callable[[Arrays], Arrays] | None = None
     motion: bool = False
     least_frames: int = 1
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
-    step: tuple[int, int] | None = (64, 4)
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
 
     @property
     def input(self) -> str:
         """The shape that the network was made for, for people: of a frame's picture, or of what else a frame has."""
-        if self.step is not None:
+        if any(need in PICTURES for need in self.needs):
             return "×".join(map(str, self.size))
-        return " and ".join(SHAPES[need] for need in self.needs)
+        return " and ".join(_SHAPES[need] for need in self.needs)
 
-    def __call__(self, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
-        """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-        exported = checkpoint is not None and checkpoint.path.suffix in EXPORTED
-        if self.opens is not None and not exported:
-            return self.opens(self, config, runtime, checkpoint)
-        from pipeline.recognition.model_encoder import open_model_encoder
-
-        return open_model_encoder(self, config, runtime, checkpoint)
+    def inputs(self, frames: Arrays) -> Arrays:
+        """The network's inputs, without the batch's axis, from one array T×… a modality. uint8 later becomes 0–1."""
+        if self.prepare is not None:
+            return self.prepare(frames)
+        return tuple(
+            data[None] if need in _ONE_CHANNEL else data for need, data in zip(self.needs, frames, strict=True)
+        )

@@ -1,4 +1,4 @@
-"""The encoder of every registered network: walks are aligned, sampled, put into batches and run by an engine."""
+"""The encoder of every registered network: sequences are aligned, sampled, put into batches and run by an engine."""
 
 from __future__ import annotations
 
@@ -12,35 +12,42 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.recognition.encoder import Walk, aligned, embedding_of, spread
-from pipeline.recognition.engines.batching import batches, fitting, lengthened, pieces
+from pipeline.recognition.encoder import (
+    EXPORTED,
+    Arrays,
+    Encoder,
+    EncoderInput,
+    align_modalities,
+    choose_frames,
+    embedding_of,
+)
+from pipeline.recognition.engines.batching import batches, fit_to_size, repeat_frames, split_into_sets
 from pipeline.recognition.engines.exported import ExportedEngine
 from pipeline.recognition.engines.torch import TorchEngine
-from pipeline.recognition.model import EXPORTED, Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, load_network
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 
 FEATURES = ("embeddings", "neck", "logits")
-VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the walks that share a batch
+VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the sequences that share a batch
 
 
 class Engine(Protocol):
-    """Runs a network on batches of walks that are of one length. device: "cpu" or "cuda"."""
+    """Runs a network on batches of sequences that are of one length. device: "cpu" or "cuda"."""
 
     device: str
 
     def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
         """What `Model.inputs` gives, with the batch's axis in front → embeddings (or scores) [n, c, p], in order."""
-        ...
 
 
 class ModelEncoder:
     """A registered network as an encoder.
 
-    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with. Walks
-    share a batch only where they are of one length, so that one alone and one among others give the same.
+    A card's `inputs` may name the `features` to compare, and the `set_size` that the network was trained with.
+    Sequences share a batch only where they are of one length, so that one alone and one among others give the same.
     """
 
     def __init__(self, model: Model, config: RecognitionConfig, engine: Engine, checkpoint: Checkpoint) -> None:
@@ -55,55 +62,60 @@ class ModelEncoder:
         self.model += f"-sets{self._set_size}" if self._set_size else ""
         self.checkpoint_sha256 = checkpoint.sha256
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
-        """One embedding for each walk, in order: the mean of its sets' where it is cut into several.
+    def encode(self, sequences: Sequence[EncoderInput]) -> list[Embedding]:
+        """One embedding for each sequence, in order: the mean of its sets' where it is cut into several.
 
-        Raises ConfigError when a walk lacks a modality or its pictures' size does not fit the network.
+        Raises ConfigError when a sequence lacks a modality or its pictures' size does not fit the network.
         """
         sets, owners, lengths = list[Arrays](), list[int](), list[int]()
-        for owner, walk in enumerate(walks):
-            frames = self._frames(walk)
+        for owner, sequence in enumerate(sequences):
+            frames = self._frames(sequence)
             lengths.append(len(frames[0]))
-            for piece in pieces(len(frames[0]), self._set_size, self._about.motion):
-                sets.append(self._inputs(walk, tuple(data[piece] for data in frames)))
+            for piece in split_into_sets(len(frames[0]), self._set_size, self._about.motion):
+                sets.append(self._inputs(sequence, tuple(data[piece] for data in frames)))
                 owners.append(owner)
-        of_walk: list[list[NDArray[np.float32]]] = [[] for _ in walks]
+        of_sequence: list[list[NDArray[np.float32]]] = [[] for _ in sequences]
         together = list(batches(sets, VALUES_AT_ONCE[self._engine.device]))
         stacked = (tuple(map(np.stack, zip(*(sets[i] for i in batch), strict=True))) for batch in together)
         for batch, answers in zip(together, self._engine.each(stacked), strict=True):
             for index, answer in zip(batch, answers, strict=True):
-                of_walk[owners[index]].append(answer)
+                of_sequence[owners[index]].append(answer)
         return [
-            embedding_of(walk, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
-            for walk, parts, length in zip(walks, of_walk, lengths, strict=True)
+            embedding_of(sequence, np.mean(parts, axis=0), self.model, self.checkpoint_sha256, length)
+            for sequence, parts, length in zip(sequences, of_sequence, lengths, strict=True)
         ]
 
-    def _frames(self, walk: Walk) -> Arrays:
-        """The frames of this walk that are looked at, one array T×… for each modality."""
-        frames = aligned(walk, self.needs, self._about.name, lambda count: spread(count, self._most, self._window))
+    def _frames(self, sequence: EncoderInput) -> Arrays:
+        """The frames of this sequence that are looked at, one array T×… for each modality."""
+        frames = align_modalities(
+            sequence, self.needs, self._about.name, lambda count: choose_frames(count, self._most, self._window)
+        )
         return tuple(
-            fitting(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
+            fit_to_size(self._about, need, data, self._size) for need, data in zip(self.needs, frames, strict=True)
         )
 
-    def _inputs(self, walk: Walk, frames: Arrays) -> Arrays:
-        """What the network is fed for these frames of a walk."""
-        frames = lengthened(frames, self._about.least_frames)
+    def _inputs(self, sequence: EncoderInput, frames: Arrays) -> Arrays:
+        """What the network is fed for these frames of a sequence."""
+        frames = repeat_frames(frames, self._about.least_frames)
         if len(frames[0]) < self._least:
             raise ConfigError(
-                f"{walk.video} track {walk.track_id}: {len(frames[0])} frames, and these weights take no fewer than "
-                f"{self._least}. Set recognition.min_frames={self._least}."
+                f"{sequence.video} track {sequence.track_id}: {len(frames[0])} frames, and these weights take no fewer "
+                f"than {self._least}. Set recognition.min_frames={self._least}."
             )
         return self._about.inputs(frames)
 
 
 def open_model_encoder(
-    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None
-) -> ModelEncoder:
+    model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint
+) -> Encoder:
     """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-    found = whole(model, checked(model, checkpoint))
+    exported = checkpoint.path.suffix in EXPORTED
+    if model.opens is not None and not exported:
+        return model.opens(model, config, runtime, checkpoint)
+    found = with_all_files(model, checkpoint)
     needs_of(model, found)
     features = features_of(config, found)
-    if found.path.suffix in EXPORTED:
+    if exported:
         return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
     return ModelEncoder(model, config, TorchEngine(network_of(model, found, features), runtime, features), found)
 
@@ -119,28 +131,13 @@ def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwo
     )
 
 
-def whole(model: Model, checkpoint: Checkpoint) -> Checkpoint:
+def with_all_files(model: Model, checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the sha256 of all its files together, where the model's authors keep it in several."""
     parts = model.network.further_files(checkpoint.path).values()
     if not parts:
         return checkpoint
     together = " ".join([checkpoint.sha256, *map(sha256_of, parts)])
     return replace(checkpoint, sha256=hashlib.sha256(together.encode()).hexdigest())
-
-
-def checked(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:
-    """The checkpoint, if it is one for this model. Raises ConfigError for none, CheckpointError for another's."""
-    if checkpoint is None:
-        raise ConfigError(f"recognition.checkpoint: {model.name} needs weights; name a card (`gait models list`).")
-    made_for = checkpoint.card.model
-    if made_for and made_for != model.name:
-        from pipeline.recognition import ENCODERS
-
-        advice = f"Set recognition.encoder={made_for}."
-        if made_for not in ENCODERS:
-            advice = "There is no encoder for them here yet: docs/models.md. Choose another card."
-        raise CheckpointError(f"{checkpoint.path}: weights of {made_for}, not {model.name}. {advice}")
-    return checkpoint
 
 
 def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:

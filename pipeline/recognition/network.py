@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,32 +16,17 @@ from torch import Tensor, nn
 from pipeline.errors import CheckpointError
 from pipeline.files import reason_of
 from pipeline.recognition.layers.silhouettes import SeparateBNNecks
-from pipeline.weights.safeload import load_state_dict
-from pipeline.weights.strict import load_strictly, refuse_differences
+from pipeline.weights.safeload import load_state_dict, load_strictly, refuse_differences
 
 N = TypeVar("N", bound="GaitNetwork")
 
 
-class Architecture(Protocol):
-    """What a network's constructor needs: a frozen dataclass whose defaults are those of the published network."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """The fields that the tensors of a checkpoint tell, by their names and shapes; the others keep the default.
-
-        Of a training head that is not read only the names are true: its tensors are empty.
-        """
-        ...
-
-
 class GaitNetwork(nn.Module):
-    """A gait network: what is known of n walks of s frames to embeddings [n, c, p] of p parts.
+    """A gait network: what is known of n sequences of s frames to embeddings [n, c, p] of p parts.
 
     The constructor takes the architecture and `head`: with the memory for the training head, or without (then it
     exists in shape only, on torch's meta device). Attribute names are the keys of the published checkpoints.
-    All walks of a batch have the same s: sequences put one after another would leak through convolutions over time.
+    All sequences of a batch have the same s: sequences put one after another would leak through convolutions over time.
     HEAD: how the keys of the training head begin.
     """
 
@@ -64,7 +49,7 @@ class GaitNetwork(nn.Module):
         return cast(tuple[Tensor, Tensor], self.BNNecks(embeddings))
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights of a checkpoint under the names of this network, where others are in use for it too."""
         return dict(weights)
 
@@ -73,7 +58,7 @@ class GaitNetwork(nn.Module):
         """Files beside the checkpoint `path` that hold more of the network: how their keys begin here → the file."""
         return {}
 
-    def chosen(self, embeddings: Tensor, features: str) -> Tensor:
+    def select(self, embeddings: Tensor, features: str) -> Tensor:
         """Embeddings [n, c, p] → what is compared: themselves ("embeddings"), or the answer of "neck" or "logits"."""
         if features == "embeddings":
             return embeddings
@@ -101,9 +86,9 @@ def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNeck
 
 
 def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Any:
-    """A network's `kind` of architecture: what the card says, then what the tensors tell, then the defaults."""
+    """A network's `kind` of architecture: what the card says, then what the tensors show, then the defaults."""
     said = {field.name: card[field.name] for field in fields(kind) if field.name in card}
-    return kind(**{**kind.told_by(weights), **said})
+    return kind(**{**kind.from_weights(weights), **said})
 
 
 def load_network(
@@ -113,10 +98,17 @@ def load_network(
     card: Mapping[str, Any] | None = None,
     head: bool = False,
 ) -> N:
-    """Read a checkpoint into a network, strictly, ready for inference; card: its architecture, as far as it is known.
+    """Read a checkpoint strictly into a network that is ready for inference.
 
-    head: read the training head too (up to 1.3 GB); otherwise it may be missing, and only its keys are checked.
-    Raises CheckpointError for an unreadable file and, naming the keys, for one that is not of this network.
+    Args:
+        network: The class to build.
+        architecture: The class of its architecture.
+        path: The checkpoint.
+        card: The fields of the architecture that are known; they win over what the tensors show.
+        head: Read the training head too (up to 1.3 GB). Otherwise it may be missing, and only its keys are checked.
+
+    Raises:
+        CheckpointError: The file is unreadable, or its keys (which are named) are not this network's.
     """
     weights, passed_by = dict[str, Tensor](), list[str]()
 
@@ -130,12 +122,12 @@ def load_network(
         found = load_state_dict(part, only=partial(wanted, prefix))
         weights |= {prefix + name: value for name, value in found.items()}
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
-    told, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
+    form, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
     passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
-    complete = {**network.renamed(weights), **left_out, **passed}
+    complete = {**network.rename_keys(weights), **left_out, **passed}
     refuse_differences(shapes, complete, path)
-    built = network(told, head)
+    built = network(form, head)
     load_strictly(built, complete, path)
     return built.eval()
 
@@ -152,10 +144,10 @@ def _shapes_of(
     Hostile tensors may tell of a network that would fill the memory: it gets none before every shape was compared.
     """
     try:
-        told = architecture_of(architecture, card, weights)
+        form = architecture_of(architecture, card, weights)
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about tensors without values
-            return told, network(told, head=False).state_dict()
+            return form, network(form, head=False).state_dict()
     except Exception as error:  # constructors refuse sizes of 0 and worse in many ways
         reason = reason_of(error)
         raise CheckpointError(

@@ -17,7 +17,7 @@ from pipeline.weights.checkpoints import Checkpoint
 class Segmenter(Protocol):
     """Says of every pixel of a crop how likely it shows a person.
 
-    crop_size: side of the square crops it wants; looks_at: what of the frame they are cut from.
+    crop_size: side of the square crops it takes; looks_at: what of the frame they are cut from.
     """
 
     crop_size: int
@@ -25,7 +25,6 @@ class Segmenter(Protocol):
 
     def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Crops N×S×S×3 uint8 BGR, or N×S×S uint8 of the foreground, S = crop_size → N×S×S float32 in [0, 1]."""
-        ...
 
 
 SEGMENTERS: Mapping[str, str] = {
@@ -37,7 +36,9 @@ SEGMENTERS: Mapping[str, str] = {
 def open_segmenter(config: SegmentationConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Segmenter:
     """Load the configured segmenter, once a run.
 
-    Raises ConfigError for a name that is not listed, CheckpointError for a checkpoint that is no segmenter.
+    Raises:
+        ConfigError: Its name is not listed.
+        CheckpointError: The checkpoint is no segmenter.
     """
     segmenter: Segmenter = registry.load(SEGMENTERS, config.segmenter, "segmentation.segmenter")(runtime, checkpoint)
     return segmenter

@@ -99,10 +99,9 @@ def _scaled(
     """The pixels of `source` at `offset` of a square, whose `side` is scaled to `size`."""
     x1, y1, x2, y2 = source
     left, top = offset
-    square = image[y1:y2, x1:x2]
-    if square.shape[:2] != (side, side):
-        square = np.full((side, side, *image.shape[2:]), around, np.uint8)
-        square[top : top + y2 - y1, left : left + x2 - x1] = image[y1:y2, x1:x2]
+    below, right = side - (y2 - y1) - top, side - (x2 - x1) - left
+    colour = (around, around, around, around)
+    square = cv2.copyMakeBorder(image[y1:y2, x1:x2], top, below, left, right, cv2.BORDER_CONSTANT, value=colour)
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

@@ -30,7 +30,7 @@ PEOPLE_CHANNELS = 2  # background, person
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """What the network wants to see. size: height, width; mean and std of values in [0, 1], in the channel order."""
+    """What the network takes. size: height, width; mean and std of values in [0, 1], in the channel order."""
 
     size: tuple[int, int] = (192, 192)
     mean: Three = (0.5, 0.5, 0.5)

@@ -115,16 +115,13 @@ def _touch(mask: NDArray[np.bool_], crop: Crop, width: float, height: float) -> 
     x1, y1, x2, y2 = (int(value) for value in np.clip(np.round(crop.picture()), 0, mask.shape[0]))
     left, top, right, bottom = crop.source
     frame_height, frame_width = crop.frame_size
-    touches = [0.0]
-    if left <= 0:
-        touches.append(np.count_nonzero(mask[:, x1 : x1 + band].any(axis=1)) / height)
-    if right >= frame_width:
-        touches.append(np.count_nonzero(mask[:, max(x2 - band, 0) : x2].any(axis=1)) / height)
-    if top <= 0:
-        touches.append(np.count_nonzero(mask[y1 : y1 + band].any(axis=0)) / width)
-    if bottom >= frame_height:
-        touches.append(np.count_nonzero(mask[max(y2 - band, 0) : y2].any(axis=0)) / width)
-    return float(max(touches))
+    sides = (
+        (left <= 0, mask[:, x1 : x1 + band].any(axis=1), height),
+        (right >= frame_width, mask[:, max(x2 - band, 0) : x2].any(axis=1), height),
+        (top <= 0, mask[y1 : y1 + band].any(axis=0), width),
+        (bottom >= frame_height, mask[max(y2 - band, 0) : y2].any(axis=0), width),
+    )
+    return max((float(np.count_nonzero(touched) / length) for ends, touched, length in sides if ends), default=0.0)
 
 
 def _occluded(box: FloatArray, neighbours: FloatArray) -> float:

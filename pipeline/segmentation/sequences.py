@@ -96,7 +96,9 @@ def cut_people(
         crop = cut(picture, box, crop_size, config.margin, around)
         image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
-        near = others[_meets(others, crop.source)] if crop else others[:0]
+        x1, y1, x2, y2 = crop.source if crop else (0, 0, 0, 0)
+        meets = (others[:, 0] < x2) & (others[:, 2] > x1) & (others[:, 1] < y2) & (others[:, 3] > y1)
+        near = others[meets] if crop else others[:0]
         foreground = None
         if config.background and looks_at == "image" and crop is not None and frame.foreground is not None:
             foreground = crop.same_of(frame.foreground, UNKNOWN)
@@ -125,10 +127,6 @@ class _Track:
     heights: array[float] = field(default_factory=lambda: array("f"))
     parts: dict[str, array[float]] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
-
-    def keep(self, mask: NDArray[np.uint8]) -> None:
-        self.shape = mask.shape
-        self.masks.append(mask)
 
     def pack(self) -> None:
         if self.masks:
@@ -177,7 +175,8 @@ class SequenceBuilder:
         if silhouette.aligned is None:
             track.rejected[str(silhouette.reason)] += 1
             return
-        track.keep(silhouette.aligned)
+        track.shape = silhouette.aligned.shape
+        track.masks.append(silhouette.aligned)
         self._loose += 1
         if self._loose == LOOSE:
             for one in self._tracks.values():
@@ -238,20 +237,9 @@ def _finish_one(person: PersonCrop, probability: FloatArray, config: Segmentatio
         cleaned = Cleaned(marked, 0.0, 0.0)
     parts = judge.measure(person.crop, person.box, person.neighbours, probability, cleaned)
     reason = judge.verdict(parts, config.min_height) if config.reject else None
-    aligned = _align(cleaned.mask, config) if reason is None else None
-    if aligned is None and reason is None:
-        reason = judge.NOBODY
+    aligned: NDArray[np.uint8] | None = None
+    if reason is None:
+        square = normalise(cleaned.mask) if config.normalise else None
+        aligned = cleaned.mask if not config.normalise else None if square is None else cut_width(square).copy()
+        reason = judge.NOBODY if aligned is None else None
     return Silhouette(person.track_id, person.frame_index, cleaned.mask, aligned, reason, parts)
-
-
-def _align(mask: NDArray[np.uint8], config: SegmentationConfig) -> NDArray[np.uint8] | None:
-    if not config.normalise:
-        return mask
-    square = normalise(mask)
-    return None if square is None else cut_width(square).copy()
-
-
-def _meets(boxes: FloatArray, rectangle: tuple[int, int, int, int]) -> NDArray[np.bool_]:
-    x1, y1, x2, y2 = rectangle
-    meets = (boxes[:, 0] < x2) & (boxes[:, 2] > x1) & (boxes[:, 1] < y2) & (boxes[:, 3] > y1)
-    return np.asarray(meets, np.bool_)

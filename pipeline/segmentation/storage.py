@@ -52,8 +52,7 @@ def read_summary(path: Path) -> tuple[int, dict[str, float], dict[str, int]]:
 def read_frame_indices(path: Path) -> IntArray:
     """Which frames gave a silhouette, T int64, without reading the masks. Raises InputError as `read_sequence`."""
     with _opened(path) as arrays:
-        indices: IntArray = arrays["frame_indices"]
-        return indices
+        return np.asarray(arrays["frame_indices"])
 
 
 @contextmanager

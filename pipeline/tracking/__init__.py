@@ -54,7 +54,12 @@ TRACKERS: Mapping[str, str] = {"bytetrack": "pipeline.tracking.bytetrack:ByteTra
 
 
 def open_detector(config: TrackingConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Detector:
-    """The configured detector. Raises ConfigError for an unknown name, CheckpointError for unusable weights."""
+    """Open the configured detector.
+
+    Raises:
+        ConfigError: Its name is unknown.
+        CheckpointError: The weights are unusable.
+    """
     detector: Detector = registry.load(DETECTORS, config.detector, "tracking.detector")(config, runtime, checkpoint)
     return detector
 

@@ -75,16 +75,16 @@ class ByteTracker:
 
         pairs, missed, rest = _match(pool, strong, self._settings.match_threshold, self._settings.fuse_score)
         found = [pool[t] for t, _ in pairs if pool[t].lost]
-        self._seen([pool[t] for t, _ in pairs], strong, [d for _, d in pairs])
+        self._update_seen([pool[t] for t, _ in pairs], strong, [d for _, d in pairs])
 
         missed_known = [pool[t] for t in missed if not pool[t].lost]
         pairs, missed, _ = _match(missed_known, weak, SECOND_MATCH, fuse_score=False)
-        self._seen([missed_known[t] for t, _ in pairs], weak, [d for _, d in pairs])
+        self._update_seen([missed_known[t] for t, _ in pairs], weak, [d for _, d in pairs])
         gone = [missed_known[t] for t in missed]
 
         strong = strong.take(rest)
         pairs, missed, rest = _match(new, strong, UNCONFIRMED_MATCH, self._settings.fuse_score)
-        self._seen([new[t] for t, _ in pairs], strong, [d for _, d in pairs])
+        self._update_seen([new[t] for t, _ in pairs], strong, [d for _, d in pairs])
         given_up = {id(new[t]) for t in missed}
 
         started = self._start(strong.take(rest))
@@ -92,7 +92,11 @@ class ByteTracker:
             track.lost = True
         kept = [track for track in self._tracked if not track.lost and id(track) not in given_up]
         self._tracked = kept + started + found
-        self._keep_lost(gone)
+        # Lost tracks stay for the buffer and, as in the reference, for one frame more.
+        waiting = [track for track in self._lost if track.lost]
+        self._lost = [track for track in waiting + gone if not track.expired]
+        for track in waiting:
+            track.expired = self._clock - track.last > self._buffer
         self._drop_duplicates()
         return self._answer(detections.frame_index, [track for track in self._tracked if track.confirmed])
 
@@ -131,11 +135,11 @@ class ByteTracker:
         everything = _Boxes(boxes.astype(np.float64), scores)
         return everything.take(np.flatnonzero(high)), everything.take(np.flatnonzero(low))
 
-    def _seen(self, tracks: Sequence[_Track], boxes: _Boxes, rows: Sequence[int]) -> None:
+    def _update_seen(self, tracks: Sequence[_Track], boxes: _Boxes, rows: Sequence[int]) -> None:
         if not tracks:
             return
         boxes = boxes.take(rows)
-        state = kalman.update(KalmanState.stack([track.state for track in tracks]), boxes.measured())
+        state = kalman.update(KalmanState.stack([track.state for track in tracks]), boxes.as_measurements())
         for row, track in enumerate(tracks):
             track.state = state[row : row + 1]
             track.score, track.box = float(boxes.scores[row]), boxes.corners[row]
@@ -145,7 +149,7 @@ class ByteTracker:
         """New tracks from strong detections that nobody claimed."""
         needed = self._settings.track_threshold + self._settings.new_track_margin
         boxes = boxes.take(np.flatnonzero(boxes.scores >= needed))
-        state = kalman.initiate(boxes.measured())
+        state = kalman.initiate(boxes.as_measurements())
         first_frame = self._clock == 1
         tracks = []
         for row, score in enumerate(boxes.scores):
@@ -153,13 +157,6 @@ class ByteTracker:
             now, box = self._clock, boxes.corners[row]
             tracks.append(_Track(self._ids, state[row : row + 1], float(score), box, now, now, confirmed=first_frame))
         return tracks
-
-    def _keep_lost(self, gone: list[_Track]) -> None:
-        """Lost tracks stay for the buffer and, as in the reference, for one frame more."""
-        waiting = [track for track in self._lost if track.lost]
-        self._lost = [track for track in waiting + gone if not track.expired]
-        for track in waiting:
-            track.expired = self._clock - track.last > self._buffer
 
     def _drop_duplicates(self) -> None:
         """Of a tracked and a lost track in the same place only the older one stays."""
@@ -186,7 +183,7 @@ class _Boxes:
         picked = np.asarray(rows, np.intp)
         return _Boxes(self.corners[picked], self.scores[picked])
 
-    def measured(self) -> Float64:
+    def as_measurements(self) -> Float64:
         """N×4: centre x, centre y, width / height, height."""
         size = self.corners[:, 2:] - self.corners[:, :2]
         return np.column_stack([self.corners[:, :2] + size / 2, size[:, 0] / size[:, 1], size[:, 1]])

@@ -28,16 +28,11 @@ def heading(tracklet: Tracklet) -> float:
     middles, heights = _medians((x1 + x2) / 2, frames), _medians(np.maximum(y2 - y1, 1.0), frames)
     steps = np.diff(middles) / ((heights[1:] + heights[:-1]) / 2)
     travel, way = float(steps.sum()), float(np.abs(steps).sum())
-    depth = _depth(heights, focal=float(max(x2.max(), y2.max())))
+    # How many body heights nearer or farther somebody ended than they began. The focal length of the lens in pixels is
+    # about as long as the picture's longer side, so no shorter than the boxes reach.
+    focal = float(max(x2.max(), y2.max()))
+    depth = focal * abs(1 / float(np.median(heights[:ENDS])) - 1 / float(np.median(heights[-ENDS:])))
     return travel if abs(travel) >= max(LEAST_TRAVEL, LEAST_STRAIGHTNESS * way, LEAST_SIDEWAYS * depth) else 0.0
-
-
-def _depth(heights: NDArray[np.float64], focal: float) -> float:
-    """How many body heights nearer or farther somebody ended than they began.
-
-    focal: of the lens, in pixels. It is about as long as the picture's longer side, so no shorter than the boxes reach.
-    """
-    return focal * abs(1 / float(np.median(heights[:ENDS])) - 1 / float(np.median(heights[-ENDS:])))
 
 
 def _medians(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:

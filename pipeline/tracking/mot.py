@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,6 @@ from pipeline.files import write_bytes
 from pipeline.types import Tracklet
 
 MOST = 2**31 - 1  # of frames and ids
-
-Row = tuple[int, int, float, float, float, float, float]  # frame, id, x, y, width, height, score
-
-
-@dataclass(slots=True)
-class _Rows:
-    """The rows of one track, packed: frame and line of the file, and x, y, width, height, score, one after another."""
-
-    frames: array[int] = field(default_factory=lambda: array("q"))
-    lines: array[int] = field(default_factory=lambda: array("q"))
-    values: array[float] = field(default_factory=lambda: array("d"))
 
 
 def write_mot(path: Path, tracklets: Iterable[Tracklet]) -> None:
@@ -48,23 +36,33 @@ def read_mot(path: Path, video: str, fps: float) -> list[Tracklet]:
 
     Raises InputError, with the line's number, for a line that is no track, and for a frame that has an id twice.
     """
-    tracks: dict[int, _Rows] = {}
+    numbers, measures = array("q"), array("d")  # packed: line of the file, frame, id; x, y, width, height, score
     try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                frame, track_id, *values = _parse(line, f"{path}, line {number}")
-                rows = tracks.setdefault(track_id, _Rows())
-                rows.frames.append(frame)
-                rows.lines.append(number)
-                rows.values.extend(values)
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    frame, track_id, *values = _parse(line, f"{path}, line {number}")
+                    numbers.extend((number, frame, track_id))
+                    measures.extend(values)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the tracks ({error}). Track the video again.") from None
-    return [_tracklet(video, track_id, tracks[track_id], fps, path) for track_id in sorted(tracks)]
+    rows, boxes = np.array(numbers, np.int64).reshape(-1, 3), np.array(measures).reshape(-1, 5)
+    order = np.lexsort((rows[:, 1], rows[:, 2]))
+    (lines, frames, ids), boxes = rows[order].T, boxes[order]
+    twice = np.flatnonzero((np.diff(ids) == 0) & (np.diff(frames) == 0)) + 1
+    if len(twice):
+        raise InputError(
+            f"{path}, line {lines[twice[0]]}: track {ids[twice[0]]} is in frame {frames[twice[0]]} twice. "
+            "Keep one of the lines."
+        )
+    boxes[:, 2:4] += boxes[:, :2]
+    packed = boxes.astype(np.float32)
+    tracks = np.split(np.arange(len(ids)), np.flatnonzero(np.diff(ids)) + 1) if len(ids) else []
+    return [Tracklet(video, int(ids[one[0]]), frames[one] - 1, packed[one, :4], packed[one, 4], fps) for one in tracks]
 
 
-def _parse(line: str, where: str) -> Row:
+def _parse(line: str, where: str) -> tuple[int, int, float, float, float, float, float]:
+    """Frame, id, x, y, width, height, score."""
     fields = line.split(",")
     try:
         frame, track_id = int(fields[0]), int(fields[1])
@@ -78,15 +76,3 @@ def _parse(line: str, where: str) -> Row:
     if not np.isfinite([x, y, width, height, score]).all() or width <= 0 or height <= 0:
         raise InputError(f"{where}: {line[:60]!r} is no box of finite numbers with an area. Correct it.")
     return frame, track_id, x, y, width, height, score
-
-
-def _tracklet(video: str, track_id: int, rows: _Rows, fps: float, path: Path) -> Tracklet:
-    order = np.argsort(np.array(rows.frames), kind="stable")
-    indices = np.array(rows.frames, np.int64)[order] - 1
-    twice = np.flatnonzero(np.diff(indices) == 0)
-    if len(twice):
-        frame, line = indices[twice[0]] + 1, rows.lines[order[twice[0] + 1]]
-        raise InputError(f"{path}, line {line}: track {track_id} is in frame {frame} twice. Keep one of the lines.")
-    values = np.array(rows.values).reshape(-1, 5)[order]
-    corners = np.column_stack([values[:, :2], values[:, :2] + values[:, 2:4]])
-    return Tracklet(video, track_id, indices, corners.astype(np.float32), values[:, 4].astype(np.float32), fps)

@@ -23,12 +23,10 @@ def strongest(boxes: FloatArray, scores: FloatArray, threshold: float) -> NDArra
 
 def area(boxes: FloatArray) -> FloatArray:
     """Areas of …×4 boxes in px²."""
-    sides: FloatArray = boxes[..., 2:] - boxes[..., :2]
-    return sides[..., 0] * sides[..., 1]
+    return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1))
 
 
 def intersection(box: FloatArray, boxes: FloatArray) -> FloatArray:
     """Areas that each of N×4 boxes shares with one box."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    shared: FloatArray = np.maximum(sides, 0).prod(axis=1)
-    return shared
+    return np.asarray(np.maximum(sides, 0).prod(axis=1))

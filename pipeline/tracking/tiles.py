@@ -62,13 +62,6 @@ def merge_views(views: Sequence[tuple[Region, Found]], height: int, width: int, 
 def _is_cut(boxes: FloatArray, region: Region, height: int, width: int) -> NDArray[np.bool_]:
     """Boxes that end at a border of their tile that is not one of the picture's."""
     x1, y1, x2, y2 = region
-    cut: NDArray[np.bool_] = np.zeros(len(boxes), bool)
-    if x1 > 0:
-        cut |= boxes[:, 0] < x1 + CUT_MARGIN
-    if y1 > 0:
-        cut |= boxes[:, 1] < y1 + CUT_MARGIN
-    if x2 < width:
-        cut |= boxes[:, 2] > x2 - CUT_MARGIN
-    if y2 < height:
-        cut |= boxes[:, 3] > y2 - CUT_MARGIN
-    return cut
+    inner = np.array([x1 > 0, y1 > 0, x2 < width, y2 < height])
+    near = np.hstack([boxes[:, :2] - (x1, y1), (x2, y2) - boxes[:, 2:]]) < CUT_MARGIN
+    return np.asarray((near & inner).any(axis=1), np.bool_)

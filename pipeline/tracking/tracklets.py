@@ -27,7 +27,11 @@ class Pedestrians:
         """
         width, height = (tracked.boxes[:, 2:] - tracked.boxes[:, :2]).T
         upright = (width * height > self._config.min_area) & (width <= self._config.max_aspect * height)
-        ids = [self._id_of(int(theirs)) for theirs in tracked.track_ids[upright]]
+        for theirs in tracked.track_ids[upright].tolist():
+            if theirs not in self._ids:
+                self._count += 1
+                self._ids[theirs] = self._count
+        ids = [self._ids[theirs] for theirs in tracked.track_ids[upright].tolist()]
         return TrackedBoxes(
             tracked.frame_index, np.array(ids, np.int64), tracked.boxes[upright], tracked.scores[upright]
         )
@@ -35,12 +39,6 @@ class Pedestrians:
     def forget(self, track_ids: Collection[int]) -> None:
         """Drop what is kept of tracks (by our ids) that do not come back; their ids are not given again."""
         self._ids = {theirs: ours for theirs, ours in self._ids.items() if ours not in track_ids}
-
-    def _id_of(self, theirs: int) -> int:
-        if theirs not in self._ids:
-            self._count += 1
-            self._ids[theirs] = self._count
-        return self._ids[theirs]
 
 
 class TrackletBuilder:

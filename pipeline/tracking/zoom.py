@@ -33,10 +33,10 @@ class ZoomChooser:
         self._wait = 0
 
     def plan(self, frames: int) -> tuple[int, int]:
-        """The zoom for the next frames, and for how many of `frames` of them; then tell what was `seen` in these."""
+        """The zoom for the next frames, and for how many of `frames` of them; then `record` these."""
         return (self.closest, 1) if self._wait == 0 else (self._zoom, min(self._wait, frames))
 
-    def seen(self, found: Sequence[Detections]) -> None:
+    def record(self, found: Sequence[Detections]) -> None:
         """What was found in the frames of the last plan."""
         if self._wait > 0:
             self._wait -= len(found)

@@ -1,4 +1,4 @@
-"""An http address, read in a way that asks no other host.
+"""An http address, read without a request to any other host.
 
 FFmpeg's own client follows redirects and the lines of a playlist wherever they lead, to this machine and its network
 as well. So Python's client fetches for it, and refuses what is not of the address' own host.

@@ -29,7 +29,16 @@ _LISTS = ("#EXTM3U", "ffconcat version", "<MPD", "<CompositionPlaylist", "v=0\no
 
 def open_file(path: Path, shown: str) -> InputContainer:
     """A video file. Raises InputError for what is missing, empty, no video, cut off, or a list of other files."""
-    _want_readable(path)
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise InputError(f"{path}: no such file. Check the path.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be reached ({error.strerror}). Check the path and its permissions.") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: not a regular file. Pass a video file.")
+    if found.st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")
     # "file:" keeps a colon in the name from being read as a protocol.
     options = {"protocol_whitelist": "file", "format_whitelist": _WHOLE, "enable_drefs": "0"}
     return _open(f"file:{path.resolve()}", shown, live=False, options=options)
@@ -121,16 +130,3 @@ def _why_not_a_video(location: str) -> str:
     if b"\0" not in head and "\ufffd" not in text[:-4]:
         return "this is text, not a video. Pass a video."
     return "not a video that can be read. Pass a video file such as .mp4, .mov, .mkv or .avi."
-
-
-def _want_readable(path: Path) -> None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise InputError(f"{path}: no such file. Check the path.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be reached ({error.strerror}). Check the path and its permissions.") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path}: not a regular file. Pass a video file.")
-    if found.st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes). Copy or download it again.")

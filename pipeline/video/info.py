@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from pipeline.types import Frame, Image
-from pipeline.video.orientation import believed
+from pipeline.video.orientation import is_plausible
 from pipeline.video.planar import Colours, Planar
 
 Picture = tuple[float, Image]  # seconds, upright
@@ -85,7 +84,7 @@ class VideoSource(ABC):
             remarks.append(f"{self._rescaled} frames of another size scaled to {self.info.width}×{self.info.height}")
         if self._reshaped:
             remarks.append("the shape of its pixels changes midway; all frames are shown in that of the first")
-        if not believed(self.info.pixel):
+        if not is_plausible(self.info.pixel):
             remarks.append(
                 f"pixels of {self.info.pixel.numerator}:{self.info.pixel.denominator} are not believed; used as square"
             )
@@ -101,7 +100,5 @@ class VideoSource(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

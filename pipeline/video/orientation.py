@@ -66,13 +66,13 @@ def square_size(width: int, height: int, pixel: Fraction) -> tuple[int, int]:
 
     pixel: width of one by its height. Shapes beyond LONGEST_PIXEL are not believed.
     """
-    if not believed(pixel):
+    if not is_plausible(pixel):
         return width, height
     if pixel > 1:
         return max(2, 2 * round(width * pixel / 2)), height
     return (width, max(2, 2 * round(height / pixel / 2))) if pixel < 1 else (width, height)
 
 
-def believed(pixel: Fraction) -> bool:
+def is_plausible(pixel: Fraction) -> bool:
     """Whether pixels of such a shape are seen in practice."""
     return Fraction(1, LONGEST_PIXEL) <= pixel <= LONGEST_PIXEL

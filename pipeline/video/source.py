@@ -9,19 +9,19 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from pipeline.errors import InputError
-from pipeline.files import file_sha256, from_home
+from pipeline.files import file_sha256, from_home, natural
 from pipeline.types import Image
 from pipeline.video.address import OwnHost
 from pipeline.video.container import check_size, open_address, open_camera, open_file, pick_stream
-from pipeline.video.folder import FolderSource
 from pipeline.video.info import Picture, VideoInfo, VideoSource
-from pipeline.video.orientation import orientation_of, square_size
+from pipeline.video.orientation import Orientation, orientation_of, square_size
 from pipeline.video.planar import Colours, Planar
 
 DEFAULT_FPS = 25.0  # of image folders, and of streams that do not say
@@ -37,15 +37,21 @@ _STRETCHING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation
 def open_video(
     source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0, turn: int = 0
 ) -> VideoSource:
-    """Open a video file, a folder of images (in natural order, at `fps`), a camera ("0", "/dev/video0") or an address.
+    """Open a video.
 
-    name: in the run; default: the file's name without suffix. threads: of the decoder; 0: as many as cores. turn:
-    degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
-    Raises InputError: one line that says what is wrong, with which source, and what to do.
+    Args:
+        source: A video file, a folder of images (in natural order), a camera ("0", "/dev/video0") or an address.
+        name: Its name in the run; default: the file's name without suffix.
+        fps: Frames per second of an image folder.
+        threads: Of the decoder; 0: as many as cores.
+        turn: Degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
+
+    Raises:
+        InputError: One line that says what is wrong, with which source, and what to do.
     """
     text = str(source)
     if _ADDRESS.match(text):
-        shown = masked(text)
+        shown = mask_credentials(text)
         container, host = open_address(text, shown)
         return StreamSource(container, shown, name or "stream", threads, live=True, host=host, turn=turn)
     camera = _CAMERA.fullmatch(text)
@@ -59,7 +65,7 @@ def open_video(
     return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
 
 
-def masked(address: str) -> str:
+def mask_credentials(address: str) -> str:
     """An address that may be shown: without user and password, and without a query, where tokens stand."""
     return re.sub(r"\?.*", "?***", re.sub(r"//[^/?#]*@", "//***@", address, count=1), flags=re.DOTALL)
 
@@ -119,7 +125,9 @@ class StreamSource(VideoSource):
             self.close()
             raise
         self._orientation, self._colours = orientation_of(self._first).turned(turn), Colours.of(self._first)
-        self._origin = self._clock_origin(self._first.pts)
+        anywhere = live or bool(int(container.format.flags) & _CLOCK_STARTS_ANYWHERE)
+        first_pts = self._first.pts or 0
+        self._origin = first_pts if anywhere or first_pts < 0 else 0
         self.info = self._describe(shown, name)
 
     def _describe(self, shown: str, name: str) -> VideoInfo:
@@ -130,6 +138,8 @@ class StreamSource(VideoSource):
         rate = next((r for r in (average, guessed) if r and 0.01 <= r <= 1000), None)
         tick = stream.time_base or 1 / (rate or Fraction(25))
         seconds = float(stream.duration * tick) if stream.duration else (self._container.duration or 0) / av.time_base
+        # The index of an mp4 leaves out what its edit list trims; the header's count does not.
+        indexed = len(stream.index_entries) if "mp4" in self._container.format.name else 0
         width, height = reversed(self._square_size) if self._orientation.transpose else self._square_size
         return VideoInfo(
             path=shown,
@@ -138,23 +148,12 @@ class StreamSource(VideoSource):
             height=height,
             fps=float(rate) if rate else DEFAULT_FPS,
             time_base=tick,
-            frame_count=None if self._live else self._claimed_frames(),
+            frame_count=None if self._live else indexed or stream.frames or None,
             rotation=self._orientation.rotation,
             duration_s=None if self._live or seconds <= 0 else seconds,
             codec=stream.codec_context.name,
             pixel=self._shown_pixel,
         )
-
-    def _claimed_frames(self) -> int | None:
-        # The index of an mp4 leaves out what its edit list trims; the header's count does not.
-        indexed = len(self._stream.index_entries) if "mp4" in self._container.format.name else 0
-        return indexed or self._stream.frames or None
-
-    def _clock_origin(self, first_pts: int | None) -> int:
-        if first_pts is None:
-            return 0
-        anywhere = self._live or bool(int(self._container.format.flags) & _CLOCK_STARTS_ANYWHERE)
-        return first_pts if anywhere or first_pts < 0 else 0
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self._stream)
@@ -198,7 +197,8 @@ class StreamSource(VideoSource):
 
     def _pictures(self) -> Iterator[Picture]:
         for time_s, frame in self._timed():
-            yield time_s, self._upright(frame)
+            bgr = self._in_square_pixels(frame, "bgr24").to_ndarray()
+            yield time_s, self._orientation.apply(np.asarray(bgr, np.uint8))
 
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         time_s, step = 0.0, 1 / self.info.fps
@@ -220,9 +220,6 @@ class StreamSource(VideoSource):
         if self._read_failed or (claimed and self._packets < claimed and not whole):
             self.truncated_after = self.frames_read
 
-    def _upright(self, frame: av.VideoFrame) -> Image:
-        return self._orientation.apply(np.asarray(self._in_square_pixels(frame, "bgr24").to_ndarray(), np.uint8))
-
     def _in_square_pixels(self, frame: av.VideoFrame, form: str) -> av.VideoFrame:
         # One thread: the other cores are the decoder's.
         return self._reformatter.reformat(
@@ -234,3 +231,53 @@ class StreamSource(VideoSource):
         self._container.close()
         if self._host is not None:
             self._host.close()
+
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+class FolderSource(VideoSource):
+    """A folder of images, each a frame."""
+
+    def __init__(self, folder: Path, name: str, fps: float, turn: int) -> None:
+        super().__init__()
+        self._orientation = Orientation().turned(turn)
+        try:
+            files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES]
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be listed ({error.strerror}). Check its permissions.") from None
+        if not files:
+            raise InputError(f"{folder}: a folder without images. Pass a video, or a folder of .png or .jpg frames.")
+        self._files = sorted(files, key=lambda path: natural(path.name))
+        first = next((image for image in map(_read_image, self._files) if image is not None), None)
+        if first is None:
+            raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
+        height, width = self._orientation.apply(first).shape[:2]
+        check_size(width, height, str(folder))
+        tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
+        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, turn, count / fps, "images")
+
+    def _pictures(self) -> Iterator[Picture]:
+        size = self.info.width, self.info.height
+        for position, path in enumerate(self._files):
+            image = _read_image(path)
+            if image is None:
+                self.skipped += 1
+                continue
+            image = self._orientation.apply(image)
+            if image.shape[1::-1] != size:
+                self._rescaled += 1
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+            yield position / self.info.fps, image
+
+    def close(self) -> None:
+        """Nothing is held open between two images."""
+
+
+def _read_image(path: Path) -> Image | None:
+    try:
+        data = np.fromfile(path, np.uint8)  # reads names that OpenCV cannot
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except (OSError, cv2.error):
+        return None
+    return None if image is None else np.asarray(image, np.uint8)

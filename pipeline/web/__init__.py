@@ -36,7 +36,7 @@ def serve_command(
     try:
         import gradio  # noqa: F401
     except ImportError:
-        raise ConfigError("gait serve needs Gradio, which is not installed. Get it: pip install 'gait[ui]'") from None
+        raise ConfigError("gait serve needs Gradio, which is not installed. Get it: pip install 'gaitid[ui]'") from None
     from pipeline.web.server import Address, serve
 
     serve(Address(host, port, password), db, max_upload_mb, hours, options)

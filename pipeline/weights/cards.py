@@ -1,4 +1,4 @@
-"""Cards: what a checkpoint is, where it comes from, its licence, and what its network wants to see."""
+"""Cards: what a checkpoint is, where it comes from, its licence, and what its network takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".
 
 
 class Card(BaseModel):
-    """What a checkpoint is: origin, licence, how to read it and what its network wants to see."""
+    """What a checkpoint is: origin, licence, how to read it and what its network takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

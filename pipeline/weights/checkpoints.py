@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import CheckpointError
 from pipeline.files import from_home
 from pipeline.weights.cards import Card, Checkpoint, Stage, cards, own_card
-from pipeline.weights.folders import cache_folder, download_folder, search_folders
-from pipeline.weights.hashing import recorded_sha256, sha256_of
+from pipeline.weights.files import cache_folder, download_folder, recorded_sha256, search_folders, sha256_of
 from pipeline.weights.not_weights import refuse_text
-from pipeline.weights.safeload import load_state_dict
 
-__all__ = [
-    "Card",
-    "Checkpoint",
-    "cache_folder",
-    "cards",
-    "download_folder",
-    "load_state_dict",
-    "resolve",
-    "search_folders",
-]
+__all__ = ["Card", "Checkpoint", "cache_folder", "cards", "download_folder", "resolve", "search_folders"]
 
 _SECTION = {"detector": "tracking", "segmenter": "segmentation", "encoder": "recognition", "pose": "pose"}
 
@@ -32,18 +21,24 @@ _SECTION = {"detector": "tracking", "segmenter": "segmentation", "encoder": "rec
 def resolve(
     name_or_path: str, card: str | None = None, folders: Sequence[Path] | None = None, *, stage: Stage | None = None
 ) -> Checkpoint:
-    """Find the checkpoint: a card's name, or a file whose conventions are those of `card`; verify its sha256.
+    """Find a checkpoint and verify its sha256.
 
-    A path without `card` needs its own card beside it (FILE's stem + .yaml), or be a byte for byte copy of a file that
-    some card describes. folders: as search_folders() gives them, its default. stage: what the caller wants it for.
-    Raises CheckpointError for an unknown name, a missing or damaged file, and a card of another stage.
+    Args:
+        name_or_path: A card's name, or a file.
+        card: The card whose conventions the file follows. Without it the file needs its own card beside it (its stem +
+            .yaml), or must be a byte for byte copy of a file that some card describes.
+        folders: Where to look; default: `search_folders()`.
+        stage: The stage that will use it.
+
+    Raises:
+        CheckpointError: The name is unknown, the file missing or damaged, or the card is of another stage.
     """
     folders = search_folders() if folders is None else folders
     wrong: dict[str, CheckpointError] = {}
     table = cards(folders, wrong)
-    for asked in (name_or_path, card):
-        if asked in wrong:
-            raise wrong[asked]
+    for named in (name_or_path, card):
+        if named in wrong:
+            raise wrong[named]
     if name_or_path in table:
         if card not in (None, name_or_path):
             raise CheckpointError(
@@ -64,7 +59,11 @@ def resolve(
 
 def locate(card: Card, folders: Sequence[Path]) -> list[Path]:
     """Every place where the card's file (or folder) lies, in search order, verified or not."""
-    return list(dict.fromkeys(path for folder in folders for path in _places(card, folder) if path.exists()))
+    file = Path(card.file)
+    names = [file, Path(card.name, file.name), Path(file.name)]
+    if card.zipped and card.url is not None and not file.suffix:
+        names.append(Path(Path(urlsplit(card.url).path).stem))  # unzipped by hand
+    return list(dict.fromkeys(path for folder in folders for name in names if (path := folder / name).exists()))
 
 
 def weights_file(path: Path) -> Path:
@@ -92,20 +91,20 @@ def verify(card: Card, path: Path, *, afresh: bool = False) -> str:
 
     Raises CheckpointError where it is neither the card's nor the one recorded at the first download, or no weights.
     """
+
+    def refuse(expected: str, found: object) -> None:
+        raise CheckpointError(
+            f"{path}: expected {expected} for {card.name}, found {found}. "
+            f"Delete it and fetch again: gait checkpoints fetch {card.name}"
+        )
+
     file = weights_file(path)
     refuse_text(file)
     if card.size is not None and not card.zipped and file.stat().st_size != card.size:
-        raise CheckpointError(
-            f"{path}: expected {card.size} bytes for {card.name}, found {file.stat().st_size}. "
-            f"Delete it and fetch again: gait checkpoints fetch {card.name}"
-        )
+        refuse(f"{card.size} bytes", file.stat().st_size)
     found = sha256_of(file, afresh=afresh)
-    expected = card.sha256 or recorded_sha256(path)
-    if expected is not None and found != expected:
-        raise CheckpointError(
-            f"{path}: expected sha256 {expected} for {card.name}, found {found}. "
-            f"Delete it and fetch again: gait checkpoints fetch {card.name}"
-        )
+    if (expected := card.sha256 or recorded_sha256(path)) not in (None, found):
+        refuse(f"sha256 {expected}", found)
     return found
 
 
@@ -133,15 +132,6 @@ def _find(card: Card, folders: Sequence[Path]) -> Checkpoint:
         raise wrong
     looked = ", ".join(str(folder) for folder in folders)
     raise CheckpointError(f"checkpoint {card.name}: {card.file} is in none of {looked}. {how_to_get(card)}")
-
-
-def _places(card: Card, folder: Path) -> Iterator[Path]:
-    file = Path(card.file)
-    yield folder / file
-    yield folder / card.name / file.name
-    yield folder / file.name
-    if card.zipped and card.url is not None and not file.suffix:
-        yield folder / Path(urlsplit(card.url).path).stem  # unzipped by hand
 
 
 def _path_of(text: str, folders: Sequence[Path], table: Mapping[str, Card]) -> Path:

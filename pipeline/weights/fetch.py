@@ -14,11 +14,14 @@ from pipeline.engine.lock import locked
 from pipeline.files import write_json, writing
 from pipeline.weights.cards import Card
 from pipeline.weights.checkpoints import how_to_get, verify, weights_file
-from pipeline.weights.download import Downloaded, FetchError, Progress, download, forget
-from pipeline.weights.hashing import record_path, sha256_of
+from pipeline.weights.download import FetchError, Progress, download, forget
+from pipeline.weights.files import record_path, sha256_of
 from pipeline.weights.unpack import unpack_zip
 
 __all__ = ["FetchError", "Fetched", "fetch"]
+
+# What a web page or an error message that came with status 200 begins with, whatever its headers say.
+_TEXTS = (b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,19 @@ def fetch(
     progress: Progress | None = None,
     *,
     waiting: Callable[[], None] | None = None,
-    timeout: float = 30.0,
-    pause: float = 1.0,
 ) -> Fetched:
-    """Have the card's checkpoint in `folder`, verified: at once where it is there, downloaded where it is not.
+    """Verify the card's checkpoint in `folder`, or download it there first.
 
-    progress: called with (bytes so far, bytes in all or None). waiting: called when another process is fetching the
-    same file. timeout, pause: seconds, see download().
-    Raises FetchError (with how to get it by hand), CheckpointError for a damaged file or a hostile zip, OutputError.
+    Args:
+        card: What to fetch.
+        folder: The checkpoint folder.
+        progress: Called with the bytes so far, and the bytes in all or None.
+        waiting: Called when another process is fetching the same file.
+
+    Raises:
+        FetchError: It cannot be downloaded; says how to get it by hand.
+        CheckpointError: The file is damaged, or its zip hostile.
+        OutputError: The folder cannot be written.
     """
     target = folder / card.file
     if not target.exists() and (card.url is None or card.manual is not None):
@@ -58,33 +66,41 @@ def fetch(
         with locked(target, waiting):
             if target.exists():
                 return Fetched(card, target, verify(card, target), recorded=False, downloaded=False)
-            return _fetch(card, target, progress, timeout, pause)
+            return _fetch(card, target, progress)
 
 
-def _fetch(card: Card, target: Path, progress: Progress | None, timeout: float, pause: float) -> Fetched:
+def _fetch(card: Card, target: Path, progress: Progress | None) -> Fetched:
     assert card.url is not None
     part = target.with_name(target.name + (".zip.part" if card.zipped else ".part"))
-    came = download(
-        card.url,
-        part,
-        size=card.size,
-        progress=progress,
-        by_hand=_by_hand(card, target),
-        timeout=timeout,
-        pause=pause,
-    )
+    came = download(card.url, part, size=card.size, progress=progress, by_hand=_by_hand(card, target))
     expected = card.archive_sha256 if card.zipped else card.sha256
     if expected is not None and came.sha256 != expected:
         forget(part)
         raise FetchError(
             f"{card.url}: expected sha256 {expected}, found {came.sha256}; the download is deleted. Fetch it again."
         )
-    _refuse_text(card, came)
-    sha256 = _unpack(card, part, target) if card.zipped else _move(part, target, came.sha256)
+    with part.open("rb") as file:
+        beginning = file.read(512).lstrip().lower()
+    if came.size == 0 or beginning.startswith(_TEXTS):
+        forget(part)
+        raise FetchError(f"{card.url}: what came is no checkpoint but a text or nothing. {how_to_get(card)}")
+    sha256 = came.sha256
+    if card.zipped:
+        sha256 = _unpack(card, part, target)
+    else:
+        _to_disk(part)
+        part.replace(target)
     forget(part)
-    recorded = card.sha256 is None
-    if recorded:
-        _record(card, target, sha256, came)
+    if recorded := card.sha256 is None:
+        record = {
+            "card": card.name,
+            "url": card.url,
+            "sha256": sha256,
+            "downloaded_sha256": came.sha256,
+            "downloaded_bytes": came.size,
+            "recorded": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        write_json(record_path(target), record)
     return Fetched(card, target, sha256, recorded, downloaded=True)
 
 
@@ -100,21 +116,6 @@ def _wanted(card: Card) -> str:
         return card.member
     file = Path(card.file)
     return file.name if file.suffix else "*.pdiparams"
-
-
-def _refuse_text(card: Card, came: Downloaded) -> None:
-    """A web page or an error message that came with status 200 is no checkpoint, whatever its headers say."""
-    with came.path.open("rb") as file:
-        beginning = file.read(512).lstrip().lower()
-    if came.size == 0 or beginning.startswith((b"<!doctype", b"<html", b"<?xml", b"version https://git-lfs")):
-        forget(came.path)
-        raise FetchError(f"{card.url}: what came is no checkpoint but a text or nothing. {how_to_get(card)}")
-
-
-def _move(part: Path, target: Path, sha256: str) -> str:
-    _to_disk(part)
-    part.replace(target)
-    return sha256
 
 
 def _unpack(card: Card, part: Path, target: Path) -> str:
@@ -152,17 +153,3 @@ def _to_disk(file: Path) -> None:
     """A file that has its final name must survive a power cut."""
     with file.open("r+b") as stream:
         os.fsync(stream.fileno())
-
-
-def _record(card: Card, target: Path, sha256: str, came: Downloaded) -> None:
-    write_json(
-        record_path(target),
-        {
-            "card": card.name,
-            "url": card.url,
-            "sha256": sha256,
-            "downloaded_sha256": came.sha256,
-            "downloaded_bytes": came.size,
-            "recorded": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        },
-    )

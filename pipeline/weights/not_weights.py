@@ -40,7 +40,7 @@ def refuse_text(path: Path) -> None:
             raise CheckpointError(f"{path}: {kind}, not weights: {said!r}; {remedy}.")
 
 
-def damaged(path: Path, error: Exception) -> CheckpointError:
+def damage_error(path: Path, error: Exception) -> CheckpointError:
     """The error for a file that its reader cannot make sense of."""
     reason = reason_of(error)
     return CheckpointError(f"{path}: damaged, truncated or no checkpoint ({reason}). Fetch it again.")

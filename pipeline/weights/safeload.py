@@ -1,4 +1,7 @@
-"""Tensors, and nothing else, out of checkpoint files. Nothing in a file is ever executed."""
+"""Weights out of checkpoint files, and into networks: tensors and nothing else, all of them or a refusal.
+
+Nothing in a file is ever executed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CheckpointError
-from pipeline.weights.not_weights import damaged, refuse_diverged, refuse_text
-from pipeline.weights.tensors_only import Inert, TensorPlan
-from pipeline.weights.torch_files import open_pickled
+from pipeline.weights.not_weights import damage_error, refuse_diverged, refuse_text
+from pipeline.weights.torch_files import Inert, TensorPlan, open_pickled
 
 if TYPE_CHECKING:
     import torch
@@ -21,26 +23,50 @@ PREFIXES = ("module.", "network.", "model.")  # of DataParallel, and of Lightnin
 _COMPILED = "_orig_mod."  # torch.compile's, before the names of whatever part was compiled
 _SHOWN = 60  # characters of a name that a file has
 _SUFFIXES = (".pt", ".pth", ".tar", ".ckpt", ".safetensors")
+_KEYS_SHOWN = 3  # of each kind of difference; the counts say how many there are
 
 
 def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> dict[str, torch.Tensor]:
-    """Read the state dict of .pt, .pth, .pth.tar, .ckpt or .safetensors: name → tensor on the CPU, owning its memory.
+    """Read the state dict of a .pt, .pth, .pth.tar, .ckpt or .safetensors file.
 
-    Of a pickle only tensors and containers are built (see tensors_only.py). The state dict is the file itself, or its
-    entry `ema`, `model` or `state_dict`. What wrappers put before all names (`module.`, `_orig_mod.`, `network.`,
-    `model.`) is dropped. only: names, without that, to keep; the tensors of the others are not read.
-    Raises CheckpointError for a file that is missing, damaged, no checkpoint, or holds something else than tensors
-    there, or values that are not finite.
+    Of a pickle only tensors and containers are built (see torch_files.py). The state dict is the file itself, or its
+    entry `ema`, `model` or `state_dict`. Prefixes that wrappers put before all names (`module.`, `_orig_mod.`,
+    `network.`, `model.`) are dropped.
+
+    Args:
+        path: The file.
+        only: Returns whether to keep a tensor of that name (without prefix); the others are not read.
+
+    Returns:
+        Name → tensor on the CPU that owns its memory.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or no checkpoint, or holds other things than finite tensors.
     """
-    _refuse_what_is_no_file(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file.")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path}: the file is empty. Fetch it again.")
+    if path.suffix not in _SUFFIXES:
+        raise CheckpointError(f"{path}: not a checkpoint of tensors; expected one of {', '.join(_SUFFIXES)}.")
     refuse_text(path)
     if path.suffix == ".safetensors":
-        return _read_safetensors(path, only)
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                return _kept(path, file.keys(), lambda name: file.get_tensor(name).clone(), only)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise damage_error(path, error) from None
     with open_pickled(path) as pickled:
         state = _state_in(pickled.content)
         if state is None:
+            inside = list(pickled.content.items())[:8] if isinstance(pickled.content, Mapping) else []
+            there = ", ".join(f"{str(name)[:_SHOWN]!r} ({_kind(value)})" for name, value in inside)
             raise CheckpointError(
-                f"{path}: no state dict in it, but {_described(pickled.content)}. Save the weights of the network "
+                f"{path}: no state dict in it, but {there or _kind(pickled.content)}. Save the weights of the network "
                 "alone: torch.save(network.state_dict(), FILE)."
             )
         for name, value in state.items():
@@ -51,17 +77,6 @@ def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> di
         return _kept(path, state, lambda name: pickled.tensor(state[name]), only)
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
-    if path.is_dir():
-        raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file.")
-    if path.stat().st_size == 0:
-        raise CheckpointError(f"{path}: the file is empty. Fetch it again.")
-    if path.suffix not in _SUFFIXES:
-        raise CheckpointError(f"{path}: not a checkpoint of tensors; expected one of {', '.join(_SUFFIXES)}.")
-
-
 def _state_in(content: Any, depth: int = _DEPTH) -> Mapping[Any, Any] | None:
     """The state dict in what a file holds: under a wrapper, or the content itself; None without tensors."""
     if not isinstance(content, Mapping):
@@ -70,12 +85,6 @@ def _state_in(content: Any, depth: int = _DEPTH) -> Mapping[Any, Any] | None:
         if (inside := _state_in(content.get(name), depth - 1)) is not None:
             return inside
     return content if any(isinstance(value, TensorPlan) for value in content.values()) else None
-
-
-def _described(content: Any) -> str:
-    if not isinstance(content, Mapping) or not content:
-        return _kind(content)
-    return ", ".join(f"{str(name)[:_SHOWN]!r} ({_kind(value)})" for name, value in list(content.items())[:8])
 
 
 def _kind(value: object) -> str:
@@ -109,11 +118,40 @@ def _kept(
     return kept
 
 
-def _read_safetensors(path: Path, only: Callable[[str], bool] | None) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError, safe_open
+def load_strictly(module: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Copy `state_dict` into `module`; every key and shape must be the same.
 
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            return _kept(path, file.keys(), lambda name: file.get_tensor(name).clone(), only)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise damaged(path, error) from None
+    A floating-point tensor may have another precision: it is converted (half-precision files do exist).
+
+    Raises:
+        CheckpointError: Keys are missing, too many or of another shape. It names them and `path`; nothing was copied.
+    """
+    refuse_differences(module.state_dict(), state_dict, path)
+    module.load_state_dict(dict(state_dict), strict=True)
+
+
+def refuse_differences(wanted: Mapping[str, torch.Tensor], state_dict: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raise CheckpointError where keys or shapes differ from those `wanted`, which may be on torch's meta device."""
+    of_kind = {
+        "missing": [key for key in wanted if key not in state_dict],
+        "unexpected": [key for key in state_dict if key not in wanted],
+        "of another shape": [
+            f"{key} {_shape(state_dict[key])} instead of {_shape(wanted[key])}"
+            for key in wanted
+            if key in state_dict and state_dict[key].shape != wanted[key].shape
+        ],
+    }
+    differences = [
+        f"{len(keys)} {kind} ({', '.join(keys[:_KEYS_SHOWN])}{', …' if len(keys) > _KEYS_SHOWN else ''})"
+        for kind, keys in of_kind.items()
+        if keys
+    ]
+    if differences:
+        raise CheckpointError(
+            f"{path}: not a checkpoint for this network ({len(wanted)} keys): {'; '.join(differences)}. "
+            f"Choose the card that matches the file, or another file."
+        )
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(str(side) for side in tensor.shape) or "scalar"

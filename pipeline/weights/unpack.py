@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import lzma
+import shutil
 import stat
 import zipfile
 import zlib
@@ -16,7 +17,7 @@ LARGEST_RATIO = 200  # unpacked to packed; weights hardly shrink, text shrinks t
 MOST_MEMBERS = 10_000
 LONGEST_NAME = 255  # bytes, of a file or folder: what file systems take
 LONGEST_PATH = 1024  # bytes
-_CHUNK = 1 << 20
+_UNREADABLE = "{}: not a readable zip ({}). Delete it and fetch again."
 
 # What zipfile and the libraries that it unpacks with raise for an archive that is none, or not whole.
 DAMAGED = (
@@ -40,15 +41,18 @@ def unpack_zip(archive: Path, folder: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(archive) as packed:
             members = [member for member in packed.infolist() if not _is_passed_over(member.filename)]
-            _refuse_swollen(archive, members)
+            total, size = sum(member.file_size for member in members), archive.stat().st_size
+            if len(members) > MOST_MEMBERS or total > LARGEST_TOTAL or total > LARGEST_RATIO * size:
+                raise _refused(archive, f"{len(members)} members of {total} bytes in {size} bytes")
             targets = [_target(archive, member, folder) for member in members]
             if len({str(target).casefold() for target in targets}) != len(targets):
                 raise _refused(archive, "two members have the same name")
             for member, target in zip(members, targets, strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _write(packed, member, target)
+                with packed.open(member) as source, target.open("xb") as sink:
+                    shutil.copyfileobj(source, sink)  # zipfile stops at the announced size and checks the sum
     except DAMAGED as error:
-        raise _damaged(archive, error) from None
+        raise CheckpointError(_UNREADABLE.format(archive, error)) from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise _refused(archive, "a member is both a file and a folder") from None
     except OSError as error:
@@ -56,7 +60,7 @@ def unpack_zip(archive: Path, folder: Path) -> list[Path]:
             raise _refused(archive, "a member's name is too long") from None
         if error.errno is not None:  # of the disk, not of bz2
             raise
-        raise _damaged(archive, error) from None
+        raise CheckpointError(_UNREADABLE.format(archive, error)) from None
     return targets
 
 
@@ -64,13 +68,6 @@ def _is_passed_over(name: str) -> bool:
     """Whether it is a folder, or one of the files beside the files that a Mac packs (their Finder's notes)."""
     parts = PureWindowsPath(name).parts
     return name.endswith("/") or "__MACOSX" in parts[:1] or (bool(parts) and parts[-1].startswith("._"))
-
-
-def _refuse_swollen(archive: Path, members: list[zipfile.ZipInfo]) -> None:
-    total = sum(member.file_size for member in members)
-    packed = archive.stat().st_size
-    if len(members) > MOST_MEMBERS or total > LARGEST_TOTAL or total > LARGEST_RATIO * packed:
-        raise _refused(archive, f"{len(members)} members of {total} bytes in {packed} bytes")
 
 
 def _target(archive: Path, member: zipfile.ZipInfo, folder: Path) -> Path:
@@ -88,17 +85,6 @@ def _target(archive: Path, member: zipfile.ZipInfo, folder: Path) -> Path:
     if member.flag_bits & 0x1:
         raise _refused(archive, f"member {name!r} is encrypted")
     return folder / PurePosixPath(*windows.parts)
-
-
-def _write(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    """Copy one member; zipfile stops at the announced size and checks the sum."""
-    with packed.open(member) as source, target.open("xb") as sink:
-        while chunk := source.read(_CHUNK):
-            sink.write(chunk)
-
-
-def _damaged(archive: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"{archive}: not a readable zip ({error}). Delete it and fetch again.")
 
 
 def _refused(archive: Path, reason: str) -> CheckpointError:

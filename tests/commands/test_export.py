@@ -11,7 +11,7 @@ from pipeline.commands.export import export
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.made_up import made_up_walk
+from pipeline.recognition.made_up import made_up_sequence
 from pipeline.weights.checkpoints import resolve
 
 CPU = RuntimeConfig(device="cpu", threads=1)
@@ -55,7 +55,7 @@ def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, c
     target = folder / f"{name}.onnx"
     assert export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder) == 0
     assert "of torch's rms" in capsys.readouterr().out
-    walks = [made_up_walk(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 1)]
+    walks = [made_up_sequence(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 1)]
     theirs = embeddings(name, folder / f"{name}_small.pt", walks)
     same(embeddings(name, target, walks), theirs, assert_close_to_rms)
 
@@ -64,7 +64,7 @@ def test_openvinos_format_runs_in_torchs_place_too(written, assert_close_to_rms)
     folder = written("gaitset")
     target = folder / "set.xml"
     export("gaitset_small", "openvino", output=target, checkpoints=folder)
-    walks = [made_up_walk(BACKENDS["gaitset"].needs, length, length) for length in (1, 9)]
+    walks = [made_up_sequence(BACKENDS["gaitset"].needs, length, length) for length in (1, 9)]
     theirs = embeddings("gaitset", folder / "gaitset_small.pt", walks)
     same(embeddings("gaitset", target, walks), theirs, assert_close_to_rms)
     weights = target.with_suffix(".bin")
@@ -76,14 +76,14 @@ def test_openvinos_format_runs_in_torchs_place_too(written, assert_close_to_rms)
 def test_gaitbase_is_exported_although_it_runs_in_its_own_way(written, assert_close_to_rms):
     folder = written("gaitbase")
     export("gaitbase", "onnx", checkpoint="gaitbase_small", output=folder / "base.onnx", checkpoints=folder)
-    walks = [made_up_walk(BACKENDS["gaitbase"].needs, 12, 0)]
+    walks = [made_up_sequence(BACKENDS["gaitbase"].needs, 12, 0)]
     theirs = embeddings("gaitbase", folder / "gaitbase_small.pt", walks)
     same(embeddings("gaitbase", folder / "base.onnx", walks), theirs, assert_close_to_rms)
 
 
 def test_scores_and_necks_are_exported_when_asked_for(written, assert_close_to_rms):
     folder = written("sconet")
-    walks = [made_up_walk(BACKENDS["sconet"].needs, 12, 0)]
+    walks = [made_up_sequence(BACKENDS["sconet"].needs, 12, 0)]
     for features in ("logits", "neck"):
         target = folder / f"{features}.onnx"
         export("sconet_small", "onnx", output=target, features=features, checkpoints=folder)
@@ -102,7 +102,7 @@ def test_a_network_in_two_files_is_exported_whole(written, tmp_path, assert_clos
     card = {"stage": "encoder", "loader": "opengait", "model": "disentanglement", "licence": "ours"}
     (tmp_path / "autoencoder_7.yaml").write_text(yaml.safe_dump(card))
     export("autoencoder_7", "onnx", output=tmp_path / "both.onnx", checkpoints=tmp_path)
-    walks = [made_up_walk(BACKENDS["disentanglement"].needs, length, length) for length in (3, 64)]
+    walks = [made_up_sequence(BACKENDS["disentanglement"].needs, length, length) for length in (3, 64)]
     theirs = embeddings("disentanglement", tmp_path / "autoencoder_7.pt", walks)
     same(embeddings("disentanglement", tmp_path / "both.onnx", walks), theirs, assert_close_to_rms)
     second = torch.load(tmp_path / "fc_7.pt", weights_only=True)
@@ -117,11 +117,11 @@ def test_a_graph_that_takes_no_short_walks_says_so(written, assert_close_to_rms)
     target = folder / "swin.onnx"
     export(f"{name}_small", "onnx", output=target, checkpoints=folder)
     assert yaml.safe_load(target.with_suffix(".yaml").read_text())["inputs"]["least_frames"] == 4
-    walks = [made_up_walk(BACKENDS[name].needs, length, length) for length in (4, 21)]
+    walks = [made_up_sequence(BACKENDS[name].needs, length, length) for length in (4, 21)]
     theirs = embeddings(name, folder / f"{name}_small.pt", walks)
     same(embeddings(name, target, walks), theirs, assert_close_to_rms)
     with pytest.raises(ConfigError, match="no fewer than 4"):
-        embeddings(name, target, [made_up_walk(BACKENDS[name].needs, 3, 0)])
+        embeddings(name, target, [made_up_sequence(BACKENDS[name].needs, 3, 0)])
 
 
 def test_what_cannot_be_exported_is_refused(written, tmp_path):

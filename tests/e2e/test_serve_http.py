@@ -224,7 +224,7 @@ def test_without_gradio_it_says_how_to_get_it():
         "import sys; sys.modules['gradio'] = None; sys.argv = ['gait', 'serve']; from pipeline.cli import main; main()"
     )
     done = run_python(code, status=2)
-    assert done.stderr == "gait: gait serve needs Gradio, which is not installed. Get it: pip install 'gait[ui]'\n"
+    assert done.stderr == "gait: gait serve needs Gradio, which is not installed. Get it: pip install 'gaitid[ui]'\n"
 
 
 def test_nothing_else_imports_gradio():

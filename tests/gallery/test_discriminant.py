@@ -16,13 +16,11 @@ from pipeline.cli import app
 from pipeline.config import MatchingConfig
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import discriminant as stored_with
+from pipeline.gallery import search
 from pipeline.gallery.calibration import compared_by
 from pipeline.gallery.cohort import comparison, read_cohort
 from pipeline.gallery.discriminant import fit_discriminant, outdated, stored_discriminant, told_of_discriminant
 from pipeline.gallery.discriminant_file import FILE, read_discriminant
-from pipeline.gallery.folder import remove_listed
-from pipeline.gallery.index import build
-from pipeline.gallery.index_files import read_facts
 from pipeline.gallery.people import delete, expire, merge, rename
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
@@ -334,56 +332,20 @@ def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
     assert verify(db).problems == []
 
 
-def recall(gallery, matching, probes=60):
-    stored, _ = stored_discriminant(gallery.path, matching, ENCODER)
-    templates = gallery.templates()
-    walks = [one.embedding() for one in templates]
-    search, hits = Search(gallery, matching, exact_up_to=0, fitted=stored), 0
-    for person in range(probes):
-        probe = walk(person, 50)
-        best = templates[int(stored.discriminant.between([probe], walks, matching.metric)[0].argmin())]
-        found = search.shortlist([probe])
-        assert not search.exact and search.caution is None
-        assert len(found) <= 24
-        hits += best.template in {one.template for one in found}
-        assert search.nearest(probe)[0].distance == pytest.approx(
-            stored.discriminant.between([probe], [best.embedding()], matching.metric)[0, 0], rel=1e-3
-        ) or best.template not in {one.template for one in found}
-    return hits / probes
-
-
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_an_index_made_for_it_finds_who_is_nearest_by_it(tmp_path, metric):
-    gallery, matching = enrolled(tmp_path / "db", range(300)), MatchingConfig(transform="lda", metric=metric)
-    fit_discriminant(gallery, metric)
-    stored, _ = stored_discriminant(gallery.path, matching, ENCODER)
-    build(gallery, metric, fitted=stored)
-    assert recall(gallery, matching) >= 0.99
-    assert verify(gallery).problems == []
-
-
-def test_an_index_for_another_back_end_is_not_used(db):
-    build(db, "euclidean")
+def test_with_a_stored_one_the_very_nearest_by_it_are_found_block_by_block(db, monkeypatch):
+    monkeypatch.setattr(search, "BLOCK_VALUES", 70 * walk(0, 0).parts.size)
     matching = MatchingConfig(transform="lda")
-    search = Search(db, matching, exact_up_to=0)
-    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-    assert "gait gallery fit" in search.caution
+    searching = Search(db, matching, exact_up_to=0)
+    assert len(searching.shortlist([walk(1, 50)])) == PEOPLE * WALKS  # none is stored
+    assert "gait gallery fit" in searching.caution
     fit_discriminant(db, "euclidean")
-    assert read_facts(db.path) is not None  # of plain distances: still good for those
     stored, _ = stored_discriminant(db.path, matching, ENCODER)
-    search = Search(db, matching, exact_up_to=0, fitted=stored)
-    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-    assert "--set matching.transform=lda" in search.caution
-    build(db, "euclidean", fitted=stored)
-    assert len(search.shortlist([walk(1, 50)])) < PEOPLE * WALKS
-    plain = Search(db, MatchingConfig(), exact_up_to=0)
-    assert len(plain.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-    assert "another discriminant" in plain.caution
-    with db.writing() as writer:
-        writer.add([template(77, number) for number in range(WALKS)])
-    fit_discriminant(db, "euclidean")
-    assert read_facts(db.path) is None
-    assert verify(db).problems == []
+    searching, templates = Search(db, matching, exact_up_to=0, fitted=stored), db.templates()
+    apart = stored.discriminant.between([walk(1, 50)], [one.embedding() for one in templates], "euclidean")[0]
+    nearest = {templates[n].template for n in np.argsort(apart)[: search.KEPT]}
+    assert {one.template for one in searching.shortlist([walk(1, 50)])} == nearest
+    assert "an index does not serve matching.transform=lda" in searching.caution
+    assert not searching.whole
 
 
 def test_one_that_has_gone_is_missed(db):
@@ -400,28 +362,16 @@ def test_one_that_has_gone_is_missed(db):
     assert verify(db).problems == []
 
 
-def test_an_index_whose_back_end_is_gone_is_told_of(db):
-    fit_discriminant(db, "euclidean")
-    matching = MatchingConfig(transform="lda")
-    stored, _ = stored_discriminant(db.path, matching, ENCODER)
-    build(db, "euclidean", fitted=stored)
-    remove_listed(db.path / FILE)
-    assert any("a discriminant that is gone" in problem for problem in verify(db).problems)
-    search = Search(db, matching, exact_up_to=0)
-    assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
-
-
 def test_the_commands_say_what_they_did(db, cohort, capsys):
     def said(*arguments):
         app(["gallery", *map(str, arguments), "--db", str(db.path)], prog_name="gait", standalone_mode=False)
         return capsys.readouterr().out
 
-    with pytest.raises(GalleryError, match=r"no lda for matching\.metric=euclidean is stored"):
+    with pytest.raises(ConfigError, match=r"matching\.transform=lda: an index does not serve it"):
         said("index", "--set", "matching.transform=lda")
     told = said("fit")
     assert f"lda for euclidean distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told
     assert "--set matching.transform=lda" in told
-    assert "euclidean distances after its lda" in said("index", "--set", "matching.transform=lda")
     assert "of the cohort" in said("fit", "--backend", "lda", "--cohort", cohort, "--set", "matching.metric=cosine")
     with pytest.raises(ConfigError, match=r"matching.transform=plda is gone: .* Choose lda"):
         said("fit", "--transform", "plda")

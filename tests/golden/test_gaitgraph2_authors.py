@@ -34,7 +34,7 @@ def network_of(folder, variant, network, architecture, weight_rule, **card):
     keys = json.loads((folder / f"state_dict_keys_{variant}.json").read_text())
     weights = {key: torch.empty(shape, dtype=getattr(torch, dtype)) for key, (shape, dtype) in keys.items()}
     made = network(architecture_of(architecture, card, weights))
-    renamed = network.renamed(weights)
+    renamed = network.rename_keys(weights)
     assert set(renamed) == set(made.state_dict())
     authors_name = {id(value): key for key, value in weights.items()}
     ruled = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.pose.imputation import impute
-from pipeline.pose.skeleton_maps import SkeletonMaps, draw_joints, draw_limbs, on_canvas
+from pipeline.pose.skeleton_maps import SkeletonMaps, draw_joints, draw_limbs, impute, on_canvas
 from pipeline.skeletons import COCO17, as_skeleton
 
 WALKS = {"A": "A_clean_17", "M": "M_missing_17", "B18": "B_18"}

@@ -10,7 +10,7 @@ from odd_checkpoints import as_opengait_saves
 from pipeline.extraction.networks import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
-from pipeline.recognition.made_up import made_up_walk
+from pipeline.recognition.made_up import made_up_sequence
 from pipeline.types import GaitSequence, Modality, ModalityFrames
 
 GRAPHS = {
@@ -81,5 +81,5 @@ def test_the_published_card_of_the_profile_reads_such_a_file(golden_weights, tmp
     path = as_opengait_saves(golden_weights("gaitgraph2_gait3d"), tmp_path / "mine.pt")
     config = load_config("gaitgraph2", [f"recognition.checkpoint={path}", "recognition.card=gaitgraph2_gait3d"])
     encoder = open_encoder(config.recognition, config.runtime, find_checkpoints(config, None, ["encoder"])["encoder"])
-    (found,) = encoder.encode([made_up_walk([Modality.KEYPOINTS], 20, 0)])
+    (found,) = encoder.encode([made_up_sequence([Modality.KEYPOINTS], 20, 0)])
     assert np.isfinite(found.parts).all() and found.parts.std() > 0

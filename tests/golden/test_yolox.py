@@ -9,8 +9,7 @@ import torch
 from pipeline.tracking.nms import strongest
 from pipeline.tracking.yolox.format import Letterbox, YoloxInputs, cells, people, to_pixels
 from pipeline.tracking.yolox.network import Yolox
-from pipeline.weights.checkpoints import load_state_dict
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_state_dict, load_strictly
 
 FOLDERS = ("yolox_megvii", "yolox_bytetrack")
 MEGVII = YoloxInputs((160, 288))

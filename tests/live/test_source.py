@@ -13,7 +13,7 @@ from cameras import Camera, plain
 from pipeline.errors import InputError
 from pipeline.live.source import LiveSource, Newest
 from pipeline.types import Frame
-from pipeline.video.source import masked
+from pipeline.video.source import mask_credentials
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
@@ -133,4 +133,4 @@ def test_what_cannot_be_opened_the_first_time_is_refused(source):
     ],
 )
 def test_passwords_and_tokens_are_masked(address, shown):
-    assert masked(address) == shown
+    assert mask_credentials(address) == shown

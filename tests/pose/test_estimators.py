@@ -12,7 +12,7 @@ from pipeline.config import PoseConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.pose import ESTIMATORS, open_estimator
 from pipeline.pose.crop import cut_pose
-from pipeline.pose.rtmpose import decode_simcc
+from pipeline.pose.estimators import decode_simcc
 from pipeline.skeletons import COCO17
 from pipeline.video import open_video
 from pipeline.weights.checkpoints import Card, Checkpoint, resolve

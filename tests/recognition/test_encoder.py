@@ -8,7 +8,7 @@ import pytest
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.encoder import sampled
+from pipeline.recognition.encoder import sample_masks
 from pipeline.types import SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu")
@@ -31,7 +31,7 @@ def test_a_model_with_weights_wants_a_checkpoint():
 
 
 def test_short_walks_are_looked_at_whole():
-    assert sampled(numbered(7), 7)[:, 0, 0].tolist() == list(range(7))
+    assert sample_masks(numbered(7), 7)[:, 0, 0].tolist() == list(range(7))
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_short_walks_are_looked_at_whole():
     [(1, [5]), (2, [2, 7]), (5, [1, 3, 5, 7, 9]), (9, [0, 1, 3, 4, 5, 6, 7, 8, 9])],
 )
 def test_long_walks_are_sampled_evenly(most, expected):
-    found = sampled(numbered(10), most)[:, 0, 0].tolist()
+    found = sample_masks(numbered(10), most)[:, 0, 0].tolist()
     assert len(set(found)) == most
     assert found == pytest.approx(expected, abs=1)
 
 
 def test_a_walk_without_silhouettes_is_refused():
     with pytest.raises(ValueError, match="probe track 1 has no silhouettes"):
-        sampled(numbered(0), 5)
+        sample_masks(numbered(0), 5)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_walk_without_silhouettes_is_refused():
     [(4, 2, [2, 3, 7, 8]), (5, 2, [2, 3, 7, 8]), (6, 3, [1, 2, 3, 7, 8, 9]), (3, 30, [4, 5, 6])],
 )
 def test_windows_of_consecutive_silhouettes_are_spread_over_the_walk(most, window, expected):
-    assert sampled(numbered(11), most, window)[:, 0, 0].tolist() == expected
+    assert sample_masks(numbered(11), most, window)[:, 0, 0].tolist() == expected

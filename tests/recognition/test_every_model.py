@@ -12,7 +12,7 @@ from small_networks import BACKENDS, MODELS, save_small
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.made_up import made_up_walk
+from pipeline.recognition.made_up import made_up_sequence
 from pipeline.types import Modality
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -33,7 +33,7 @@ def encoder(saved, runtime=CPU, **settings):
 
 
 def walks(model, lengths=LENGTHS):
-    return [made_up_walk(model.needs, length, seed, track_id=seed + 1) for seed, length in enumerate(lengths)]
+    return [made_up_sequence(model.needs, length, seed, track_id=seed + 1) for seed, length in enumerate(lengths)]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_what_a_walk_lacks_is_named(saved):
     model, _ = saved
     other = Modality.SILHOUETTES if Modality.SILHOUETTES not in model.needs else Modality.KEYPOINTS
     with pytest.raises(ConfigError, match=f"needs .*{model.needs[0]}"):
-        encoder(saved).encode([made_up_walk([other], 3, 0)])
+        encoder(saved).encode([made_up_sequence([other], 3, 0)])
 
 
 def test_scores_of_the_training_head_are_given_where_there_is_one(saved):

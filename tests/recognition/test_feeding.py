@@ -7,8 +7,8 @@ import pytest
 from small_networks import BACKENDS
 
 from pipeline.errors import ConfigError
-from pipeline.recognition.encoder import aligned
-from pipeline.recognition.engines.batching import batches, fitting, lengthened, pieces
+from pipeline.recognition.encoder import align_modalities
+from pipeline.recognition.engines.batching import batches, fit_to_size, repeat_frames, split_into_sets
 from pipeline.types import GaitSequence, Modality, ModalityFrames
 
 GLN, GAITSET, LIDAR = BACKENDS["gln"], BACKENDS["gaitset"], BACKENDS["lidargaitpp"]
@@ -19,34 +19,34 @@ def pictures(*shape):
 
 
 def test_pictures_are_scaled_to_the_size_that_the_weights_were_made_for():
-    scaled = fitting(GLN, Modality.SILHOUETTES, pictures(3, 64, 44), (128, 88))
+    scaled = fit_to_size(GLN, Modality.SILHOUETTES, pictures(3, 64, 44), (128, 88))
     assert (scaled.shape, scaled.dtype) == ((3, 128, 88), np.uint8)
 
 
 def test_labels_are_scaled_without_making_up_new_ones_and_are_numbers():
     labels = np.full((2, 64, 44), 3, np.uint8)
     labels[:, 32:] = 11
-    scaled = fitting(GLN, Modality.PARSING, labels, (128, 88))
+    scaled = fit_to_size(GLN, Modality.PARSING, labels, (128, 88))
     assert (scaled.shape, scaled.dtype, set(np.unique(scaled))) == ((2, 128, 88), np.float32, {3.0, 11.0})
 
 
 def test_square_masks_are_left_square():
-    assert fitting(GAITSET, Modality.SILHOUETTES, pictures(2, 192, 192), (64, 44)).shape == (2, 192, 192)
+    assert fit_to_size(GAITSET, Modality.SILHOUETTES, pictures(2, 192, 192), (64, 44)).shape == (2, 192, 192)
 
 
 def test_pictures_that_cannot_be_cut_into_parts_are_refused_with_both_sizes():
     with pytest.raises(ConfigError, match=r"silhouettes of 60×44: gaitset takes multiples of 64×4\. Use 64×44"):
-        fitting(GAITSET, Modality.SILHOUETTES, pictures(2, 60, 44), (64, 44))
+        fit_to_size(GAITSET, Modality.SILHOUETTES, pictures(2, 60, 44), (64, 44))
 
 
 def test_points_have_no_size():
     points = np.zeros((2, 5, 3), np.float32)
-    assert fitting(LIDAR, Modality.POINTS, points, (64, 44)) is points
+    assert fit_to_size(LIDAR, Modality.POINTS, points, (64, 44)) is points
 
 
 @pytest.mark.parametrize(("count", "least", "expected"), [(1, 3, 3), (2, 3, 4), (3, 3, 3), (5, 1, 5)])
 def test_short_walks_are_repeated_as_a_whole(count, least, expected):
-    (one, other) = lengthened((np.arange(count), np.arange(count) * 10), least)
+    (one, other) = repeat_frames((np.arange(count), np.arange(count) * 10), least)
     assert one.tolist() == (list(range(count)) * (expected // count))
     assert (other == one * 10).all()
 
@@ -55,7 +55,7 @@ def test_short_walks_are_repeated_as_a_whole(count, least, expected):
 @pytest.mark.parametrize(("count", "size", "sets"), [(7, None, 1), (11, 5, 2), (9, 5, 1), (12, 4, 3)])
 def test_sets_hold_every_frame_once_and_are_large_enough(count, size, sets, motion):
     frames = np.arange(count)
-    found = [frames[piece] for piece in pieces(count, size, motion)]
+    found = [frames[piece] for piece in split_into_sets(count, size, motion)]
     assert len(found) == sets
     assert sorted(np.concatenate(found).tolist()) == frames.tolist()
     assert min(map(len, found)) >= min(size or count, count)
@@ -63,8 +63,9 @@ def test_sets_hold_every_frame_once_and_are_large_enough(count, size, sets, moti
 
 def test_sets_of_motion_are_runs_and_others_span_the_walk():
     frames = np.arange(12)
-    assert [frames[piece].tolist() for piece in pieces(12, 6, motion=True)] == [[*range(6)], [*range(6, 12)]]
-    assert [frames[piece].tolist() for piece in pieces(12, 6, motion=False)] == [[*range(0, 12, 2)], [*range(1, 12, 2)]]
+    runs, spread = ([frames[piece].tolist() for piece in split_into_sets(12, 6, motion)] for motion in (True, False))
+    assert runs == [[*range(6)], [*range(6, 12)]]
+    assert spread == [[*range(0, 12, 2)], [*range(1, 12, 2)]]
 
 
 def test_only_inputs_of_one_shape_share_a_batch_and_no_batch_is_too_large():
@@ -82,11 +83,11 @@ def test_only_frames_that_all_modalities_have_are_looked_at():
             Modality.SMPL: ModalityFrames(np.arange(4) * 10, np.array([1, 3, 5, 9])),
         },
     )
-    one, other = aligned(walk, (Modality.SMPL, Modality.SILHOUETTES), "smplgait")
+    one, other = align_modalities(walk, (Modality.SMPL, Modality.SILHOUETTES), "smplgait")
     assert (one.tolist(), other.tolist()) == ([10, 20], [1, 2])
 
 
 def test_a_walk_whose_modalities_have_no_frame_in_common_is_refused():
     frames = {need: ModalityFrames(np.zeros(1), np.array([i])) for i, need in enumerate(BACKENDS["smplgait"].needs)}
     with pytest.raises(ValueError, match="no silhouettes with SMPL"):
-        aligned(GaitSequence("probe", 1, frames), BACKENDS["smplgait"].needs, "smplgait")
+        align_modalities(GaitSequence("probe", 1, frames), BACKENDS["smplgait"].needs, "smplgait")

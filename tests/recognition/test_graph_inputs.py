@@ -10,7 +10,7 @@ from pipeline.recognition.layers.graph_inputs import (
     Place,
     as_joints,
     missing_to_middle,
-    placed,
+    move_to_place,
     sides_swapped,
     ten_channels,
     three_branches,
@@ -55,7 +55,7 @@ def test_missing_joints_go_to_the_middle_one_after_another(keypoints):
 def test_walks_are_placed_whole(keypoints):
     moved = keypoints.clone()
     moved[..., :2] = moved[..., :2] * 3 + torch.tensor([700.0, -40.0])
-    here, there = placed(keypoints, PLACE), placed(moved, PLACE)
+    here, there = move_to_place(keypoints, PLACE), move_to_place(moved, PLACE)
     assert torch.allclose(here, there, atol=1e-3)
     assert torch.allclose(here[..., :2].mean(dim=(1, 2)), PLACE.mean.expand(2, 2), atol=1e-3)
     assert torch.allclose(here[..., 1].std(dim=(1, 2), correction=0), PLACE.spread.expand(2), atol=1e-3)
@@ -63,9 +63,9 @@ def test_walks_are_placed_whole(keypoints):
 
 
 def test_joints_that_were_not_found_are_not_moved(keypoints):
-    complete = placed(keypoints[:, :, 1:], PLACE)
+    complete = move_to_place(keypoints[:, :, 1:], PLACE)
     keypoints[:, :, 0] = 0
-    found = placed(keypoints, PLACE)
+    found = move_to_place(keypoints, PLACE)
     assert not found[:, :, 0].any() and torch.allclose(found[:, :, 1:], complete)
 
 

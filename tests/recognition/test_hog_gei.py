@@ -8,7 +8,7 @@ import pytest
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.models.hog_gei import oriented_gradients
+from pipeline.recognition.models.gei import oriented_gradients
 from pipeline.types import Modality, SilhouetteSequence
 
 CPU = RuntimeConfig(device="cpu")

@@ -16,7 +16,7 @@ def zooms(chooser, frames, answer):
     chosen = []
     while len(chosen) < frames:
         zoom, count = chooser.plan(frames - len(chosen))
-        chooser.seen([answer] * count)
+        chooser.record([answer] * count)
         chosen += [zoom] * count
     return chosen
 

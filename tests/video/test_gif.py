@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import OutputError
-from pipeline.video.gif import write_gif
+from pipeline.video.sink import write_gif
 
 
 def pictures(count=7, size=(61, 40)):

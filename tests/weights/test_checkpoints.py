@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import CheckpointError
 from pipeline.weights.checkpoints import download_folder, resolve, search_folders
-from pipeline.weights.hashing import record_path
+from pipeline.weights.files import record_path
 
 CONTENT = b"weights" * 1000
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.weights.folders import cache_folder
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import cache_folder, sha256_of
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import CheckpointError
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_strictly
 
 PATH = Path("weights.pth")
 

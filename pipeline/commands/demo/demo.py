@@ -18,7 +18,7 @@ from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stage
 from pipeline.files import read_json, write_json
 from pipeline.jobs.demo_videos import fetch_demo_videos
 from pipeline.profiles import Options
-from pipeline.research.evaluation.identities import compare, named_right, read_truth
+from pipeline.research.evaluation.identities import compare, count_right_names, read_truth
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import INPUTS, Job, plan
 from pipeline.tracking.mot import read_mot
@@ -84,7 +84,7 @@ def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[
     for probe in probes:
         people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
         total += len(people)
-        right += named_right(results, found[gallery.stem], probe.stem, found[probe.stem], people)
+        right += count_right_names(results, found[gallery.stem], probe.stem, found[probe.stem], people)
     return {
         "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
         "named_right": right,

@@ -59,7 +59,7 @@ def examine(checkpoints: Path | None = None) -> dict[str, list[Check]]:
 
 def _versions() -> Iterator[Check]:
     yield unless(sys.version_info >= (3, 11), "broken", "python", platform.python_version(), "Use 3.11 or newer")
-    yield Check("gait", "ok", _version("gait") or "not installed, run from its folder")
+    yield Check("gait", "ok", _version("gaitid") or "not installed, run from its folder")
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO would report its import
     for module, distribution in _PACKAGES.items():
         try:

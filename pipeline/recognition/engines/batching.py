@@ -1,4 +1,4 @@
-"""How walks are put before a network: pictures of its size, frames enough, sets, batches of one shape."""
+"""How sequences are put before a network: pictures of its size, frames enough, sets, batches of one shape."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.encoder import Arrays
+from pipeline.recognition.model import PICTURES, STEP, Model
 from pipeline.types import Modality
 
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
 
-
-def fitting(model: Model, need: Modality, data: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def fit_to_size(model: Model, need: Modality, data: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Pictures T×…×H×W of a size that the network can take; parsing maps as numbers, for labels are no grey values.
 
     size: that the weights were made for; pictures of the same proportions are scaled to it. Raises ConfigError, naming
     the size, for those that cannot be cut into the network's parts.
     """
-    if model.step is not None and need in PICTURES:
+    if need in PICTURES:
         data = _scaled(data, size, need)
         height, width = data.shape[-2:]
-        if height % model.step[0] or width % model.step[1]:
+        if height % STEP[0] or width % STEP[1]:
             raise ConfigError(
-                f"{need} of {height}×{width}: {model.name} takes multiples of {model.step[0]}×{model.step[1]}. "
+                f"{need} of {height}×{width}: {model.name} takes multiples of {STEP[0]}×{STEP[1]}. "
                 f"Use {size[0]}×{size[1]}."
             )
     return data.astype(np.float32) if need is Modality.PARSING else data
@@ -44,14 +43,14 @@ def _scaled(data: NDArray[Any], size: tuple[int, int], need: Modality) -> NDArra
     return np.stack(scaled).reshape(*data.shape[:-2], *size)
 
 
-def lengthened(frames: Arrays, least: int) -> Arrays:
+def repeat_frames(frames: Arrays, least: int) -> Arrays:
     """Every array T×… repeated as a whole until it holds `least` frames."""
     times = -(-least // len(frames[0]))
     return frames if times <= 1 else tuple(np.concatenate([data] * times) for data in frames)
 
 
-def pieces(count: int, size: int | None, motion: bool) -> list[slice]:
-    """`count` frames as count // size sets: runs of consecutive ones for motion, else each spanning the whole walk."""
+def split_into_sets(count: int, size: int | None, motion: bool) -> list[slice]:
+    """`count` frames as count // size sets: runs of consecutive ones for motion, else each spanning the sequence."""
     sets = max(1, count // size) if size else 1
     if not motion:
         return [slice(start, None, sets) for start in range(sets)]

@@ -19,16 +19,16 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import reason_of
 from pipeline.inference.runtime import open_network, openvino
-from pipeline.recognition.encoder import aligned
-from pipeline.recognition.engines.batching import fitting, lengthened
-from pipeline.recognition.made_up import made_up_walk
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.encoder import Arrays, align_modalities
+from pipeline.recognition.engines.batching import fit_to_size, repeat_frames
+from pipeline.recognition.made_up import made_up_sequence
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.types import Modality
 
 OPSET = 17
-TRACED = (9, 11)  # frames of the walks whose shapes tell which axis is time
-LENGTHS = ((1, 5), (2, 12), (1, 30), (1, 70))  # walks, frames: that a graph is tried with (some look at 64)
+TRACED = (9, 11)  # frames of the sequences whose shapes tell which axis is time
+LENGTHS = ((1, 5), (2, 12), (1, 30), (1, 70))  # sequences, frames: that a graph is tried with (some look at 64)
 SHORTEST = 8  # frames: what a graph may ask for at the most
 TOLERANCE = 1e-4  # of the rms of torch's answer
 
@@ -43,32 +43,32 @@ class Graph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         parts = self.network(*(x.float() / 255 if x.dtype == torch.uint8 else x for x in inputs))
-        return self.network.chosen(cast(Tensor, parts), self.features)
+        return self.network.select(cast(Tensor, parts), self.features)
 
 
 def made_up_inputs(
-    model: Model, needs: Sequence[Modality], size: tuple[int, int], walks: int, frames: int, seed: int = 0
+    model: Model, needs: Sequence[Modality], size: tuple[int, int], sequences: int, frames: int, seed: int = 0
 ) -> Arrays:
-    """What the network would be fed for so many made-up walks of so many frames, the batch's axis in front."""
+    """What the network would be fed for so many made-up sequences of so many frames, the batch's axis in front."""
     fed = []
-    for number in range(walks):
-        walk = made_up_walk(needs, frames, seed + number, size)
-        data = aligned(walk, needs, model.name)
-        pictures = tuple(fitting(model, need, array, size) for need, array in zip(needs, data, strict=True))
-        fed.append(model.inputs(lengthened(pictures, model.least_frames)))
+    for number in range(sequences):
+        sequence = made_up_sequence(needs, frames, seed + number, size)
+        data = align_modalities(sequence, needs, model.name)
+        pictures = tuple(fit_to_size(model, need, array, size) for need, array in zip(needs, data, strict=True))
+        fed.append(model.inputs(repeat_frames(pictures, model.least_frames)))
     return tuple(map(np.stack, zip(*fed, strict=True)))
 
 
 def write_onnx(graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], path: Path) -> None:
-    """Write the network as ONNX, with any number of walks and of frames.
+    """Write the network as ONNX, with any number of sequences and of frames.
 
     Raises ConfigError where the network cannot be written so, or the package `onnx` is missing.
     """
-    if importlib.util.find_spec("onnx") is None:  # torch's exporter wants it, and would say so late
+    if importlib.util.find_spec("onnx") is None:  # torch's exporter needs it, and would say so late
         raise ConfigError("gait export needs the package onnx: pip install '.[export]'")
     first, second = (made_up_inputs(model, needs, size, 2, frames) for frames in TRACED)
     names = [f"input_{i}" for i in range(len(first))]
-    free = {name: {0: "walks", **_time(one, other)} for name, one, other in zip(names, first, second, strict=True)}
+    free = {name: {0: "sequences", **_time(one, other)} for name, one, other in zip(names, first, second, strict=True)}
     given = tuple(torch.from_numpy(array) for array in first)
     said = io.StringIO()  # the exporter prints its whole graph when it fails
     try:
@@ -82,7 +82,7 @@ def write_onnx(graph: Graph, model: Model, needs: Sequence[Modality], size: tupl
                 opset_version=OPSET,
                 input_names=names,
                 output_names=["parts"],
-                dynamic_axes={**free, "parts": {0: "walks"}},
+                dynamic_axes={**free, "parts": {0: "sequences"}},
             )
     except Exception as error:  # the exporter raises whatever its parts raise
         reason = reason_of(error, end=True)
@@ -102,10 +102,14 @@ def write_openvino(onnx_path: Path, path: Path) -> None:
 def differences(
     graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], path: Path
 ) -> Iterator[tuple[int, int, float]]:
-    """(walks, frames, largest difference from torch as a share of its rms) for LENGTHS, on made-up walks."""
+    """(sequences, frames, largest difference from torch as a share of its rms) for LENGTHS, on made-up sequences."""
     network = open_network(path, RuntimeConfig(device="cpu"))
-    for walks, frames in LENGTHS:
-        yield walks, frames, _difference(graph, network, made_up_inputs(model, needs, size, walks, frames, seed=100))
+    for sequences, frames in LENGTHS:
+        yield (
+            sequences,
+            frames,
+            _difference(graph, network, made_up_inputs(model, needs, size, sequences, frames, seed=100)),
+        )
 
 
 def least_frames(graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], path: Path) -> int:

@@ -11,7 +11,7 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, open_network
 from pipeline.inference.tally import note
-from pipeline.recognition.model import Arrays
+from pipeline.recognition.encoder import Arrays
 from pipeline.weights.checkpoints import Checkpoint
 
 

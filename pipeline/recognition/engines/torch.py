@@ -14,7 +14,7 @@ from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.inference.runtime import device, threads
 from pipeline.inference.tally import note
-from pipeline.recognition.model import Arrays
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.network import GaitNetwork
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
@@ -46,7 +46,7 @@ class TorchEngine:
             tensors = [self._tensor(array) for array in inputs]
             if len(tensors) == 1:
                 note("recognise", self._network, tensors[0])
-            parts = self._network.chosen(self._network(*tensors), self._features)
+            parts = self._network.select(self._network(*tensors), self._features)
         return cast(NDArray[np.float32], parts.float().cpu().numpy())
 
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:

@@ -1,6 +1,6 @@
 """What graph networks see of keypoints, made inside of the network: joints, velocities, bones, and their mirror images.
 
-Keypoints here are tensors [n, t, v, 3]: n walks of t frames, v joints, each x, y and a score.
+Keypoints here are tensors [n, t, v, 3]: n sequences of t frames, v joints, each x, y and a score.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Place(NamedTuple):
     spread: Tensor
 
 
-def placed(keypoints: Tensor, place: Place) -> Tensor:
-    """Every walk moved and scaled as a whole so that its joints have that mean and spread; missing ones stay at 0.
+def move_to_place(keypoints: Tensor, place: Place) -> Tensor:
+    """Every sequence moved and scaled as a whole so that its joints have that mean and spread; missing ones stay at 0.
 
     Networks that were shown pixels know people of one size, somewhere in the picture of one camera.
     """
@@ -66,18 +66,18 @@ def missing_to_middle(keypoints: Tensor) -> Tensor:
 
 
 def middle_frames(keypoints: Tensor, frames: int) -> Tensor:
-    """As many frames as that, from the middle of the walk; short walks are first lengthened (see `to_and_fro`)."""
+    """`frames` frames from the middle of the sequence; short ones are first lengthened (see `to_and_fro`)."""
     chosen = to_and_fro(keypoints.shape[1], frames)
     start = (chosen.shape[0] - frames) // 2
     return keypoints[:, chosen[start + torch.arange(frames)]]
 
 
 def to_and_fro(count: int, frames: int) -> Tensor:
-    """Which of `count` frames to show so that there are `frames` at least: at both ends the walk turns round.
+    """Which of `count` frames to show so that there are `frames` at least: at both ends the sequence turns round.
 
-    GaitGraph2's PadSequence: a walk that is too short for that is first made three times as long, as often as needed,
-    backwards, forwards and backwards again. Walks that are long enough stay as they are. Without lists and branches,
-    so that an exported graph does the same for walks of any length.
+    GaitGraph2's PadSequence: a sequence that is too short for that is first made three times as long, as often as
+    needed, backwards, forwards and backwards again. Sequences that are long enough stay as they are. Without lists and
+    branches, so that an exported graph does the same for sequences of any length.
     """
     had = torch.as_tensor(count)
     places = torch.arange(cast(int, torch.maximum(had, torch.tensor(frames))))
@@ -132,7 +132,7 @@ def ten_channels(keypoints: Tensor, parents: tuple[int, ...]) -> Tensor:
 
 
 def backwards(keypoints: Tensor) -> Tensor:
-    """The walk from its end to its beginning."""
+    """The sequence from its end to its beginning."""
     return keypoints.flip(1)
 
 

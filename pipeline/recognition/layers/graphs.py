@@ -1,4 +1,4 @@
-"""Layers of networks that look at skeletons: n walks of t frames with v joints, c channels each, as [n, c, t, v].
+"""Layers of networks that look at skeletons: n sequences of t frames with v joints, c channels each, as [n, c, t, v].
 
 Attribute names are those of the published checkpoints (ResGCN, ST-GCN and what descends from them).
 """
@@ -38,14 +38,25 @@ def gather(x: Tensor, graph: Tensor) -> Tensor:
 
 
 class GraphConv(nn.Module):
-    """A 1×1 convolution for each distance in the graph, summed over the joints at that distance."""
+    """A 1×1 convolution for each of the first `matrices` of the graph, summed over the joints that these join.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    name: of the convolution in checkpoints.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, matrices: int, name: str) -> None:
         super().__init__()
-        self.gcn = nn.Conv2d(in_channels, out_channels * (SPATIAL_HOPS + 1), 1)
+        self._matrices, self._name = matrices, name
+        self.add_module(name, nn.Conv2d(in_channels, out_channels * matrices, 1))
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:
-        return gather(self.gcn(x), graph[: SPATIAL_HOPS + 1])
+        return gather(self.get_submodule(self._name)(x), graph[: self._matrices])
+
+
+def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """What passes around a block: the input itself, or fitted to other channels and fewer frames."""
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels))
 
 
 class Bottleneck(nn.Module):
@@ -61,18 +72,14 @@ class Bottleneck(nn.Module):
         super().__init__()
         inner = out_channels // reduction if reduction else out_channels
         if reduction:
-            if stride != 1 or in_channels != out_channels:
-                self.residual: nn.Module = nn.Sequential(
-                    nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
-                )
-            else:
-                self.residual = nn.Identity()
+            self.residual = shortcut(in_channels, out_channels, stride)
             self.conv_down = nn.Conv2d(in_channels, inner, 1)
             self.bn_down = nn.BatchNorm2d(inner)
             self.conv_up = nn.Conv2d(inner, out_channels, 1)
             self.bn_up = nn.BatchNorm2d(out_channels)
         wide = inner if reduction else in_channels
-        self.conv: nn.Module = over_frames(wide, inner, stride) if over_time else GraphConv(wide, inner)
+        graph = GraphConv(wide, inner, SPATIAL_HOPS + 1, "gcn") if not over_time else None
+        self.conv: nn.Module = graph or over_frames(wide, inner, stride)
         self.bn = nn.BatchNorm2d(inner)
         self._narrow = reduction is not None
 
@@ -102,36 +109,19 @@ class ResGCNBlock(nn.Module):
         return cast(Tensor, self.tcn(self.scn(x, graph * self.edge)))
 
 
-class NeighbourConv(nn.Module):
-    """ST-GCN's graph convolution: as GraphConv, with every matrix of the graph it is given."""
-
-    def __init__(self, in_channels: int, out_channels: int, matrices: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels * matrices, 1)
-
-    def forward(self, x: Tensor, graph: Tensor) -> Tensor:
-        return gather(self.conv(x), graph)
-
-
 class STGCNBlock(nn.Module):
-    """Spatial-temporal graph convolution (Yan et al., AAAI 2018) with a shortcut. matrices: of the graph."""
+    """Spatial-temporal graph convolution (Yan et al., AAAI 2018), its shortcut `around`. matrices: of the graph."""
 
-    def __init__(self, in_channels: int, out_channels: int, matrices: int, stride: int = 1, shortcut: bool = True):
+    def __init__(self, in_channels: int, out_channels: int, matrices: int, stride: int = 1, around: bool = True):
         super().__init__()
-        self.gcn = NeighbourConv(in_channels, out_channels, matrices)
+        self.gcn = GraphConv(in_channels, out_channels, matrices, "conv")
         self.tcn = nn.Sequential(
             nn.BatchNorm2d(out_channels),
             nn.ReLU(),
             over_frames(out_channels, out_channels, stride),
             nn.BatchNorm2d(out_channels),
         )
-        self.residual: nn.Module | None = None
-        if shortcut and (stride != 1 or in_channels != out_channels):
-            self.residual = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
-            )
-        elif shortcut:
-            self.residual = nn.Identity()
+        self.residual = shortcut(in_channels, out_channels, stride) if around else None
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:
         y = self.tcn(self.gcn(x, graph))

@@ -20,7 +20,7 @@ def farthest_points(places: Tensor, count: int, random_start: bool = False) -> T
     """Indices [b, count] of points, each the one farthest from all that were chosen before; places [b, n, 3].
 
     The first is the one farthest from the cloud's middle; random_start: any (by torch's global generator), so that the
-    same walk gives another answer the next time.
+    same sequence gives another answer the next time.
     """
     if random_start:
         first = torch.randint(0, places.shape[1], places.shape[:1]).to(places.device)

@@ -17,20 +17,43 @@ from pipeline.recognition.layers.graphs import ResGCNBlock, adjacency
 from pipeline.skeletons import BY_JOINTS
 
 
+def _shown(weights: shapes.Weights) -> dict[str, Any]:
+    """The fields of ResGCNArchitecture, by tensors named as here below `ResGCN.`; none without the channels."""
+    branch = shapes.widths(weights, r"ResGCN\.head\.0\.layers\.(\d+)\.tcn\.(?:bn|bn_up)\.weight")
+    stream = shapes.widths(weights, r"ResGCN\.backbone\.(\d+)\.tcn\.(?:bn|bn_up)\.weight")
+    inputs = shapes.side("ResGCN.head.0.bn.weight", 1, 0)(weights)
+    joints = shapes.side("ResGCN.head.0.A", 3, 1)(weights)
+    narrow = shapes.side("ResGCN.backbone.0.scn.conv_down.weight", 4, 0)(weights)
+    if not (branch and stream and inputs):
+        return {}
+    return {
+        "branches": len({match[1] for key in weights if (match := re.match(r"ResGCN\.head\.(\d+)\.", key))}),
+        "branch": (inputs, *branch),
+        "stream": (branch[-1], *stream),
+        "reduction": stream[0] // narrow if narrow else None,
+        "joints": joints if joints in BY_JOINTS else None,
+        "out_channels": shapes.side("ResGCN.fcn.weight", 2, 0)(weights),
+    }
+
+
+def _shown_field(name: str, default: Any) -> Any:
+    return shapes.shown(default, lambda weights: _shown(weights).get(name))
+
+
 @dataclass(frozen=True, slots=True)
-class ResGCNArchitecture:
+class ResGCNArchitecture(shapes.Architecture):
     """branch, stream: channels before and after every block of an input branch and of the main stream.
 
-    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose). placed: every walk is moved and
-    scaled to where the people of the training were.
+    reduction: of the bottlenecks' inner channels. joints: 17 (COCO) or 18 (OpenPose). placed: every sequence is moved
+    and scaled to where the people of the training were.
     """
 
-    branches: int = 3
-    branch: Sequence[int] = (5, 64, 32)
-    stream: Sequence[int] = (32, 128, 256)
-    reduction: int = 8
-    joints: int = 17
-    out_channels: int = 128
+    branches: int = _shown_field("branches", 3)
+    branch: Sequence[int] = _shown_field("branch", (5, 64, 32))
+    stream: Sequence[int] = _shown_field("stream", (32, 128, 256))
+    reduction: int = _shown_field("reduction", 8)
+    joints: int = _shown_field("joints", 17)
+    out_channels: int = _shown_field("out_channels", 128)
     placed: bool = False
 
 
@@ -93,35 +116,7 @@ class ResGCN(nn.Module):
         return cast(Tensor, self.fcn(self.features(x).mean(dim=(2, 3))))
 
 
-def told_by(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What the tensors of a checkpoint, named as here below `ResGCN.`, tell of the architecture."""
-    branch, stream = _widths(weights, r"ResGCN\.head\.0\.layers"), _widths(weights, r"ResGCN\.backbone")
-    inputs = shapes.side(weights, "ResGCN.head.0.bn.weight", 1, 0)
-    joints = shapes.side(weights, "ResGCN.head.0.A", 3, 1)
-    narrow = shapes.side(weights, "ResGCN.backbone.0.scn.conv_down.weight", 4, 0)
-    if not (branch and stream and inputs):
-        return {}
-    return shapes.known(
-        branches=len({match[1] for key in weights if (match := re.match(r"ResGCN\.head\.(\d+)\.", key))}),
-        branch=(inputs, *branch),
-        stream=(branch[-1], *stream),
-        reduction=stream[0] // narrow if narrow else None,
-        joints=joints if joints in BY_JOINTS else None,
-        out_channels=shapes.side(weights, "ResGCN.fcn.weight", 2, 0),
-    )
-
-
-def _widths(weights: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:
-    """The output channels of block 0, 1, … below a prefix."""
-    pattern = re.compile(prefix + r"\.(\d+)\.tcn\.(?:bn|bn_up)\.weight")
-    widths: dict[int, int] = {}
-    for key, tensor in weights.items():
-        if (match := pattern.fullmatch(key)) and tensor.ndim:  # the wider of both, where there are two
-            widths[int(match[1])] = max(widths.get(int(match[1]), 0), tensor.shape[0])
-    return tuple(widths[place] for place in sorted(widths))
-
-
-def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rename_keys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of the authors' repositories (GaitGraph, GaitGraph2) under those of OpenGait.
 
     The adjacency, which theirs hold twice, is kept once.

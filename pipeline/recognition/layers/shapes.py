@@ -1,26 +1,63 @@
-"""What the tensors of a checkpoint tell of the network they are for. They are hostile input: shapes may be anything."""
+"""Architectures read off the tensors of a checkpoint, which are hostile input: their shapes may be anything."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import Tensor
 
-
-def side(weights: Mapping[str, Tensor], key: str, rank: int, axis: int) -> int | None:
-    """The size along `axis` of a tensor of `rank` dimensions; None where there is no such tensor."""
-    tensor = weights.get(key)
-    return tensor.shape[axis] if tensor is not None and tensor.ndim == rank else None
+Weights = Mapping[str, Tensor]
+Reader = Callable[[Weights], Any]  # the value of a field; None where the tensors do not show it
 
 
-def known(**told: Any) -> dict[str, Any]:
-    """What is told, without what is not (None)."""
-    return {name: value for name, value in told.items() if value is not None}
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a network's constructor needs. The defaults of a subclass are those of the published network.
+
+    A field made by `shown` is read off a checkpoint's tensors; the others are the card's, or keep their default.
+    """
+
+    @classmethod
+    def from_weights(cls, weights: Weights) -> dict[str, Any]:
+        """The fields that the tensors show. Of a training head that is not read only the names are true."""
+        found = {one.name: one.metadata["reader"](weights) for one in fields(cls) if "reader" in one.metadata}
+        return {name: value for name, value in found.items() if value is not None}
 
 
-def blocks(weights: Mapping[str, Tensor], pattern: str) -> dict[int, tuple[int, int]]:
+def shown(default: Any, reader: Reader) -> Any:
+    """A field of an Architecture that `reader` reads off the tensors."""
+    return field(default=default, metadata={"reader": reader})
+
+
+def side(key: str, rank: int, axis: int) -> Callable[[Weights], int | None]:
+    """Reads the size along `axis` of the tensor `key`, if it has `rank` dimensions."""
+
+    def read(weights: Weights) -> int | None:
+        tensor = weights.get(key)
+        return tensor.shape[axis] if tensor is not None and tensor.ndim == rank else None
+
+    return read
+
+
+def outputs(key: str, places: Sequence[object], rank: int = 4) -> Callable[[Weights], list[int] | None]:
+    """Reads the output channels of several convolutions; key: with {} for each of the places."""
+
+    def read(weights: Weights) -> list[int] | None:
+        found = [size for place in places if (size := side(key.format(place), rank, 0)(weights)) is not None]
+        return found if len(found) == len(places) else None
+
+    return read
+
+
+def has(key: str) -> Callable[[Weights], bool]:
+    """Reads whether there is a tensor of that name."""
+    return lambda weights: key in weights
+
+
+def blocks(weights: Weights, pattern: str) -> dict[int, tuple[int, int]]:
     """Stage → (number of blocks, channels) of a residual network; pattern: of the keys, with groups stage and block."""
     found: dict[int, tuple[int, int]] = {}
     for key, tensor in weights.items():
@@ -30,24 +67,29 @@ def blocks(weights: Mapping[str, Tensor], pattern: str) -> dict[int, tuple[int, 
     return found
 
 
-def four_stages(weights: Mapping[str, Tensor], pattern: str) -> dict[str, Any]:
-    """layers and channels of a residual network of stages 1 to 4; pattern: as for `blocks`."""
-    stages = blocks(weights, pattern)
-    if sorted(stages) != [1, 2, 3, 4]:
-        return {}
-    layers, channels = zip(*(stages[stage] for stage in (1, 2, 3, 4)), strict=True)
-    return {"layers": layers, "channels": channels}
+def layers(pattern: str) -> Callable[[Weights], tuple[int, ...] | None]:
+    """Reads the number of blocks of each of the stages 1 to 4; pattern: as for `blocks`."""
+    return lambda weights: _four(blocks(weights, pattern), 0)
 
 
-def resnet9(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """in_channels, channels and layers of the backbone that GaitBase and others have."""
-    prefix = "Backbone.forward_block."
-    pattern = re.escape(prefix) + r"layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
-    return known(in_channels=side(weights, prefix + "conv1.conv.weight", 4, 1)) | four_stages(weights, pattern)
+def channels(pattern: str) -> Callable[[Weights], tuple[int, ...] | None]:
+    """Reads the channels of the stages 1 to 4; pattern: as for `blocks`."""
+    return lambda weights: _four(blocks(weights, pattern), 1)
 
 
-def heads(weights: Mapping[str, Tensor], fcs: str = "FCs.fc_bin", necks: str = "BNNecks.fc_bin") -> dict[str, Any]:
-    """parts, out_channels and classes of the separate linear maps and of the training head."""
-    return known(
-        parts=side(weights, fcs, 3, 0), out_channels=side(weights, fcs, 3, 2), classes=side(weights, necks, 3, 2)
-    )
+def _four(stages: Mapping[int, tuple[int, int]], which: int) -> tuple[int, ...] | None:
+    return tuple(stages[stage][which] for stage in (1, 2, 3, 4)) if sorted(stages) == [1, 2, 3, 4] else None
+
+
+def widths(weights: Weights, pattern: str) -> tuple[int, ...]:
+    """The output channels of block 0, 1, …; pattern: of the keys, its group is the block. Of several, the widest."""
+    found: dict[int, int] = {}
+    for key, tensor in weights.items():
+        if (match := re.fullmatch(pattern, key)) and tensor.ndim:
+            found[int(match[1])] = max(found.get(int(match[1]), 0), tensor.shape[0])
+    return tuple(found[block] for block in sorted(found))
+
+
+# Of the separate linear maps and of the training head, as most networks of OpenGait have them.
+PARTS, OUT_CHANNELS = side("FCs.fc_bin", 3, 0), side("FCs.fc_bin", 3, 2)
+CLASSES = side("BNNecks.fc_bin", 3, 2)

@@ -7,6 +7,7 @@ the order of operations: training with a high rate turns a difference of the las
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -14,6 +15,15 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pipeline.recognition.layers import shapes
+
+_BLOCK = r"Backbone\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
+
+
+def named(**modules: nn.Module) -> nn.Sequential:
+    """A chain whose members have these names in checkpoints."""
+    return nn.Sequential(OrderedDict(modules))
 
 
 class BasicConv2d(nn.Module):
@@ -51,7 +61,7 @@ class FocalConv2d(nn.Module):
         return torch.cat([self.conv(strip) for strip in torch.split(x, x.shape[2] // self.strips, 2)], 2)
 
 
-class Plain(nn.Module):
+class Plain(nn.Sequential):
     """A chain of convolutions with leaky activations, [s, in_channels, h, w] → [s, c, h/4, w/4] with two poolings.
 
     layers: in the words of OpenGait's configurations: BC-32 is a convolution to 32 channels, FC-64-2 a focal one on 2²
@@ -59,7 +69,6 @@ class Plain(nn.Module):
     """
 
     def __init__(self, in_channels: int, layers: Sequence[str]) -> None:
-        super().__init__()
         chain: list[nn.Module] = []
         for layer in layers:
             kind, *numbers = layer.split("-")
@@ -69,11 +78,8 @@ class Plain(nn.Module):
             channels, halving = int(numbers[0]), int(numbers[1]) if kind == "FC" else 0
             chain += [FocalConv2d(in_channels, channels, 3 if chain else 5, halving), nn.LeakyReLU()]
             in_channels = channels
-        self.feature = nn.Sequential(*chain)
+        super().__init__(OrderedDict(feature=nn.Sequential(*chain)))
         self.channels = in_channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.feature(x))
 
 
 class BasicBlock(nn.Module):
@@ -98,12 +104,12 @@ class BasicBlock(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class ResNet9Architecture:
+class ResNet9Architecture(shapes.Architecture):
     """What ResNet9's constructor needs; the defaults are those of every GaitBase that OpenGait publishes."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 1, 1, 1)
+    in_channels: int = shapes.shown(1, shapes.side("Backbone.forward_block.conv1.conv.weight", 4, 1))
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
+    layers: Sequence[int] = shapes.shown((1, 1, 1, 1), shapes.layers(_BLOCK))
     strides: Sequence[int] = (1, 2, 2, 1)
     maxpool: bool = False
 
@@ -123,7 +129,7 @@ class ResNet9(nn.Module):
         self.maxpool = nn.MaxPool2d(3, 2, 1) if maxpool else nn.Identity()
         inputs = (channels[0], *channels[:3])
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            _stage(*sizes) for sizes in zip(inputs, channels, layers, strides, strict=True)
+            residual(BasicBlock, *sizes) for sizes in zip(inputs, channels, layers, strides, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,9 +137,9 @@ class ResNet9(nn.Module):
         return cast(Tensor, self.layer4(self.layer3(self.layer2(self.layer1(x)))))
 
 
-def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
-    first = BasicBlock(in_channels, channels, stride)
-    return nn.Sequential(first, *(BasicBlock(channels, channels, 1) for _ in range(blocks - 1)))
+def residual(kind: type[nn.Module], in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    """Some residual blocks one after another, the first with the stride."""
+    return nn.Sequential(kind(in_channels, channels, stride), *(kind(channels, channels, 1) for _ in range(blocks - 1)))
 
 
 class SetBlock(nn.Module):

@@ -1,6 +1,6 @@
-"""The autoencoder that takes a walk apart into motion, body and view (see models/disentanglement.py).
+"""The autoencoder that takes a sequence apart into motion, body and view (see models/disentanglement.py).
 
-A walk is 64 frames of OpenPose's first fifteen joints, x and y: thirty rows.
+A sequence is 64 frames of OpenPose's first fifteen joints, x and y: thirty rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition.layers.graph_inputs import as_joints
+from pipeline.recognition.layers.silhouettes import named
 from pipeline.skeletons import BODY15
 
 FRAMES = 64
@@ -49,47 +50,41 @@ class ConvEncoder(nn.Module):
         return cast(Tensor, self.model(x[:, : self._rows]))
 
 
-class ConvDecoder(nn.Module):
+def _decoder() -> nn.Sequential:
     """[n, 3 · 128, t] → [n, 45, t]: x, y, z of fifteen joints. Every frame is shown twice, every second result kept."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for inner, outer in ((3 * CODE, 256), (256, 128)):
-            layers += [*self._doubled(inner, outer), nn.Dropout(0.2), nn.LeakyReLU(0.2)]
-        self.model = nn.Sequential(*layers, *self._doubled(128, 3 * JOINTS))
-
-    @staticmethod
-    def _doubled(inner: int, outer: int) -> list[nn.Module]:
+    def doubled(inner: int, outer: int) -> list[nn.Module]:
         return [nn.Upsample(scale_factor=2, mode="nearest"), nn.ReflectionPad1d(3), nn.Conv1d(inner, outer, 7, 2)]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.model(x))
+    layers: list[nn.Module] = []
+    for inner, outer in ((3 * CODE, 256), (256, 128)):
+        layers += [*doubled(inner, outer), nn.Dropout(0.2), nn.LeakyReLU(0.2)]
+    return named(model=nn.Sequential(*layers, *doubled(128, 3 * JOINTS)))
 
 
 class Autoencoder(nn.Module):
-    """Walks [n, 30, 64] to codes and back. layout: as in Architecture."""
+    """Sequences [n, 30, 64] to codes and back. layout: as in Architecture."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self.motion_encoder = ConvEncoder((2 * JOINTS, 64, 128, CODE))
         self.body_encoder = ConvEncoder((STATIC_ROWS, 64, 128, CODE))
         self.view_encoder = ConvEncoder((STATIC_ROWS, 64, 32, CODE))
-        self.decoder = ConvDecoder()
+        self.decoder = _decoder()
         self._layout = layout
 
-    def encode(self, walks: Tensor) -> Codes:
-        motion, body, view = self.motion_encoder(walks), self.body_encoder(walks), self.view_encoder(walks)
+    def encode(self, sequences: Tensor) -> Codes:
+        motion, body, view = self.motion_encoder(sequences), self.body_encoder(sequences), self.view_encoder(sequences)
         return Codes(motion, body.amax(2, keepdim=True), view.amax(2, keepdim=True), body, view)
 
     def decode(self, motion: Tensor, body: Tensor, view: Tensor) -> Tensor:
-        """Codes, of the same walk or of several, to [n, 45, 64]; body and view hold for every frame."""
+        """Codes, of the same sequence or of several, to [n, 45, 64]; body and view hold for every frame."""
         frames = motion.shape[-1]
         codes = torch.cat([motion, body.expand(-1, -1, frames), view.expand(-1, -1, frames)], dim=1)
         return cast(Tensor, self.decoder(codes))
 
     def rows(self, points: Tensor) -> Tensor:
-        """Points [n, 64, 15, 2], as in_body_units gives them, to walks [n, 30, 64]."""
+        """Points [n, 64, 15, 2], as in_body_units gives them, to sequences [n, 30, 64]."""
         if self._layout == "reference":
             return points.reshape(-1, 2 * JOINTS, FRAMES)
         return points.flatten(2).transpose(1, 2)
@@ -110,8 +105,8 @@ def without_depth(decoded: Tensor) -> Tensor:
 def in_body_units(keypoints: Tensor) -> Tensor:
     """Any skeleton's keypoints [n, s, joints, 3] as [n, 64, 15, 2], seen from the middle of the hips.
 
-    The median distance from the nose down to the ankles is HEIGHT. Longer walks are thinned out evenly, shorter ones
-    start again. Joints that were not found are in the middle.
+    The median distance from the nose down to the ankles is HEIGHT. Longer sequences are thinned out evenly, shorter
+    ones start again. Joints that were not found are in the middle.
     """
     points = as_joints(keypoints, BODY15)[..., :2]
     ankles = [BODY15.joints.index(name) for name in ("left ankle", "right ankle")]

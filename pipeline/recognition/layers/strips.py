@@ -13,20 +13,10 @@ from pipeline.types import FloatArray
 Strip = tuple[float, float]  # upper and lower edge as shares of the silhouette's height, from the top
 
 _PYRAMID = (16, 8, 4, 2, 1)  # Fu et al., AAAI 2019
-_EQUAL = frozenset(
-    {
-        "deepgaitv2",
-        "gaitbase",
-        "gaitpart",
-        "gei",
-        "multigaitpp",
-        "sconet",
-        "skeletongait",
-        "skeletongaitpp",
-        "swingait",
-        "untrained",
-    }
-)
+_EQUAL = {
+    *("deepgaitv2", "gaitbase", "gaitpart", "gei", "multigaitpp", "sconet", "skeletongait", "skeletongaitpp"),
+    *("swingait", "untrained"),
+}
 _PYRAMIDS = frozenset({"gaitset", "gaitssb", "gln", "smplgait"})
 
 

@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.recognition.layers.silhouettes import named
+
 Size = tuple[int, int, int]  # frames, rows, columns
 
 WINDOW: Size = (3, 3, 5)
 _HIDDEN = 4  # the perceptron is so many times wider inside
-_SKIPPED = 0.1  # of the walks of a batch in training, what the last block's branches leave out; the first's nothing
+_SKIPPED = 0.1  # of the sequences of a batch in training, what the last block's branches leave out; the first's nothing
 
 
 def _window_and_shift(size: Size, shifted: bool) -> tuple[Size, Size]:
@@ -84,20 +86,8 @@ class WindowAttention(nn.Module):
         return cast(Tensor, self.proj(mixed))
 
 
-class Perceptron(nn.Module):
-    """Two linear maps with a GELU between them."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(channels, _HIDDEN * channels)
-        self.fc2 = nn.Linear(_HIDDEN * channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.fc2(F.gelu(self.fc1(x))))
-
-
 def _for_some(x: Tensor, skipped: float) -> Tensor:
-    """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the walks [n, …], the others larger."""
+    """Stochastic depth (Huang et al., ECCV 2016): 0 for so large a share of the sequences [n, …], the others larger."""
     kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= skipped
     return x * kept / (1 - skipped)
 
@@ -105,7 +95,7 @@ def _for_some(x: Tensor, skipped: float) -> Tensor:
 class SwinBlock(nn.Module):
     """Attention in windows, then a perceptron, each around a shortcut: [n, s, h, w, c] → the same.
 
-    skipped: the share of walks that see nothing of a branch in training.
+    skipped: the share of sequences that see nothing of a branch in training.
     """
 
     def __init__(self, channels: int, heads: int, shifted: bool, skipped: float = 0.0) -> None:
@@ -114,7 +104,9 @@ class SwinBlock(nn.Module):
         self.norm1 = nn.LayerNorm(channels)
         self.attn = WindowAttention(channels, heads)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Perceptron(channels)
+        self.mlp = named(
+            fc1=nn.Linear(channels, _HIDDEN * channels), act=nn.GELU(), fc2=nn.Linear(_HIDDEN * channels, channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self._branch(self._attended(self.norm1(x)))

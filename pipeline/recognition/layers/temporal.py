@@ -6,15 +6,16 @@ sequences put one after another would leak into each other: give every one its o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.recognition.layers.silhouettes import BasicBlock, SetBlock
+from pipeline.recognition.layers.silhouettes import BasicBlock, SetBlock, residual
 
 Mode = Literal["2d", "p3d", "3d"]
+# Keys of the blocks that `stage` builds, in networks of one modality and in the first branch of those of several.
+BLOCK = r"(sil_|part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
 
 
 def conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:
@@ -77,6 +78,5 @@ def stem(in_channels: int, channels: int) -> SetBlock:
 def stage(mode: Mode, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
     """Some residual blocks one after another, the first with the stride; 2d: frame by frame."""
     kind: type[nn.Module] = {"2d": BasicBlock, "p3d": BlockP3D, "3d": Block3D}[mode]
-    sizes: Sequence[tuple[int, int]] = [(in_channels, stride)] + [(channels, 1)] * (blocks - 1)
-    chain = nn.Sequential(*(kind(inputs, channels, step) for inputs, step in sizes))
-    return SetBlock(chain) if mode == "2d" else cast(nn.Module, chain)
+    chain = residual(kind, in_channels, channels, blocks, stride)
+    return SetBlock(chain) if mode == "2d" else chain

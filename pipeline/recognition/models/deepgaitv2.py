@@ -1,50 +1,44 @@
 """DeepGaitV2 (Fan et al., "Exploring Deep Models for Practical Gait Recognition", 2023): a deeper GaitBase.
 
 Its last three stages look at frames one by one (2d), or along time too, by convolutions that are split (p3d) or whole
-(3d). With two input channels it is SkeletonGait.
+(3d). SkeletonGait (Fan et al., "SkeletonGait: Gait Recognition Using Skeleton Maps", AAAI 2024) is the same network on
+skeleton maps: limbs and joints drawn as soft lines and dots, in place of the silhouette.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, temporal_max
-from pipeline.recognition.layers.temporal import Mode, stage, stem
+from pipeline.recognition.layers.temporal import BLOCK, Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.types import SILHOUETTE_WIDTH, Modality
 
-_STEM = "layer0.forward_block.0.weight"
-_BLOCK = r"layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
+_MODES: dict[str, Mode] = {
+    "layer2.forward_block.0.conv1.weight": "2d",
+    "layer2.0.conv1.forward_block.0.weight": "p3d",
+    "layer2.0.bn1.weight": "3d",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for Gait3D and GREW; for smaller data sets layers is 1, 1, 1, 1."""
 
-    in_channels: int = 1
-    mode: Mode = "p3d"
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 4, 4, 1)
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        found = shapes.known(in_channels=shapes.side(weights, _STEM, 4, 1)) | shapes.heads(weights)
-        found |= shapes.four_stages(weights, _BLOCK)
-        modes = {r"layer2\.forward_block\.": "2d", r"layer2\.0\.conv1\.forward_block\.": "p3d", r"layer2\.0\.bn1": "3d"}
-        for pattern, mode in modes.items():
-            if any(re.match(pattern, key) for key in weights):
-                found["mode"] = mode
-        return found
+    in_channels: int = shapes.shown(1, shapes.side("layer0.forward_block.0.weight", 4, 1))
+    mode: Mode = shapes.shown("p3d", lambda weights: next((_MODES[key] for key in _MODES if key in weights), None))
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(BLOCK))
+    layers: Sequence[int] = shapes.shown((1, 4, 4, 1), shapes.layers(BLOCK))
+    parts: int = shapes.shown(16, shapes.PARTS)
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class DeepGaitV2(GaitNetwork):
@@ -76,5 +70,34 @@ DEEPGAITV2 = Model(
     architecture=Architecture,
     published="p3d: Gait3D 74.4, SUSTech1K 82.4; 3d: OUMVLP 92.0, GREW 79.4",
     golden=("deepgaitv2_2d", "deepgaitv2_3d", "deepgaitv2_p3d_casiab", "deepgaitv2_p3d_gait3d"),
+    motion=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SkeletonArchitecture(Architecture):
+    """The defaults are those for Gait3D; for OUMVLP layers is 1, 1, 1, 1."""
+
+    in_channels: int = shapes.shown(2, shapes.side("layer0.forward_block.0.weight", 4, 1))
+
+
+def cut_maps(frames: Arrays) -> Arrays:
+    """Maps T×2×H×W → 2×T×H×W, square ones cut to a silhouette's width."""
+    (maps,) = frames
+    height, width = maps.shape[-2:]
+    margin = (width - height * SILHOUETTE_WIDTH // 64) // 2 if width == height else 0
+    return (maps[..., margin : width - margin].swapaxes(0, 1),)
+
+
+SKELETONGAIT = Model(
+    name="skeletongait",
+    title="SkeletonGait",
+    paper="Fan et al., AAAI 2024",
+    network=DeepGaitV2,
+    architecture=SkeletonArchitecture,
+    published="Gait3D 38.1, GREW 77.4, OUMVLP 67.4",
+    golden=("skeletongait", "skeletongait_oumvlp"),
+    needs=(Modality.SKELETON_MAPS,),
+    prepare=cut_maps,
     motion=True,
 )

@@ -1,8 +1,8 @@
 """Disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, after TransMoMo, CVPR 2020).
 
-An autoencoder takes a walk apart into motion (a code for every frame), body and view (one code each) and puts it
+An autoencoder takes a sequence apart into motion (a code for every frame), body and view (one code each) and puts it
 together again, so that one walker's body can be shown with another's motion. A small image network recognises people by
-the walk with its motion and body codes. Reads the authors' autoencoder_N.pt, with fc_N.pt beside it.
+the sequence with its motion and body codes. Reads the authors' autoencoder_N.pt, with fc_N.pt beside it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,28 @@ from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, architecture_of, memory
 from pipeline.types import Modality
-from pipeline.weights.safeload import load_state_dict
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.safeload import load_state_dict, load_strictly
+
+
+def _layout(weights: shapes.Weights) -> Layout | None:
+    """The authors' own files have the reference's."""
+    return "reference" if any(key.startswith("motion_encoder.") for key in weights) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
-    """layout: how a walk of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
+class Architecture(shapes.Architecture):
+    """layout: how a sequence of 64 frames × 15 joints × 2 becomes 30 rows × 64 columns.
 
     joints: a row for each coordinate of each joint. reference: the numbers in their order, cut into rows of 64, as the
     authors' networks were trained (rows are then no joints).
     """
 
-    layout: Layout = "joints"
-    features: int = 512
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything: the authors' own files have the reference's layout."""
-        authors = any(key.startswith("motion_encoder.") for key in weights)
-        return shapes.known(
-            layout="reference" if authors else None,
-            features=shapes.side(weights, "fc.fc.weight", 2, 0),
-            classes=shapes.side(weights, "fc.fc_cls.weight", 2, 0),
-        )
+    layout: Layout = shapes.shown("joints", _layout)
+    features: int = shapes.shown(512, shapes.side("fc.fc.weight", 2, 0))
+    classes: int = shapes.shown(74, shapes.side("fc.fc_cls.weight", 2, 0))
 
 
 class Centres(nn.Module):
@@ -91,7 +85,7 @@ class Disentanglement(GaitNetwork):
         self.fc = Recognition(2 * JOINTS + 2 * CODE, architecture.features, architecture.classes, head)
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         parts = ("motion_encoder.", "body_encoder.", "view_encoder.", "decoder.")
         return {f"autoencoder.{key}" if key.startswith(parts) else key: value for key, value in weights.items()}
 
@@ -104,10 +98,10 @@ class Disentanglement(GaitNetwork):
     def forward(self, keypoints: Tensor) -> Tensor:
         return self.recognise(self.autoencoder.rows(in_body_units(keypoints))).unsqueeze(-1)
 
-    def recognise(self, walks: Tensor) -> Tensor:
-        """Walks [n, 30, 64] → features [n, features]."""
-        codes = self.autoencoder.encode(walks)
-        return cast(Tensor, self.fc(torch.cat([walks, codes.motion, codes.body_frames], dim=1)))
+    def recognise(self, sequences: Tensor) -> Tensor:
+        """Sequences [n, 30, 64] → features [n, features]."""
+        codes = self.autoencoder.encode(sequences)
+        return cast(Tensor, self.fc(torch.cat([sequences, codes.motion, codes.body_frames], dim=1)))
 
     def logits(self, embeddings: Tensor) -> Tensor:
         return cast(Tensor, self.fc.fc_cls(embeddings.squeeze(-1))).unsqueeze(-1)
@@ -132,7 +126,5 @@ DISENTANGLEMENT = Model(
     architecture=Architecture,
     golden=("disentanglement",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

@@ -20,7 +20,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, threads
-from pipeline.recognition.encoder import Encoder, Walk, embedding_of, interleaved, sampled
+from pipeline.recognition import weights_for
+from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of, interleaved, sample_masks
 from pipeline.recognition.engines.pooled_backbone import pooled_backbone
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import (
@@ -33,7 +34,7 @@ from pipeline.recognition.layers.silhouettes import (
     temporal_max,
 )
 from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import checked, features_of, needs_of
+from pipeline.recognition.model_encoder import features_of, needs_of
 from pipeline.recognition.network import GaitNetwork, load_network, necks
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint
@@ -43,14 +44,9 @@ from pipeline.weights.checkpoints import Checkpoint
 class Architecture(ResNet9Architecture):
     """The defaults are those of every GaitBase that OpenGait publishes."""
 
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but strides and maxpool."""
-        return {**shapes.resnet9(weights), **shapes.heads(weights)}
+    parts: int = shapes.shown(16, shapes.PARTS)
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(74, shapes.CLASSES)
 
 
 class GaitBase(GaitNetwork):
@@ -107,7 +103,7 @@ class GaitBaseEncoder:
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
 
     def __init__(self, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
-        checkpoint = checked(GAITBASE, checkpoint)
+        checkpoint = weights_for(GAITBASE, checkpoint)
         if needs_of(GAITBASE, checkpoint) != self.needs:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
@@ -136,19 +132,19 @@ class GaitBaseEncoder:
         self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
         self._network = network.to(self._device)
 
-    def encode(self, walks: Sequence[Walk]) -> list[Embedding]:
+    def encode(self, walks: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each walk, in order.
 
         Raises ConfigError when the silhouettes' size does not fit the network.
         """
         if not walks:
             return []
-        masks = [self._fitting(sampled(walk, self._config.max_frames, self._config.window)) for walk in walks]
+        masks = [self._fitting(sample_masks(walk, self._config.max_frames, self._config.window)) for walk in walks]
         sets = [interleaved(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
             pooled = self._pooled([one for walk in sets for one in walk])
             embeddings = torch.cat([self._network.embed(maps) for maps in pooled])
-            parts = self._network.chosen(embeddings, self._features).cpu().numpy()
+            parts = self._network.select(embeddings, self._features).cpu().numpy()
         ends = np.cumsum([len(walk) for walk in sets])
         means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [

@@ -5,68 +5,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.silhouettes import GeMPooling, SeparateFCs, temporal_max
+from pipeline.recognition.layers.silhouettes import GeMPooling, SeparateFCs, named, temporal_max
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory, necks
 
 _PARTS = 64
+_DEEP, _NECKED = shapes.has("conv3d.2.conv3d.weight"), shapes.has("BNNecks.fc_bin")
+
+
+def _channels(weights: shapes.Weights) -> list[int] | None:
+    deep = _DEEP(weights)
+    last = ".1" if deep else ""
+    stages = ["LTA.0.conv3d", f"GLConvA0{last}.global_conv3d.conv3d", f"GLConvA1{last}.global_conv3d.conv3d"]
+    stages += ["GLConvB2.1.global_conv3d.conv3d"] if deep else []
+    return shapes.outputs("{}.weight", stages, rank=5)(weights)
+
+
+def _classes(weights: shapes.Weights) -> int | None:
+    return shapes.side("BNNecks.fc_bin" if _NECKED(weights) else "Head1.fc_bin", 3, 2)(weights)
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for CASIA-B. deep: two convolutions a stage and four channel numbers (OUMVLP, GREW).
 
     necks: the training head is a BNNeck; otherwise the embeddings are batch-normalised before separate linear maps.
     """
 
-    in_channels: int = 1
-    channels: Sequence[int] = (32, 64, 128)
-    deep: bool = False
-    necks: bool = False
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything; necks and classes where the head is read."""
-        deep, necked = "conv3d.2.conv3d.weight" in weights, "BNNecks.fc_bin" in weights
-        last = ".1" if deep else ""
-        stages = ["LTA.0.conv3d", f"GLConvA0{last}.global_conv3d.conv3d", f"GLConvA1{last}.global_conv3d.conv3d"]
-        stages += ["GLConvB2.1.global_conv3d.conv3d"] if deep else []
-        channels = [shapes.side(weights, f"{stage}.weight", 5, 0) for stage in stages]
-        return shapes.known(
-            in_channels=shapes.side(weights, "conv3d.0.conv3d.weight", 5, 1),
-            channels=channels if None not in channels else None,
-            deep=deep,
-            necks=necked,
-            classes=shapes.side(weights, "BNNecks.fc_bin" if necked else "Head1.fc_bin", 3, 2),
-        )
+    in_channels: int = shapes.shown(1, shapes.side("conv3d.0.conv3d.weight", 5, 1))
+    channels: Sequence[int] = shapes.shown((32, 64, 128), _channels)
+    deep: bool = shapes.shown(False, _DEEP)
+    necks: bool = shapes.shown(False, _NECKED)
+    classes: int = shapes.shown(74, _classes)
 
 
-class BasicConv3d(nn.Module):
-    """A convolution over time and space, without bias."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        kernel_size: tuple[int, int, int] = (3, 3, 3),
-        stride: tuple[int, int, int] = (1, 1, 1),
-        padding: tuple[int, int, int] = (1, 1, 1),
-    ) -> None:
-        super().__init__()
-        self.conv3d = nn.Conv3d(in_channels, channels, kernel_size, stride, padding, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.conv3d(x))
+def _conv3d(in_channels: int, channels: int) -> nn.Sequential:
+    return named(conv3d=nn.Conv3d(in_channels, channels, 3, padding=1, bias=False))
 
 
 class GLConv(nn.Module):
@@ -75,8 +58,8 @@ class GLConv(nn.Module):
     def __init__(self, in_channels: int, channels: int, halving: int, stack: bool = False) -> None:
         super().__init__()
         self.strips, self.stack = 2**halving, stack
-        self.global_conv3d = BasicConv3d(in_channels, channels)
-        self.local_conv3d = BasicConv3d(in_channels, channels)
+        self.global_conv3d = _conv3d(in_channels, channels)
+        self.local_conv3d = _conv3d(in_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         whole = self.global_conv3d(x)
@@ -94,9 +77,9 @@ class GaitGL(GaitNetwork):
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
         a, c = architecture, architecture.channels
-        first: list[nn.Module] = [BasicConv3d(a.in_channels, c[0]), nn.LeakyReLU()]
-        self.conv3d = nn.Sequential(*first, *([BasicConv3d(c[0], c[0]), nn.LeakyReLU()] if a.deep else []))
-        self.LTA = nn.Sequential(BasicConv3d(c[0], c[0], (3, 1, 1), (3, 1, 1), (0, 0, 0)), nn.LeakyReLU())
+        first: list[nn.Module] = [_conv3d(a.in_channels, c[0]), nn.LeakyReLU()]
+        self.conv3d = nn.Sequential(*first, *([_conv3d(c[0], c[0]), nn.LeakyReLU()] if a.deep else []))
+        self.LTA = nn.Sequential(named(conv3d=nn.Conv3d(c[0], c[0], (3, 1, 1), (3, 1, 1), bias=False)), nn.LeakyReLU())
         self.MaxPool0 = nn.MaxPool3d((1, 2, 2))
         if a.deep:
             self.GLConvA0: nn.Module = nn.Sequential(GLConv(c[0], c[1], 1), GLConv(c[1], c[1], 1))

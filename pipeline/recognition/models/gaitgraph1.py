@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition.layers import resgcn
-from pipeline.recognition.layers.graph_inputs import as_joints, backwards, placed
+from pipeline.recognition.layers.graph_inputs import as_joints, backwards, move_to_place
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.layers.shapes import Weights
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -24,7 +25,7 @@ from pipeline.types import Modality
 
 @dataclass(frozen=True, slots=True)
 class Architecture(ResGCNArchitecture):
-    """The defaults are resgcn-n39-r8, the only one published. tta: the mean with the walk shown backwards."""
+    """The defaults are resgcn-n39-r8, the only one published. tta: the mean with the sequence shown backwards."""
 
     branches: int = 1
     branch: Sequence[int] = (3, 64, 64, 32)
@@ -32,9 +33,9 @@ class Architecture(ResGCNArchitecture):
     tta: bool = True
 
     @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta and placed."""
-        return resgcn.told_by(resgcn.renamed(weights))
+    def from_weights(cls, weights: Weights) -> dict[str, Any]:
+        """Of the authors' files too."""
+        return ResGCNArchitecture.from_weights(resgcn.rename_keys(weights))
 
 
 class GaitGraph1(GaitNetwork):
@@ -49,8 +50,8 @@ class GaitGraph1(GaitNetwork):
         self._tta, self._placed = architecture.tta, architecture.placed
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return resgcn.renamed(weights)
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return resgcn.rename_keys(weights)
 
     def forward(self, keypoints: Tensor) -> Tensor:
         keypoints = self.prepared(keypoints)
@@ -69,7 +70,7 @@ class GaitGraph1(GaitNetwork):
     def prepared(self, keypoints: Tensor) -> Tensor:
         """The joints that are looked at, where the network looks for them."""
         keypoints = as_joints(keypoints, self._skeleton)
-        return placed(keypoints, self.ResGCN.place()) if self._placed else keypoints
+        return move_to_place(keypoints, self.ResGCN.place()) if self._placed else keypoints
 
     def _embed(self, keypoints: Tensor) -> Tensor:
         return F.normalize(self.ResGCN(self._inputs(keypoints)), dim=1)
@@ -88,7 +89,5 @@ GAITGRAPH1 = Model(
     published="CASIA-B 87.7 / 74.8 / 66.3 (paper); OUMVLP 4.25, GREW 9.82, Gait3D 9.00 (OpenGait)",
     golden=("gaitgraph1",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

@@ -1,8 +1,8 @@
 """GaitGraph2 (Teepe et al., "Towards a Deeper Understanding of Skeleton-Based Gait Recognition", CVPRW 2022).
 
-Joints, velocities and bones each have a branch of a ResGCN; the embeddings of the walk, of the walk shown backwards and
-of the walk with its sides swapped stand one after another. Reads OpenGait's checkpoints and the authors' own
-(tteepe/GaitGraph2), which differ in what the nose's bone is and in how many frames are shown.
+Joints, velocities and bones each have a branch of a ResGCN; the embeddings of the sequence, of the sequence shown
+backwards and of the sequence with its sides swapped stand one after another. Reads OpenGait's checkpoints and the
+authors' own (tteepe/GaitGraph2), which differ in what the nose's bone is and in how many frames are shown.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pipeline.recognition.layers.graph_inputs import (
     backwards,
     middle_frames,
     missing_to_middle,
-    placed,
+    move_to_place,
     sides_swapped,
     three_branches,
 )
 from pipeline.recognition.layers.resgcn import ResGCN, ResGCNArchitecture
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.layers.shapes import Weights
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -37,8 +38,8 @@ FRAMES = {17: 60, 18: 30}  # that the authors' networks are shown: CASIA-B, OUMV
 class Architecture(ResGCNArchitecture):
     """The defaults are OpenGait's resgcn-n21-r8.
 
-    conventions: whose. frames: every walk is cut or lengthened to so many; None: shown whole. fill: joints that were
-    not found are put into the middle of the others. tta: test-time augmentation, the two other views above.
+    conventions: whose. frames: every sequence is cut or lengthened to so many; None: shown whole. fill: joints that
+    were not found are put into the middle of the others. tta: test-time augmentation, the two other views above.
     """
 
     conventions: Literal["opengait", "authors"] = "opengait"
@@ -47,13 +48,13 @@ class Architecture(ResGCNArchitecture):
     tta: bool = True
 
     @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but tta and placed; frames and fill are what the authors' configurations say for the number of joints."""
-        told = resgcn.told_by(resgcn.renamed(weights))
+    def from_weights(cls, weights: Weights) -> dict[str, Any]:
+        """Of the authors' files, frames and fill too: what their configurations say for the number of joints."""
+        found = ResGCNArchitecture.from_weights(resgcn.rename_keys(weights))
         if resgcn.is_authors(weights):
-            joints = told.get("joints", 17)
-            told |= {"conventions": "authors", "fill": joints == 18, "frames": FRAMES.get(joints)}
-        return told
+            joints = found.get("joints", 17)
+            found |= {"conventions": "authors", "fill": joints == 18, "frames": FRAMES.get(joints)}
+        return found
 
 
 class GaitGraph2(GaitNetwork):
@@ -75,8 +76,8 @@ class GaitGraph2(GaitNetwork):
             self._parents = (0, *skeleton.parents[1:])  # the nose has no bone
 
     @classmethod
-    def renamed(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return resgcn.renamed(weights)
+    def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return resgcn.rename_keys(weights)
 
     def forward(self, keypoints: Tensor) -> Tensor:
         keypoints = self.prepared(keypoints)
@@ -87,7 +88,7 @@ class GaitGraph2(GaitNetwork):
         return torch.cat(embeddings, dim=1).unsqueeze(-1)
 
     def activations(self, keypoints: Tensor) -> Tensor:
-        """What every joint adds to the embedding of the walk as it is.
+        """What every joint adds to the embedding of the sequence as it is.
 
         [n, s, joints, 3] → [n, out_channels, s / 4, joints]; the frames are those of `prepared`.
         """
@@ -97,7 +98,7 @@ class GaitGraph2(GaitNetwork):
         """The joints and frames that are looked at, gaps filled."""
         keypoints = as_joints(keypoints, self._skeleton)
         if self._placed:
-            keypoints = placed(keypoints, self.ResGCN.place())
+            keypoints = move_to_place(keypoints, self.ResGCN.place())
         if self._fill:
             keypoints = missing_to_middle(keypoints)
         return keypoints if self._frames is None else middle_frames(keypoints, self._frames)
@@ -117,7 +118,5 @@ GAITGRAPH2 = Model(
     published="CASIA-B 82.0 / 73.2 / 63.6 (paper); OUMVLP 70.75, GREW 34.61, Gait3D 11.00 (OpenGait)",
     golden=("gaitgraph2", "gaitgraph2_gait3d", "gaitgraph2_oumvlp", "gaitgraph2_tteepe"),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

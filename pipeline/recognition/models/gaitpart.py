@@ -6,16 +6,16 @@ a micro-motion is a pooled window of frames, weighed by what a small network say
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock, named
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 
@@ -23,30 +23,17 @@ _SQUEEZE = 4  # the small networks have a quarter of the channels inside
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for CASIA-B. Strips of focal convolutions leave no trace in the tensors: `layers` says."""
 
-    in_channels: int = 1
+    in_channels: int = shapes.shown(1, shapes.side("Backbone.forward_block.feature.0.conv.weight", 4, 1))
     layers: Sequence[str] = ("BC-32", "BC-32", "M", "FC-64-2", "FC-64-2", "M", "FC-128-3", "FC-128-3")
-    parts: int = 16
-    out_channels: int = 128
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but layers."""
-        stem = shapes.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
-        return {**shapes.known(in_channels=stem), **shapes.heads(weights, "Head.fc_bin")}
+    parts: int = shapes.shown(16, shapes.side("Head.fc_bin", 3, 0))
+    out_channels: int = shapes.shown(128, shapes.side("Head.fc_bin", 3, 2))
 
 
-class BasicConv1d(nn.Module):
-    """A convolution along time, without bias, that keeps the length."""
-
-    def __init__(self, in_channels: int, channels: int, kernel_size: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(in_channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.conv(x))
+def _over_time(in_channels: int, channels: int, kernel_size: int) -> nn.Sequential:
+    return named(conv=nn.Conv1d(in_channels, channels, kernel_size, padding=kernel_size // 2, bias=False))
 
 
 class TemporalFeatureAggregator(nn.Module):
@@ -58,7 +45,7 @@ class TemporalFeatureAggregator(nn.Module):
         def attention(last: int) -> nn.ModuleList:
             inside = channels // _SQUEEZE
             return nn.ModuleList(
-                nn.Sequential(BasicConv1d(channels, inside, 3), nn.LeakyReLU(), BasicConv1d(inside, channels, last))
+                nn.Sequential(_over_time(channels, inside, 3), nn.LeakyReLU(), _over_time(inside, channels, last))
                 for _ in range(parts)
             )
 
@@ -79,17 +66,6 @@ class TemporalFeatureAggregator(nn.Module):
         return (pooled.view_as(scores) * scores).permute(0, 2, 3, 1)
 
 
-class _PerSequence(nn.Module):
-    """Holds the aggregator under the name that it has in OpenGait's checkpoints."""
-
-    def __init__(self, pooling_func: nn.Module) -> None:
-        super().__init__()
-        self.pooling_func = pooling_func
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.pooling_func(x))
-
-
 class GaitPart(GaitNetwork):
     """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, out_channels, parts]. No training head."""
 
@@ -101,7 +77,7 @@ class GaitPart(GaitNetwork):
         backbone = Plain(a.in_channels, a.layers)
         self.Backbone = SetBlock(backbone)
         self.HPP = HorizontalPooling((a.parts,))
-        self.TFA = _PerSequence(TemporalFeatureAggregator(backbone.channels, a.parts))
+        self.TFA = named(pooling_func=TemporalFeatureAggregator(backbone.channels, a.parts))
         self.Head = SeparateFCs(a.parts, backbone.channels, a.out_channels)
 
     def forward(self, silhouettes: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ the pooled maps. The network has the keys of OpenGait's checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -20,23 +20,15 @@ from pipeline.recognition.network import GaitNetwork
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for CASIA-B; for larger data sets the channels are 64, 128, 256."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (32, 64, 128)
+    in_channels: int = shapes.shown(1, shapes.side("set_block1.forward_block.0.conv.weight", 4, 1))
+    channels: Sequence[int] = shapes.shown(
+        (32, 64, 128), shapes.outputs("set_block{}.forward_block.2.conv.weight", (1, 2, 3))
+    )
     bins: Sequence[int] = (16, 8, 4, 2, 1)
-    out_channels: int = 256
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but bins."""
-        channels = [shapes.side(weights, f"set_block{i}.forward_block.2.conv.weight", 4, 0) for i in (1, 2, 3)]
-        return shapes.known(
-            in_channels=shapes.side(weights, "set_block1.forward_block.0.conv.weight", 4, 1),
-            channels=channels if None not in channels else None,
-            out_channels=shapes.side(weights, "Head.fc_bin", 3, 2),
-        )
+    out_channels: int = shapes.shown(256, shapes.side("Head.fc_bin", 3, 2))
 
 
 class GaitSet(GaitNetwork):

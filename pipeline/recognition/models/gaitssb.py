@@ -6,9 +6,9 @@ embeddings. Fine-tuned, a part's embedding is the cosines between the projector'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,12 +32,7 @@ class Architecture(ResNet9Architecture):
     """finetuned: with learnt directions behind the projector in the predictor's place."""
 
     bins: Sequence[int] = (16, 8, 4, 2, 1)
-    finetuned: bool = False
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but strides, maxpool and bins."""
-        return {**shapes.resnet9(weights), "finetuned": "head0.fc_bin" in weights}
+    finetuned: bool = shapes.shown(False, shapes.has("head0.fc_bin"))
 
 
 class GaitSSB(GaitNetwork):

@@ -5,19 +5,19 @@ In every block a convolution over time is followed by self-attention among the j
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.graph_inputs import Place, as_joints, placed, ten_channels
+from pipeline.recognition.layers.graph_inputs import Place, as_joints, move_to_place, ten_channels
 from pipeline.recognition.layers.graphs import TEMPORAL_KERNEL, over_frames
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.layers.silhouettes import named
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -27,42 +27,30 @@ KEYS = 0.25  # channels of queries and keys as a share of those of values
 TEN = 10  # input channels, see ten_channels
 
 
+def _channels(weights: shapes.Weights) -> tuple[int, ...] | None:
+    widths = shapes.widths(weights, r"backbone\.(\d+)\.st\.bn\.weight")
+    return (TEN, *widths) if widths else None
+
+
+def _joints(weights: shapes.Weights) -> int | None:
+    norm = shapes.side("data_bn.weight", 1, 0)(weights) or 0
+    return norm // TEN if norm // TEN in BY_JOINTS else None
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """channels: before and after every block. joints: 17 (COCO) or 18 (OpenPose). placed: as ResGCN's."""
 
-    channels: Sequence[int] = (TEN, 64, 64, 128, 256)
-    joints: int = 17
-    out_channels: int = 128
+    channels: Sequence[int] = shapes.shown((TEN, 64, 64, 128, 256), _channels)
+    joints: int = shapes.shown(17, _joints)
+    out_channels: int = shapes.shown(128, shapes.side("fcn.weight", 3, 0))
     placed: bool = False
 
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but placed."""
-        widths = {
-            int(match[1]): tensor.shape[0]
-            for key, tensor in weights.items()
-            if (match := re.fullmatch(r"backbone\.(\d+)\.st\.bn\.weight", key)) and tensor.ndim
-        }
-        norm = shapes.side(weights, "data_bn.weight", 1, 0)
-        return shapes.known(
-            channels=(TEN, *(widths[place] for place in sorted(widths))) if widths else None,
-            joints=norm // TEN if norm and norm // TEN in BY_JOINTS else None,
-            out_channels=shapes.side(weights, "fcn.weight", 3, 0),
-        )
 
-
-class UnitConv(nn.Module):
+def _unit(in_channels: int, out_channels: int, kernel: int, dropout: float) -> nn.Sequential:
     """Dropout, a convolution over time, Mish, batch normalisation: [n, c, s, v] → [n, c', s, v]."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, dropout: float) -> None:
-        super().__init__()
-        self.conv = over_frames(in_channels, out_channels, 1, kernel)
-        self.bn = nn.BatchNorm2d(out_channels)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.bn(F.mish(self.conv(self.dropout(x)))))
+    conv = over_frames(in_channels, out_channels, 1, kernel)
+    return named(dropout=nn.Dropout(dropout), conv=conv, act=nn.Mish(), bn=nn.BatchNorm2d(out_channels))
 
 
 class JointAttention(nn.Module):
@@ -103,13 +91,13 @@ class Block(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, joints: int) -> None:
         super().__init__()
-        self.tcn = UnitConv(in_channels, in_channels, TEMPORAL_KERNEL, dropout=0.1)
+        self.tcn = _unit(in_channels, in_channels, TEMPORAL_KERNEL, dropout=0.1)
         self.st = SpatialTransformer(in_channels, out_channels, joints)
         self.residual_s: nn.Module = nn.Identity()
         self.down: nn.Module = nn.Identity()
         if in_channels != out_channels:
             self.residual_s = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
-            self.down = UnitConv(in_channels, out_channels, 1, dropout=0)
+            self.down = _unit(in_channels, out_channels, 1, dropout=0)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.tcn(x) + x
@@ -132,7 +120,7 @@ class GaitTR(GaitNetwork):
     def forward(self, keypoints: Tensor) -> Tensor:
         keypoints = as_joints(keypoints, self._skeleton)
         if self._placed:
-            keypoints = placed(keypoints, self.place())
+            keypoints = move_to_place(keypoints, self.place())
         return self.embedded(ten_channels(keypoints, self._skeleton.parents))
 
     def embedded(self, x: Tensor) -> Tensor:
@@ -160,7 +148,5 @@ GAITTR = Model(
     published="CASIA-B 96.0 / 91.3 / 90.0 (paper); OUMVLP 39.78, GREW 48.60, Gait3D 7.20 (OpenGait)",
     golden=("gaittr",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

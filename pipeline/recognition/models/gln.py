@@ -6,9 +6,9 @@ the second adds a layer that makes the embedding compact. OpenGait compares the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,31 +21,19 @@ from pipeline.recognition.network import GaitNetwork, memory
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for CASIA-B. compact: phase 2; the compact layer is the training head here."""
 
-    in_channels: int = 1
-    channels: Sequence[int] = (32, 64, 128)
-    lateral_channels: int = 256
+    in_channels: int = shapes.shown(1, shapes.side("sil_stage_0.forward_block.0.conv.weight", 4, 1))
+    channels: Sequence[int] = shapes.shown(
+        (32, 64, 128), shapes.outputs("sil_stage_{}.forward_block.2.conv.weight", range(3))
+    )
+    lateral_channels: int = shapes.shown(256, shapes.side("lateral_layer1.weight", 4, 0))
     bins: Sequence[int] = (16, 8, 4, 2, 1)
-    out_channels: int = 256
-    compact: bool = True
-    compact_channels: int = 256
-    classes: int = 74
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but bins; what the head says where it is read."""
-        channels = [shapes.side(weights, f"sil_stage_{i}.forward_block.2.conv.weight", 4, 0) for i in range(3)]
-        return shapes.known(
-            in_channels=shapes.side(weights, "sil_stage_0.forward_block.0.conv.weight", 4, 1),
-            channels=channels if None not in channels else None,
-            lateral_channels=shapes.side(weights, "lateral_layer1.weight", 4, 0),
-            out_channels=shapes.side(weights, "Head.fc_bin", 3, 2),
-            compact="reduce_fc.weight" in weights,
-            compact_channels=shapes.side(weights, "reduce_fc.weight", 2, 0),
-            classes=shapes.side(weights, "reduce_cls.weight", 2, 0),
-        )
+    out_channels: int = shapes.shown(256, shapes.side("Head.fc_bin", 3, 2))
+    compact: bool = shapes.shown(True, shapes.has("reduce_fc.weight"))
+    compact_channels: int = shapes.shown(256, shapes.side("reduce_fc.weight", 2, 0))
+    classes: int = shapes.shown(74, shapes.side("reduce_cls.weight", 2, 0))
 
 
 class GLN(GaitNetwork):

@@ -5,18 +5,19 @@ A PointNet++ sees the points of every frame; horizontal pooling goes by real hei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.points import SetAbstraction, pool_by_height
 from pipeline.recognition.layers.silhouettes import SeparateFCs
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -24,32 +25,27 @@ _POINT = 4  # values of a point, as `scale_aware` makes them
 _RADII = (0.1, 0.2, 0.4)  # metres
 
 
+def _channel(weights: shapes.Weights) -> int | None:
+    first = shapes.side("sa1.mlp_convs.0.weight", 4, 0)(weights)
+    return first // 2 if first else None
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for SUSTech1K. points: how many are kept by each of three layers.
 
     random_start: the farthest points start from a random one, as in OpenGait, where no answer can be had twice; in
     training they always do.
     """
 
-    channel: int = 16
+    channel: int = shapes.shown(16, _channel)
     points: Sequence[int] = (512, 256, 128)
     neighbours: int = 32
     bins: Sequence[int] = (1, 2, 4, 8, 16)
-    feature_channels: int = 256
-    out_channels: int = 256
-    classes: int = 250
+    feature_channels: int = shapes.shown(256, shapes.side("sa4.mlp_convs.2.weight", 4, 0))
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(250, shapes.CLASSES)
     random_start: bool = False
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but points, neighbours and bins."""
-        first = shapes.side(weights, "sa1.mlp_convs.0.weight", 4, 0)
-        found = shapes.heads(weights)
-        found.pop("parts", None)
-        return found | shapes.known(
-            channel=first // 2 if first else None, feature_channels=shapes.side(weights, "sa4.mlp_convs.2.weight", 4, 0)
-        )
 
 
 class LidarGaitPP(GaitNetwork):
@@ -101,6 +97,5 @@ LIDARGAITPP = Model(
     architecture=Architecture,
     golden=("lidargaitpp",),
     needs=(Modality.POINTS,),
-    inputs=_inputs,
-    step=None,
+    prepare=_inputs,
 )

@@ -7,8 +7,7 @@ body (each the mean of two limbs). After every block the finer graph adds its me
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, cast
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.graph_inputs import as_joints
 from pipeline.recognition.layers.graphs import STGCNBlock
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, memory
 from pipeline.skeletons import COCO17
 from pipeline.types import Modality
@@ -39,27 +38,18 @@ SCALES = {
 MATRICES = 3
 
 
+def _channels(weights: shapes.Weights) -> tuple[int, ...] | None:
+    widths = shapes.widths(weights, r"st_gcn_networks_lowSemantic\.(\d*[13579])\.tcn\.0\.weight")
+    return (3, *widths) if widths else None
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """channels: before and after every pair of blocks."""
 
-    channels: Sequence[int] = (3, 16, 32, 64, 128)
-    out_channels: int = 128
-    classes: int = 5153
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        widths = {
-            int(match[1]): tensor.shape[0]
-            for key, tensor in weights.items()
-            if (match := re.fullmatch(r"st_gcn_networks_lowSemantic\.(\d+)\.tcn\.0\.weight", key)) and tensor.ndim
-        }
-        return shapes.known(
-            channels=(3, *(widths[place] for place in sorted(widths) if place % 2)) if widths else None,
-            out_channels=shapes.side(weights, "fc.weight", 2, 0),
-            classes=shapes.side(weights, "encoder_cls.weight", 2, 0),
-        )
+    channels: Sequence[int] = shapes.shown((3, 16, 32, 64, 128), _channels)
+    out_channels: int = shapes.shown(128, shapes.side("fc.weight", 2, 0))
+    classes: int = shapes.shown(5153, shapes.side("encoder_cls.weight", 2, 0))
 
 
 def trunk_and_limbs(nodes: int, edges: Sequence[tuple[int, int]], trunk: Sequence[int]) -> Tensor:
@@ -79,7 +69,7 @@ def trunk_and_limbs(nodes: int, edges: Sequence[tuple[int, int]], trunk: Sequenc
     )
 
 
-def merged(x: Tensor) -> Tensor:
+def mean_of_halves(x: Tensor) -> Tensor:
     """The coarser scale: the mean of node i of the first half and node i of the second, [n, c, s, v] → v / 2."""
     first, second = x.chunk(2, dim=-1)
     return (first + second) / 2
@@ -103,7 +93,7 @@ class MSGG(GaitNetwork):
             sizes += [(inner, outer, True), (outer, outer, True)]
         for scale, graph in SCALES.items():
             self.register_buffer(f"A_{scale}Semantic", trunk_and_limbs(*graph))
-            blocks = nn.ModuleList(STGCNBlock(i, o, MATRICES, shortcut=shortcut) for i, o, shortcut in sizes)
+            blocks = nn.ModuleList(STGCNBlock(i, o, MATRICES, around=around) for i, o, around in sizes)
             weights = nn.ParameterList(torch.ones(MATRICES, graph[0], graph[0]) for _ in sizes)
             setattr(self, f"st_gcn_networks_{scale}Semantic", blocks)
             setattr(self, f"edge_importance_{scale}Semantic", weights)
@@ -120,12 +110,12 @@ class MSGG(GaitNetwork):
     def scales_of(self, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same of the twelve joints alone, [n, s, 12, 3]."""
         x = joints.permute(0, 3, 1, 2)
-        y = merged(x)
-        z = merged(y)
+        y = mean_of_halves(x)
+        z = mean_of_halves(y)
         for low, medium, high in zip(*(self._blocks(scale) for scale in SCALES), strict=True):
             x = low(x)
-            y = medium(y) + merged(x)
-            z = high(z) + merged(y)
+            y = medium(y) + mean_of_halves(x)
+            z = high(z) + mean_of_halves(y)
         return x.mean(dim=(2, 3)), y.mean(dim=(2, 3)), z.mean(dim=(2, 3))
 
     def forward(self, keypoints: Tensor) -> Tensor:
@@ -152,7 +142,5 @@ MSGG_MODEL = Model(
     architecture=Architecture,
     golden=("msgg",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

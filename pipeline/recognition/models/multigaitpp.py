@@ -6,18 +6,19 @@ modality that a small network trusts less says how much is common, the rest stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.layers.temporal import stage, stem
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, named, temporal_max
+from pipeline.recognition.layers.temporal import BLOCK, stage, stem
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -27,28 +28,15 @@ GREY_PER_LABEL = 20  # a label map as a grey picture
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """part1_channel, part2_channel: of the two modalities; blocks: of a stage; the defaults are Gait3D's."""
 
-    part1_channel: int = 1
-    part2_channel: int = 1
-    blocks: Sequence[int] = (1, 2, 2, 1)
-    channels: Sequence[int] = (64, 128, 256, 512)
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        key = r"(part1_)?layer(?P<stage>[1-4])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
-        stages, found = shapes.blocks(weights, key), shapes.heads(weights)
-        found.pop("parts", None)
-        if sorted(stages) == [1, 2, 3, 4]:
-            found["blocks"], found["channels"] = zip(*(stages[i] for i in (1, 2, 3, 4)), strict=True)
-        return found | shapes.known(
-            part1_channel=shapes.side(weights, "part1_layer0.forward_block.0.weight", 4, 1),
-            part2_channel=shapes.side(weights, "part2_layer0.forward_block.0.weight", 4, 1),
-        )
+    part1_channel: int = shapes.shown(1, shapes.side("part1_layer0.forward_block.0.weight", 4, 1))
+    part2_channel: int = shapes.shown(1, shapes.side("part2_layer0.forward_block.0.weight", 4, 1))
+    blocks: Sequence[int] = shapes.shown((1, 2, 2, 1), shapes.layers(BLOCK))
+    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(BLOCK))
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 def _trust(channels: int) -> SetBlock:
@@ -75,36 +63,18 @@ class Commonality(nn.Module):
         return (first + second) / 2 * common, first * own[0], second * own[1]
 
 
-class _Joined(nn.Module):
-    """Three maps side by side → one, by a 1×1 convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = SetBlock(nn.Sequential(nn.Conv2d(3 * channels, channels, 1, bias=False)))
-
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        return cast(Tensor, self.conv(torch.cat(list(maps), 1)))
-
-
 class MultiGaitPP(GaitNetwork):
     """Two modalities [n, part_channel, s, h, w] each, in 0–1, to embeddings [n, out_channels, 16]."""
 
     def __init__(self, architecture: Architecture, head: bool = True) -> None:
         super().__init__(architecture, head)
         a, c, b = architecture, architecture.channels, architecture.blocks
-
-        def second() -> nn.Module:
-            return stage("p3d", c[0], c[1], b[1], 2)
-
-        def third() -> nn.Module:
-            return stage("p3d", c[1], c[2], b[2], 2)
-
         self.part1_layer0, self.part2_layer0 = stem(a.part1_channel, c[0]), stem(a.part2_channel, c[0])
         self.part1_layer1, self.part2_layer1 = (stage("2d", c[0], c[0], b[0], 1) for _ in range(2))
         self.csquare = Commonality(c[0])
-        self.part1_layer2, self.part2_layer2, self.layer2 = second(), second(), second()
-        self.part1_layer3, self.part2_layer3, self.layer3 = third(), third(), third()
-        self.fusion = _Joined(c[2])
+        self.part1_layer2, self.part2_layer2, self.layer2 = (stage("p3d", c[0], c[1], b[1], 2) for _ in range(3))
+        self.part1_layer3, self.part2_layer3, self.layer3 = (stage("p3d", c[1], c[2], b[2], 2) for _ in range(3))
+        self.fusion = named(conv=SetBlock(nn.Sequential(nn.Conv2d(3 * c[2], c[2], 1, bias=False))))
         self.layer4 = stage("p3d", c[2], c[3], b[3], 1)
         self.HPP = HorizontalPooling((_PARTS,))
         self.FCs = SeparateFCs(_PARTS, c[3], a.out_channels)
@@ -117,7 +87,7 @@ class MultiGaitPP(GaitNetwork):
         first = self.part1_layer3(self.part1_layer2(first))
         second = self.part2_layer3(self.part2_layer2(second))
         common = self.layer3(self.layer2(common))
-        maps = self.layer4(self.fusion((first, common, second)))
+        maps = self.layer4(self.fusion(torch.cat([first, common, second], 1)))
         return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
 
 
@@ -135,6 +105,6 @@ MULTIGAITPP = Model(
     architecture=Architecture,
     golden=("multigaitpp",),
     needs=(Modality.SILHOUETTES, Modality.PARSING),
-    inputs=_inputs,
+    prepare=_inputs,
     motion=True,
 )

@@ -6,9 +6,9 @@ where it lies, and talks to the parts it is joined to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,17 +43,10 @@ class Architecture(ResNet9Architecture):
     """fine: a graph of the 11 labels; coarse: one of the trunk and four limbs. The published network is coarse only."""
 
     bins: Sequence[int] = (16,)
-    fine: bool = False
-    coarse: bool = True
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but strides, maxpool and bins."""
-        found = shapes.resnet9(weights) | shapes.heads(weights)
-        found.pop("parts", None)
-        return found | {"fine": "gcn_fine.gc1.weight" in weights, "coarse": "gcn_coarse.gc1.weight" in weights}
+    fine: bool = shapes.shown(False, shapes.has("gcn_fine.gc1.weight"))
+    coarse: bool = shapes.shown(True, shapes.has("gcn_coarse.gc1.weight"))
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class GraphConvolution(nn.Module):
@@ -120,7 +113,7 @@ class ParsingGait(GaitNetwork):
 
 
 def _nodes(maps: Tensor, labels: Tensor, groups: Sequence[Sequence[int]], gammas: Tensor, graph: nn.Module) -> Tensor:
-    """What the nodes say of a walk, the strongest over time: maps [n, c, s, h, w] → [n, c, nodes].
+    """What the nodes say of a sequence, the strongest over time: maps [n, c, s, h, w] → [n, c, nodes].
 
     A node sees the map times γ where its part lies and times 1 − γ elsewhere, by mean and maximum.
     """

@@ -1,44 +1,25 @@
 """SkeletonGait++ (Fan et al., AAAI 2024): a silhouette and a skeleton map of the same frame, fused by attention.
 
-Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3d.
+Both have a stem and a first stage of their own; what follows is DeepGaitV2's p3d, with its defaults (Gait3D and GREW).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.recognition.layers import shapes
+from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers.temporal import conv3x3, stage, stem
-from pipeline.recognition.model import Arrays, Model
-from pipeline.recognition.models.skeletongait import cut_maps
+from pipeline.recognition.model import Model
+from pipeline.recognition.models.deepgaitv2 import Architecture, cut_maps
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
 SQUEEZE = 16  # channels before to within the attention
-_BLOCK = r"(?:sil_)?layer(?P<stage>[1-4])\.(?:forward_block\.)?(?P<block>\d+)\.conv2(?:\.forward_block\.0)?\.weight"
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The defaults are those for Gait3D and GREW; for CCPG layers is 1, 1, 1, 1."""
-
-    channels: Sequence[int] = (64, 128, 256, 512)
-    layers: Sequence[int] = (1, 4, 4, 1)
-    parts: int = 16
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Everything."""
-        return shapes.heads(weights) | shapes.four_stages(weights, _BLOCK)
 
 
 class AttentionFusion(nn.Module):
@@ -89,7 +70,7 @@ class SkeletonGaitPP(GaitNetwork):
         return cast(Tensor, self.FCs(self.HPP(temporal_max(maps))))
 
 
-def stacked(frames: Arrays) -> Arrays:
+def stack_maps(frames: Arrays) -> Arrays:
     """Maps T×2×H×W and silhouettes T×H×44 of the same frames → 3×T×H×44: limbs, joints, silhouettes."""
     maps, silhouettes = frames
     return (np.concatenate([*cut_maps((maps,)), silhouettes[None]]),)
@@ -104,6 +85,6 @@ SKELETONGAITPP = Model(
     published="Gait3D 77.6, GREW 85.8, SUSTech1K 85.6",
     golden=("skeletongaitpp", "skeletongaitpp_ccpg"),
     needs=(Modality.SKELETON_MAPS, Modality.SILHOUETTES),
-    inputs=stacked,
+    prepare=stack_maps,
     motion=True,
 )

@@ -6,10 +6,10 @@ map, as a learnt change of viewpoint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, Plain, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.model import Arrays, Model
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 from pipeline.types import Modality
 
@@ -26,22 +26,14 @@ _SMPL = 85  # values of a frame: camera 3, pose 72, shape 10
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are those for Gait3D."""
 
-    in_channels: int = 1
+    in_channels: int = shapes.shown(1, shapes.side("Backbone.forward_block.feature.0.conv.weight", 4, 1))
     layers: Sequence[str] = ("BC-64", "BC-64", "M", "BC-128", "BC-128", "M", "BC-256", "BC-256")
     bins: Sequence[int] = (16, 8, 4, 2, 1)
-    out_channels: int = 256
-    classes: int = 3000
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but layers and bins."""
-        stem = shapes.side(weights, "Backbone.forward_block.feature.0.conv.weight", 4, 1)
-        found = shapes.heads(weights) | shapes.known(in_channels=stem)
-        found.pop("parts", None)
-        return found
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(3000, shapes.CLASSES)
 
 
 class SMPLGait(GaitNetwork):
@@ -75,11 +67,6 @@ class SMPLGait(GaitNetwork):
         return matrices + torch.eye(_SIDE, device=x.device, dtype=x.dtype)
 
 
-def _inputs(frames: Arrays) -> Arrays:
-    masks, smpl = frames
-    return masks[None], smpl
-
-
 SMPLGAIT = Model(
     name="smplgait",
     title="SMPLGait",
@@ -89,5 +76,4 @@ SMPLGAIT = Model(
     published="Gait3D 48.3, Gait3D-Parsing 60.6",
     golden=("smplgait",),
     needs=(Modality.SILHOUETTES, Modality.SMPL),
-    inputs=_inputs,
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.graph_inputs import as_joints, backwards, middle_frames, sides_swapped
 from pipeline.recognition.layers.graphs import MAX_HOP, STGCNBlock, adjacency
-from pipeline.recognition.model import Model, as_they_are
+from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork
 from pipeline.skeletons import BY_JOINTS
 from pipeline.types import Modality
@@ -21,23 +20,19 @@ from pipeline.types import Modality
 CHANNELS = (3, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
 
 
+def _joints(weights: shapes.Weights) -> int | None:
+    joints = shapes.side("backbone.A", 3, 1)(weights)
+    return joints if joints in BY_JOINTS else None
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """joints: 17 (COCO) or 18 (OpenPose). frames, tta: as GaitGraph2's."""
 
-    joints: int = 18
-    out_channels: int = 128
+    joints: int = shapes.shown(18, _joints)
+    out_channels: int = shapes.shown(128, shapes.side("backbone.fcn.weight", 2, 0))
     frames: int | None = 30
     tta: bool = True
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """joints and out_channels."""
-        joints = shapes.side(weights, "backbone.A", 3, 1)
-        return shapes.known(
-            joints=joints if joints in BY_JOINTS else None,
-            out_channels=shapes.side(weights, "backbone.fcn.weight", 2, 0),
-        )
 
 
 class Backbone(nn.Module):
@@ -50,7 +45,7 @@ class Backbone(nn.Module):
         self.register_buffer("A", adjacency(BY_JOINTS[joints]))
         self.data_bn = nn.BatchNorm1d(CHANNELS[0] * joints)
         self.st_gcn_networks = nn.ModuleList(
-            STGCNBlock(inner, outer, MAX_HOP + 1, 1 if inner in (CHANNELS[0], outer) else 2, shortcut=place > 0)
+            STGCNBlock(inner, outer, MAX_HOP + 1, 1 if inner in (CHANNELS[0], outer) else 2, around=place > 0)
             for place, (inner, outer) in enumerate(pairwise(CHANNELS))
         )
         self.edge_importance = nn.ParameterList(torch.ones_like(self.A) for _ in self.st_gcn_networks)
@@ -94,7 +89,5 @@ STGCN_MODEL = Model(
     architecture=Architecture,
     golden=("gaitgraph2_tteepe",),
     needs=(Modality.KEYPOINTS,),
-    inputs=as_they_are,
     motion=True,
-    step=None,
 )

@@ -5,9 +5,9 @@ The first half of DeepGaitV2, then a video transformer in place of its second ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, temporal_max
 from pipeline.recognition.layers.swin3d import SwinTransformer3D
-from pipeline.recognition.layers.temporal import Mode, stage, stem
+from pipeline.recognition.layers.temporal import BLOCK, Mode, stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, necks
 
@@ -24,34 +24,27 @@ _MAP = (30, 20)  # rows and columns of the maps that the transformer gets, whole
 _PARTS = 15
 
 
+def _stages(weights: shapes.Weights) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """Blocks of the two convolutional stages and of the transformer's; channels of all but the last."""
+    stages = shapes.blocks(weights, BLOCK)
+    depths = shapes.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
+    if sorted(stages) != [1, 2] or sorted(depths) != [0, 1]:
+        return None, None
+    found = (stages[1], stages[2], depths[0], depths[1])
+    return tuple(count for count, _ in found), tuple(channels for _, channels in found[:3])
+
+
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(shapes.Architecture):
     """The defaults are B1122 (CCPG, SUSTech1K); Gait3D's is B1442. heads: of attention, in the first stage."""
 
-    in_channels: int = 1
+    in_channels: int = shapes.shown(1, shapes.side("layer0.forward_block.0.weight", 4, 1))
     mode: Mode = "p3d"
-    channels: Sequence[int] = (64, 128, 256)
-    layers: Sequence[int] = (1, 1, 2, 2)
-    heads: int = 16
-    out_channels: int = 256
-    classes: int = 100
-
-    @classmethod
-    def told_by(cls, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """All but mode."""
-        block = r"layer(?P<stage>[12])\.(forward_block\.)?(?P<block>\d+)\.conv2(\.forward_block\.0)?\.weight"
-        stages = shapes.blocks(weights, block)
-        depths = shapes.blocks(weights, r"transformer\.layers\.(?P<stage>[01])\.blocks\.(?P<block>\d+)\.norm1\.weight")
-        found = shapes.heads(weights)
-        found.pop("parts", None)
-        if sorted(stages) == [1, 2] and sorted(depths) == [0, 1]:
-            found["layers"] = (stages[1][0], stages[2][0], depths[0][0], depths[1][0])
-            found["channels"] = (stages[1][1], stages[2][1], depths[0][1])
-        table = "transformer.layers.0.blocks.0.attn.relative_position_bias_table"
-        return found | shapes.known(
-            in_channels=shapes.side(weights, "layer0.forward_block.0.weight", 4, 1),
-            heads=shapes.side(weights, table, 2, 1),
-        )
+    channels: Sequence[int] = shapes.shown((64, 128, 256), lambda weights: _stages(weights)[1])
+    layers: Sequence[int] = shapes.shown((1, 1, 2, 2), lambda weights: _stages(weights)[0])
+    heads: int = shapes.shown(16, shapes.side("transformer.layers.0.blocks.0.attn.relative_position_bias_table", 2, 1))
+    out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
+    classes: int = shapes.shown(100, shapes.CLASSES)
 
 
 class SwinGait(GaitNetwork):

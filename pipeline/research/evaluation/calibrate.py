@@ -26,9 +26,9 @@ from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.matching.people import people_distances
-from pipeline.research.evaluation.bootstrap import PeopleBootstrap
 from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
 from pipeline.research.evaluation.manifest import Clip, read_manifest
+from pipeline.research.evaluation.ranks import PeopleBootstrap
 from pipeline.types import Embedding
 
 REPORT = "calibration.json"
@@ -75,7 +75,7 @@ def calibrate(
         raise GalleryError(f"{db}: nobody is enrolled, so there is nothing to calibrate. See: gait enrol -h")
     clips = [clip for clip in read_manifest(manifest) if clip.role == "probe"]
     people = people_of(templates)
-    enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
+    require_strangers(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
@@ -90,8 +90,8 @@ def calibrate(
             )
         for doubt in filter(None, (unused, outdated(stored, templates, db))):
             session.record.warn(doubt)
-        found = searches([clips[row] for row in rows], probes, templates, people, config, stored)
-        enough(manifest, found.own[found.own < 0].tolist(), fpir)
+        found = search_gallery([clips[row] for row in rows], probes, templates, people, config, stored)
+        require_strangers(manifest, found.own[found.own < 0].tolist(), fpir)
         calibration, reliable = calibration_of(found, templates, fpir, config, stored)
         write_json(session.folder.path / REPORT, calibration.model_dump(mode="json"))
         with gallery.writing():
@@ -106,7 +106,7 @@ def owners(clips: Sequence[Clip], people: Sequence[Person]) -> list[int]:
     return [number.get(clip.person, number.get(looks(clip.person), -1)) for clip in clips]
 
 
-def enough(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
+def require_strangers(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
     """Raise InputError where so many strangers' clips cannot show so small a rate."""
     wanted = math.ceil(1 / fpir - 1e-9)
     if len(strangers) < wanted:
@@ -117,7 +117,7 @@ def enough(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
         )
 
 
-def searches(
+def search_gallery(
     clips: Sequence[Clip],
     probes: Sequence[Embedding],
     templates: Sequence[Template],
@@ -177,5 +177,7 @@ def _rate(name: str, values: NDArray[np.float64], whose: NDArray[np.int64]) -> d
     if not len(values):
         return {name: None, f"{name}_ci95": None}
     interval = PeopleBootstrap(whose).interval(values)
-    pair = None if interval is None else (round(interval.low, 6), round(interval.high, 6))
-    return {name: round(float(values.mean()), 6), f"{name}_ci95": pair}
+    return {
+        name: round(float(values.mean()), 6),
+        f"{name}_ci95": interval and (round(interval.low, 6), round(interval.high, 6)),
+    }

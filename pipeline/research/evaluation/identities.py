@@ -1,4 +1,4 @@
-"""How well people were followed and named where the truth is known: IDF1, and names.
+"""How well people were tracked and named where the truth is known: IDF1, and names.
 
 IDF1 (Ristani et al., ECCV Workshops 2016): with the one-to-one assignment of tracks to people that agrees in the most
 boxes, 2 × boxes in agreement / (true boxes + boxes given). Boxes agree from an IoU of 0.5 on, one to one in a frame.
@@ -26,7 +26,7 @@ Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class Agreement:
     """idf1; person_of: the person that each track shows in most frames; frames: how many those are."""
 
     idf1: float
@@ -51,7 +51,7 @@ def read_truth(path: Path) -> dict[int, tuple[list[int], Boxes]]:
     return {frame: (people, np.array(boxes)) for frame, (people, boxes) in frames.items()}
 
 
-def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Tracklet]) -> Following:
+def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Tracklet]) -> Agreement:
     """Tracks of a video against the truth about it."""
     given: dict[int, tuple[list[int], list[Any]]] = {}
     for track in tracks:
@@ -63,20 +63,20 @@ def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Track
     for frame in truth.keys() & given.keys():
         (people, real), (ids, boxes) = truth[frame], given[frame]
         overlap = _iou(real, np.array(boxes, np.float64))
-        for row, column in _assigned(overlap):
+        for row, column in _assign(overlap):
             if overlap[row, column] >= ENOUGH:
                 together[people[row], ids[column]] += 1
     people, ids = sorted({person for person, _ in together}), sorted({track for _, track in together})
     counts = np.array([[together[person, track] for track in ids] for person in people], np.float64)
-    agreed = sum(counts[row, column] for row, column in _assigned(counts)) if together else 0.0
+    agreed = sum(counts[row, column] for row, column in _assign(counts)) if together else 0.0
     total = sum(len(people) for people, _ in truth.values()) + sum(map(len, tracks))
     most = {track: max(people, key=lambda person: together[person, track]) for track in ids}
     frames = {track: together[most[track], track] for track in ids}
-    return Following(2 * float(agreed) / max(total, 1), most, frames)
+    return Agreement(2 * float(agreed) / max(total, 1), most, frames)
 
 
-def named_right(
-    results: Mapping[str, Any], gallery: Following, probe: str, following: Following, people: Sequence[int]
+def count_right_names(
+    results: Mapping[str, Any], gallery: Agreement, probe: str, following: Agreement, people: Sequence[int]
 ) -> int:
     """How many of the people in a probe got their own name, by the track that shows them longest.
 
@@ -102,7 +102,7 @@ def _iou(first: Boxes, second: Boxes) -> Boxes:
     return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
 
 
-def _assigned(gain: Boxes) -> list[tuple[int, int]]:
+def _assign(gain: Boxes) -> list[tuple[int, int]]:
     """Rows and columns of the one-to-one assignment with the largest sum."""
     _, columns, _ = lap.lapjv(-gain, extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]

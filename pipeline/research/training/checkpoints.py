@@ -17,7 +17,7 @@ from safetensors.torch import save
 
 from pipeline.files import atomic, write_bytes
 from pipeline.weights.cards import Card
-from pipeline.weights.hashing import sha256_of
+from pipeline.weights.files import sha256_of
 from pipeline.weights.safeload import load_state_dict
 from pipeline.weights.torch_files import open_pickled
 
@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return {"model": weights}
     with open_pickled(path) as pickled:
-        return {**pickled.built("optimizer", "scheduler", "iteration"), "model": weights}
+        return {**pickled.build("optimizer", "scheduler", "iteration"), "model": weights}
 
 
 def latest_checkpoint(folder: Path, save_name: str) -> Path | None:
@@ -76,7 +76,7 @@ def write_weights(path: Path, trainable: Trainable) -> None:
 
 
 def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
-    """The card of weights that a training has written: the encoder that reads them, and what it must be told."""
+    """The card of weights that a training has written: the encoder that reads them, and its architecture."""
     return Card(
         name=name,
         stage="encoder",
@@ -88,5 +88,5 @@ def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
         licence="as the data it was trained on",
         source="gait train",
         inputs={"features": trainable.features},
-        architecture=trainable.told(),
+        architecture=trainable.architecture_of_card(),
     )

@@ -63,7 +63,7 @@ def blobs(mask: Mask, stature: float, tallest: float) -> list[Blob]:
     return sorted(_stacked(parts, stature, tallest), key=lambda blob: (blob.x1, blob.y1))
 
 
-def joined(first: Blob, second: Blob) -> Blob:
+def join(first: Blob, second: Blob) -> Blob:
     """Both together."""
     x1, y1 = min(first.x1, second.x1), min(first.y1, second.y1)
     x2, y2 = max(first.x2, second.x2), max(first.y2, second.y2)
@@ -84,7 +84,7 @@ def _stacked(parts: list[Blob], stature: float, tallest: float) -> list[Blob]:
             whole.append(blob)
         else:
             parts.remove(near)
-            parts.insert(0, joined(blob, near))
+            parts.insert(0, join(blob, near))
     return whole
 
 

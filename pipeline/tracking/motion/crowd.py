@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.tracking.motion.blobs import Blob
-from pipeline.tracking.motion.clothes import Clothes
-from pipeline.tracking.motion.stature import Stature
+from pipeline.tracking.motion.people import Clothes, Stature
 from pipeline.types import Image
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2
@@ -61,20 +60,20 @@ class _Person:
         self.x += self.speed[0]
         self.feet += self.speed[1]
 
-    def moved(self, x: float, feet: float, weight: float = LEARNING) -> None:
+    def move_to(self, x: float, feet: float, weight: float = LEARNING) -> None:
         """It is here, not where it was expected."""
         step = weight if self.age else 0.0
         self.speed = self.speed[0] + step * (x - self.x), self.speed[1] + step * (feet - self.feet)
         self.x, self.feet = x, feet
         self.age += 1
 
-    def measured(self, blob: Blob, image: Image) -> None:
+    def measure_alone(self, blob: Blob, image: Image) -> None:
         """It is alone in this outline."""
         rate = SIZING if self.age > 3 else 1.0
         self.width += rate * (blob.width - self.width)
         self.height += rate * (blob.height - self.height)
-        self.moved(_middle(blob), float(blob.y2))
-        self.clothes.seen(image[blob.y1 : blob.y2, blob.x1 : blob.x2], blob.mask)
+        self.move_to(_middle(blob), float(blob.y2))
+        self.clothes.learn(image[blob.y1 : blob.y2, blob.x1 : blob.x2], blob.mask)
         self.unsupported = 0
 
 
@@ -108,7 +107,7 @@ class Crowd:
                     continue
                 person = known or _Person(_middle(piece), float(piece.y2), piece.width, piece.height)
                 unmatched = [] if known else unmatched
-                person.measured(piece, image)
+                person.measure_alone(piece, image)
                 kept.append(person)
         self._people = kept
         return found
@@ -139,7 +138,7 @@ class Crowd:
         slim = blob.height / blob.width
         typical = 1.4 <= slim <= 5 and (not self._stature.known or 0.7 <= ratio <= 1.4)
         if learn and not cut and typical and blob.height >= 0.06 * self._height:
-            self._stature.saw(blob.y2, blob.height)
+            self._stature.learn(blob.y2, blob.height)
         if not self._stature.known:
             return LIKELY if blob.height >= 0.1 * self._height and slim >= 0.9 else DOUBTFUL
         if cut:
@@ -184,7 +183,7 @@ def _place(group: list[_Person], blob: Blob, image: Image) -> None:
         best = int(np.argmax(gains))
         person.unsupported = person.unsupported + 1 if gains[best] <= 0.05 else 0
         trusted = shifts[best] if gains[best] > 0.1 else 0
-        person.moved(person.x + trusted, person.feet, MERGED_LEARNING)
+        person.move_to(person.x + trusted, person.feet, MERGED_LEARNING)
         person.speed = person.speed[0], 0.8 * person.speed[1]
         aside = np.abs(np.arange(blob.width) + 0.5 + blob.x1 - person.x)
         free[rows, aside <= half] = 0

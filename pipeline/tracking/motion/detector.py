@@ -13,7 +13,7 @@ from pipeline.config import RuntimeConfig, TrackingConfig
 from pipeline.errors import ConfigError
 from pipeline.tracking.motion.blobs import TALLEST, Mask, blobs
 from pipeline.tracking.motion.crowd import Crowd
-from pipeline.tracking.motion.stature import Stature
+from pipeline.tracking.motion.people import Stature
 from pipeline.types import Detections, Frame, Image
 from pipeline.weights.checkpoints import Checkpoint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,9 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.tracking.nms import strongest
 from pipeline.tracking.tiles import Found, Region, merge_views, tile_grid
 from pipeline.tracking.yolox.engines import SHAPES_KEPT, OnnxYolox, TorchYolox, YoloxNetwork, refuse_unless_yolox
-from pipeline.tracking.yolox.format import COARSEST, Letterbox, Size, YoloxInputs, cells, people, scaled
+from pipeline.tracking.yolox.format import COARSEST, Letterbox, YoloxInputs, cells, people, scaled
 from pipeline.tracking.zoom import ZoomChooser
-from pipeline.types import Detections, FloatArray, Frame, Image
+from pipeline.types import Detections, Frame, Image
 from pipeline.weights.checkpoints import Checkpoint
 
 
@@ -44,18 +45,20 @@ class YoloxDetector:
             )
         self._config = config
         self._inputs = YoloxInputs.from_card(card.name, card.inputs)
-        self._size = _input_size(config.input_size) or self._inputs.size
-        self._network: YoloxNetwork
-        if checkpoint.path.suffix == ".onnx":
-            self._network = OnnxYolox(checkpoint.path, self._inputs, runtime)
-        else:
-            self._network = TorchYolox(checkpoint, self._inputs, runtime)
+        size = config.input_size
+        if size is not None and any(side < COARSEST or side % COARSEST for side in size):
+            raise ConfigError(
+                f"tracking.input_size: {size[0]}×{size[1]} must be multiples of {COARSEST}, height first."
+            )
+        self._size = size or self._inputs.size
+        exported = checkpoint.path.suffix == ".onnx"
+        self._network: YoloxNetwork = (OnnxYolox if exported else TorchYolox)(checkpoint, self._inputs, runtime)
         if not self._network.flexible and self._size != self._inputs.size:
             raise ConfigError(
                 f"tracking.input_size: {checkpoint.path.name} was exported for {self._inputs.size[0]}×"
                 f"{self._inputs.size[1]} only. Leave input_size out, or use the .pth checkpoint or OpenVINO."
             )
-        self._prepared: dict[Size, tuple[Letterbox, FloatArray]] = {}
+        self._prepare = lru_cache(SHAPES_KEPT)(lambda size: (Letterbox(self._inputs.pad, size), cells(size)))
         self._path = checkpoint.path
         self._chooser: ZoomChooser | None = None
         self._last_index = -1
@@ -72,10 +75,12 @@ class YoloxDetector:
             if self._config.zoom != "auto" or self._tiled:
                 found += self._find(rest, 1 if self._config.zoom == "auto" else self._config.zoom)
                 continue
-            chooser = self._chooser_for(rest[0])
-            zoom, count = chooser.plan(len(rest))
+            another = self._config.stretch_of(rest[0].index) != self._config.stretch_of(self._last_index)
+            if self._chooser is None or another or rest[0].index <= self._last_index:
+                self._chooser = ZoomChooser(self._ratio(rest[0].image, 1))
+            zoom, count = self._chooser.plan(len(rest))
             some = self._find(rest[:count], zoom)
-            chooser.seen(some)
+            self._chooser.record(some)
             found += some
             self._last_index = rest[count - 1].index
         return found
@@ -83,7 +88,7 @@ class YoloxDetector:
     def warm(self, height: int, width: int) -> None:
         """Compile the network for pictures of this size, as they will be looked at most."""
         blank = Frame(0, 0.0, np.zeros((height, width, 3), np.uint8))
-        zooms: list[float] = [1.0 if self._config.zoom == "auto" else self._config.zoom]
+        zooms: list[float] = [1.0] if self._config.zoom == "auto" else [self._config.zoom]
         if self._config.zoom == "auto" and not self._tiled:
             zooms.append(ZoomChooser(self._ratio(blank.image, 1)).closest)
         for zoom in zooms:
@@ -97,13 +102,6 @@ class YoloxDetector:
     @property
     def _tiled(self) -> bool:
         return self._config.tiles.rows * self._config.tiles.columns > 1
-
-    def _chooser_for(self, frame: Frame) -> ZoomChooser:
-        stretch_of = self._config.stretch_of
-        another = stretch_of(frame.index) != stretch_of(self._last_index)
-        if self._chooser is None or another or frame.index <= self._last_index:
-            self._chooser = ZoomChooser(self._ratio(frame.image, 1))
-        return self._chooser
 
     def _ratio(self, image: Image, zoom: float) -> float:
         height, width = image.shape[:2]
@@ -139,7 +137,9 @@ class YoloxDetector:
     def _look(self, images: list[Image], corner: tuple[int, int], zoom: float) -> list[Found]:
         """People in equal parts of pictures, whose top left `corner` is; boxes in pixels of the whole picture."""
         ratio = self._ratio(images[0], zoom)
-        size = self._network_size(images[0], ratio, zoom)
+        size = _up(self._size[0] * zoom), _up(self._size[1] * zoom)
+        if self._config.rectangular and self._network.flexible:  # without most of its padding
+            size = _up(scaled(images[0].shape[0], ratio)), _up(scaled(images[0].shape[1], ratio))
         letterbox, where = self._prepare(size)
         offset = np.array([*corner, *corner], np.float32)
         found = []
@@ -149,25 +149,6 @@ class YoloxDetector:
             best = strongest(boxes, scores, self._config.nms_threshold)
             found.append((boxes[best] / np.float32(ratio) + offset, scores[best]))
         return found
-
-    def _network_size(self, image: Image, ratio: float, zoom: float) -> Size:
-        """The input's size: the letterbox without most of its padding, if that may be left out."""
-        if self._config.rectangular and self._network.flexible:
-            return _up(scaled(image.shape[0], ratio)), _up(scaled(image.shape[1], ratio))
-        return _up(self._size[0] * zoom), _up(self._size[1] * zoom)
-
-    def _prepare(self, size: Size) -> tuple[Letterbox, FloatArray]:
-        if size not in self._prepared:
-            if len(self._prepared) >= SHAPES_KEPT:
-                self._prepared.pop(next(iter(self._prepared)))
-            self._prepared[size] = Letterbox(self._inputs.pad, size), cells(size)
-        return self._prepared[size]
-
-
-def _input_size(size: Size | None) -> Size | None:
-    if size is not None and any(side < COARSEST or side % COARSEST for side in size):
-        raise ConfigError(f"tracking.input_size: {size[0]}×{size[1]} must be multiples of {COARSEST}, height first.")
-    return size
 
 
 def _up(side: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,12 +11,12 @@ import numpy as np
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError
-from pipeline.inference.runtime import Network, device, open_network, output_shape, threads
+from pipeline.inference.runtime import Network, device, engine_of, open_network, output_shape, threads
 from pipeline.inference.tally import note
 from pipeline.tracking.yolox.format import COARSEST, Images, Size, YoloxInputs, cells
 from pipeline.types import FloatArray
-from pipeline.weights.checkpoints import Checkpoint, load_state_dict
-from pipeline.weights.strict import load_strictly
+from pipeline.weights.checkpoints import Checkpoint
+from pipeline.weights.safeload import load_state_dict, load_strictly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,37 +33,30 @@ class YoloxNetwork(Protocol):
 
     def each(self, pictures: Iterator[Images], size: Size) -> Iterator[FloatArray]:
         """Letterboxed pictures, 1×H×W×3 uint8 BGR each, → A×6 (the card's `columns`) each, in order."""
-        ...
 
 
 class OnnxYolox:
     """An exported YOLOX. OpenVINO fits it to any input size; ONNX Runtime, and decoded exports, stay at the card's."""
 
-    def __init__(self, path: Path, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
-        self._path, self._inputs, self._runtime = path, inputs, runtime
-        self._backend = _onnx_backend(runtime)
-        self.batch = min(4 * threads(runtime), 32) if self._backend == "openvino" else 1
-        self._networks: dict[tuple[int, ...], Network] = {}
-        self.flexible = self._backend == "openvino" and not inputs.decoded and self._takes_other_sizes()
+    def __init__(self, checkpoint: Checkpoint, inputs: YoloxInputs, runtime: RuntimeConfig) -> None:
+        path = checkpoint.path
+        self._path, self._inputs = path, inputs
+        self._engine = engine = "openvino" if runtime.engine == "paddle" else engine_of(path, runtime)
+        # Of one input shape (a fixed one is a seventh faster than one of any size), or as exported.
+        self._network = lru_cache(SHAPES_KEPT)(
+            lambda shape: open_network(path, runtime, engine, shape or None, inputs.pictures, inputs.columns)
+        )
+        self.batch = min(4 * threads(runtime), 32) if engine == "openvino" else 1
+        self.flexible = engine == "openvino" and not inputs.decoded and self._takes_other_sizes()
         if not self.flexible:
             self._try(inputs.size)
 
     def each(self, pictures: Iterator[Images], size: Size) -> Iterator[FloatArray]:
         # On a CPU frames go side by side, a core each, not as one batch: that is no faster than its frames (measured).
         network = self._network((1, 3, *size) if self.flexible else ())
-        inputs = pictures if self._backend == "openvino" else iter([np.concatenate(list(pictures))])
+        inputs = pictures if self._engine == "openvino" else iter([np.concatenate(list(pictures))])
         for outputs in network.each(_noted(network, batch) for batch in inputs):
             yield from outputs[0]
-
-    def _network(self, shape: tuple[int, ...]) -> Network:
-        """The network for one input shape (a fixed one is a seventh faster than one of any size), or as exported."""
-        if shape not in self._networks:
-            if len(self._networks) >= SHAPES_KEPT:
-                self._networks.pop(next(iter(self._networks)))
-            self._networks[shape] = open_network(
-                self._path, self._runtime, self._backend, shape or None, self._inputs.pictures, self._inputs.columns
-            )
-        return self._networks[shape]
 
     def _takes_other_sizes(self) -> bool:
         """Some exports have sizes written into them, and the networks of others are no YOLOX at any size."""
@@ -159,15 +153,3 @@ def refuse_unless_yolox(answer: FloatArray, rows: int, path: Path) -> None:
 def not_yolox(path: Path, reason: str) -> CheckpointError:
     """The refusal of a network that is something else."""
     return CheckpointError(f"{path}: not a YOLOX network: {reason}. Set tracking.checkpoint to a YOLOX card or file.")
-
-
-def _onnx_backend(runtime: RuntimeConfig) -> str:
-    """ONNX Runtime where it can use a GPU, or where asked for; else OpenVINO."""
-    if runtime.engine in ("openvino", "onnxruntime"):
-        return runtime.engine
-    if device(runtime) == "cuda":
-        import onnxruntime
-
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            return "onnxruntime"
-    return "openvino"

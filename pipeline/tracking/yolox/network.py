@@ -6,7 +6,9 @@ and outputs are those of golden/yolox_megvii and golden/yolox_bytetrack, so attr
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ VARIANTS = {  # depth, width: multiples of YOLOX-l's blocks and channels
     "l": (1.0, 1.0),
     "x": (4 / 3, 1.25),
 }
-STRIDES = (8, 16, 32)
+CHANNELS, STRIDES = (256, 512, 1024), (8, 16, 32)  # of the three levels
 
 
 class Yolox(nn.Module):
@@ -40,44 +42,32 @@ class Yolox(nn.Module):
                 module.eps, module.momentum = 1e-3, 0.03
 
     def forward(self, images: Tensor) -> Tensor:
-        rows: Tensor = self.head(self.backbone(images))
-        return rows
+        return cast(Tensor, self.head(self.backbone(images)))
 
     def fuse(self) -> Yolox:
         """Fold every batch norm into its convolution: the same outputs in fewer steps. For inference only."""
         self.eval()
-        for module in self.modules():
-            if isinstance(module, ConvUnit) and isinstance(module.bn, nn.BatchNorm2d):
-                module.conv = fuse_conv_bn_eval(module.conv, module.bn)
-                module.bn = nn.Identity()
+        for unit in self.modules():
+            if isinstance(unit, ConvUnit) and isinstance(unit.bn, nn.BatchNorm2d):
+                unit.conv = fuse_conv_bn_eval(cast(nn.Conv2d, unit.conv), unit.bn)
+                unit.bn = nn.Identity()
         return self
 
 
-class ConvUnit(nn.Module):
+class ConvUnit(nn.Sequential):
     """Convolution, batch norm, SiLU; keeps the size at stride 1."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
-        self.bn: nn.Module = nn.BatchNorm2d(outputs)
-        self.act = nn.SiLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.act(self.bn(self.conv(x)))
-        return out
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
+        super().__init__(OrderedDict(conv=conv, bn=nn.BatchNorm2d(outputs), act=nn.SiLU(inplace=True)))
 
 
-class DepthwiseUnit(nn.Module):
+class DepthwiseUnit(nn.Sequential):
     """A convolution for each channel, then one across channels."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.dconv = ConvUnit(inputs, inputs, kernel, stride, groups=inputs)
-        self.pconv = ConvUnit(inputs, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.pconv(self.dconv(x))
-        return out
+        each = ConvUnit(inputs, inputs, kernel, stride, groups=inputs)
+        super().__init__(OrderedDict(dconv=each, pconv=ConvUnit(inputs, outputs, 1)))
 
 
 def _unit(depthwise: bool) -> type[ConvUnit] | type[DepthwiseUnit]:
@@ -110,8 +100,7 @@ class CspBlock(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(hidden, shortcut, depthwise) for _ in range(blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
-        return out
+        return cast(Tensor, self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1)))
 
 
 class SpatialPooling(nn.Module):
@@ -125,8 +114,7 @@ class SpatialPooling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
-        out: Tensor = self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1))
-        return out
+        return cast(Tensor, self.conv2(torch.cat([x, *(pool(x) for pool in self.m)], dim=1)))
 
 
 class Focus(nn.Module):
@@ -138,8 +126,7 @@ class Focus(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         corners = [x[..., down::2, right::2] for right in (0, 1) for down in (0, 1)]  # the order of the weights
-        out: Tensor = self.conv(torch.cat(corners, dim=1))
-        return out
+        return cast(Tensor, self.conv(torch.cat(corners, dim=1)))
 
 
 class Darknet(nn.Module):
@@ -169,7 +156,7 @@ class Pyramid(nn.Module):
     def __init__(self, depth: float, width: float, depthwise: bool) -> None:
         super().__init__()
         self.backbone = Darknet(depth, width, depthwise)
-        small, medium, large = (int(channels * width) for channels in (256, 512, 1024))
+        small, medium, large = (int(channels * width) for channels in CHANNELS)
         csp = partial(CspBlock, blocks=round(3 * depth), shortcut=False, depthwise=depthwise)
         unit = _unit(depthwise)
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
@@ -198,19 +185,14 @@ class Head(nn.Module):
     def __init__(self, width: float, classes: int, depthwise: bool) -> None:
         super().__init__()
         hidden, unit = int(256 * width), _unit(depthwise)
-
-        def branch() -> nn.Sequential:
-            return nn.Sequential(unit(hidden, hidden, 3), unit(hidden, hidden, 3))
-
-        def predictor(values: int) -> nn.ModuleList:
-            return nn.ModuleList(nn.Conv2d(hidden, values, 1) for _ in STRIDES)
-
-        self.cls_convs = nn.ModuleList(branch() for _ in STRIDES)
-        self.reg_convs = nn.ModuleList(branch() for _ in STRIDES)
-        self.cls_preds = predictor(classes)
-        self.reg_preds = predictor(4)
-        self.obj_preds = predictor(1)
-        self.stems = nn.ModuleList(ConvUnit(int(channels * width), hidden, 1) for channels in (256, 512, 1024))
+        self.cls_convs, self.reg_convs = (
+            nn.ModuleList(nn.Sequential(unit(hidden, hidden, 3), unit(hidden, hidden, 3)) for _ in STRIDES)
+            for _ in range(2)
+        )
+        self.cls_preds, self.reg_preds, self.obj_preds = (
+            nn.ModuleList(nn.Conv2d(hidden, values, 1) for _ in STRIDES) for values in (classes, 4, 1)
+        )
+        self.stems = nn.ModuleList(ConvUnit(int(channels * width), hidden, 1) for channels in CHANNELS)
 
     def forward(self, features: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         rows = []
