@@ -34,7 +34,7 @@ REPORT = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class GallerySearches:
     """N searches of a gallery of M people.
 
     distances: N×M; whose: N, the person in the clip, numbered from 0; own: N, that person's column, −1 for strangers.
@@ -123,18 +123,18 @@ def search_gallery(
     people: Sequence[Person],
     config: Config,
     stored: StoredDiscriminant | None = None,
-) -> Searches:
+) -> GallerySearches:
     """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this discriminant."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
     how = comparison(config.matching, stored.discriminant if stored else None)
     distances = people_distances(probes, enrolled, identities, weights, how)
-    return Searches(distances, whose, np.array(owners(clips, people), np.int64))
+    return GallerySearches(distances, whose, np.array(owners(clips, people), np.int64))
 
 
 def calibration_of(
-    found: Searches,
+    found: GallerySearches,
     templates: Sequence[Template],
     fpir: float,
     config: Config,
