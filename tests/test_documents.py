@@ -65,7 +65,8 @@ def problem(line: str, whole: bool = False) -> str | None:
         return f"no command {words[0]!r}"
     try:
         given = command.make_context(" ".join(path), words).params
-        return unloadable(path[0], given.get("config"), given.get("set_") or [])
+        config = next((given[name] for name in ("profile", "profiles", "config") if given.get(name)), None)
+        return unloadable(path[0], config, given.get("overrides") or [])
     except GaitError as error:
         return str(error)
     except typer.TyperException as error:
@@ -187,7 +188,7 @@ def test_every_setting_that_a_help_shows_is_one():
     examples = {name: one.epilog.removeprefix("Example: ") for name, one in commands.items() if one.epilog}
     assert len(examples) >= 40
     for name, line in examples.items():
-        setting = next((option.help for option in commands[name].params if option.name == "set_"), "")
+        setting = next((option.help for option in commands[name].params if option.name == "overrides"), "")
         more = "".join(f" --set {one}" for one in re.findall(r"such as (\S+);", setting))
         assert problem(line + more, whole=True) is None, line + more
 
