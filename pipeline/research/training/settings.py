@@ -83,9 +83,12 @@ class Settings:
     def refuse_rest(self) -> None:
         """Raise ConfigError, naming them, for settings and sections that nobody took."""
         unknown = self._sections - self._named
-        rest = [*sorted(unknown), *(key for key in self._left if key.partition(".")[0] not in unknown)]
+        rest = [*unknown, *(key for key in self._left if key.partition(".")[0] not in unknown)]
         if rest:
-            raise ConfigError(f"model_cfg: unknown {', '.join(map(repr, rest))}. Remove it.")
+            section = min(key.rpartition(".")[0] for key in rest)  # "" is model_cfg itself
+            names = [key.rpartition(".")[2] for key in rest if key.rpartition(".")[0] == section]
+            where = f"model_cfg.{section}" if section else "model_cfg"
+            raise ConfigError(f"{where}: unknown {', '.join(map(repr, names))}. Remove it.")
 
 
 def known_settings(
