@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +70,21 @@ def killed(process: subprocess.Popen[str]) -> str:
     except subprocess.TimeoutExpired:
         process.kill()
         return "(it did not even tell)"
+
+
+def files_of(folder: Path) -> set[tuple[Path, int, int]]:
+    """What lies below the folder, with sizes and times: it changes as soon as something is written there."""
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            state = path.stat()
+            found.add((path, state.st_size, state.st_mtime_ns))
+    return found
+
+
+def wait_until(sign: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait for a sign of a process that goes on."""
+    deadline = time.monotonic() + seconds
+    while not sign():
+        assert process.poll() is None, f"{process.args} ended before the sign came: {process.communicate()}"
+        assert time.monotonic() < deadline, f"no sign came of {process.args}: {killed(process)}"

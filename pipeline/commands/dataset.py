@@ -11,13 +11,18 @@ from pipeline.commands.printing import FAILED, OK, SHOWN, print_problems, print_
 from pipeline.engine.progress import Bars, Progress, Silent, on_a_terminal
 from pipeline.errors import ConfigError
 from pipeline.files import private, write_json
-from pipeline.research.training.data.dataset import list_walks, partition_of, read_partition
+from pipeline.research.training.data.dataset import (
+    ROWS,
+    list_samples,
+    partition_of,
+    read_partition,
+    sample_path,
+    write_sample,
+)
 from pipeline.research.training.data.from_run import dataset_from_run, read_labels
 from pipeline.research.training.data.inspection import Finding, Inspected, inspect, missing, uneven
-from pipeline.research.training.data.pose_files import PoseWalk, read_casia_b_csv, read_oumvlp_folder
+from pipeline.research.training.data.pose_files import PoseSample, read_casia_b_csv, read_oumvlp_folder
 from pipeline.research.training.data.pretreat import FEW, find_pictures, pretreat
-from pipeline.research.training.data.silhouettes import ROWS
-from pipeline.research.training.writing import walk_file, write_walk
 
 
 def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
@@ -54,7 +59,7 @@ def check_command(root: Path, partition: Path | None, name: str, min_frames: int
 
     Raises InputError when there is no dataset or no partition where one was named.
     """
-    walks = list_walks(root)
+    walks = list_samples(root)
     chosen = None
     if partition is not None or (root / "partition.json").is_file() or name:
         chosen = partition_of(root, partition, name)
@@ -89,11 +94,11 @@ def _holds_poses(source: Path) -> bool:
     return source.is_dir() and next(source.glob("*/*/*.json"), None) is not None
 
 
-def _write_poses(walks: Iterator[PoseWalk], target: Path, bars: Progress) -> int:
+def _write_poses(walks: Iterator[PoseSample], target: Path, bars: Progress) -> int:
     bars.start("poses", None, "walks")
     count = frames = 0
     for walk in walks:
-        write_walk(walk_file(target, walk.identity, walk.type, walk.view), walk.poses)
+        write_sample(sample_path(target, walk.identity, walk.type, walk.view), walk.poses)
         count, frames = count + 1, frames + len(walk.poses)
         bars.advance("poses")
     bars.finish("poses")
@@ -136,9 +141,9 @@ def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> 
     lengths = sorted(walk.frames for walk in inspected if walk.shapes) or [0]
     middle = lengths[len(lengths) // 2]
     rows: dict[str, object] = {
-        "identities": len({walk.walk.identity for walk in inspected}),
+        "identities": len({walk.sample.identity for walk in inspected}),
         "walks": len(inspected),
-        "files a walk": ", ".join(map(str, sorted({len(walk.walk.files) for walk in inspected}))),
+        "files a walk": ", ".join(map(str, sorted({len(walk.sample.files) for walk in inspected}))),
         "frames": f"{sum(lengths)} (shortest {lengths[0]}, middle {middle}, longest {lengths[-1]})",
         **dict(sorted(Counter(finding.kind for finding in findings).items())),
     }

@@ -16,7 +16,6 @@ def synth_dataset(
     workers: int,
     segmented: float = 0.0,
     checkpoints: Path | None = None,
-    one_view: bool = False,
 ) -> None:
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
@@ -35,7 +34,7 @@ def synth_dataset(
         raise OutputError(f"{out}: is not an empty folder. Choose a new one with --out.")
     if segmented:  # downloaded, or refused, before any process starts
         find_checkpoints(load_config(), checkpoints, ["segmenter"])
-    done = write_dataset(Plan(out, people, seed, sequences, frames, one_view, segmented, checkpoints), workers)
+    done = write_dataset(Plan(out, people, seed, sequences, frames, segmented, checkpoints), workers)
     for _ in track(done, "Walkers", total=people, transient=True):
         pass
     print(f"{people} people, {people * sequences} sequences of {frames} silhouettes, partition: {out / PARTITION}")

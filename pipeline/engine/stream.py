@@ -25,6 +25,20 @@ class _End:
     pass
 
 
+def portions(items: Iterable[T], size_of: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Items in lists whose sizes add up to `most` at most; one that is larger comes alone."""
+    portion, total = list[T](), 0
+    for item in items:
+        size = size_of(item)
+        if portion and total + size > most:
+            yield portion
+            portion, total = [], 0
+        portion.append(item)
+        total += size
+    if portion:
+        yield portion
+
+
 def ahead(
     items: Iterable[T], depth: int, name: str = "stage", stop: Callable[[], None] | None = None
 ) -> Generator[T, None, None]:

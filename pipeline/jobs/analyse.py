@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from loguru import logger
 
 from pipeline import registry
+from pipeline.engine.stream import portions
 from pipeline.extraction.extract import Extracted, extract
 from pipeline.extraction.processes import Task, extract_in_processes
 from pipeline.extraction.upright import look_around
@@ -19,7 +20,7 @@ from pipeline.recognition.features import read_features, write_features
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Source, Video
 from pipeline.runs.results import TrackSummary
-from pipeline.runs.tracks import Unusable, portions, read_input, read_tracks, unusable_tracks
+from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, Unusable, read_input, read_tracks, unusable_tracks
 from pipeline.types import Embedding, TrackKey
 from pipeline.video.source import is_file
 
@@ -93,7 +94,7 @@ def embed_all(session: Session, sources: Sequence[Source], usable: Mapping[str, 
         return
     session.bars.start("recognition", sum(len(usable[source.name]) for source in todo), "tracks")
     for source in todo:
-        for some in portions(usable[source.name], lambda track: track.silhouettes):
+        for some in portions(usable[source.name], lambda track: track.silhouettes, SILHOUETTES_AT_ONCE):
             inputs = [read_input(track.key, folder, encoder.needs, session.config) for track in some]
             frames = sum(len(one.modalities[encoder.needs[0]]) for one in inputs)
             with session.record.meter.time("recognise", tracks=len(some), silhouettes=frames):

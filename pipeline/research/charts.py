@@ -39,12 +39,9 @@ class Axis:
 
     def share(self, value: float) -> float:
         """Where a value lies between low (0) and high (1)."""
-        low, high, at = (
-            (math.log(v) for v in (self.low, self.high, max(value, self.low)))
-            if self.log
-            else (self.low, self.high, value)
-        )
-        return min(1.0, max(0.0, (at - low) / max(high - low, 1e-12)))
+        values = self.low, self.high, max(value, self.low)
+        low, high, at = map(math.log, values) if self.log else values
+        return min(1.0, (at - low) / max(high - low, 1e-12))
 
 
 def curves(title: str, lines: Mapping[str, Values]) -> Image:
@@ -174,5 +171,5 @@ def _line(canvas: Image, points: Sequence[tuple[int, int]], colour: Colour, thic
 
 
 def _between(low: Colour, high: Colour, share: float) -> Colour:
-    blue, green, red = (round(a + (b - a) * min(1.0, max(0.0, share))) for a, b in zip(low, high, strict=True))
+    blue, green, red = (round(float(np.interp(share, (0, 1), ends))) for ends in zip(low, high, strict=True))
     return blue, green, red

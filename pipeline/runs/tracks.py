@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,7 +21,6 @@ SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
 
 Unusable = Mapping[TrackKey, str]  # why a track has no embedding
 Needs = Sequence[Modality]
-T = TypeVar("T")
 
 
 def read_tracks(source: Source, folder: RunFolder, needs: Needs, config: Config) -> list[TrackSummary]:
@@ -53,20 +51,6 @@ def unusable_tracks(tracks: Iterable[TrackSummary], needs: Needs, config: Config
             mostly = f", mostly {max(known, key=lambda reason: known[reason])}" if known else ""
             reasons[track.key] = f"{track.usable} {what} in {len(track.tracklet)} frames, {needed} needed{mostly}"
     return reasons
-
-
-def portions(items: Iterable[T], silhouettes_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """Items to be embedded together: as many as fit into memory, whatever their length."""
-    portion: list[T] = []
-    size = 0
-    for item in items:
-        if portion and size + silhouettes_of(item) > SILHOUETTES_AT_ONCE:
-            yield portion
-            portion, size = [], 0
-        portion.append(item)
-        size += silhouettes_of(item)
-    if portion:
-        yield portion
 
 
 def read_input(track: TrackKey, folder: RunFolder, needs: Needs, config: Config) -> EncoderInput:

@@ -81,13 +81,6 @@ class Visitors:
             visitor.seen = time.monotonic()
         return visitor
 
-    def forget_all(self) -> None:
-        """Remove everybody's files: the server ends."""
-        with self._lock:
-            gone, self._by_token = list(self._by_token.values()), {}
-        for visitor in gone:
-            visitor.forget()
-
     def _sweep(self) -> None:
         now = time.monotonic()
         if now - self._swept < min(SWEEP_S, self._forget_after_s):

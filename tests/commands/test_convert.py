@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from pipeline.commands.convert import FORMATS, convert_command
 from pipeline.errors import ConfigError, InputError, OutputError
-from pipeline.research.training.data.dataset import list_walks, partition_of
+from pipeline.research.training.data.dataset import list_samples, partition_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.reader import Run
 
@@ -66,7 +66,7 @@ def test_parquet_rows_are_the_embeddings(run, tmp_path):
 
 def test_opengait_layout_can_be_read_back(run, tmp_path):
     convert_command(run, ["opengait"], tmp_path)
-    walks = list_walks(tmp_path / "opengait")
+    walks = list_samples(tmp_path / "opengait")
     assert len(walks) == 5
     partition = partition_of(tmp_path / "opengait", None, "")
     assert len(partition.train) + len(partition.test) == 5

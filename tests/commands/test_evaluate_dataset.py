@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from training_walks import write_dataset
 
-from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
+from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError
 from pipeline.files import write_json
-from pipeline.profiles import load_config
+from pipeline.profiles import Options, load_config
 from pipeline.research.evaluation.datasets.dataset import read_sequence
 from pipeline.research.training.config import load_training_config
-from pipeline.research.training.data.dataset import list_walks
+from pipeline.research.training.data.dataset import list_samples
 from pipeline.research.training.fit import train
 from pipeline.types import Modality
 
@@ -39,11 +39,8 @@ def evaluate(tmp_path, monkeypatch):
     def run(*overrides, cross_view=False, as_opengait=False, **options):
         json_file = tmp_path / "report.json"
         given = {**NOTHING, "json_file": json_file, **options}
-        evaluate_dataset_command(
-            Wanted(
-                overrides=[*overrides, "runtime.device=cpu"], cross_view=cross_view, as_opengait=as_opengait, **given
-            )
-        )
+        shared = Options(overrides=[*overrides, "runtime.device=cpu"], checkpoints=given.pop("checkpoints"))
+        evaluate_dataset_command(cross_view=cross_view, as_opengait=as_opengait, options=shared, **given)
         return json.loads(json_file.read_text())
 
     return run
@@ -253,12 +250,12 @@ def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
     for name, array in (("0_points", points), ("1_maps", maps)):
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(array))
     needs = (Modality.SKELETON_MAPS, Modality.KEYPOINTS)
-    (walk,) = list_walks(tmp_path, data_in_use=[1, 0])
+    (walk,) = list_samples(tmp_path, data_in_use=[1, 0])
     sequence = read_sequence(walk, 1, needs)
     np.testing.assert_array_equal(sequence.modalities[needs[0]].data, maps[..., 10:54])  # pictures are cut
     np.testing.assert_array_equal(sequence.modalities[needs[1]].data, points)
-    (walk,) = list_walks(tmp_path, data_in_use=[1])
+    (walk,) = list_samples(tmp_path, data_in_use=[1])
     with pytest.raises(
-        GaitError, match=r"1 file of a walk, the encoder wants 2 \(skeleton maps .*, keypoints .*--files"
+        GaitError, match=r"1 file of a walk, the encoder takes 2 \(skeleton maps .*, keypoints .*--files"
     ):
         read_sequence(walk, 1, needs)

@@ -28,9 +28,9 @@ def test_colours_stay_apart_for_colour_blind_eyes(count, apart):
         assert min(distances) > apart
 
 
-@pytest.mark.parametrize("k", range(48))
-def test_text_stands_out_from_its_ground(k):
-    assert contrast(identity_colour(k), text_colour(identity_colour(k))) >= 4.5
+def test_text_stands_out_from_its_ground():
+    grounds = [identity_colour(k) for k in range(48)]
+    assert [ground for ground in grounds if contrast(ground, text_colour(ground)) < 4.5] == []
 
 
 def test_contrast_of_black_on_white_is_the_highest_there_is():

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from pipeline.engine.stream import ahead, aside, batches
+from pipeline.engine.stream import ahead, aside, batches, portions
 
 
 class Counter:
@@ -243,3 +243,8 @@ def test_a_producer_that_waits_for_what_never_comes_is_told_when_the_consumer_st
     assert next(items) == 1
     items.close()  # would wait for ever without
     assert arrived.empty()
+
+
+def test_portions_are_as_large_as_fits_and_what_is_larger_comes_alone():
+    assert list(portions([1, 2, 3, 9, 4, 1], int, 5)) == [[1, 2], [3], [9], [4, 1]]
+    assert list(portions([], int, 5)) == []

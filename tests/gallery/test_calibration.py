@@ -24,7 +24,7 @@ from pipeline.gallery.template import new_id
 from pipeline.gallery.verify import verify
 from pipeline.jobs.people import People
 from pipeline.profiles import load_config
-from pipeline.research.evaluation.calibrate import calibration_of, enough, owners, searches
+from pipeline.research.evaluation.calibrate import calibration_of, owners, require_strangers, search_gallery
 from pipeline.research.evaluation.manifest import Clip
 from pipeline.types import Candidate, Embedding, Match
 
@@ -73,7 +73,7 @@ def found(templates, config):
         for parts in walks_of(person, WALKS, seed=2):
             clips.append(clip(name, len(clips) + 2))
             probes.append(embedding(parts))
-    return searches(clips, probes, templates, people_of(templates), config)
+    return search_gallery(clips, probes, templates, people_of(templates), config)
 
 
 def test_strangers_are_named_as_often_as_was_asked(found, templates, config):
@@ -103,10 +103,10 @@ def test_confidences_come_true_as_often_as_they_say(found, templates, config):
 
 def test_too_few_strangers_are_told_instead_of_a_number():
     with pytest.raises(InputError, match=r"66 usable clips.*rate of 1.00%: that takes 100.*--fpir 0.016"):
-        enough(Path("clips.csv"), [-1] * 66, 0.01)
+        require_strangers(Path("clips.csv"), [-1] * 66, 0.01)
     with pytest.raises(InputError, match=r"0 usable clips.*Add probe clips"):
-        enough(Path("clips.csv"), [], 0.01)
-    enough(Path("clips.csv"), [-1] * 100, 0.01)
+        require_strangers(Path("clips.csv"), [], 0.01)
+    require_strangers(Path("clips.csv"), [-1] * 100, 0.01)
 
 
 def test_people_are_found_by_name_however_written_and_by_identity(templates):
@@ -154,7 +154,7 @@ def test_it_is_not_used_when_the_stored_back_end_is_another_or_gone(templates, f
     stored, _ = stored_discriminant(gallery.path, matching, ("gei-16", ""))
     clips, probes = [clip("Ada", 2)] * 2, [embedding(parts) for parts in walks_of(0, 2, seed=2)]
     one, other = (
-        searches(clips, probes, some, people_of(some), settings, stored) for some in (templates, templates[2:])
+        search_gallery(clips, probes, some, people_of(some), settings, stored) for some in (templates, templates[2:])
     )
     assert np.allclose(one.distances[:, 1:], other.distances)  # what is stored does not depend on who is enrolled now
     calibration, _ = calibration_of(found, templates, 0.05, settings, stored)

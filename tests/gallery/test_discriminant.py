@@ -6,14 +6,11 @@ import io
 import json
 import shutil
 import signal
-import subprocess
-import sys
-import time
 import zipfile
 
 import numpy as np
 import pytest
-from processes import finish
+from processes import files_of, finish, start_program, wait_until
 
 from pipeline.cli import app
 from pipeline.config import MatchingConfig
@@ -319,28 +316,14 @@ def test_a_calibration_holds_for_the_back_end_it_was_made_with(db):
     assert compared_by(matching, one) != compared_by(matching, other) != compared_by(matching)
 
 
-FIT = """
-import sys
-from pathlib import Path
-from pipeline.gallery.discriminant import fit_discriminant
-from pipeline.gallery.store import Gallery
-gallery = Gallery.open(Path(sys.argv[1]))
-print("ready", flush=True)
-while True:
-    for name in ("lda", "plda"):
-        fit_discriminant(gallery, "euclidean")
-        print(name, flush=True)
-"""
-
-
 def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
     fit_discriminant(db, "euclidean")
-    pipe = subprocess.PIPE
-    for pause in (0.0, 0.03, 0.07):
-        process = subprocess.Popen([sys.executable, "-c", FIT, str(db.path)], stdout=pipe, stderr=pipe, text=True)
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
-        process.stdout.readline()
-        time.sleep(pause)
+    for kill in range(3):
+        process = start_program("fit", db.path)
+        assert process.stdout.readline() == "fitted\n", process.stderr.read()
+        before = files_of(db.path)
+        if kill:  # while it writes; the first while it computes
+            wait_until(lambda: files_of(db.path) != before, process)  # noqa: B023 - waited for at once
         process.kill()
         finish(process, status=-signal.SIGKILL)
         assert read_discriminant(db.path).facts.metric in ("euclidean", "cosine")

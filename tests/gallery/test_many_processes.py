@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 
 from enrolling import go, people, start
-from processes import finish, start_program
+from processes import files_of, finish, start_program, wait_until
 
 from pipeline.gallery.people import delete
 from pipeline.gallery.store import Gallery
@@ -45,22 +44,6 @@ def test_a_writer_waits_until_the_other_has_ended(tmp_path):
         assert people(tmp_path / "db") == there, "it has written meanwhile"
     busy.kill()
     finish(busy, status=-signal.SIGKILL)
-
-
-def files_of(path):
-    """What lies below the folder, with its sizes."""
-    found = set()
-    for one in path.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-            found.add((one, one.stat().st_size))
-    return found
-
-
-def wait_until(sign, process):
-    """Wait for a sign of a process that goes on."""
-    deadline = time.monotonic() + 60
-    while not sign():
-        assert process.poll() is None and time.monotonic() < deadline, "no sign came of what it does"
 
 
 def test_kill_9_in_the_middle_of_enrolling_leaves_whole_commits_only(tmp_path):

@@ -8,14 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
-from pipeline.research.evaluation.datasets.distances import distances
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.rerank import rerank
-from pipeline.research.evaluation.datasets.retrieval import Walks, retrieve
+from pipeline.research.evaluation.datasets.retrieval import distances, retrieve
 from pipeline.research.evaluation.datasets.submission import submission
-from pipeline.research.evaluation.tables import by_view, cross_view, pairs, whole
+from pipeline.research.evaluation.tables import by_view, class_scores, cross_view, pairs, whole
 
 METRICS = {"euc": "euclidean", "cos": "cosine"}
 EXACT = {"rel": 0, "abs": 1e-12}
@@ -115,7 +113,7 @@ def test_the_grew_submission(reference, metric):
     inputs, _, results = reference
     data = features(inputs, "grew_submission")
     expected = results[f"grew_submission/{metric}"]["csv"]
-    assert submission(PROTOCOLS["grew-submission"], data, METRICS[metric], repeat=True) == expected
+    assert submission(PROTOCOLS["grew-submission"], data, METRICS[metric], as_opengait=True) == expected
     once = submission(PROTOCOLS["grew-submission"], data, METRICS[metric]).splitlines()
     for line, reference_line in zip(once[1:], expected.splitlines()[1:], strict=True):
         name, *answers = line.split(",")
@@ -128,7 +126,7 @@ def test_the_grew_submission(reference, metric):
 @pytest.mark.parametrize("half", [True, False], ids=["float16", "float32"])
 def test_the_hid_submission(reference, rerank, half):
     inputs, _, results = reference
-    found = submission(PROTOCOLS["hid"], features(inputs, "hid"), "euclidean", rerank=rerank, half=half)
+    found = submission(PROTOCOLS["hid"], features(inputs, "hid"), "euclidean", rerank=rerank, as_opengait=half)
     assert found == results[f"hid_submission/rerank_{rerank}/csv"]
 
 
@@ -171,17 +169,21 @@ def test_scoliosis(reference):
 def test_distances(reference, assert_close_to_rms, monkeypatch, metric, rows):
     inputs, outputs, _ = reference
     if rows:
-        monkeypatch.setattr("pipeline.research.evaluation.datasets.distances.BLOCK_VALUES", rows * len(inputs["m_y"]))
+        monkeypatch.setattr("pipeline.research.evaluation.datasets.retrieval.BLOCK_VALUES", rows * len(inputs["m_y"]))
     found = distances(inputs["m_x"], inputs["m_y"], METRICS[metric])
     assert_close_to_rms(found, outputs[f"cuda_dist_{metric}"], 1e-6)
+
+
+def side(embeddings, people, views):
+    return DatasetFeatures(embeddings, people, np.full(len(people), ""), views)
 
 
 @pytest.fixture
 def sides(reference):
     inputs, _, _ = reference
     return (
-        Walks(inputs["m_x"], inputs["m_qpid"].astype(str), inputs["m_qview"].astype(str)),
-        Walks(inputs["m_y"], inputs["m_gpid"].astype(str), inputs["m_gview"].astype(str)),
+        side(inputs["m_x"], inputs["m_qpid"].astype(str), inputs["m_qview"].astype(str)),
+        side(inputs["m_y"], inputs["m_gpid"].astype(str), inputs["m_gview"].astype(str)),
     )
 
 
@@ -211,8 +213,3 @@ def test_re_ranking(reference, k1, k2, weight):
     among_all, probes = outputs["rerank_input_dist"], len(expected)
     np.testing.assert_array_equal(rerank(among_all, probes, k1, k2, weight, half=True), expected)
     np.testing.assert_allclose(rerank(among_all, probes, k1, k2, weight), expected, atol=2e-3)
-
-
-def test_mask_overlap(reference):
-    inputs, outputs, _ = reference
-    np.testing.assert_allclose(mask_overlap(inputs["iou_m1"], inputs["iou_m2"]), outputs["mean_iou"], rtol=1e-6)

@@ -8,12 +8,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from pipeline.research.training.data.draws import Draws
 from pipeline.research.training.data.sampling import (
+    Draws,
     FrameChoice,
     bilateral_batches,
     common_batch,
-    inference_batches,
     triplet_batch,
 )
 from pipeline.research.training.data.transforms import transforms_of
@@ -68,7 +67,6 @@ def test_the_other_samplers_pick_the_same_walks(reference):
     *_, info = reference
     draws = Draws.seeded(1)
     assert [common_batch(30, 7, draws) for _ in range(3)] == info["CommonSampler_7_seed1"]
-    assert inference_batches(10, 4) == info["InferenceSampler_bs4_n10"]
     assert list(islice(bilateral_batches(30, 6, Draws.seeded(1)), 6)) == info["BilateralSampler_2x3_seed1"]
 
 

@@ -10,14 +10,16 @@ import yaml
 
 from pipeline.errors import CheckpointError
 from pipeline.recognition import ENCODERS
-from pipeline.weights.cards import Card, cards, own_card
+from pipeline.weights.cards import cards, own_card
 
 OWN = "stage: detector\nloader: yolox-onnx\nlicence: mine\n"
 
 
-@pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)
-def test_every_shipped_card_says_licence_origin_and_how_to_get_the_file(card: Card) -> None:
-    assert card.licence and card.source and (card.url or card.manual)
+def test_every_shipped_card_says_licence_origin_and_how_to_get_the_file() -> None:
+    silent = [
+        card.name for card in cards().values() if not (card.licence and card.source and (card.url or card.manual))
+    ]
+    assert cards() and silent == []
 
 
 def test_the_cards_that_the_design_names_are_shipped() -> None:

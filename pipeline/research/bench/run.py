@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,8 @@ def bench_command(gallery: str | None, probes: Sequence[str], json_file: Path | 
         config = replace(options, overrides=temporary).config()
         with tallied() as tally:
             begun = time.perf_counter()
-            if on_a_terminal():
-                with Bars() as bars:
-                    path = run(job, config, options.checkpoints, progress=bars)
-            else:
-                path = run(job, config, options.checkpoints, progress=Lines())
+            with Bars() if on_a_terminal() else nullcontext(Lines()) as bars:
+                path = run(job, config, options.checkpoints, progress=bars)
             wall = time.perf_counter() - begun
         peak = peak_memory()
         report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
@@ -100,8 +98,7 @@ def bare_networks(calls: Sequence[Calls]) -> dict[str, Bare]:
     """Run every tallied network on its own inputs again, as often as the run did, and take the time, by stage."""
     found: dict[str, Bare] = {}
     for call in calls:
-        bare = _replay(call)
-        before = found.get(call.name, Bare(0, 0))
+        bare, before = _replay(call), found.get(call.name, Bare(0, 0))
         found[call.name] = Bare(before.alone + bare.alone, before.side_by_side + bare.side_by_side)
     return found
 

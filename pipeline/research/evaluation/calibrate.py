@@ -19,23 +19,22 @@ from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, 
 from pipeline.gallery.cohort import comparison
 from pipeline.gallery.discriminant import outdated, stored_discriminant, told_of_discriminant
 from pipeline.gallery.discriminant_file import StoredDiscriminant
-from pipeline.gallery.encoder import refuse_other_encoder
-from pipeline.gallery.names import looks
+from pipeline.gallery.names import confusable_key
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Template, now
+from pipeline.gallery.template import Template, now, refuse_other_encoder
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.matching.people import people_distances
-from pipeline.research.evaluation.bootstrap import PeopleBootstrap
 from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
 from pipeline.research.evaluation.manifest import Clip, read_manifest
+from pipeline.research.evaluation.ranks import PeopleBootstrap
 from pipeline.types import Embedding
 
 REPORT = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class GallerySearches:
     """N searches of a gallery of M people.
 
     distances: N×M; whose: N, the person in the clip, numbered from 0; own: N, that person's column, −1 for strangers.
@@ -75,7 +74,7 @@ def calibrate(
         raise GalleryError(f"{db}: nobody is enrolled, so there is nothing to calibrate. See: gait enrol -h")
     clips = [clip for clip in read_manifest(manifest) if clip.role == "probe"]
     people = people_of(templates)
-    enough(manifest, [own for own in owners(clips, people) if own < 0], fpir)
+    require_strangers(manifest, [own for own in owners(clips, people) if own < 0], fpir)
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
@@ -90,8 +89,8 @@ def calibrate(
             )
         for doubt in filter(None, (unused, outdated(stored, templates, db))):
             session.record.warn(doubt)
-        found = searches([clips[row] for row in rows], probes, templates, people, config, stored)
-        enough(manifest, found.own[found.own < 0].tolist(), fpir)
+        found = search_gallery([clips[row] for row in rows], probes, templates, people, config, stored)
+        require_strangers(manifest, found.own[found.own < 0].tolist(), fpir)
         calibration, reliable = calibration_of(found, templates, fpir, config, stored)
         write_json(session.folder.path / REPORT, calibration.model_dump(mode="json"))
         with gallery.writing():
@@ -101,12 +100,12 @@ def calibrate(
 
 def owners(clips: Sequence[Clip], people: Sequence[Person]) -> list[int]:
     """Which of the gallery's people each clip is of, by number; −1 for a stranger."""
-    number = {looks(person.name): i for i, person in enumerate(people)}
+    number = {confusable_key(person.name): i for i, person in enumerate(people)}
     number |= {person.identity: i for i, person in enumerate(people)}
-    return [number.get(clip.person, number.get(looks(clip.person), -1)) for clip in clips]
+    return [number.get(clip.person, number.get(confusable_key(clip.person), -1)) for clip in clips]
 
 
-def enough(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
+def require_strangers(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
     """Raise InputError where so many strangers' clips cannot show so small a rate."""
     wanted = math.ceil(1 / fpir - 1e-9)
     if len(strangers) < wanted:
@@ -117,25 +116,25 @@ def enough(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
         )
 
 
-def searches(
+def search_gallery(
     clips: Sequence[Clip],
     probes: Sequence[Embedding],
     templates: Sequence[Template],
     people: Sequence[Person],
     config: Config,
     stored: StoredDiscriminant | None = None,
-) -> Searches:
+) -> GallerySearches:
     """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this discriminant."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
     how = comparison(config.matching, stored.discriminant if stored else None)
     distances = people_distances(probes, enrolled, identities, weights, how)
-    return Searches(distances, whose, np.array(owners(clips, people), np.int64))
+    return GallerySearches(distances, whose, np.array(owners(clips, people), np.int64))
 
 
 def calibration_of(
-    found: Searches,
+    found: GallerySearches,
     templates: Sequence[Template],
     fpir: float,
     config: Config,
@@ -177,5 +176,7 @@ def _rate(name: str, values: NDArray[np.float64], whose: NDArray[np.int64]) -> d
     if not len(values):
         return {name: None, f"{name}_ci95": None}
     interval = PeopleBootstrap(whose).interval(values)
-    pair = None if interval is None else (round(interval.low, 6), round(interval.high, 6))
-    return {name: round(float(values.mean()), 6), f"{name}_ci95": pair}
+    return {
+        name: round(float(values.mean()), 6),
+        f"{name}_ci95": interval and (round(interval.low, 6), round(interval.high, 6)),
+    }

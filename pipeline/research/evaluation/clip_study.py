@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
+from pipeline.engine.stream import portions
 from pipeline.errors import InputError
 from pipeline.extraction.networks import describe_checkpoint, find_checkpoints, open_fitting_encoder
 from pipeline.files import file_sha256
@@ -24,7 +25,7 @@ from pipeline.research.evaluation.clip_walks import ClipFolder, sequence_of_clip
 from pipeline.research.evaluation.manifest import Clip
 from pipeline.runs.folder import key_of
 from pipeline.runs.job import Source, Video, plan
-from pipeline.runs.tracks import portions, read_tracks
+from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, read_tracks
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, Modality
 
@@ -138,6 +139,6 @@ def encode_clips(
     silhouettes = kept.silhouettes()
     rows = [row for row, clip in enumerate(clips) if silhouettes[clip.row] >= config.recognition.min_frames]
     found: list[Embedding] = []
-    for some in portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row]):
+    for some in portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row], SILHOUETTES_AT_ONCE):
         found += encoder.encode([kept.read(clip) for clip in some])
     return np.array(rows, np.int64), found

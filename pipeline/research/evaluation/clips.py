@@ -8,6 +8,7 @@ rank      every probe clip against all gallery clips
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,9 @@ from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
 from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
 from pipeline.research.evaluation.clip_walks import ClipFolder
-from pipeline.research.evaluation.directions import by_direction
 from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
 from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
-from pipeline.research.evaluation.ranks import FloatMatrix, Labels, score
+from pipeline.research.evaluation.ranks import FloatMatrix, Labels, by_direction, score
 from pipeline.research.evaluation.report import Compared, Report, report
 from pipeline.types import Embedding
 
@@ -58,10 +58,9 @@ class Labelled:
     @classmethod
     def of(cls, clips: Sequence[Clip]) -> Labelled:
         """Without the strangers among the probes, whom nobody could name."""
-        left_out = {clip.row for clip in strangers(clips)}
-        probes = [clip for clip in clips if clip.role == "probe" and clip.row not in left_out]
         gallery = [clip for clip in clips if clip.role == "gallery"]
         number = {person: i for i, person in enumerate(sorted({clip.person for clip in gallery}))}
+        probes = [clip for clip in clips if clip.role == "probe" and clip.person in number]
         probe_people, gallery_people = (
             np.array([number[clip.person] for clip in side], np.int64) for side in (probes, gallery)
         )
@@ -89,7 +88,7 @@ def evaluate_clips(
     if not labelled.probes:
         raise InputError(f"{manifest}: none of the probe clips is of a person who has a gallery clip.")
     if splits and labelled.people < LEAST_ENROLLED:
-        raise InputError(f"{manifest}: the open set wants {LEAST_ENROLLED} people at least, to leave half of them out.")
+        raise InputError(f"{manifest}: the open set needs {LEAST_ENROLLED} people at least, to leave half of them out.")
     draws = draw_splits(labelled.people, splits) if splits else []
     encoders = [[open_clip_encoder(config, checkpoints) for config in one.configs] for one in contestants]
     noted = {
@@ -127,17 +126,11 @@ class Encoded:
         """
         whose = self.labelled.gallery_people[self.columns]
         taken = np.ones(len(whose), np.bool_) if enrolled is None else enrolled[whose]
-        gallery = [one for one, wanted in zip(self.gallery, taken, strict=True) if wanted]
+        gallery = list(itertools.compress(self.gallery, taken))
         found = scores(self.probes, gallery, whose[taken].tolist(), comparison(self.config.matching))
         distances = np.full((len(self.labelled.probes), len(self.labelled.gallery)), np.inf)
         distances[np.ix_(self.rows, self.columns[taken])] = found
         return distances
-
-
-def encoded_clips(labelled: Labelled, kept: ClipFolder, encoder: Encoder, config: Config) -> Encoded:
-    """Encode every clip that has enough silhouettes."""
-    sides = (encode_clips(side, kept, encoder, config) for side in (labelled.probes, labelled.gallery))
-    return Encoded(labelled, config, *next(sides), *next(sides))
 
 
 def _rank(
@@ -155,7 +148,8 @@ def _rank(
         np.array([headings[clip.row] for clip in side]) for side in (labelled.probes, labelled.gallery)
     )
     for config, encoder in zip(contestant.configs, members, strict=True):
-        encoded = encoded_clips(labelled, kept, encoder, config)
+        sides = (encode_clips(side, kept, encoder, config) for side in (labelled.probes, labelled.gallery))
+        encoded = Encoded(labelled, config, *next(sides), *next(sides))
         distances = encoded.distances()
         whose = labelled.probe_people, labelled.gallery_people
         found.append(score(distances, *whose, labelled.people))

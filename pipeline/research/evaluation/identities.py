@@ -1,4 +1,4 @@
-"""How well people were followed and named where the truth is known: IDF1, and names.
+"""How well people were tracked and named where the truth is known: IDF1, and names.
 
 IDF1 (Ristani et al., ECCV Workshops 2016): with the one-to-one assignment of tracks to people that agrees in the most
 boxes, 2 × boxes in agreement / (true boxes + boxes given). Boxes agree from an IoU of 0.5 on, one to one in a frame.
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import UNREADABLE, reason_of
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import Run
+from pipeline.tracking.mot import read_mot
 from pipeline.types import Tracklet
 
 ENOUGH = 0.5  # IoU of boxes that agree
@@ -26,7 +29,7 @@ Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class Agreement:
     """idf1; person_of: the person that each track shows in most frames; frames: how many those are."""
 
     idf1: float
@@ -51,7 +54,7 @@ def read_truth(path: Path) -> dict[int, tuple[list[int], Boxes]]:
     return {frame: (people, np.array(boxes)) for frame, (people, boxes) in frames.items()}
 
 
-def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Tracklet]) -> Following:
+def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Tracklet]) -> Agreement:
     """Tracks of a video against the truth about it."""
     given: dict[int, tuple[list[int], list[Any]]] = {}
     for track in tracks:
@@ -63,24 +66,24 @@ def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Track
     for frame in truth.keys() & given.keys():
         (people, real), (ids, boxes) = truth[frame], given[frame]
         overlap = _iou(real, np.array(boxes, np.float64))
-        for row, column in _assigned(overlap):
+        for row, column in _assign(overlap):
             if overlap[row, column] >= ENOUGH:
                 together[people[row], ids[column]] += 1
     people, ids = sorted({person for person, _ in together}), sorted({track for _, track in together})
     counts = np.array([[together[person, track] for track in ids] for person in people], np.float64)
-    agreed = sum(counts[row, column] for row, column in _assigned(counts)) if together else 0.0
+    agreed = sum(counts[row, column] for row, column in _assign(counts)) if together else 0.0
     total = sum(len(people) for people, _ in truth.values()) + sum(map(len, tracks))
     most = {track: max(people, key=lambda person: together[person, track]) for track in ids}
     frames = {track: together[most[track], track] for track in ids}
-    return Following(2 * float(agreed) / max(total, 1), most, frames)
+    return Agreement(2 * float(agreed) / max(total, 1), most, frames)
 
 
-def named_right(
-    results: Mapping[str, Any], gallery: Following, probe: str, following: Following, people: Sequence[int]
+def count_right_names(
+    identities: Mapping[int, str | None], gallery: Agreement, following: Agreement, people: Sequence[int]
 ) -> int:
     """How many of the people in a probe got their own name, by the track that shows them longest.
 
-    results: a run's results.json, whose identities end with the gallery track's number.
+    identities: of the probe's tracks, by their numbers; they end with the gallery track's number.
     """
     right = 0
     for person in people:
@@ -88,8 +91,7 @@ def named_right(
         if not mine:
             continue
         longest = max(mine, key=lambda track: following.frames[track])
-        name = results["probes"][probe].get(f"{longest:03d}", {}).get("identity") or ""
-        number = name.rpartition("-")[2]
+        number = (identities.get(longest) or "").rpartition("-")[2]
         right += number.isdigit() and gallery.person_of.get(int(number)) == person
     return right
 
@@ -102,7 +104,25 @@ def _iou(first: Boxes, second: Boxes) -> Boxes:
     return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
 
 
-def _assigned(gain: Boxes) -> list[tuple[int, int]]:
+def _assign(gain: Boxes) -> list[tuple[int, int]]:
     """Rows and columns of the one-to-one assignment with the largest sum."""
     _, columns, _ = lap.lapjv(-gain, extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
+
+
+def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
+    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
+    run = Run.open(folder.path)
+    truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
+    found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
+    right = total = 0
+    for probe in probes:
+        people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
+        total += len(people)
+        identities = {track.id: track.identity for track in run.probes[probe.stem]}
+        right += count_right_names(identities, found[gallery.stem], found[probe.stem], people)
+    return {
+        "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
+        "named_right": right,
+        "people": total,
+    }

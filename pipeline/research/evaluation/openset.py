@@ -24,7 +24,7 @@ DRAWS = 1000
 DET_POINTS = np.unique(np.round(np.geomspace(0.002, 1, 60), 6))
 
 Enrolled = NDArray[np.bool_]  # of P people
-Distances = Callable[[Enrolled], FloatMatrix]  # N probes × M gallery walks, infinite where not enrolled or unusable
+Distances = Callable[[Enrolled], FloatMatrix]  # N probes × M gallery clips, infinite where not enrolled or unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,7 @@ class Searches:
 def draw_splits(people: int, splits: int = SPLITS, seed: int = 0) -> list[Enrolled]:
     """Half of the people, drawn anew each time."""
     rng = np.random.default_rng(seed)
-    half = people // 2
-    found = []
-    for _ in range(splits):
-        enrolled = np.zeros(people, np.bool_)
-        enrolled[rng.permutation(people)[:half]] = True
-        found.append(enrolled)
-    return found
+    return [np.isin(np.arange(people), rng.permutation(people)[: people // 2]) for _ in range(splits)]
 
 
 def search(distances: Distances, probe_people: Labels, gallery_people: Labels, splits: Sequence[Enrolled]) -> Searches:
@@ -82,7 +76,9 @@ def open_set_figures(searches: Searches, people: int, splits: int, seed: int = 0
         "searches": len(searches.person),
         "strangers_clips": round(float(per_split), 1),
     }
-    weights = _bootstrap_weights(searches.person, people, seed)
+    weights = (
+        np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=DRAWS).astype(np.float64)
+    )
     for rate in RATES:
         threshold, tpir = _tpir(searches, rate)
         drawn = [_tpir(searches, rate, counts[searches.person])[1] for counts in weights]
@@ -127,12 +123,6 @@ def _tpir(searches: Searches, rate: float, weights: NDArray[np.float64] | None =
     if threshold is None:
         return None, math.nan
     return threshold, share_at(threshold, searches.nearest[enrolled], searches.right[enrolled], weights[enrolled])
-
-
-def _bootstrap_weights(whose: Labels, people: int, seed: int) -> NDArray[np.float64]:
-    """DRAWS×P: how often each person is drawn."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(people, np.full(people, 1 / people), size=DRAWS).astype(np.float64)
 
 
 def _confidence(searches: Searches) -> dict[str, Any] | None:

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.research.evaluation.bootstrap import Interval, PeopleBootstrap
-from pipeline.research.evaluation.directions import ByDirection
 from pipeline.research.evaluation.manifest import POOLED
-from pipeline.research.evaluation.ranks import Labels, Scores, mean_scores
+from pipeline.research.evaluation.ranks import ByDirection, Labels, PeopleBootstrap, Scores, mean_scores
 
 CMC_RANKS = 20  # the curve's length in the report
 
 Report = dict[str, dict[str, dict[str, Any]]]  # name → condition or "pooled" → figures
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Compared:
     """One encoder's scores on all probes; several members (seeds) count as their mean.
 
-    directions: a member each; gallery: walks to compare with; gallery_unusable: those with too few silhouettes;
-    open_set: a member's figures each (openset.py), where they were asked for.
+    directions: a member each; gallery: clips to compare with; gallery_unusable: those with too few silhouettes;
+    open_set: a member's figures each (openset.py), where they were computed.
     """
 
     name: str
@@ -39,28 +38,44 @@ class Compared:
     def mean(self) -> Scores:
         return mean_scores(self.members)
 
+    def values(self, rows: Rows) -> dict[str, NDArray[np.float64]]:
+        """What is averaged, probe by probe; with fewer than five people the fifth rank is the last."""
+        last = min(5, self.mean.within.shape[1]) - 1
+        within = self.mean.within[rows]
+        return {"rank1": within[:, 0], "rank5": within[:, last], "map": self.mean.precision[rows]}
+
 
 def report(compared: Sequence[Compared], conditions: Sequence[str], people: Labels, seed: int = 0) -> Report:
     """Rates between 0 and 1 of every encoder in every condition of the probes, and pooled.
 
-    conditions, people: of the N probes. Each entry has rank1, rank5, map, n (probes), ci95 (of rank1), rank5_ci95,
-    map_ci95, people, unusable (probes, counted as wrong), gallery, gallery_unusable, cmc, directions (rank-1 against
-    gallery walks in the probe's and in the opposite direction; None where nobody has both), and against: the
-    differences to every other encoder with their paired intervals. Intervals are None with one person only. The pooled
-    entry has open_set, too, where it was asked for: the figures of openset.py, of the first member.
+    Args:
+        compared: The encoders.
+        conditions: Of the N probes.
+        people: Of the N probes.
+        seed: Of the intervals.
+
+    Returns:
+        Entries with rank1, rank5, map, n (probes), ci95 (of rank1), rank5_ci95, map_ci95, people, unusable (probes,
+        counted as wrong), gallery, gallery_unusable, cmc, directions (rank-1 against gallery clips in the probe's and
+        in the opposite direction; None where nobody has both), and against: the differences to every other encoder with
+        their paired intervals. Intervals are None with one person only. The pooled entry has open_set, too, where it
+        was computed: the figures of openset.py, of the first member.
     """
-    groups: dict[str, NDArray[np.int64]] = {
-        condition: np.flatnonzero(np.array(conditions) == condition) for condition in dict.fromkeys(conditions)
-    }
+    names = np.array(conditions)
+    groups = {condition: np.flatnonzero(names == condition) for condition in dict.fromkeys(conditions)}
     groups[POOLED] = np.arange(len(conditions))
     tree: Report = {one.name: {} for one in compared}
     for condition, rows in groups.items():
         bootstrap = PeopleBootstrap(people[rows], seed)
+        values = {one.name: one.values(rows) for one in compared}
         for one in compared:
+            mine = values[one.name]
             entry = _figures(one, rows, bootstrap)
             entry["directions"] = _directions(one, rows, people, seed)
             entry["against"] = {
-                other.name: _difference(one, other, rows, bootstrap) for other in compared if other is not one
+                other.name: _means({key: mine[key] - values[other.name][key] for key in ("rank1", "map")}, bootstrap)
+                for other in compared
+                if other is not one
             }
             if condition == POOLED and one.open_set:
                 entry["open_set"] = one.open_set[0]
@@ -68,14 +83,10 @@ def report(compared: Sequence[Compared], conditions: Sequence[str], people: Labe
     return tree
 
 
-def _figures(one: Compared, rows: NDArray[np.int64], bootstrap: PeopleBootstrap) -> dict[str, Any]:
-    values = _values(one.mean, rows)
-    entry: dict[str, Any] = {name: _rounded(value.mean()) for name, value in values.items()}
+def _figures(one: Compared, rows: Rows, bootstrap: PeopleBootstrap) -> dict[str, Any]:
+    entry = _means(one.values(rows), bootstrap)
     entry |= {
         "n": len(rows),
-        "ci95": _pair(bootstrap.interval(values["rank1"])),
-        "rank5_ci95": _pair(bootstrap.interval(values["rank5"])),
-        "map_ci95": _pair(bootstrap.interval(values["map"])),
         "people": bootstrap.people,
         "unusable": int((~one.mean.usable[rows]).sum()),
         "gallery": one.gallery,
@@ -87,43 +98,27 @@ def _figures(one: Compared, rows: NDArray[np.int64], bootstrap: PeopleBootstrap)
     return entry
 
 
-def _directions(one: Compared, rows: NDArray[np.int64], people: Labels, seed: int) -> dict[str, Any] | None:
-    wanted = np.isin(one.directions[0].rows, rows)  # usability, and so the rows, are the same for every seed
-    if not wanted.any():
+def _directions(one: Compared, rows: Rows, people: Labels, seed: int) -> dict[str, Any] | None:
+    chosen = np.isin(one.directions[0].rows, rows)  # usability, and so the rows, are the same for every seed
+    if not chosen.any():
         return None
-    bootstrap = PeopleBootstrap(people[one.directions[0].rows[wanted]], seed)
+    bootstrap = PeopleBootstrap(people[one.directions[0].rows[chosen]], seed)
     same, opposite = (
-        mean_scores([getattr(member, name) for member in one.directions]).within[wanted, 0]
+        mean_scores([getattr(member, name) for member in one.directions]).within[chosen, 0]
         for name in ("same", "opposite")
     )
-    return {
-        "n": int(wanted.sum()),
-        **{
-            name: {"rank1": _rounded(values.mean()), "ci95": _pair(bootstrap.interval(values))}
-            for name, values in (("same", same), ("opposite", opposite), ("difference", same - opposite))
-        },
-    }
+    ways = {"same": same, "opposite": opposite, "difference": same - opposite}
+    return {"n": int(chosen.sum()), **{name: _means({"rank1": rates}, bootstrap) for name, rates in ways.items()}}
 
 
-def _difference(one: Compared, other: Compared, rows: NDArray[np.int64], bootstrap: PeopleBootstrap) -> dict[str, Any]:
-    mine, theirs = _values(one.mean, rows), _values(other.mean, rows)
-    rank1, precision = (mine[name] - theirs[name] for name in ("rank1", "map"))
-    return {
-        "rank1": _rounded(rank1.mean()),
-        "ci95": _pair(bootstrap.interval(rank1)),
-        "map": _rounded(precision.mean()),
-        "map_ci95": _pair(bootstrap.interval(precision)),
-    }
-
-
-def _values(scores: Scores, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """What is averaged, probe by probe; with fewer than five people the fifth rank is the last."""
-    last = min(5, scores.within.shape[1]) - 1
-    return {"rank1": scores.within[rows, 0], "rank5": scores.within[rows, last], "map": scores.precision[rows]}
-
-
-def _pair(interval: Interval | None) -> list[float] | None:
-    return None if interval is None else [_rounded(interval.low), _rounded(interval.high)]
+def _means(values: dict[str, NDArray[np.float64]], bootstrap: PeopleBootstrap) -> dict[str, Any]:
+    """The mean of each and its interval, called ci95 for rank1 and NAME_ci95 for others."""
+    found: dict[str, Any] = {}
+    for name, rates in values.items():
+        interval = bootstrap.interval(rates)
+        found[name] = _rounded(rates.mean())
+        found["ci95" if name == "rank1" else f"{name}_ci95"] = interval and [_rounded(bound) for bound in interval]
+    return found
 
 
 def _rounded(value: float) -> float:

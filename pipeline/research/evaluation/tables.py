@@ -5,27 +5,28 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.research.evaluation.datasets.distances import Metric
-from pipeline.research.evaluation.datasets.features import DatasetFeatures
+from pipeline.research.evaluation.datasets.features import DatasetFeatures, Names
 from pipeline.research.evaluation.datasets.protocols import ByView, Pairs, Types, Whole
 from pipeline.research.evaluation.datasets.rerank import reranked_distances
-from pipeline.research.evaluation.datasets.retrieval import Names, Retrieval, Walks, ranked, retrieve
+from pipeline.research.evaluation.datasets.retrieval import Metric, Retrieval, rank, retrieve
 
 RANKS = (1, 5, 10, 20)
 CMC_RANKS = 20
 
 Table = NDArray[np.float64]
+Precision = Literal["float16", "float32"]
 
 
 @dataclass(frozen=True)
 class ViewTables:
-    """Percent of every view of the probes (rows) against every view of the gallery; NaN where there are no walks.
+    """Percent of every view of the probes (rows) against every view of the gallery; NaN where there are no samples.
 
     ranks: k → V×V, each cell rounded to two decimals before anything is averaged, as the papers' tables are.
     """
@@ -68,61 +69,55 @@ class Condition:
 
 
 def by_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
-    """Every condition of the probes, each view against each. Raises InputError where no walks are of these types."""
+    """Every condition of the probes, each view against each. Raises InputError where no samples are of these types."""
     views = [view for view in np.unique(data.views).tolist() if view not in protocol.without]
-    found = {}
-    for name, types in protocol.conditions.items():
-        probes, gallery = _of(types, data), _of(protocol.gallery, data)
-        if len(probes) and len(gallery):
-            found[name] = _view_condition(probes, gallery, views, metric, device)
-    return _something(found, data)
+    sides = {name: (types, protocol.gallery) for name, types in protocol.conditions.items()}
+    return {
+        name: _view_condition(probes, gallery, views, metric, device)
+        for name, (probes, gallery) in _select(sides, data).items()
+    }
 
 
 def cross_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
-    """Every condition of the probes against the gallery's walks of all views, but never the own person's from the own
+    """Every condition of the probes against the gallery's samples of all views, but never the own person's from the own
     view (Hou et al., "A Comprehensive Study on the Evaluation of Silhouette-based Gait Recognition", 2022).
 
     Figures are means over the probes' views, each rounded to two decimals before. Raises ConfigError for a protocol
-    without such a split, InputError where no walks are of its types.
+    without such a split, InputError where no samples are of its types.
     """
     if protocol.whole is None:
         raise ConfigError("--cross-view: this protocol has no cross-view gallery; casia-b and oumvlp have.")
     conditions, gallery_types = protocol.whole
     found = {}
-    for name, types in conditions.items():
-        probes, gallery = _of(types, data), _of(gallery_types, data)
-        if not len(probes) or not len(gallery):
-            continue
+    sides = {name: (types, gallery_types) for name, types in conditions.items()}
+    for name, (probes, gallery) in _select(sides, data).items():
         each = [
             retrieve(probes.select(probes.views == view), gallery, metric, device, same_view=False)
             for view in np.unique(probes.views).tolist()
         ]
         found[name] = Condition(
             n=len(probes),
-            ranks={k: _mean([_rounded(one.cmc(k)[-1]) for one in each]) for k in RANKS},
-            precision=_mean([_rounded(one.mean_precision()) for one in each]),
-            penalty=_mean([_rounded(one.mean_penalty()) for one in each]),
+            ranks={k: _mean([_percent(one.cmc(k)[-1]) for one in each]) for k in RANKS},
+            precision=_mean([_percent(one.mean_precision()) for one in each]),
+            penalty=_mean([_percent(one.mean_penalty()) for one in each]),
             cmc=100 * np.array([_mean(column) for column in zip(*(one.cmc(CMC_RANKS) for one in each), strict=True)]),
             unanswerable=sum(int((~one.answerable).sum()) for one in each),
         )
-    return _something(found, data)
+    return found
 
 
 def pairs(protocol: Pairs, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
     """Every condition with its own gallery, by view and as person re-identification.
 
-    Raises InputError where no walks are of these types.
+    Raises InputError where no samples are of these types.
     """
     cameras = np.array([view.partition("_")[0] for view in data.views.tolist()], np.str_)
-    data = dataclasses.replace(data, views=cameras)
+    views = np.unique(cameras).tolist()
     found = {}
-    for name, (probe_types, gallery_types) in protocol.conditions.items():
-        probes, gallery = _of(probe_types, data), _of(gallery_types, data)
-        if len(probes) and len(gallery):
-            condition = _view_condition(probes, gallery, np.unique(cameras).tolist(), metric, device)
-            reid = _condition(retrieve(probes, gallery, metric, device, same_view=False))
-            found[name] = dataclasses.replace(condition, reid=reid)
-    return _something(found, data)
+    for name, (probes, gallery) in _select(protocol.conditions, dataclasses.replace(data, views=cameras)).items():
+        reid = _condition(retrieve(probes, gallery, metric, device, same_view=False))
+        found[name] = dataclasses.replace(_view_condition(probes, gallery, views, metric, device), reid=reid)
+    return found
 
 
 def whole(
@@ -132,35 +127,83 @@ def whole(
     device: str = "cpu",
     *,
     listed: Sequence[str] = (),
-    rerank: bool = False,
-    half: bool = False,
+    rerank: Precision | None = None,
 ) -> dict[str, Condition]:
     """All probes against the whole gallery, views and cameras regardless.
 
-    listed: names (identity-type-view) of the probes, for protocols that list them. rerank: by k-reciprocal neighbours;
-    half: in float16, as OpenGait does. Raises InputError where there are no probes or no gallery.
+    Args:
+        protocol: Which types are probes, and which the gallery.
+        data: Both.
+        metric: Of the distances.
+        device: cpu or cuda.
+        listed: Names (identity-type-view) of the probes, for protocols that list them.
+        rerank: By k-reciprocal neighbours, in this precision (OpenGait: float16).
+
+    Raises:
+        InputError: Where there are no probes or no gallery.
     """
     if protocol.probes is not None:
         is_probe = protocol.probes.of(data.types)
     else:
         names = zip(data.labels.tolist(), data.types.tolist(), data.views.tolist(), strict=True)
-        wanted = set(listed)
-        is_probe = np.array(["-".join(name) in wanted for name in names], np.bool_)
+        is_probe = np.isin(["-".join(name) for name in names], list(listed))
     is_gallery = protocol.gallery.of(data.types) if protocol.gallery is not None else ~is_probe
-    probes, gallery = data.walks.select(is_probe), data.walks.select(is_gallery)
+    probes, gallery = data.select(is_probe), data.select(is_gallery)
     if not len(probes) or not len(gallery):
         raise InputError(
             f"{len(probes)} probes and {len(gallery)} gallery walks among {len(data)}: this is not what the protocol "
             f"expects. Types here: {_few(data.types)}."
         )
-    if not rerank:
+    if rerank is None:
         return {"all": _condition(retrieve(probes, gallery, metric, device))}
+    half = rerank == "float16"
     found = torch.from_numpy(reranked_distances(probes.features, gallery.features, metric, device, half=half))
-    return {"all": _condition(ranked([(slice(0, len(probes)), found)], probes, gallery))}
+    return {"all": _condition(rank([(slice(0, len(probes)), found)], probes, gallery))}
 
 
-def _of(types: Types, data: DatasetFeatures) -> Walks:
-    return data.walks.select(types.of(data.types))
+def class_scores(data: DatasetFeatures, names: Sequence[str]) -> dict[str, float]:
+    """accuracy, and macro-averaged precision, recall and F1, in percent; features are N×classes×P scores.
+
+    The class is the largest mean over parts; the truth is the sample's type. A class that nobody is, or is taken for,
+    has no precision and counts as 0. Raises InputError for other types or another number of scores.
+    """
+    unknown = sorted(set(data.types.tolist()) - set(names))
+    if unknown or data.features.shape[1] != len(names):
+        raise InputError(
+            f"expected {len(names)} scores for the types {', '.join(names)}, found {data.features.shape[1]}"
+            f"{' and the type ' + unknown[0] if unknown else ''}."
+        )
+    truth = np.array([list(names).index(name) for name in data.types.tolist()])
+    answer = data.features.mean(axis=-1).argmax(axis=1)
+    right = np.array([np.sum((truth == one) & (answer == one)) for one in range(len(names))], np.float64)
+    given, true = np.bincount(answer, minlength=len(names)), np.bincount(truth, minlength=len(names))
+    seen = (given > 0) | (true > 0)
+    precision, recall = right / np.maximum(given, 1), right / np.maximum(true, 1)
+    f1 = 2 * right / np.maximum(given + true, 1)
+    return {
+        "accuracy": 100 * float((truth == answer).mean()),
+        **{
+            name: 100 * float(values[seen].mean())
+            for name, values in (("precision", precision), ("recall", recall), ("f1", f1))
+        },
+    }
+
+
+def _select(
+    conditions: Mapping[str, tuple[Types, Types]], data: DatasetFeatures
+) -> dict[str, tuple[DatasetFeatures, DatasetFeatures]]:
+    """Probes and gallery of every condition that has both. Raises InputError where none has."""
+    found = {}
+    for name, (probe_types, gallery_types) in conditions.items():
+        probes, gallery = data.select(probe_types.of(data.types)), data.select(gallery_types.of(data.types))
+        if len(probes) and len(gallery):
+            found[name] = probes, gallery
+    if not found:
+        raise InputError(
+            f"none of the {len(data)} walks are of the types that this protocol compares. "
+            f"Types here: {_few(data.types)}. Is it the right --protocol?"
+        )
+    return found
 
 
 def _condition(found: Retrieval) -> Condition:
@@ -175,7 +218,9 @@ def _condition(found: Retrieval) -> Condition:
     )
 
 
-def _view_condition(probes: Walks, gallery: Walks, views: Sequence[str], metric: Metric, device: str) -> Condition:
+def _view_condition(
+    probes: DatasetFeatures, gallery: DatasetFeatures, views: Sequence[str], metric: Metric, device: str
+) -> Condition:
     size = len(views), len(views)
     ranks = {k: np.full(size, np.nan) for k in RANKS}
     precision, penalty, cmc = np.full(size, np.nan), np.full(size, np.nan), np.full((*size, CMC_RANKS), np.nan)
@@ -190,9 +235,9 @@ def _view_condition(probes: Walks, gallery: Walks, views: Sequence[str], metric:
             everybody = np.ones(len(found.first), np.bool_)  # who is not in this view counts as wrong, as in the papers
             cmc[row, column] = found.cmc(CMC_RANKS, everybody)
             for k, table in ranks.items():
-                table[row, column] = _rounded(cmc[row, column, k - 1])
-            precision[row, column] = _rounded(found.mean_precision())
-            penalty[row, column] = _rounded(found.mean_penalty())
+                table[row, column] = _percent(cmc[row, column, k - 1])
+            precision[row, column] = _percent(found.mean_precision())
+            penalty[row, column] = _percent(found.mean_penalty())
             answered[some] |= found.answerable
     tables = ViewTables(views, ranks, precision, penalty)
     curves = np.array([tables.mean(cmc[:, :, k]) for k in range(CMC_RANKS)])
@@ -215,18 +260,9 @@ def _mean(values: ArrayLike) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _rounded(rate: float) -> float:
+def _percent(rate: float) -> float:
     """A rate as percent with two decimals."""
     return float(np.round(100 * rate, 2))
-
-
-def _something(found: dict[str, Condition], data: DatasetFeatures) -> dict[str, Condition]:
-    if not found:
-        raise InputError(
-            f"none of the {len(data)} walks are of the types that this protocol compares. "
-            f"Types here: {_few(data.types)}. Is it the right --protocol?"
-        )
-    return found
 
 
 def _few(names: Names) -> str:

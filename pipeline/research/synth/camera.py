@@ -27,14 +27,9 @@ class Shot:
     bend: float
 
 
-def draw_view(rng: np.random.Generator) -> str:
-    """60 % from the side, 20 % obliquely, 20 % from the front or the back (along)."""
-    return str(rng.choice(["side", "oblique", "along"], p=[0.6, 0.2, 0.2]))
-
-
-def draw_shot(rng: np.random.Generator, view: str | None = None) -> Shot:
-    """A camera for a new sequence. view: side, oblique or along; drawn by default."""
-    view = view or draw_view(rng)
+def draw_shot(rng: np.random.Generator) -> Shot:
+    """A camera for a new sequence: 60 % from the side, 20 % obliquely, 20 % from the front or the back (along)."""
+    view = str(rng.choice(["side", "oblique", "along"], p=[0.6, 0.2, 0.2]))
     sign = 1.0 if rng.random() < 0.5 else -1.0
     back = rng.random() < 0.5
     if view == "side":
@@ -81,11 +76,11 @@ def film(shot: Shot, targets: Floats, facing: float, stature: float) -> View:
     level, up = np.cos(shot.elevation), np.sin(shot.elevation)
     position = middle + shot.distance * np.array([level * np.cos(bearing), level * np.sin(bearing), up])
     position[2] = max(position[2], 0.15)
-    return look(position, targets, shot.height_px * shot.distance / (stature * max(level, 0.75)))
+    return look_at(position, targets, shot.height_px * shot.distance / (stature * max(level, 0.75)))
 
 
-def look(position: Floats, targets: Floats, focal: float) -> View:
-    """A level camera at `position` (3) that looks at `targets` (T×3), one for each picture. focal: pixels."""
+def look_at(position: Floats, targets: Floats, focal: float) -> View:
+    """A level camera at `position` (3) towards `targets` (T×3), one for each picture. focal: pixels."""
     ahead = targets - position
     ahead = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
     right = np.stack([ahead[:, 1], -ahead[:, 0], np.zeros(len(ahead))], 1)

@@ -14,6 +14,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,13 +178,8 @@ def _in_place(body: Body, gait: Gait, phases: Floats) -> tuple[Floats, Floats, F
         ahead = np.stack([np.cos(pitch) * np.cos(toe_out), np.cos(pitch) * np.sin(toe_out), np.sin(pitch)], 1)
         down = np.stack([np.sin(pitch) * np.cos(toe_out), np.sin(pitch) * np.sin(toe_out), -np.cos(pitch)], 1)
         sole = ankle + body.ankle * down
-        for joint, place in (
-            ("hip", hip),
-            ("knee", knee),
-            ("ankle", ankle),
-            ("heel", sole - 0.24 * body.foot * ahead),
-            ("toe", sole + 0.76 * body.foot * ahead),
-        ):
+        places = hip, knee, ankle, sole - 0.24 * body.foot * ahead, sole + 0.76 * body.foot * ahead
+        for joint, place in zip(("hip", "knee", "ankle", "heel", "toe"), places, strict=True):
             joints[:, INDEX[f"{joint}_{side}"]] = place
     lean, aside = angle["trunk_flexion"] + body.lean, angle["trunk_lateral"]
     shoulders_turn = angle["trunk_rotation"]
@@ -208,13 +204,20 @@ def _in_place(body: Body, gait: Gait, phases: Floats) -> tuple[Floats, Floats, F
         fore /= np.linalg.norm(fore, axis=1, keepdims=True)
         elbow = shoulder + body.upper_arm * upper
         wrist = elbow + body.forearm * fore
-        joints[:, INDEX[f"shoulder_{side}"]] = shoulder
-        joints[:, INDEX[f"elbow_{side}"]] = elbow
-        joints[:, INDEX[f"wrist_{side}"]] = wrist
-        joints[:, INDEX[f"hand_{side}"]] = wrist + 0.5 * body.hand * fore
+        arm = shoulder, elbow, wrist, wrist + 0.5 * body.hand * fore
+        for joint, place in zip(("shoulder", "elbow", "wrist", "hand"), arm, strict=True):
+            joints[:, INDEX[f"{joint}_{side}"]] = place
     feet = [INDEX[f"{joint}_{side}"] for side in "LR" for joint in ("heel", "toe")]
     joints[..., 2] -= joints[:, feet, 2].min(axis=1)[:, None]
     return joints, shoulders_turn, turn
+
+
+def drift(noise: NDArray[Any], keep: float, gain: float) -> NDArray[Any]:
+    """T×… noise, each value `keep` of the one before and `gain` of what is new: it moves slowly from frame to frame."""
+    slow = noise.copy()
+    for frame in range(1, len(slow)):
+        slow[frame] = keep * slow[frame - 1] + gain * noise[frame]
+    return slow
 
 
 def _waves(phases: Floats) -> Floats:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.research.synth.motion import INDEX
+from pipeline.research.synth.motion import INDEX, drift
 from pipeline.segmentation.clean import PIECE
 
 Floats = NDArray[np.float64]
@@ -146,10 +146,7 @@ def _fields(count: int, rows: Floats, style: Style, rng: np.random.Generator) ->
     rows: T×2, where the body begins and ends, as shares of the picture.
     """
     fresh = rng.standard_normal((count, CELLS, CELLS), np.float32)
-    slow = np.empty_like(fresh)
-    slow[0] = fresh[0]
-    for frame in range(1, count):
-        slow[frame] = 0.93 * slow[frame - 1] + 0.3676 * fresh[frame]
+    slow = drift(fresh, 0.93, 0.3676)
     fine = rng.standard_normal((count, FINE, FINE), np.float32)
     together = rng.normal(0, 0.5 * style.flicker, count).astype(np.float32)
     top, bottom = rows.mean(0)
@@ -223,33 +220,28 @@ class _Painter:
         tall, on = self.height, self.slow() > 0.5 - 1.2 * strength
         name, _, side = part.partition("_")
         some = 0.03 + 0.05 * strength
+        at = self.at
         if name == "head":
-            centre, wide, high, roam = self.at("vertex"), 0.09, 0.02 + 0.07 * strength, 1
+            centre, wide, high, roam = at("vertex"), 0.09, 0.02 + 0.07 * strength, 1
         elif name == "foot":
-            centre, wide, high, roam = self.at(f"toe_{side}"), 0.03 + 0.04 * strength, 0.035, 1
+            centre, wide, high, roam = at(f"toe_{side}"), 0.03 + 0.04 * strength, 0.035, 1
         elif name == "forearm":
-            centre, wide, high, roam = (self.at(f"wrist_{side}") + self.at(f"hand_{side}")) / 2, 0.045, some, 1
+            centre, wide, high, roam = (at(f"wrist_{side}") + at(f"hand_{side}")) / 2, 0.045, some, 1
         elif name == "shank":
-            centre, wide, high, roam = (self.at(f"knee_{side}") + 2 * self.at(f"ankle_{side}")) / 3, 0.045, some, 1
+            centre, wide, high, roam = (at(f"knee_{side}") + 2 * at(f"ankle_{side}")) / 3, 0.045, some, 1
         elif name == "chest":
-            centre = 0.4 * self.at("pelvis") + 0.6 * self.at("neck")
-            wide, high, roam = 0.05 * strength, 0.07 * strength, 3
+            centre, wide, high, roam = 0.4 * at("pelvis") + 0.6 * at("neck"), 0.05 * strength, 0.07 * strength, 3
         else:
-            centre, wide, high, roam = self.at("pelvis"), 0.04 * strength, 0.05 * strength, 4
-        drift = 0.02 * roam * tall * np.stack([self.slow(), self.slow()], 1)
-        self.blob(centre + drift, wide * tall, high * tall, grey, on)
+            centre, wide, high, roam = at("pelvis"), 0.04 * strength, 0.05 * strength, 4
+        moved = 0.02 * roam * tall * np.stack([self.slow(), self.slow()], 1)
+        self.blob(centre + moved, wide * tall, high * tall, grey, on)
 
     def at(self, joint: str) -> Floats:
         return np.asarray(self.joints[:, INDEX[joint]])
 
     def slow(self) -> Floats:
         """T values of variance 1 that hold for about half a second."""
-        fresh = self.rng.standard_normal(self.count)
-        values = np.empty(self.count)
-        values[0] = fresh[0]
-        for frame in range(1, self.count):
-            values[frame] = 0.9 * values[frame - 1] + 0.4359 * fresh[frame]
-        return values
+        return drift(self.rng.standard_normal(self.count), 0.9, 0.4359)
 
     def blob(self, centre: Floats, wide: Floats | float, high: float, grey: int, shown: NDArray[np.bool_]) -> None:
         """An ellipse; centre T×2, half axes in pixels."""

@@ -6,7 +6,8 @@ breadth, depth and the side that the camera sees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class Outlines:
         """T×4: x1, y1, x2, y2 around all parts."""
         points = np.concatenate([part.points for part in self.parts], 1)
         return np.concatenate([points.min(1), points.max(1)], 1)
+
+    def map(self, move: Callable[[Floats], Floats]) -> Outlines:
+        """With every point T×N×2 where `move` puts it."""
+        return Outlines(tuple(replace(part, points=move(part.points)) for part in self.parts), move(self.joints))
 
 
 def outlines(body: Body, outfit: Outfit, steps: Steps, view: View, detail: bool = False) -> Outlines:
@@ -78,6 +83,11 @@ class _Artist:
     def at(self, joint: str) -> Floats:
         return np.asarray(self.joints[:, INDEX[joint]])
 
+    def half_width(self, breadth: float, depth: float, seen: tuple[Floats, Floats] | None = None) -> Floats:
+        """T: what the camera sees of a breadth and a depth; seen: their shares, by default the body's."""
+        across, along = seen or self.seen_body
+        return np.asarray(np.hypot(breadth * across, depth * along))
+
     def legs(self) -> None:
         body, wear = self.body, self.outfit
         for side in "LR":
@@ -108,27 +118,22 @@ class _Artist:
         pelvis, neck = self.at("pelvis"), self.at("neck")
         along = neck - pelvis
         up = along / np.linalg.norm(along, axis=1, keepdims=True)
+        hips, shoulders = self.seen_pelvis, self.seen_shoulders
         stations = (
-            (
-                pelvis - (0.055 * body.stature + wear.jacket) * up,
-                self.seen_pelvis,
-                0.94,
-                body.hip_breadth,
-                body.hip_depth,
-            ),
-            (pelvis - 0.01 * body.stature * up, self.seen_pelvis, 1.0, body.hip_breadth, body.hip_depth),
-            (pelvis + 0.20 * along, self.seen_pelvis, 1.0, 0.96 * body.hip_breadth, 0.96 * body.hip_depth),
+            (pelvis - (0.055 * body.stature + wear.jacket) * up, hips, 0.94, body.hip_breadth, body.hip_depth),
+            (pelvis - 0.01 * body.stature * up, hips, 1.0, body.hip_breadth, body.hip_depth),
+            (pelvis + 0.20 * along, hips, 1.0, 0.96 * body.hip_breadth, 0.96 * body.hip_depth),
             (pelvis + 0.42 * along, self.seen_body, 1.0, body.waist_breadth, body.waist_depth),
-            (pelvis + 0.72 * along, self.seen_shoulders, 1.0, body.chest_breadth, body.chest_depth),
-            (pelvis + 0.86 * along, self.seen_shoulders, 1.0, body.shoulder_breadth * 0.84, 0.92 * body.chest_depth),
-            (pelvis + 0.95 * along, self.seen_shoulders, 1.0, body.shoulder_breadth * 0.62, 0.72 * body.chest_depth),
-            (pelvis + 1.03 * along, self.seen_shoulders, 1.0, body.neck_girth * 1.15, body.neck_girth * 1.2),
+            (pelvis + 0.72 * along, shoulders, 1.0, body.chest_breadth, body.chest_depth),
+            (pelvis + 0.86 * along, shoulders, 1.0, body.shoulder_breadth * 0.84, 0.92 * body.chest_depth),
+            (pelvis + 0.95 * along, shoulders, 1.0, body.shoulder_breadth * 0.62, 0.72 * body.chest_depth),
+            (pelvis + 1.03 * along, shoulders, 1.0, body.neck_girth * 1.15, body.neck_girth * 1.2),
         )
         bulges = (-0.10, -0.12, -0.05, 0.10, 0.10, 0.02, -0.10, -0.10)  # shares of the depth: seat back, chest forward
         rows = []
         for (place, seen, share, breadth, depth), bulge in zip(stations, bulges, strict=True):
-            width, deep = share * breadth + wear.top, share * depth + wear.top
-            rows.append((place + bulge * depth * self.forward, np.hypot(width * seen[0], deep * seen[1])))
+            half = self.half_width(share * breadth + wear.top, share * depth + wear.top, seen)
+            rows.append((place + bulge * depth * self.forward, half))
         self.chain("trunk", rows)
         if wear.hem:
             self.skirt()
@@ -146,7 +151,7 @@ class _Artist:
         left, right = flat[..., 0].min(1) - reach, flat[..., 0].max(1) + reach
         bottom = flat[..., 1].mean(1)
         waist, waist_scale = self.view.project((self.at("pelvis") + 0.03 * self.up)[:, None])
-        half = np.hypot(body.hip_breadth * self.seen_pelvis[0], body.hip_depth * self.seen_pelvis[1]) + wear.top
+        half = self.half_width(body.hip_breadth, body.hip_depth, self.seen_pelvis) + wear.top
         half = half * waist_scale[:, 0]
         x, y = waist[:, 0, 0], waist[:, 0, 1]
         points = np.stack([x - half, y, x + half, y, right, bottom, left, bottom], 1).reshape(-1, 4, 2)
@@ -169,8 +174,7 @@ class _Artist:
         neck, middle, vertex = self.at("neck"), self.at("head"), self.at("vertex")
         self.capsule("neck", neck, body.neck_girth * 1.1, middle, body.neck_girth)
         up = vertex - middle
-        face = self.seen_body
-        half = np.hypot(body.head_breadth * face[0], body.head_depth * face[1])
+        half = self.half_width(body.head_breadth, body.head_depth)
         self.ellipse("face", middle + 0.012 * self.forward, half, body.head / 2)
         volume = body.hair_volume
         crown = middle + 0.25 * up - 0.018 * self.forward
@@ -199,7 +203,7 @@ class _Artist:
 
     def face(self) -> None:
         body = self.body
-        half = 0.80 * np.hypot(0.9 * body.head_breadth * self.seen_body[0], 0.6 * body.head_depth * self.seen_body[1])
+        half = 0.80 * self.half_width(0.9 * body.head_breadth, 0.6 * body.head_depth)
         front = self.at("head") + 0.38 * body.head_depth * self.forward - 0.018 * self.up
         self.ellipse("skin", front, half, 0.36 * body.head)
         skin = self.parts.pop()
@@ -211,8 +215,7 @@ class _Artist:
             pelvis, neck = self.at("pelvis"), self.at("neck")
             top, bottom = 0.95, 0.95 - wear.backpack_length
             behind = (body.chest_depth + wear.top + wear.backpack / 2 - 0.02) * self.forward
-            across, deep = self.seen_shoulders
-            half = np.hypot(0.13 * across, 0.5 * wear.backpack * deep)
+            half = self.half_width(0.13, 0.5 * wear.backpack, self.seen_shoulders)
             rows = [
                 (pelvis + share * (neck - pelvis) - behind, width * half)
                 for share, width in ((bottom, 0.85), (bottom + 0.06, 1.0), (top - 0.15, 0.95), (top, 0.6))
@@ -231,7 +234,7 @@ class _Artist:
             else:
                 rim = self.at("pelvis") + (body.hip_depth + 0.06) * self.forward + 0.6 * size * self.up
             wide, long = (0.055, 0.85 * size) if wear.bag != "front" else (0.8 * size, 0.06)
-            half = np.hypot(wide * self.seen_body[0], long * self.seen_body[1])
+            half = self.half_width(wide, long)
             rows = [
                 (rim - share * size * self.up, width * half) for share, width in ((0, 0.7), (0.3, 0.95), (1.3, 1.0))
             ]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.research.synth.backdrop import Street, paint_street
 from pipeline.research.synth.body import Outfit
-from pipeline.research.synth.camera import look
-from pipeline.research.synth.motion import INDEX, Steps, vary, walk
+from pipeline.research.synth.camera import look_at
+from pipeline.research.synth.motion import INDEX, Steps, drift, vary, walk
 from pipeline.research.synth.outlines import Outlines, outlines
-from pipeline.research.synth.painting import Looks, paint_shadow, paint_walker
-from pipeline.research.synth.silhouette import Person, hampered
+from pipeline.research.synth.painting import Looks, Street, paint_shadow, paint_street, paint_walker
+from pipeline.research.synth.silhouette import Person, hamper
 from pipeline.types import Image
 
 Floats = NDArray[np.float64]
@@ -29,14 +29,13 @@ COCO_JOINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """Somebody in a scene. place: X, Y in metres at time 0; heading: radians, 0 along X; bend: of the path, 1/m."""
+    """Somebody in a scene. place: X, Y in metres at time 0; heading: radians, 0 along X."""
 
     who: Person
     outfit: Outfit
     looks: Looks
     place: tuple[float, float]
     heading: float
-    bend: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def film_scene(
     count = round(seconds * setting.fps)
     times = np.arange(count) / setting.fps
     aim = np.repeat(np.array([setting.aim]), count, axis=0)
-    view = look(np.array(setting.position), aim, setting.focal)
+    view = look_at(np.array(setting.position), aim, setting.focal)
     margin = int(6 * setting.shake) + 4
     backdrop = paint_street(setting.street, view, width, height, margin, rng)
     sways = _sways(setting.shake, count, rng)
@@ -89,7 +88,8 @@ def film_scene(
         steps = _walk(walker, times, rng)
         shapes = outlines(walker.who.body, walker.outfit, steps, view, detail=True)
         points, _ = view.project(_coco(walker, steps))
-        cast.append((_sway(shapes, sways, setting.size), _swayed(points, sways, setting.size)))
+        sway = partial(_sway, sways=sways, size=setting.size)
+        cast.append((shapes.map(sway), sway(points)))
     grains = np.repeat(np.round(rng.normal(0, setting.noise, (4, height, 2 * width, 1))).astype(np.int16), 3, axis=3)
     for frame in range(count):
         move = sways[frame] + np.array([[0, 0, width / 2], [0, 0, height / 2]])
@@ -150,17 +150,12 @@ def _mask(shapes: Outlines, frame: int, box: Floats, size: tuple[int, int]) -> t
 
 def _walk(walker: Walker, times: Floats, rng: np.random.Generator) -> Steps:
     """The walk, moved to its place in the world."""
-    gait = hampered(vary(walker.who.gait, rng), walker.outfit)
-    steps = walk(walker.who.body, gait, times, float(rng.random()), walker.bend)
+    gait = hamper(vary(walker.who.gait, rng), walker.outfit)
+    steps = walk(walker.who.body, gait, times, float(rng.random()))
     cosine, sine = np.cos(walker.heading), np.sin(walker.heading)
     turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
-    joints = steps.joints @ turn + np.array([*walker.place, 0.0])
-    return Steps(
-        joints,
-        steps.facing + walker.heading,
-        steps.shoulder_line + walker.heading,
-        steps.pelvis_line + walker.heading,
-    )
+    lines = (line + walker.heading for line in (steps.facing, steps.shoulder_line, steps.pelvis_line))
+    return Steps(steps.joints @ turn + np.array([*walker.place, 0.0]), *lines)
 
 
 def _coco(walker: Walker, steps: Steps) -> Floats:
@@ -183,10 +178,8 @@ def _sways(shake: float, count: int, rng: np.random.Generator) -> Floats:
     if not shake or not count:
         return sways
     noise = rng.standard_normal((count, 4))
-    slow = np.zeros((count, 4))
-    for frame in range(1, count):
-        slow[frame] = 0.97 * slow[frame - 1] + 0.243 * noise[frame]
-    slow = np.clip(slow + 0.05 * rng.standard_normal((count, 4)), -2.5, 2.5)
+    noise[0] = 0
+    slow = np.clip(drift(noise, 0.97, 0.243) + 0.05 * rng.standard_normal((count, 4)), -2.5, 2.5)
     angle, zoom = 0.0016 * shake * slow[:, 2] / 4, 1 + 0.002 * slow[:, 3] * shake / 4
     sways[:, 0, 0] = sways[:, 1, 1] = zoom * np.cos(angle)
     sways[:, 0, 1], sways[:, 1, 0] = -zoom * np.sin(angle), zoom * np.sin(angle)
@@ -194,12 +187,7 @@ def _sways(shake: float, count: int, rng: np.random.Generator) -> Floats:
     return sways
 
 
-def _swayed(points: Floats, sways: Floats, size: tuple[int, int]) -> Floats:
+def _sway(points: Floats, sways: Floats, size: tuple[int, int]) -> Floats:
     """Points T×N×2 about the middle → pixels of the picture."""
     moved = np.einsum("tij,tnj->tni", sways[:, :, :2], points) + sways[:, None, :, 2]
     return np.asarray(moved + np.array(size) / 2)
-
-
-def _sway(shapes: Outlines, sways: Floats, size: tuple[int, int]) -> Outlines:
-    parts = tuple(replace(part, points=_swayed(part.points, sways, size)) for part in shapes.parts)
-    return Outlines(parts, _swayed(shapes.joints, sways, size))

@@ -37,13 +37,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSequence:
-    """One walk. masks: T×64×44 uint8 with grey edges; kind: nm, bg or cl; view: degrees 0–359; shot and outfit used."""
+    """One walk. masks: T×64×44 uint8 with grey edges; kind: nm, bg or cl; shot and outfit used."""
 
     masks: NDArray[np.uint8]
     kind: str
-    view: int
     shot: Shot
     outfit: Outfit
+
+    @property
+    def view(self) -> int:
+        """The camera's azimuth in degrees, 0–359."""
+        return round(float(np.rad2deg(self.shot.azimuth))) % 360
 
 
 def person(seed: Sequence[int]) -> Person:
@@ -54,46 +58,38 @@ def person(seed: Sequence[int]) -> Person:
 
 
 def sequences(
-    seed: Sequence[int],
-    count: int = 10,
-    frames: int = 30,
-    kinds: Sequence[str] = ("nm", "nm", "bg", "cl"),
-    view: str | None = None,
+    seed: Sequence[int], count: int = 10, frames: int = 30, kinds: Sequence[str] = ("nm", "nm", "bg", "cl")
 ) -> Iterator[SyntheticSequence]:
     """`count` walks of the person with this seed; each has its own camera, clothes, faults, size and frame rate.
 
-    kinds: taken in turn. view: side, oblique or along, drawn for each walk by default.
+    kinds: taken in turn.
     """
     who = person(seed)
     for index in range(count):
-        yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]), view)
+        yield sequence(who, kinds[index % len(kinds)], frames, np.random.default_rng([*seed, index + 1]))
 
 
-def sequence(
-    who: Person, kind: str, frames: int, rng: np.random.Generator, view: str | None = None
-) -> SyntheticSequence:
-    """One walk of a person. view: side, oblique or along; drawn by default."""
-    outfit, shot = draw_outfit(rng, kind), draw_shot(rng, view)
-    masks = silhouettes(who, outfit, shot, frames, rng)
-    degrees = round(float(np.rad2deg(shot.azimuth))) % 360
-    return SyntheticSequence(masks, kind, degrees, shot, outfit)
+def sequence(who: Person, kind: str, frames: int, rng: np.random.Generator) -> SyntheticSequence:
+    """One walk of a person."""
+    outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
+    return SyntheticSequence(silhouettes(who, outfit, shot, frames, rng), kind, shot, outfit)
 
 
 def silhouettes(who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """frames×64×44 uint8 of one walk before one camera, with the faults of a segmenter."""
-    shapes = filmed(who, outfit, shot, frames, rng)
+    shapes = film_outlines(who, outfit, shot, frames, rng)
     style = draw_style(rng, shot.height_px)
-    placed, scale = _crop(shapes, rng)
+    placed, scale = _move_into_crop(shapes, rng)
     masks = fill(placed, CROP)
     masks = spoil(masks, placed.joints, placed.box(), scale, style, rng)
-    return _finished(masks)
+    return _normalise(masks)
 
 
-def filmed(
+def film_outlines(
     who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator, detail: bool = False
 ) -> Outlines:
     """The outlines of one walk, pixels from the middle of a camera that follows. detail: the face's, too."""
-    gait = hampered(vary(who.gait, rng), outfit)
+    gait = hamper(vary(who.gait, rng), outfit)
     steps = walk(who.body, gait, np.arange(frames) / shot.fps, float(rng.random()), shot.bend)
     targets = steps.joints[:, 0].copy()
     targets[:, 2] = who.body.stature / 2
@@ -101,18 +97,21 @@ def filmed(
     return outlines(who.body, outfit, steps, view, detail)
 
 
-def hampered(gait: Gait, outfit: Outfit) -> Gait:
+def hamper(gait: Gait, outfit: Outfit) -> Gait:
     """The walk with what is carried: an arm with a bag swings less, one that holds something is bent and still."""
     if outfit.bag != "hand" and not outfit.held_arms:
         return gait
     coefficients = gait.coefficients.copy()
-    angles = population().angles
+
+    def row(joint: str, side: str) -> Floats:
+        return np.asarray(coefficients[population().angles.index(f"{joint}_flexion_{side}")])
+
     if outfit.bag == "hand":
-        coefficients[angles.index(f"shoulder_flexion_{outfit.bag_side}"), 1:] *= 0.5
-        coefficients[angles.index(f"elbow_flexion_{outfit.bag_side}")] *= 0.4
+        row("shoulder", outfit.bag_side)[1:] *= 0.5
+        row("elbow", outfit.bag_side)[:] *= 0.4
     if outfit.held_arms:
-        coefficients[angles.index(f"shoulder_flexion_{outfit.held_arms}"), 1:] *= 0.3
-        elbow = coefficients[angles.index(f"elbow_flexion_{outfit.held_arms}")]
+        row("shoulder", outfit.held_arms)[1:] *= 0.3
+        elbow = row("elbow", outfit.held_arms)
         elbow[0] += 65
         elbow[1:] *= 0.3
     return replace(gait, coefficients=coefficients)
@@ -128,7 +127,7 @@ def fill(shapes: Outlines, size: int) -> NDArray[np.uint8]:
     return masks
 
 
-def _crop(shapes: Outlines, rng: np.random.Generator) -> tuple[Outlines, float]:
+def _move_into_crop(shapes: Outlines, rng: np.random.Generator) -> tuple[Outlines, float]:
     """Move every frame into the crop that the pipeline would cut (the box, a margin, square); also the mean scale."""
     boxes = shapes.box()
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
@@ -140,11 +139,10 @@ def _crop(shapes: Outlines, rng: np.random.Generator) -> tuple[Outlines, float]:
     def move(points: Floats) -> Floats:
         return np.asarray((points - centre[:, None]) * scale[:, None, None] + CROP / 2)
 
-    parts = tuple(replace(part, points=move(part.points)) for part in shapes.parts)
-    return Outlines(parts, move(shapes.joints)), float(scale.mean())
+    return shapes.map(move), float(scale.mean())
 
 
-def _finished(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _normalise(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Normalise as the pipeline does; a frame without anybody repeats the one before."""
     done = np.zeros((len(masks), SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
     for frame, mask in enumerate(masks):

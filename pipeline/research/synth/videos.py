@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.files import atomic, write_bytes, writing
-from pipeline.research.synth.backdrop import Street, draw_street
 from pipeline.research.synth.body import draw_outfit
 from pipeline.research.synth.motion import stride
-from pipeline.research.synth.painting import draw_looks
+from pipeline.research.synth.painting import Street, draw_looks, draw_street
 from pipeline.research.synth.scene import COCO_JOINTS, Setting, Truth, Walker, film_scene
 from pipeline.research.synth.silhouette import Person, person
 from pipeline.video import VideoSink

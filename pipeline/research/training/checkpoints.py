@@ -76,7 +76,7 @@ def write_weights(path: Path, trainable: Trainable) -> None:
 
 
 def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
-    """The card of weights that a training has written: the encoder that reads them, and what it must be told."""
+    """The card of weights that a training has written: the encoder that reads them, and its architecture."""
     return Card(
         name=name,
         stage="encoder",
@@ -88,5 +88,5 @@ def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
         licence="as the data it was trained on",
         source="gait train",
         inputs={"features": trainable.features},
-        architecture=trainable.told(),
+        architecture=trainable.architecture_of_card(),
     )

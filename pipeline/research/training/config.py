@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipeline.errors import ConfigError
 from pipeline.files import from_home
 from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown, with_base
+from pipeline.research.training.zoo import refuse_unknown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
 FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
 MODEL = "Baseline"
+SamplerType = Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"]
 
 
 class Section(BaseModel):
@@ -37,7 +39,7 @@ class DataConfig(Section):
         None, description="default: partition.json in the root, or the authors' rule for CASIA-B and OUMVLP"
     )
     data_in_use: list[bool] | list[int] | None = None
-    cache: bool = Field(False, description="keep every walk in memory once it has been read")
+    cache: bool = Field(False, description="keep every sample in memory once it has been read")
     num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")
     test_dataset_name: str | None = None
     remove_no_gallery: bool = False
@@ -53,7 +55,7 @@ class PointsInUse(Section):
 class SamplerConfig(Section):
     """How a batch is put together; see pipeline/research/training/data/sampling.py."""
 
-    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "TripletSampler"
+    type: SamplerType = "TripletSampler"
     batch_size: int | tuple[int, int] = (8, 16)
     batch_shuffle: bool = False
     sample_type: str = Field("fixed_unordered", pattern=SAMPLE_TYPE)
@@ -66,25 +68,22 @@ class SamplerConfig(Section):
 
     @field_validator("batch_size")
     @classmethod
-    def _is_of_some(cls, size: int | tuple[int, int]) -> int | tuple[int, int]:
+    def _refuse_empty(cls, size: int | tuple[int, int]) -> int | tuple[int, int]:
         if min(size if isinstance(size, tuple) else (size,)) < 1:
             raise ValueError("must be 1 or more")
         return size
 
 
 class InferenceConfig(SamplerConfig):
-    """Which frames of a walk an evaluation sees; how many walks it takes at once does not matter here."""
+    """Which frames of a sample an evaluation sees; how many samples it takes at once does not matter here."""
 
-    type: Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"] = "InferenceSampler"
+    type: SamplerType = "InferenceSampler"
     batch_size: int | tuple[int, int] = 4
     sample_type: str = Field("all_ordered", pattern=SAMPLE_TYPE)
 
 
 Transforms = list[dict[str, Any]]
-
-
-def _cutting() -> Transforms:
-    return [{"type": "BaseSilCuttingTransform"}]
+CUTTING: Transforms = [{"type": "BaseSilCuttingTransform"}]
 
 
 class TrainerConfig(Section):
@@ -107,7 +106,7 @@ class TrainerConfig(Section):
     sync_BN: bool = False  # noqa: N815  OpenGait's name
     find_unused_parameters: bool = False
     sampler: SamplerConfig = SamplerConfig()
-    transform: Transforms = Field(default_factory=_cutting)
+    transform: Transforms = CUTTING
     # ours
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
         "auto", description="auto: with enable_float16 fp16 on a GPU and bf16 on a CPU that has it, else fp32"
@@ -117,7 +116,7 @@ class TrainerConfig(Section):
 
 
 class EvaluatorConfig(Section):
-    """How OpenGait evaluates: `gait evaluate dataset` follows it, and the validation sees walks by its transform."""
+    """How OpenGait evaluates: `gait evaluate dataset` follows it, and the validation uses its transform."""
 
     restore_hint: int | str = Field(80000, description="an iteration of the training, or a checkpoint's file")
     restore_ckpt_strict: bool = True
@@ -128,16 +127,16 @@ class EvaluatorConfig(Section):
     rerank: bool | None = None
     enable_float16: bool = False
     sampler: InferenceConfig = InferenceConfig()
-    transform: Transforms = Field(default_factory=_cutting)
+    transform: Transforms = CUTTING
 
 
 class ValidationConfig(Section):
-    """Ours: rank-1 on walks that were held out, by a simple retrieval."""
+    """Ours: rank-1 on samples that were held out, by a simple retrieval."""
 
-    gallery_type: str = Field("nm-01", description="the type whose walks are the gallery; all others are probes")
+    gallery_type: str = Field("nm-01", description="the type whose samples are the gallery; all others are probes")
     identities: int = Field(100, ge=2, description="how many of the held-out identities, at most")
     frames: int = Field(0, ge=0, description="silhouettes in a window; 0: as in training")
-    windows: int = Field(3, ge=1, description="interleaved windows of a walk whose embeddings are averaged, at most")
+    windows: int = Field(3, ge=1, description="interleaved windows of a sample whose embeddings are averaged, at most")
 
 
 YAML = (".yaml", ".yml")
@@ -158,12 +157,12 @@ class TrainingConfig(Section):
 
     @field_validator("model_cfg", mode="before")
     @classmethod
-    def _named(cls, model: Any) -> Any:
+    def _with_model(cls, model: Any) -> Any:
         return {"model": MODEL, **model} if isinstance(model, dict) else model
 
     @field_validator("loss_cfg", mode="before")
     @classmethod
-    def _one_or_several(cls, losses: Any) -> Any:
+    def _as_list(cls, losses: Any) -> Any:
         return [{"type": "TripletLoss", "log_prefix": "triplet", **losses}] if isinstance(losses, dict) else losses
 
 
@@ -177,8 +176,8 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
     """
     path = _path(config)
     tree = with_base(read_yaml(path), path, _path, null_removes=True)
-    _refuse_what_is_not_here(tree, path.name)
-    unsupported = _take_unknown(tree, TrainingConfig)
+    _refuse_other_files(tree, path.name)
+    unsupported = _pop_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
     read = training_config({**tree, "unsupported": unsupported}, path.name)
@@ -190,15 +189,11 @@ def training_config(tree: Mapping[str, Any], origin: str) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_explain(error)}") from None
+        raise ConfigError(f"{origin}: {_message_of(error)}") from None
 
 
-def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
-    """Before anything else is said of a file: the networks that it may lack have formats of their own, too."""
-    from pipeline.research.training.networks import (
-        refuse_unknown,  # with torch, which whoever reads a training needs anyway
-    )
-
+def _refuse_other_files(tree: Mapping[str, Any], origin: str) -> None:
+    """Before anything else: OpenGait's networks that are not here have formats of their own, too."""
     if not is_training_config(tree):
         raise ConfigError(f"{origin}: not the file of a training; expected sections such as model_cfg and trainer_cfg.")
     model, data = tree.get("model_cfg"), tree.get("data_cfg")
@@ -213,20 +208,20 @@ def _refuse_what_is_not_here(tree: Mapping[str, Any], origin: str) -> None:
 
 
 def _not_followed(config: TrainingConfig) -> list[str]:
-    """Keys that are known, but whose values here ask for what nothing does."""
+    """Keys that are known, but whose values here nothing follows."""
     evaluator = config.evaluator_cfg
     points = evaluator.sampler.points_in_use
-    asked = {
+    ignored = {
         "data_cfg.remove_no_gallery": config.data_cfg.remove_no_gallery,
         "evaluator_cfg.enable_float16": evaluator.enable_float16,
         "evaluator_cfg.restore_ckpt_strict": not evaluator.restore_ckpt_strict,
         "evaluator_cfg.sampler.sample_type": evaluator.sampler.sample_type != "all_ordered",
         "evaluator_cfg.sampler.points_in_use": points is not None and points != PointsInUse(),
     }
-    return [key for key, is_asked in asked.items() if is_asked]
+    return [key for key, is_ignored in ignored.items() if is_ignored]
 
 
-def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
+def _pop_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = "") -> list[str]:
     """Remove what `section` does not know from `tree`, and name it."""
     unknown = []
     for key in list(tree):
@@ -234,11 +229,11 @@ def _take_unknown(tree: dict[str, Any], section: type[BaseModel], prefix: str = 
             del tree[key]
             unknown.append(f"{prefix}{key}")
         elif key in _SECTIONS and isinstance(tree[key], dict):
-            unknown += _take_unknown(tree[key], _SECTIONS[key], f"{prefix}{key}.")
+            unknown += _pop_unknown(tree[key], _SECTIONS[key], f"{prefix}{key}.")
     return unknown
 
 
-def shipped() -> list[str]:
+def shipped_configs() -> list[str]:
     """Names of the training configurations that come with the project."""
     return sorted(path.stem for path in (configs_dir() / "train").glob("*.yaml"))
 
@@ -247,15 +242,17 @@ def _path(config: str) -> Path:
     if config.endswith(YAML):
         path = from_home(config)
         if not path.is_file():
-            raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped())}.")
+            raise ConfigError(f"{config}: no such training configuration. Shipped: {', '.join(shipped_configs())}.")
         return path
     path = configs_dir() / "train" / f"{config}.yaml"
-    if config not in shipped():
-        raise ConfigError(f"no training configuration {config!r}{nearest(config, shipped())} Or give a .yaml file.")
+    if config not in shipped_configs():
+        raise ConfigError(
+            f"no training configuration {config!r}{nearest(config, shipped_configs())} Or give a .yaml file."
+        )
     return path
 
 
-def _explain(error: ValidationError) -> str:
+def _message_of(error: ValidationError) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     key = ".".join(where)

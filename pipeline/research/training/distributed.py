@@ -1,7 +1,7 @@
 """Several processes as one: their batches' outputs for the losses, and batch normalisation over all of them.
 
-Training with n processes equals training with one on the whole batch: every walk meets all others in the losses, as in
-OpenGait, and the means and variances are those of the whole batch.
+Training with n processes equals training with one on the whole batch: every sample meets all others in the losses, as
+in OpenGait, and the means and variances are those of the whole batch.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def gathered(outputs: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+def gather_outputs(outputs: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
     """Every tensor with those of all processes, one after another; only our own share carries a gradient.
 
     The processes' gradients are averaged afterwards, so the loss has to be multiplied by their number.
     """
-    return {name: {key: _gathered(tensor) for key, tensor in inputs.items()} for name, inputs in outputs.items()}
+    return {name: {key: _gather(tensor) for key, tensor in inputs.items()} for name, inputs in outputs.items()}
 
 
-def _gathered(tensor: Tensor) -> Tensor:
+def _gather(tensor: Tensor) -> Tensor:
     shares = [torch.empty_like(tensor, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
     dist.all_gather(shares, tensor.detach().contiguous())
     shares[dist.get_rank()] = tensor
     return torch.cat(shares)
 
 
-def of_all(tensor: Tensor) -> tuple[Tensor, int]:
+def gather_detached(tensor: Tensor) -> tuple[Tensor, int]:
     """A tensor with those of all processes, one after another and without gradient, and where ours begins."""
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not _several():
         return tensor.detach(), 0
-    return _gathered(tensor.detach()), dist.get_rank() * len(tensor)
+    return _gather(tensor.detach()), dist.get_rank() * len(tensor)
+
+
+def _several() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 class SyncedBatchNorm(_BatchNorm):
@@ -45,30 +49,24 @@ class SyncedBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """[n, c, …] → the same shape."""
-        if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
+        if not self.training or not _several():
             return super().forward(input)
         values = input.float()
         others = [axis for axis in range(values.ndim) if axis != 1]
-        count = torch.tensor([float(values.numel() // values.shape[1])], device=values.device)
-        count = _sum_over_processes(count)
+        count = _sum_over_processes(torch.tensor([float(values.numel() // values.shape[1])], device=values.device))
         mean = _sum_over_processes(values.sum(others)) / count
         shape = [1, -1] + [1] * (values.ndim - 2)
         centred = values - mean.view(shape)
         variance = _sum_over_processes(centred.square().sum(others)) / count
-        self._remember(mean.detach(), variance.detach(), float(count))
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+            share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.detach(), share)
+            self.running_var.lerp_(variance.detach() * float(count) / max(1.0, float(count) - 1), share)
         normal = centred * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:
             normal = normal * self.weight.view(shape) + self.bias.view(shape)
         return normal.to(input.dtype)
-
-    def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
-        if self.running_mean is None or self.running_var is None:
-            return
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance * count / max(1.0, count - 1), share)
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -76,15 +74,13 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        total = tensor.clone()
+        total = tensor.contiguous().clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        total = gradients[0].contiguous().clone()
-        dist.all_reduce(total)
-        return total
+        return _SumOverProcesses.forward(ctx, gradients[0])
 
 
 def _sum_over_processes(tensor: Tensor) -> Tensor:

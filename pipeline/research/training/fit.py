@@ -17,25 +17,24 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
-from torch.utils.data import DataLoader
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, Interrupted
 from pipeline.files import PARTIAL, reason_of, write_json
 from pipeline.research.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.research.training.config import TrainingConfig
-from pipeline.research.training.course import Course, Say
-from pipeline.research.training.data.batches import Batch, Walks
-from pipeline.research.training.data.dataset import Modality, Partition, Walk, list_walks, partition_of
+from pipeline.research.training.data.batches import Preparation, Samples
+from pipeline.research.training.data.dataset import Frames, Partition, Sample, list_samples, partition_of
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.distributed import synchronise_batch_norms
-from pipeline.research.training.module import GaitTraining
-from pipeline.research.training.networks import Trainable, needs_of, open_trainable
+from pipeline.research.training.input_files import refuse_other_files
+from pipeline.research.training.module import GaitTraining, Print, TrainingProgress
+from pipeline.research.training.networks import Trainable, modalities_of, open_trainable
 from pipeline.research.training.precision import Precision, precision_of
 from pipeline.research.training.stopping import Stopping
 from pipeline.research.training.validation import validate
-from pipeline.research.training.wanted import refuse_other
 from pipeline.weights.safeload import load_strictly
 
+EMBEDDINGS = ("embeddings", "neck")  # what a validation compares
 LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     "fp32": "32-true",
     "fp16": "16-mixed",
@@ -48,54 +47,59 @@ def training_folder(config: TrainingConfig, output: Path) -> Path:
     return output / config.data_cfg.dataset_name / str(config.model_cfg.get("model")) / config.trainer_cfg.save_name
 
 
-def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: Say, processes: int = 1) -> Path:
-    """Train as configured, in training_folder(…); returns the metrics' file.
+def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: Print, processes: int = 1) -> Path:
+    """Train as configured, in training_folder(…).
 
-    resume: go on from the furthest checkpoint there (or start, when there is none). Without, a folder that holds
-    checkpoints is refused. device: cpu or cuda. say: takes a line about the progress. processes: that share each batch.
-    Raises GaitError for settings or data that cannot be used, Interrupted after Ctrl-C or SIGTERM.
+    Args:
+        config: All settings.
+        output: Where trainings are kept.
+        resume: Go on from the furthest checkpoint there (or start, when there is none). Without, a folder that holds
+            checkpoints is refused.
+        device: cpu or cuda.
+        say: Takes a line about the progress.
+        processes: That share each batch.
+
+    Returns:
+        The metrics' file.
+
+    Raises:
+        GaitError: For settings or data that cannot be used.
+        Interrupted: After Ctrl-C or SIGTERM.
     """
     folder = training_folder(config, output)
     start = _start(config, folder, resume)
-    data = config.data_cfg
+    data, trainer = config.data_cfg, config.trainer_cfg
     partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    listed = list_walks(data.dataset_root, partition.train, data.data_in_use)
-    labels = sorted({walk.identity for walk in listed})
-    torch.manual_seed(config.trainer_cfg.seed)
+    listed = list_samples(data.dataset_root, partition.train, data.data_in_use)
+    labels = sorted({sample.identity for sample in listed})
+    torch.manual_seed(trainer.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
-    needs = needs_of(trainable, config.trainer_cfg.transform)
-    walks = Walks(listed, data.cache, needs, check_of(trainable, config))
-    _ = walks[0]  # refused before anything starts, and told of once by this process instead of all that prepare batches
-    module = GaitTraining(trainable, config, walks, labels)
+    needs = modalities_of(trainable, trainer.transform)
+    samples = Samples(listed, data.cache, needs, check_of(trainable, config))
+    _ = samples[0]  # refused before anything starts, and warned of by this process instead of all that prepare batches
+    module = GaitTraining(trainable, config, samples, labels)
     if start is not None:
         _restore(module, config, start, resume)
-    if config.trainer_cfg.sync_BN and processes > 1:
+    if trainer.sync_BN and processes > 1:
         module.network = trainable.network = synchronise_batch_norms(trainable.network, device)
     parameters = sum(parameter.numel() for parameter in trainable.network.parameters())
-    first = (
-        getattr(rank_zero_only, "rank", 0) == 0
-    )  # Lightning starts the others as copies of this process, from the beginning
+    first = getattr(rank_zero_only, "rank", 0) == 0  # Lightning starts the others as copies of this process
     if first:
         if ignored := [*config.unsupported, *module.unsupported]:
             say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
-        say(precision_of(config.trainer_cfg, device)[1])
-        say(f"{len(walks)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
+        say(precision_of(trainer, device)[1])
+        say(f"{len(samples)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
         if start is not None:
             say(f"starts from {start.name} at iteration {module.iteration}")
         for leftover in folder.rglob(f"{PARTIAL}*"):  # of a training that was killed while it wrote
             leftover.unlink()
         write_json(folder / "config.json", config.model_dump(mode="json"))
     started = time.monotonic()
-    if module.iteration < config.trainer_cfg.total_iter:
-        course = Course(
-            config.trainer_cfg,
-            folder / "checkpoints",
-            say,
-            lambda: _rates(_validated(trainable, config, partition, say)),
-        )
-        fit(module, config, folder, device, course, processes)
+    if module.iteration < trainer.total_iter:
+        rates = partial(_held_out_rates, trainable, config, partition, say)
+        fit(module, config, folder, device, TrainingProgress(trainer, folder / "checkpoints", say, rates), processes)
     if first:
-        weights = folder / f"{config.trainer_cfg.save_name}.safetensors"
+        weights = folder / f"{trainer.save_name}.safetensors"
         write_weights(weights, trainable)
         metrics = {
             "iterations": module.iteration,
@@ -104,19 +108,19 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
             "bytes": weights.stat().st_size,
             "seconds": round(time.monotonic() - started, 1),
             "last": {name: round(float(value.mean()), 6) for name, value in module.logged.items()},
-            "validation": _validated(trainable, config, partition, say),
+            "validation": _validate(trainable, config, partition, say),
         }
         write_json(folder / "metrics.json", metrics)
         say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
     return folder / "metrics.json"
 
 
-def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Walk, list[Modality]], None]:
-    """Raises InputError for a walk that is not what this network wants."""
+def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Sample, list[Frames]], None]:
+    """Raises InputError for a sample that this network cannot take."""
     model = str(config.model_cfg["model"])
     other = "joint_format" if "joint_format" in config.model_cfg else "data_cfg.dataset_root"
     advice = f"Choose among a walk's files with data_cfg.data_in_use, or another {other}."
-    return partial(refuse_other, wanted=trainable.wants, who=model, advice=advice)
+    return partial(refuse_other_files, expected=trainable.files, network=model, advice=advice)
 
 
 def _start(config: TrainingConfig, folder: Path, resume: bool) -> Path | None:
@@ -158,32 +162,31 @@ def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: b
         ) from None
 
 
-def _validated(trainable: Trainable, config: TrainingConfig, partition: Partition, say: Say) -> dict[str, Any] | None:
+def _validate(trainable: Trainable, config: TrainingConfig, partition: Partition, say: Print) -> dict[str, Any] | None:
     """Rank-1 on the held-out identities; None where the partition has none or they cannot be used."""
-    chosen, data = config.validation_cfg, config.data_cfg
+    chosen, data, sampler = config.validation_cfg, config.data_cfg, config.trainer_cfg.sampler
     held_out = partition.test[: chosen.identities]
     if not held_out:
         return None
     try:
-        listed = list_walks(data.dataset_root, held_out, data.data_in_use)
-        needs = needs_of(trainable, config.evaluator_cfg.transform)
-        walks = Walks(listed, cache=False, needs=needs, check=check_of(trainable, config))
-        transforms = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", [])
-        frames = chosen.frames or config.trainer_cfg.sampler.frames_num_fixed
-        report = validate(trainable, walks, transforms, chosen, frames, config.trainer_cfg.sampler.points_in_use)
+        listed = list_samples(data.dataset_root, held_out, data.data_in_use)
+        needs = modalities_of(trainable, config.evaluator_cfg.transform)
+        samples = Samples(listed, cache=False, needs=needs, check=check_of(trainable, config))
+        transforms = transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform")
+        preparation = Preparation(transforms, trainable.joined, sampler.points_in_use)
+        report = validate(trainable, samples, preparation, chosen, chosen.frames or sampler.frames_num_fixed)
     except GaitError as error:
         say(f"not validated: {error}")
         return None
-    for name in ("embeddings", "neck"):
-        if name in report:
-            by_type = ", ".join(f"{kind} {rate:.1%}" for kind, rate in report[name]["rank1_by_type"].items())
-            say(f"held-out rank-1 by {name}: {report[name]['rank1']:.1%} ({by_type})")
+    for name in (name for name in EMBEDDINGS if name in report):
+        by_type = ", ".join(f"{kind} {rate:.1%}" for kind, rate in report[name]["rank1_by_type"].items())
+        say(f"held-out rank-1 by {name}: {report[name]['rank1']:.1%} ({by_type})")
     return report
 
 
-def _rates(report: dict[str, Any] | None) -> dict[str, float]:
-    names = [name for name in ("embeddings", "neck") if report is not None and name in report]
-    return {f"rank1_{name}": float(report[name]["rank1"]) for name in names} if report is not None else {}
+def _held_out_rates(trainable: Trainable, config: TrainingConfig, partition: Partition, say: Print) -> dict[str, float]:
+    report = _validate(trainable, config, partition, say) or {}
+    return {f"rank1_{name}": float(report[name]["rank1"]) for name in EMBEDDINGS if name in report}
 
 
 def fit(
@@ -191,13 +194,12 @@ def fit(
     config: TrainingConfig,
     folder: Path,
     device: str,
-    course: Course,
+    progress: TrainingProgress,
     processes: int = 1,
-    batches: DataLoader[Batch] | None = None,
 ) -> None:
-    """Train the module until total_iter. batches: take these instead of the dataset's."""
-    _quiet()
-    _channels_last(module.network)
+    """Train the module until total_iter."""
+    _silence_lightning()
+    _lay_out_channels_last(module.network)
     chosen, stopping = config.trainer_cfg, Stopping()
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
@@ -207,7 +209,7 @@ def fit(
         precision=LIGHTNINGS[precision_of(chosen, device)[0]],
         gradient_clip_val=chosen.gradient_clip,
         logger=TensorBoardLogger(str(folder), name="summary", version=""),
-        callbacks=[course, Listening(stopping)],
+        callbacks=[progress, SignalCallback(stopping)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -216,16 +218,16 @@ def fit(
     )
     try:
         with stopping:
-            trainer.fit(module, train_dataloaders=batches)
+            trainer.fit(module)
     except (KeyboardInterrupt, SystemExit):
-        stopping.asked = True
+        stopping.requested = True
     except GaitError as error:  # torch wraps those of the processes that prepare batches in their tracebacks
-        said = str(error).strip().splitlines()[-1]
-        raise type(error)(said.partition(": ")[2] if "Original Traceback" in str(error) else str(error)) from error
+        last = str(error).strip().splitlines()[-1]
+        raise type(error)(last.partition(": ")[2] if "Original Traceback" in str(error) else str(error)) from error
     except Exception:
-        if not stopping.asked:  # else another process has ended first
+        if not stopping.requested:  # else another process has ended first
             raise
-    if stopping.asked:
+    if stopping.requested:
         if trainer.global_rank:
             sys.exit(130)  # the first process speaks for all
         kept = latest_checkpoint(folder / "checkpoints", chosen.save_name)
@@ -233,7 +235,7 @@ def fit(
         raise Interrupted(f"interrupted at iteration {module.iteration}; {remedy}.")
 
 
-class Listening(lightning.Callback):
+class SignalCallback(lightning.Callback):
     """Takes the signals back from Lightning when batches begin."""
 
     def __init__(self, stopping: Stopping) -> None:
@@ -243,7 +245,7 @@ class Listening(lightning.Callback):
         self._stopping.listen()
 
 
-def _channels_last(network: nn.Module) -> None:
+def _lay_out_channels_last(network: nn.Module) -> None:
     """Lay the convolutions out so that they run twice as fast on a CPU.
 
     Not narrow ones: with fewer than 16 channels, torch 2.13's float32 gradient of that layout crashes the process.
@@ -254,7 +256,7 @@ def _channels_last(network: nn.Module) -> None:
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
-def _quiet() -> None:
+def _silence_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning.*")

@@ -18,12 +18,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Stopping:
     """A context in which the first of SIGNALS raises KeyboardInterrupt and further ones are ignored.
 
-    asked: whether one came; what fails after that, fails because of it. Once asked, this process is about to end, so
+    requested: whether one came; what fails after that, fails because of it. This process is about to end then, so
     they are ignored beyond the context, too.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Stopping:
@@ -33,17 +33,17 @@ class Stopping:
         return self
 
     def listen(self) -> None:
-        """Take the signals. Lightning takes SIGTERM when it starts, to tell other processes of it, which may hang."""
+        """Take the signals. Lightning takes SIGTERM when it starts, to inform other processes, which may hang."""
         for signum in self._before:
             signal.signal(signum, self._stop)
 
     def _stop(self, signum: int, frame: FrameType | None) -> NoReturn:
-        self.asked = True
+        self.requested = True
         ignore_signals()
         raise KeyboardInterrupt
 
     def __exit__(self, *_: object) -> None:
-        if not self.asked:
+        if not self.requested:
             for signum, handler in self._before.items():
                 signal.signal(signum, handler)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.research.evaluation import bootstrap
-from pipeline.research.evaluation.bootstrap import PeopleBootstrap
+from pipeline.research.evaluation import ranks
+from pipeline.research.evaluation.ranks import PeopleBootstrap
 
 
 def test_people_are_drawn_not_walks():
@@ -50,5 +50,5 @@ def test_one_person_has_no_interval():
 def test_drawing_in_blocks_draws_the_same(monkeypatch):
     values, people = np.random.default_rng(3).random(30), np.arange(30) // 2
     whole = PeopleBootstrap(people).interval(values)
-    monkeypatch.setattr(bootstrap, "BLOCK_VALUES", 15 * 7)
+    monkeypatch.setattr(ranks, "BLOCK_VALUES", 15 * 7)
     assert PeopleBootstrap(people).interval(values) == whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.research.evaluation.directions import by_direction
+from pipeline.research.evaluation.ranks import by_direction
 
 
 def test_probes_meet_walks_of_one_direction_only():

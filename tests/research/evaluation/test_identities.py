@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.research.evaluation.identities import Following, compare, named_right, read_truth
+from pipeline.research.evaluation.identities import Agreement, compare, count_right_names, read_truth
 from pipeline.types import Tracklet
 
 HERE, THERE = [0, 0, 10, 20], [50, 0, 60, 20]
@@ -52,10 +52,10 @@ def test_nobody_followed_is_zero():
 
 
 def test_a_name_is_right_when_the_longest_track_has_the_gallery_track_of_that_person():
-    gallery = Following(1.0, {1: 2, 2: 1}, {1: 10, 2: 10})
-    probe = Following(1.0, {1: 1, 2: 1, 3: 2}, {1: 9, 2: 3, 3: 5})
-    answers = {"001": {"identity": "gallery-002"}, "002": {"identity": "gallery-001"}, "003": {"identity": None}}
-    assert named_right({"probes": {"p": answers}}, gallery, "p", probe, [1, 2, 3]) == 1
+    gallery = Agreement(1.0, {1: 2, 2: 1}, {1: 10, 2: 10})
+    probe = Agreement(1.0, {1: 1, 2: 1, 3: 2}, {1: 9, 2: 3, 3: 5})
+    identities = {1: "gallery-002", 2: "gallery-001", 3: None}
+    assert count_right_names(identities, gallery, probe, [1, 2, 3]) == 1
 
 
 def test_a_file_that_is_no_truth_is_refused(tmp_path):

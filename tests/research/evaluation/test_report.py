@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.research.evaluation.directions import by_direction
-from pipeline.research.evaluation.ranks import score
+from pipeline.research.evaluation.ranks import by_direction, score
 from pipeline.research.evaluation.report import Compared, report
 
 PEOPLE = np.array([0, 1, 0, 1])  # of the probes

@@ -7,20 +7,21 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.research.evaluation.datasets import distances as blocks
-from pipeline.research.evaluation.datasets.distances import distances
-from pipeline.research.evaluation.datasets.retrieval import Walks, ranked, retrieve
+from pipeline.research.evaluation.datasets import retrieval as blocks
+from pipeline.research.evaluation.datasets.features import DatasetFeatures
+from pipeline.research.evaluation.datasets.retrieval import distances, rank, retrieve
 
 
 def walks(labels, features=None, views=None):
     count = len(labels)
     features = np.zeros((count, 2, 1), np.float32) if features is None else features
-    return Walks(features, np.array(labels, str), np.array(views if views is not None else [""] * count, str))
+    names, views = np.array(labels, str), np.array(views if views is not None else [""] * count, str)
+    return DatasetFeatures(features, names, names, views)
 
 
 def placed(rows, probes, gallery, **options):
     found = torch.tensor(rows, dtype=torch.float32)
-    return ranked([(slice(0, len(rows)), found)], probes, gallery, **options)
+    return rank([(slice(0, len(rows)), found)], probes, gallery, **options)
 
 
 def brute(row, right):

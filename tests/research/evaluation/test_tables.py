@@ -7,11 +7,10 @@ import pytest
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.evaluation.datasets import rerank as reranking
-from pipeline.research.evaluation.datasets.classification import class_scores, mask_overlap
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.submission import submission
-from pipeline.research.evaluation.tables import by_view, cross_view, pairs, whole
+from pipeline.research.evaluation.tables import by_view, class_scores, cross_view, pairs, whole
 
 
 def dataset(*walks):
@@ -95,16 +94,16 @@ def test_re_ranking_brings_walks_forward_that_share_neighbours():
     data = dataset(("a", "p", "0", 0), ("b", "g", "0", -0.9), *strangers, *right)
     plain, better = (
         whole(PROTOCOLS["gait3d"], data, "euclidean", listed=["a-p-0"], rerank=rerank)["all"]
-        for rerank in (False, True)
+        for rerank in (None, "float32")
     )
     assert (plain.ranks[1], better.ranks[1]) == (0, 100)
     assert better.precision > plain.precision
 
 
 def test_more_walks_than_memory_holds_are_not_re_ranked(monkeypatch):
-    monkeypatch.setattr(reranking, "MOST_WALKS", 3)
+    monkeypatch.setattr(reranking, "MOST_SAMPLES", 3)
     with pytest.raises(ConfigError, match="re-ranking 4 walks would need"):
-        whole(PROTOCOLS["gait3d"], dataset(*GALLERY), "euclidean", listed=["a-nm-01-0"], rerank=True)
+        whole(PROTOCOLS["gait3d"], dataset(*GALLERY), "euclidean", listed=["a-nm-01-0"], rerank="float32")
 
 
 def test_a_submission_needs_probes():
@@ -128,7 +127,3 @@ def test_other_classes_are_refused():
     data = dataset(("a", "fine", "0", 0))
     with pytest.raises(InputError, match="found 2 and the type fine"):
         class_scores(data, PROTOCOLS["scoliosis1k"].names)
-
-
-def test_two_empty_masks_are_alike():
-    assert mask_overlap(np.zeros((1, 4, 4)), np.zeros((1, 4, 4))).tolist() == [1]

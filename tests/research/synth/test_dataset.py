@@ -10,7 +10,7 @@ import pytest
 from pipeline.commands.synth import synth_dataset
 from pipeline.errors import ConfigError, OutputError
 from pipeline.research.training.data.arrays import read_arrays
-from pipeline.research.training.data.dataset import list_walks, read_partition
+from pipeline.research.training.data.dataset import list_samples, read_partition
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -39,7 +39,7 @@ def test_another_seed_gives_other_bytes(root: Path, tmp_path: Path) -> None:
 def test_training_reads_it(root: Path) -> None:
     partition = read_partition(root / "partition.json")
     assert partition.train == ("00001", "00002") and partition.test == ("00003",)
-    walks = list_walks(root, [*partition.train, *partition.test])
+    walks = list_samples(root, [*partition.train, *partition.test])
     assert len(walks) == 15
     assert {walk.type for walk in walks} == {"nm-01", "nm-02", "nm-03", "bg-01", "cl-01"}
     for walk in walks:
@@ -84,16 +84,3 @@ def test_a_segmenter_cuts_out_painted_walkers(shared: Path, tmp_path: Path) -> N
         assert (filled > 0.1).all() and (filled < 0.8).all()
         changed = np.abs(np.diff(walk.astype(np.int16), axis=0)).mean(axis=(1, 2)) / 255
         assert changed.mean() > 0.01
-
-
-def test_one_view_keeps_a_persons_walks_on_one_side(tmp_path: Path) -> None:
-    synth_dataset(tmp_path / "one", people=12, seed=3, sequences=5, frames=2, workers=1, one_view=True)
-    kinds = set()
-    for person in (path for path in (tmp_path / "one").iterdir() if path.is_dir()):
-        off = [abs((int(path.name) + 180) % 360 - 180) for path in person.glob("*/*")]  # from the walking direction
-        seen = {
-            "side" if 60 <= angle <= 120 else "along" if min(angle, 180 - angle) <= 25 else "oblique" for angle in off
-        }
-        assert len(seen) == 1, (person.name, off)
-        kinds |= seen
-    assert len(kinds) > 1

@@ -1,4 +1,4 @@
-"""Silhouettes: bytes by seed, shape, clothes, the faults of a segmenter, the view that was asked for."""
+"""Silhouettes: bytes by seed, shape, clothes, the faults of a segmenter, the views."""
 
 from __future__ import annotations
 
@@ -50,13 +50,11 @@ def test_masks_are_what_encoders_take() -> None:
         assert one.kind in {"nm", "bg", "cl"} and 0 <= one.view < 360
 
 
-def test_views_are_those_asked_for() -> None:
+def test_three_of_five_views_are_from_the_side() -> None:
     rng = np.random.default_rng(3)
-    for view, low, high in (("side", 60, 120), ("oblique", 25, 155), ("along", 0, 180)):
-        degrees = np.array([abs(np.rad2deg(draw_shot(rng, view).azimuth)) for _ in range(200)])
-        assert (degrees > low - 1e-6).all() and (degrees < high + 1e-6).all()
-        if view == "along":
-            assert ((degrees <= 25) | (degrees >= 155)).all()
+    degrees = np.array([abs(np.rad2deg(draw_shot(rng).azimuth)) for _ in range(600)])
+    side, along = (degrees >= 60) & (degrees <= 120), (degrees <= 25) | (degrees >= 155)
+    assert 0.55 < side.mean() < 0.65 and 0.15 < along.mean() < 0.25 and degrees.max() <= 180
 
 
 def test_the_default_mix_is_mostly_sideways_and_both_ways() -> None:

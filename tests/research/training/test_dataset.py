@@ -11,11 +11,11 @@ from training_walks import silhouettes, write_dataset
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.training.data.dataset import (
-    list_walks,
+    list_samples,
     partition_of,
     read_partition,
+    read_sample,
     read_silhouettes,
-    read_walk,
     with_silhouettes,
 )
 from pipeline.types import Modality
@@ -27,14 +27,14 @@ def root(tmp_path):
 
 
 def test_walks_come_in_the_order_of_the_identities_then_sorted(root):
-    walks = list_walks(root, ["003", "001", "absent"])
+    walks = list_samples(root, ["003", "001", "absent"])
     assert [walk.name for walk in walks[:3]] == ["003/bg-01/000", "003/bg-01/090", "003/nm-01/000"]
     assert len(walks) == 12 and walks[-1].name == "001/nm-02/090"
-    assert len(list_walks(root)) == 36
+    assert len(list_samples(root)) == 36
 
 
 def test_silhouettes_are_cut_to_the_width_of_the_encoders(root):
-    walk = list_walks(root, ["002"])[0]
+    walk = list_samples(root, ["002"])[0]
     whole = read_silhouettes(walk, cut=False)
     np.testing.assert_array_equal(whole, silhouettes(1, 13, 64, 64, jitter=4))
     np.testing.assert_array_equal(read_silhouettes(walk), whole[:, :, 10:54])
@@ -50,21 +50,21 @@ def test_modalities_are_chosen_by_mask_or_by_order(tmp_path, in_use, names):
     for name in "cab":
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(np.full((2, 4, 4), ord(name), np.uint8)))
     (folder / "notes.txt").write_text("not a modality")
-    (walk,) = list_walks(tmp_path, None, in_use)
+    (walk,) = list_samples(tmp_path, None, in_use)
     assert [path.stem for path in walk.files] == names
-    assert [chr(modality[0, 0, 0]) for modality in read_walk(walk)] == names
+    assert [chr(modality[0, 0, 0]) for modality in read_sample(walk)] == names
 
 
 def test_an_order_beyond_the_files_is_refused(root):
     with pytest.raises(ConfigError, match=r"data_in_use \[0, 3\].*only 1 files"):
-        list_walks(root, None, [0, 3])
+        list_samples(root, None, [0, 3])
 
 
 def test_modalities_of_different_lengths_are_refused(root):
-    walk = list_walks(root)[0]
+    walk = list_samples(root)[0]
     (walk.files[0].parent / "pose.pkl").write_bytes(pickle.dumps(np.zeros((3, 17, 3), np.float32)))
     with pytest.raises(InputError, match=r"bg-01/000: modalities of different lengths \[13, 3\]"):
-        read_walk(list_walks(root)[0])
+        read_sample(list_samples(root)[0])
 
 
 def test_the_partition_names_training_test_and_probes(root, tmp_path):
@@ -85,9 +85,9 @@ def test_another_file_is_no_partition(tmp_path, text):
 
 def test_a_missing_dataset_and_unknown_identities_are_refused(root, tmp_path):
     with pytest.raises(InputError, match="no such dataset folder"):
-        list_walks(tmp_path / "nowhere")
+        list_samples(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no walks of any of 2 identities"):
-        list_walks(root, ["x", "y"])
+        list_samples(root, ["x", "y"])
 
 
 def test_what_is_no_silhouette_is_refused(tmp_path):
@@ -95,19 +95,19 @@ def test_what_is_no_silhouette_is_refused(tmp_path):
     folder.mkdir(parents=True)
     (folder / "pose.pkl").write_bytes(pickle.dumps(np.zeros((3, 17, 3), np.float32)))
     with pytest.raises(InputError, match=r"pose\.pkl: \(3, 17, 3\) float32; silhouettes are T×H×W uint8"):
-        read_silhouettes(list_walks(tmp_path)[0])
+        read_silhouettes(list_samples(tmp_path)[0])
 
 
 def one_walk(root, frames, name="000"):
     folder = root / "001/nm-01/000"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.pkl").write_bytes(pickle.dumps(frames))
-    return list_walks(root)[0]
+    return list_samples(root)[0]
 
 
 def needed(walk, needs):
     """A walk as a training or an evaluation takes it."""
-    return with_silhouettes(walk, read_walk(walk), needs)
+    return with_silhouettes(walk, read_sample(walk), needs)
 
 
 MASKS = silhouettes(0, 6, 64, 64)
@@ -158,7 +158,7 @@ def test_what_cannot_be_silhouettes_is_refused_with_its_file_and_shape(tmp_path,
 def test_grey_edges_and_empty_frames_stay_as_they_are(tmp_path, golden):
     outputs = np.load(golden("silhouette_normalisation") / "output.npz")
     walk = one_walk(tmp_path, np.concatenate([outputs["seq6_size64"], np.zeros((2, 64, 64), np.uint8)]))
-    np.testing.assert_array_equal(read_silhouettes(walk, cut=False), read_walk(walk)[0])
+    np.testing.assert_array_equal(read_silhouettes(walk, cut=False), read_sample(walk)[0])
     empty = one_walk(tmp_path, np.zeros((2, 64, 64), np.uint8))
     assert not read_silhouettes(empty).any()
 
@@ -168,7 +168,7 @@ def test_only_the_files_that_are_silhouettes_are_looked_at(tmp_path):
     for frames in (labels, maps):
         np.testing.assert_array_equal(needed(one_walk(tmp_path, frames), [Modality.PARSING])[0], frames)
     one_walk(tmp_path, (MASKS > 0).astype(np.uint8), "001")
-    maps_as_they_are, masks = needed(list_walks(tmp_path)[0], [Modality.SKELETON_MAPS, Modality.SILHOUETTES])
+    maps_as_they_are, masks = needed(list_samples(tmp_path)[0], [Modality.SKELETON_MAPS, Modality.SILHOUETTES])
     assert maps_as_they_are.max() == 1 and masks.max() == 255
 
 
@@ -176,7 +176,7 @@ def test_poses_that_are_no_numbers_are_refused(tmp_path):
     poses = np.zeros((6, 17, 3), np.float32)
     poses[3, 4] = np.inf
     with pytest.raises(InputError, match=r"000\.pkl: NaN or infinite values"):
-        read_walk(one_walk(tmp_path, poses))
+        read_sample(one_walk(tmp_path, poses))
 
 
 def test_the_authors_rule_divides_casia_b_where_there_is_no_file(tmp_path):
@@ -195,12 +195,12 @@ def test_a_partition_that_was_named_is_the_one_or_none(root, tmp_path):
 
 def test_without_a_partition_other_names_than_the_authors_are_nobody(root):
     with pytest.raises(InputError, match=r"075 to 124.*--partition FILE.*data_cfg\.dataset_partition"):
-        list_walks(root, [])
+        list_samples(root, [])
 
 
 def test_identities_that_are_not_there_are_told_of_once(root, capsys):
     for _ in range(2):
-        list_walks(root, ["001", *(f"{number:03d}" for number in range(90, 99))])
+        list_samples(root, ["001", *(f"{number:03d}" for number in range(90, 99))])
     said = capsys.readouterr().err.splitlines()
     assert said == [f"gait: {root}: without walks there, so left out: 9 identities (090, 091, 092, 093, 094 …)."]
 

@@ -9,7 +9,7 @@ from training_walks import silhouettes
 from pipeline.commands.dataset import from_run_command
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import write_json
-from pipeline.research.training.data.dataset import list_walks, read_partition, read_silhouettes
+from pipeline.research.training.data.dataset import list_samples, read_partition, read_silhouettes
 from pipeline.segmentation.storage import write_sequence
 from pipeline.types import SilhouetteSequence
 
@@ -35,7 +35,7 @@ def labelled(tmp_path, *lines, header="video,track,identity"):
 
 def test_without_labels_every_track_is_somebody(run, tmp_path):
     assert from_run_command(run, tmp_path / "out", None, 0.5) == 0
-    walks = list_walks(tmp_path / "out")
+    walks = list_samples(tmp_path / "out")
     assert [walk.name for walk in walks][:2] == ["gallery-001/gallery/undefined", "gallery-002/gallery/undefined"]
     np.testing.assert_array_equal(read_silhouettes(walks[3]), silhouettes(3, 6))
     partition = read_partition(tmp_path / "out/partition.json")
@@ -51,7 +51,7 @@ def test_labels_bring_the_walks_of_a_person_together(run, tmp_path):
         header="video,track,identity,type,view",
     )
     from_run_command(run, tmp_path / "out", labels, 0.2)
-    names = [walk.name for walk in list_walks(tmp_path / "out")]
+    names = [walk.name for walk in list_samples(tmp_path / "out")]
     assert names == ["ann/bg-01/000", "ann/nm-01/090", "ben/nm-01/090"]
     assert read_partition(tmp_path / "out/partition.json").test == ("ben",)
 

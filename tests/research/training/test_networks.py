@@ -10,7 +10,8 @@ import yaml
 
 from pipeline.errors import ConfigError
 from pipeline.research.training.config import load_training_config
-from pipeline.research.training.networks import NETWORKS, needs_of, open_trainable
+from pipeline.research.training.networks import modalities_of, open_trainable
+from pipeline.research.training.zoo import NETWORKS
 from pipeline.types import Modality
 
 
@@ -77,4 +78,4 @@ def test_which_of_a_walks_files_are_silhouettes_is_known(config, transform, need
     with torch.device("meta"):
         trainable = open_trainable(settings.model_cfg, 5)
     transforms = settings.trainer_cfg.transform if transform is None else [transform]
-    assert list(needs_of(trainable, transforms)) == needs
+    assert list(modalities_of(trainable, transforms)) == needs

@@ -14,7 +14,8 @@ from pipeline.errors import ConfigError
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.fit import train
-from pipeline.research.training.optim import losses_of, optimizer_of, scheduler_of
+from pipeline.research.training.losses import losses_of
+from pipeline.research.training.optim import optimizer_of, scheduler_of
 
 NOT_READ = {
     "gaitgraph1": ["evaluator_cfg.sampler.sample_type"],

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import InputError
-from pipeline.research.training.data.dataset import list_walks, read_walk
+from pipeline.research.training.data.dataset import list_samples, read_sample
 from pipeline.research.training.data.pose_files import read_casia_b_csv, read_oumvlp_folder
 
 
@@ -47,9 +47,9 @@ def test_a_byte_order_mark_does_no_harm(table):
 
 def test_the_csv_becomes_a_dataset(table, tmp_path):
     assert pretreat_command(table, tmp_path / "out", 64, False, 1) == 0
-    bag, normal = list_walks(tmp_path / "out")
+    bag, normal = list_samples(tmp_path / "out")
     assert (bag.name, normal.name) == ("001/bg-01/090", "001/nm-06/180")
-    np.testing.assert_allclose(read_walk(normal)[0], poses(2, 4))
+    np.testing.assert_allclose(read_sample(normal)[0], poses(2, 4))
 
 
 def test_lines_of_two_walks_in_turn_are_gathered(tmp_path):
@@ -114,7 +114,7 @@ def test_the_folders_of_oumvlp_pose_become_a_dataset(folders, tmp_path):
     assert [(walk.identity, walk.type, walk.view) for walk in walks] == [("00001", "01", "000"), ("00001", "01", "090")]
     np.testing.assert_allclose(walks[1].poses, poses(90, 3, 18))
     assert pretreat_command(folders, tmp_path / "out", 64, False, 1) == 0
-    assert [walk.name for walk in list_walks(tmp_path / "out")] == ["00001/01/000", "00001/01/090"]
+    assert [walk.name for walk in list_samples(tmp_path / "out")] == ["00001/01/000", "00001/01/090"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"people": [{}]}', '{"people": [{"pose_keypoints_2d": [1, 2]}]}', "3"])

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import ConfigError, InputError
-from pipeline.research.training.data.dataset import list_walks, read_silhouettes
+from pipeline.research.training.data.dataset import list_samples, read_silhouettes
 from pipeline.research.training.data.pretreat import find_pictures, pretreat
 from pipeline.segmentation.normalise import normalise
 
@@ -33,7 +33,7 @@ def pictures(golden, tmp_path):
 def test_a_walk_equals_the_references_pickle(golden, pictures, tmp_path, size):
     assert pretreat_command(pictures, tmp_path / "out", size, False, 1) == 0
     expected = np.load(golden("silhouette_normalisation") / "output.npz")
-    first, second = list_walks(tmp_path / "out")
+    first, second = list_samples(tmp_path / "out")
     assert second.files == (tmp_path / "out/001/nm-02/090/090.pkl",)
     np.testing.assert_array_equal(read_silhouettes(second, cut=False), expected[f"seq6_size{size}"])
     if size == 64:
@@ -47,7 +47,7 @@ def test_several_processes_write_the_same(pictures, tmp_path):
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     walks = find_pictures(pictures)
     assert list(pretreat(walks, alone)) == list(pretreat(walks, shared, workers=2))
-    for walk in list_walks(alone):
+    for walk in list_samples(alone):
         assert walk.files[0].read_bytes() == (shared / walk.files[0].relative_to(alone)).read_bytes()
 
 
@@ -58,7 +58,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(pictures, tmp_path, capsys
     assert pretreat_command(pictures, tmp_path / "out", 64, False, 1) == 0
     said = capsys.readouterr().out
     assert "1 walks," in said and "1 walks were there already" in said
-    assert len(list_walks(tmp_path / "out")) == 2
+    assert len(list_samples(tmp_path / "out")) == 2
     pretreat_command(pictures, tmp_path / "out", 64, True, 1)
     assert "2 walks," in capsys.readouterr().out
 
@@ -71,7 +71,7 @@ def test_what_is_no_picture_is_named_and_the_rest_is_written(pictures, tmp_path,
     assert pretreat_command(pictures, tmp_path / "out", 64, False, 1) == 2
     said = capsys.readouterr()
     assert "zz.png: not a picture, or not a whole one" in said.err and "002/nm-01/000" in said.out
-    assert len(list_walks(tmp_path / "out")) == 2
+    assert len(list_samples(tmp_path / "out")) == 2
     assert not (tmp_path / "out/002").exists()
 
 
@@ -149,7 +149,7 @@ def test_what_is_a_mask_in_another_way_is_converted_and_said(tmp_path, capsys, c
     (folder / f"1{suffix}").write_bytes(made(body()))
     assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
     assert any("1 pictures converted" in line and said in line for line in capsys.readouterr().out.splitlines())
-    (walk,) = list_walks(tmp_path / "out")
+    (walk,) = list_samples(tmp_path / "out")
     found, wanted = read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True)
     if "JPEG" in case:
         assert np.mean((found >= 128) != (wanted >= 128)) <= 0.01  # noise around the body would have shrunk it
@@ -165,7 +165,7 @@ def test_white_on_black_needs_no_conversion(tmp_path, capsys, suffix):
     (folder / f"1{suffix}").write_bytes(png(bits, 1, 0) if suffix == ".png" else encoded(suffix.lower(), body()))
     assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
     assert "converted" not in capsys.readouterr().out
-    (walk,) = list_walks(tmp_path / "out")
+    (walk,) = list_samples(tmp_path / "out")
     np.testing.assert_array_equal(read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True))
 
 
@@ -197,7 +197,7 @@ def test_what_is_no_silhouette_is_left_out_and_named_and_the_status_tells(tmp_pa
     assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 2
     (line,) = capfd.readouterr().err.splitlines()  # OpenCV's own lines would be there too
     assert "1.png: " in line and why in line and line.endswith("left out.")
-    assert len(read_silhouettes(list_walks(tmp_path / "out")[0])) == 1
+    assert len(read_silhouettes(list_samples(tmp_path / "out")[0])) == 1
 
 
 def test_frames_come_in_the_order_of_their_numbers(tmp_path):
@@ -222,7 +222,7 @@ def test_hidden_files_and_grews_mean_pictures_are_no_frames(tmp_path, capsys):
     said = capsys.readouterr()
     assert "1 pictures …_gei left out" in said.out and not said.err
     assert "1 walks without a usable silhouette, left out: 002/nm-01/000" in said.out and ".trash" not in said.out
-    assert [walk.name for walk in list_walks(tmp_path / "out")] == ["001/nm-01/090"]
+    assert [walk.name for walk in list_samples(tmp_path / "out")] == ["001/nm-01/090"]
 
 
 def test_nothing_usable_at_all_is_a_failure(tmp_path, capsys):

@@ -183,7 +183,7 @@ def test_masks_of_0_and_1_train_as_silhouettes_of_0_to_255_do(walkers, trained, 
 
 def test_no_training_starts_on_pictures_in_colours(walkers, trained, tmp_path):
     other = of_other_values(walkers, tmp_path / "data", lambda masks: np.repeat(masks[:, None], 3, axis=1))
-    with pytest.raises(InputError, match=r"000\.pkl: 13 frames of 3×64×44; Baseline wants silhouettes T×H×W"):
+    with pytest.raises(InputError, match=r"000\.pkl: 13 frames of 3×64×44; Baseline takes silhouettes T×H×W"):
         trained(tmp_path / "out", other)
     assert not (tmp_path / "out").exists()
 

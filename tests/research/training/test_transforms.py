@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.research.training.data.draws import Draws
+from pipeline.research.training.data.sampling import Draws
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.zoo.disentanglement import threes
 

@@ -15,15 +15,15 @@ from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import ENCODERS, open_encoder
 from pipeline.research.evaluation.datasets.dataset import read_sequence
-from pipeline.research.evaluation.datasets.trained import trained
+from pipeline.research.evaluation.datasets.trained import open_training
 from pipeline.research.training.checkpoints import read_checkpoint
-from pipeline.research.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped
-from pipeline.research.training.data.batches import Batches, Walks
-from pipeline.research.training.data.dataset import list_walks
+from pipeline.research.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped_configs
+from pipeline.research.training.data.batches import Batches, Preparation, Samples
+from pipeline.research.training.data.dataset import list_samples
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.fit import train
+from pipeline.research.training.losses import losses_of, total_loss
 from pipeline.research.training.networks import open_trainable
-from pipeline.research.training.optim import losses_of, total_loss
 from pipeline.weights.checkpoints import resolve
 from pipeline.weights.safeload import PREFIXES
 
@@ -262,8 +262,8 @@ def runs(tmp_path_factory):
 
 def loss_of(config, checkpoint):
     """The mean loss of four batches that the training did not see, of fresh weights or of a checkpoint's."""
-    walks = Walks(list_walks(config.data_cfg.dataset_root), cache=True)
-    labels = sorted({walk.identity for walk in walks.walks})
+    walks = Samples(list_samples(config.data_cfg.dataset_root), cache=True)
+    labels = sorted({walk.identity for walk in walks.samples})
     torch.manual_seed(config.trainer_cfg.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
     state = trainable.network.state_dict()
@@ -272,7 +272,8 @@ def loss_of(config, checkpoint):
     assert len(fitting) >= 0.5 * len(given)
     trainable.network.load_state_dict(fitting, strict=False)
     transforms, sampler = transforms_of(config.trainer_cfg.transform), config.trainer_cfg.sampler
-    batches = Batches(walks, labels, sampler, transforms, joined=trainable.joined)
+    preparation = Preparation(transforms, trainable.joined, sampler.points_in_use)
+    batches = Batches(walks, labels, sampler, preparation)
     terms = losses_of(config.loss_cfg)
     with torch.no_grad():  # in training: the losses of the contrasts want two views
         found = [total_loss(terms, trainable.outputs(trainable.network, batches[900 + i]).losses)[0] for i in range(4)]
@@ -295,9 +296,9 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     Embeddings of a whole walk equal those of the training's transforms and network, to 1e-4 of their rms.
     """
     run = runs(name)
-    found = trained(run.folder)
+    found = open_training(run.folder)
     needs = registry.load(ENCODERS, found.encoder, "recognition.encoder").needs
-    (walk, *_) = walks = list_walks(run.config.data_cfg.dataset_root)
+    (walk, *_) = walks = list_samples(run.config.data_cfg.dataset_root)
     settings = RecognitionConfig(encoder=found.encoder)
     encoder = open_encoder(settings, RuntimeConfig(device="cpu", threads=1), found.checkpoint)
     sequence = read_sequence(walk, 1, needs)
@@ -315,7 +316,7 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     trainable.network.load_state_dict(read_checkpoint(run.end)["model"])
     transforms = transforms_of(run.config.evaluator_cfg.transform)
     whole = SamplerConfig(type="CommonSampler", batch_size=1, sample_type="fixed_ordered", frames_num_fixed=8)
-    batches = Batches(Walks(walks, cache=True), labels, whole, transforms, joined=trainable.joined)
+    batches = Batches(Samples(walks, cache=True), labels, whole, Preparation(transforms, trainable.joined))
     with torch.inference_mode():
         seen = trainable.outputs(trainable.network.eval(), batches.collate({0: 0}, 0))
     wanted = seen.losses["softmax"]["logits"] if trainable.features == "logits" else seen.embeddings
@@ -336,7 +337,7 @@ def test_rates_of_their_own_go_on_exactly_after_a_stop(name, runs, tmp_path):
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_configs())
 def test_every_shipped_configuration_can_be_opened(name):
     config = load_training_config(name)
     unsupported = list(config.unsupported)

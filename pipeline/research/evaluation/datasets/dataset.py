@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.progress import Progress
-from pipeline.engine.stream import ahead
+from pipeline.engine.stream import ahead, portions
 from pipeline.errors import ConfigError, InputError
 from pipeline.recognition import Encoder
-from pipeline.research.evaluation.datasets.classification import class_scores
-from pipeline.research.evaluation.datasets.distances import Metric
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import (
     PROTOCOLS,
@@ -27,31 +25,34 @@ from pipeline.research.evaluation.datasets.protocols import (
     Whole,
     identities_of_test,
 )
+from pipeline.research.evaluation.datasets.retrieval import Metric
 from pipeline.research.evaluation.datasets.submission import submission
-from pipeline.research.evaluation.tables import Condition, by_view, cross_view, pairs, whole
+from pipeline.research.evaluation.tables import Condition, by_view, class_scores, cross_view, pairs, whole
 from pipeline.research.training.data.dataset import (
-    Walk,
-    list_walks,
+    Frames,
+    Sample,
+    list_samples,
     read_partition,
+    read_sample,
     read_silhouettes,
-    read_walk,
+    subfolders,
     with_silhouettes,
 )
-from pipeline.research.training.wanted import OF_ENCODERS, refuse_other
+from pipeline.research.training.input_files import OF_ENCODERS, refuse_other_files
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 
 POINTS = 1024  # of a frame's cloud
-WALKS_AHEAD = 32  # read while others are encoded
+SAMPLES_AHEAD = 32  # read while others are encoded
 FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
 PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
 
-Sequence_ = SilhouetteSequence | GaitSequence
+EncoderSequence = SilhouetteSequence | GaitSequence
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be computed. cross_view: casia-b and oumvlp against a gallery of all views; rerank: None is what is
+class Evaluation:
+    """What is computed. cross_view: casia-b and oumvlp against a gallery of all views; rerank: None is what is
     usual (hid only); as_opengait: with its quirks (rerank.py, submission.py); listed: names of Gait3D's probes.
     """
 
@@ -76,7 +77,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Answer:
     """Figures by condition, scores of classes in percent, or a file for a competition's server."""
 
     conditions: Mapping[str, Condition] = field(default_factory=dict)
@@ -84,10 +85,10 @@ class Answered:
     submission: str | None = None
 
 
-def walks_of_test(
+def samples_of_test_set(
     root: Path, partition: Path | None, protocol: str, files: Sequence[bool] | Sequence[int] | None = None
-) -> tuple[list[Walk], tuple[str, ...]]:
-    """The walks of a dataset's test set, and the names of its probes where the partition lists them.
+) -> tuple[list[Sample], tuple[str, ...]]:
+    """The samples of a dataset's test set, and the names of its probes where the partition lists them.
 
     partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
     submission. files: which of a folder's files, as OpenGait's data_in_use.
@@ -97,68 +98,72 @@ def walks_of_test(
         partition = root / "partition.json"
     if partition is not None:
         sets = read_partition(partition)
-        return list_walks(root, sets.test, files), sets.probes
+        return list_samples(root, sets.test, files), sets.probes
     if not root.is_dir():
         raise InputError(f"{root}: no such dataset folder. Expected ROOT/identity/type/view/*.pkl.")
-    here = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    here = [folder.name for folder in subfolders(root)]
     chosen = here if isinstance(PROTOCOLS[protocol], Submission) else identities_of_test(protocol, here)
     if chosen is None:
         raise ConfigError(
             f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
             '({"TRAIN_SET": […], "TEST_SET": […]}, for gait3d and freegait with "PROBE_SET").'
         )
-    return list_walks(root, chosen, files), ()
+    return list_samples(root, chosen, files), ()
 
 
-def embed_dataset(walks: Sequence[Walk], encoder: Encoder, bars: Progress) -> DatasetFeatures:
-    """Encode every walk; the features are in their order. Raises InputError for a walk that cannot be read or used."""
-    bars.start("recognition", len(walks), "walks")
+def embed_dataset(samples: Sequence[Sample], encoder: Encoder, bars: Progress) -> DatasetFeatures:
+    """Encode every sample; the features are in their order. Raises InputError for one that cannot be read or used."""
+    bars.start("recognition", len(samples), "walks")
     parts: list[NDArray[np.float32]] = []
-    for portion in _portions(walks, encoder.needs):
-        parts += [embedding.parts for embedding in encoder.encode(portion)]
-        bars.advance("recognition", len(portion))
+    read = (read_sequence(sample, number, encoder.needs) for number, sample in enumerate(samples, 1))
+    with closing(ahead(read, SAMPLES_AHEAD, "read")) as sequences:
+        for portion in portions(sequences, lambda one: len(one.modalities[encoder.needs[0]]), FRAMES_AT_ONCE):
+            parts += [embedding.parts for embedding in encoder.encode(portion)]
+            bars.advance("recognition", len(portion))
     bars.finish("recognition")
     labels, types, views = (
-        np.array([getattr(walk, name) for walk in walks], np.str_) for name in ("identity", "type", "view")
+        np.array([getattr(sample, name) for sample in samples], np.str_) for name in ("identity", "type", "view")
     )
-    return DatasetFeatures(np.stack(parts), labels, types, views, encoder.model, encoder.checkpoint_sha256)
+    features = np.stack(parts)
+    if not np.isfinite(features).all():
+        raise InputError(f"{encoder.model}: its embeddings are not finite. Take other weights.")
+    return DatasetFeatures(features, labels, types, views, encoder.model, encoder.checkpoint_sha256)
 
 
-def evaluate(asked: Asked, data: DatasetFeatures) -> Answered:
+def evaluate(chosen: Evaluation, data: DatasetFeatures) -> Answer:
     """What the protocol says of these features. Raises GaitError where they are not what it expects."""
-    protocol, metric, device = PROTOCOLS[asked.protocol], asked.metric, asked.device
-    half = asked.as_opengait
+    protocol, metric, device = PROTOCOLS[chosen.protocol], chosen.metric, chosen.device
     match protocol:
         case ByView():
-            return Answered((cross_view if asked.cross_view else by_view)(protocol, data, metric, device))
+            return Answer((cross_view if chosen.cross_view else by_view)(protocol, data, metric, device))
         case Pairs():
-            return Answered(pairs(protocol, data, metric, device))
+            return Answer(pairs(protocol, data, metric, device))
         case Whole():
-            rerank = bool(asked.rerank)
-            return Answered(whole(protocol, data, metric, device, listed=asked.listed, rerank=rerank, half=half))
+            precision: Literal["float16", "float32"] = "float16" if chosen.as_opengait else "float32"
+            rerank = precision if chosen.rerank else None
+            return Answer(whole(protocol, data, metric, device, listed=chosen.listed, rerank=rerank))
         case Classes():
-            return Answered(scores=class_scores(data, protocol.names))
+            return Answer(scores=class_scores(data, protocol.names))
         case Submission():
-            rerank = asked.rerank is not False
-            answers = submission(protocol, data, metric, device, rerank=rerank, repeat=half, half=half)
-            return Answered(submission=answers)
+            how = {"rerank": chosen.rerank is not False, "as_opengait": chosen.as_opengait}
+            return Answer(submission=submission(protocol, data, metric, device, **how))
 
 
-def as_tree(asked: Asked, data: DatasetFeatures, answered: Answered) -> dict[str, Any]:
-    """The report as JSON: rates between 0 and 1, tables by view as V×V lists with None where there are no walks."""
+def as_tree(chosen: Evaluation, data: DatasetFeatures, answer: Answer) -> dict[str, Any]:
+    """The report as JSON: rates between 0 and 1, tables by view as V×V lists with None where there are no samples."""
     return {
         "schema": 1,
-        "protocol": asked.protocol,
-        "gallery": "cross-view" if asked.cross_view else "as usual",
-        "metric": asked.metric,
-        "reranked": bool(asked.rerank),
-        "as_opengait": asked.as_opengait,
+        "protocol": chosen.protocol,
+        "gallery": "cross-view" if chosen.cross_view else "as usual",
+        "metric": chosen.metric,
+        "reranked": bool(chosen.rerank),
+        "as_opengait": chosen.as_opengait,
         "model": data.model,
         "checkpoint_sha256": data.checkpoint_sha256,
         "walks": len(data),
         "identities": len(np.unique(data.labels)),
-        "conditions": {name: _condition(one) for name, one in answered.conditions.items()},
-        "scores": {name: _rate(value) for name, value in answered.scores.items()},
+        "conditions": {name: _condition(one) for name, one in answer.conditions.items()},
+        "scores": {name: _rate(value) for name, value in answer.scores.items()},
     }
 
 
@@ -186,50 +191,32 @@ def _rate(percent: float) -> float | None:
     return round(float(percent) / 100, 8) if np.isfinite(percent) else None
 
 
-def _portions(walks: Sequence[Walk], needs: Sequence[Modality]) -> Iterator[list[Sequence_]]:
-    """Walks to be encoded together, read while others are."""
-    portion: list[Sequence_] = []
-    size = 0
-    read = (read_sequence(walk, number, needs) for number, walk in enumerate(walks, 1))
-    with closing(ahead(read, WALKS_AHEAD, "read")) as sequences:
-        for sequence in sequences:
-            frames = len(sequence.modalities[needs[0]])
-            if portion and size + frames > FRAMES_AT_ONCE:
-                yield portion
-                portion, size = [], 0
-            portion.append(sequence)
-            size += frames
-    if portion:
-        yield portion
-
-
-def read_sequence(walk: Walk, number: int, needs: Sequence[Modality]) -> Sequence_:
-    """A walk as encoders take it; its files are the modalities in `needs`, in their order.
+def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> EncoderSequence:
+    """A sample as encoders take it; its files are the modalities in `needs`, in their order.
 
     Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
-
-    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a walk with fewer files or no frames.
+    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a sample with fewer files or no frames.
     """
     if tuple(needs) == (Modality.SILHOUETTES,):
-        masks = read_silhouettes(walk)
+        masks = read_silhouettes(sample)
         if not len(masks):
-            raise InputError(f"{walk.files[0]}: no silhouettes. Make the file again, or remove its folder.")
-        return SilhouetteSequence(walk.name, number, masks, np.arange(len(masks)))
-    arrays = read_walk(walk)
-    wanted = [tuple(OF_ENCODERS[need] for need in needs)]
-    refuse_other(walk, arrays[: len(needs)], wanted, "the encoder", "Say which files they are with --files.")
-    arrays = with_silhouettes(walk, arrays, needs)
+            raise InputError(f"{sample.files[0]}: no silhouettes. Make the file again, or remove its folder.")
+        return SilhouetteSequence(sample.name, number, masks, np.arange(len(masks)))
+    found = read_sample(sample)
+    expected = [tuple(OF_ENCODERS[need] for need in needs)]
+    advice = "Say which files they are with --files."
+    refuse_other_files(sample, found[: len(needs)], expected, "the encoder", advice)
     modalities = {}
-    for need, file in zip(needs, arrays, strict=False):
-        array = _even(file) if need is Modality.POINTS else file
-        if isinstance(array, list) or not len(array):
-            raise InputError(f"{walk.files[0].parent}: no {need} that are one array. Make the files again.")
-        data = cut_width(array) if need in PICTURES else array
+    for need, file in zip(needs, with_silhouettes(sample, found, needs), strict=False):
+        frames = _same_size_clouds(file) if need is Modality.POINTS else file
+        if isinstance(frames, list) or not len(frames):
+            raise InputError(f"{sample.files[0].parent}: no {need} that are one array. Make the files again.")
+        data = cut_width(frames) if need in PICTURES else frames
         modalities[need] = ModalityFrames(data, np.arange(len(data)))
-    return GaitSequence(walk.name, number, modalities)
+    return GaitSequence(sample.name, number, modalities)
 
 
-def _even(clouds: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
+def _same_size_clouds(clouds: Frames) -> Frames:
     """Clouds N×C of any length as one array T×POINTS×3; as they are where one is no such cloud."""
     if any(cloud.ndim != 2 or cloud.shape[1] < 3 or not len(cloud) for cloud in clouds):
         return list(clouds)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import atomic, reason_of
-from pipeline.research.evaluation.datasets.retrieval import Names, Walks
 from pipeline.types import FloatArray
+
+Names = NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetFeatures:
-    """N walks: features N×C×P float32; labels (identity), types (nm-01 …) and views (090 …), as the folders say.
+    """N samples: features N×C×P float32; labels (identity), types (nm-01 …) and views (090 …), as the folders say.
 
     model, checkpoint_sha256: what made them; "" where that is unknown.
     """
@@ -31,15 +33,14 @@ class DatasetFeatures:
         sizes = {name: len(getattr(self, name)) for name in ("features", "labels", "types", "views")}
         if self.features.ndim != 3 or len(set(sizes.values())) != 1:
             raise ValueError(f"features {self.features.shape} must be N×C×P, with N names each: {sizes}")
-        if not np.isfinite(self.features).all():
-            raise ValueError("features have values that are not finite")
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
-    def walks(self) -> Walks:
-        return Walks(self.features, self.labels, self.views)
+    def select(self, chosen: NDArray[np.bool_]) -> DatasetFeatures:
+        """Some of the samples."""
+        some = {name: getattr(self, name)[chosen] for name in ("features", "labels", "types", "views")}
+        return replace(self, **some)
 
 
 def write_dataset_features(path: Path, features: DatasetFeatures) -> None:
@@ -66,6 +67,8 @@ def read_dataset_features(path: Path) -> DatasetFeatures:
             labels, types, views = (file[name].astype(np.str_) for name in ("labels", "types", "views"))
             model, sha256 = (str(file[name].item()) if name in file else "" for name in ("model", "checkpoint_sha256"))
             features = np.ascontiguousarray(file["features"], np.float32)
+            if not np.isfinite(features).all():
+                raise ValueError("values that are not finite")
             return DatasetFeatures(features, labels, types, views, model, sha256)
     except Exception as error:  # damaged bytes make NumPy, zipfile and tokenize raise whatever they like
         reason = reason_of(error)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.research.evaluation.datasets.retrieval import Names
+from pipeline.research.evaluation.datasets.features import Names
 
 SETTINGS = ("H-scene2", "L-scene2", "H-scene3", "L-scene3", "H-scene3_s", "L-scene3_s")  # CASIA-E's probes
 
@@ -36,7 +36,7 @@ class ByView:
     """Every view of the probes against every view of the gallery; means leave identical views out.
 
     conditions: name → types of the probes; whole: the probes and the gallery of `--cross-view`, where each probe meets
-    the gallery's walks of all views (but never its own person from its own view); without: views that do not count.
+    the gallery's samples of all views (but never its own person from its own view); without: views that do not count.
     """
 
     conditions: Mapping[str, Types]
@@ -48,7 +48,7 @@ class ByView:
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """CCPG: every condition has its own gallery; figures by view as in ByView, and those of person re-identification,
-    where a probe meets walks of all views but never its own person from its own view.
+    where a probe meets samples of all views but never its own person from its own view.
 
     conditions: name → types of the probes and of the gallery. Views are cameras: 03 of the folder 03_1.
     """
@@ -88,54 +88,59 @@ class Classes:
 
 Protocol = ByView | Pairs | Whole | Submission | Classes
 
+
+def _named(*names: str) -> Types:
+    return Types(names)
+
+
+def _containing(*parts: str) -> Types:
+    return Types(parts, contained=True)
+
+
 PROTOCOLS: Mapping[str, Protocol] = {
     "casia-b": ByView(
-        {
-            "NM": Types(("nm-05", "nm-06")),
-            "BG": Types(("bg-01", "bg-02")),
-            "CL": Types(("cl-01", "cl-02")),
-        },
-        Types(("nm-01", "nm-02", "nm-03", "nm-04")),
+        {"NM": _named("nm-05", "nm-06"), "BG": _named("bg-01", "bg-02"), "CL": _named("cl-01", "cl-02")},
+        _named("nm-01", "nm-02", "nm-03", "nm-04"),
         whole=(
-            {"NM": Types(("nm-01",)), "BG": Types(("bg-01",)), "CL": Types(("cl-01",))},
-            Types(("nm-02", "bg-02", "cl-02")),
+            {"NM": _named("nm-01"), "BG": _named("bg-01"), "CL": _named("cl-01")},
+            _named("nm-02", "bg-02", "cl-02"),
         ),
     ),
-    "oumvlp": ByView({"NM": Types(("00",))}, Types(("01",)), whole=({"NM": Types(("00",))}, Types(("01",)))),
+    "oumvlp": ByView({"NM": _named("00")}, _named("01"), whole=({"NM": _named("00")}, _named("01"))),
     "casia-e": ByView(
         {
-            name: Types([f"{setting}-{name.lower()}-{take}" for setting in SETTINGS for take in (1, 2)])
+            name: _named(*(f"{setting}-{name.lower()}-{take}" for setting in SETTINGS for take in (1, 2)))
             for name in ("NM", "BG", "CL")
         },
-        Types([f"{setting}-nm-{take}" for setting in ("H-scene1", "L-scene1") for take in (1, 2)]),
+        _named(*(f"{setting}-nm-{take}" for setting in ("H-scene1", "L-scene1") for take in (1, 2))),
         without=("270",),
     ),
     "sustech1k": ByView(
         {
-            "Normal": Types(("01-nm",), contained=True),
-            "Bag": Types(("bg",), contained=True),
-            "Clothing": Types(("cl",), contained=True),
-            "Carrying": Types(("cr",), contained=True),
-            "Umbrella": Types(("ub",), contained=True),
-            "Uniform": Types(("uf",), contained=True),
-            "Occlusion": Types(("oc",), contained=True),
-            "Night": Types(("nt",), contained=True),
-            "Overall": Types(("01", "02", "03", "04"), contained=True),
+            "Normal": _containing("01-nm"),
+            "Bag": _containing("bg"),
+            "Clothing": _containing("cl"),
+            "Carrying": _containing("cr"),
+            "Umbrella": _containing("ub"),
+            "Uniform": _containing("uf"),
+            "Occlusion": _containing("oc"),
+            "Night": _containing("nt"),
+            "Overall": _containing("01", "02", "03", "04"),
         },
-        Types(("00-nm",), contained=True),
+        _containing("00-nm"),
     ),
     "ccpg": Pairs(
         {
-            "CL": (Types(("U0_D0_BG", "U0_D0")), Types(("U1_D1", "U2_D2", "U3_D3"))),
-            "UP": (Types(("U3_D3",)), Types(("U0_D3",))),
-            "DN": (Types(("U1_D0",)), Types(("U1_D1",))),
-            "BG": (Types(("U0_D0_BG",)), Types(("U0_D0",))),
+            "CL": (_named("U0_D0_BG", "U0_D0"), _named("U1_D1", "U2_D2", "U3_D3")),
+            "UP": (_named("U3_D3"), _named("U0_D3")),
+            "DN": (_named("U1_D0"), _named("U1_D1")),
+            "BG": (_named("U0_D0_BG"), _named("U0_D0")),
         }
     ),
     "gait3d": Whole(None),
     "freegait": Whole(None),
-    "grew": Whole(Types(("02",)), Types(("01",))),
-    "grew-submission": Submission("grew", Types(("03",)), Types(("01", "02"))),
+    "grew": Whole(_named("02"), _named("01")),
+    "grew-submission": Submission("grew", _named("03"), _named("01", "02")),
     "hid": Submission("hid", None, None),
     "scoliosis1k": Classes(("negative", "neutral", "positive")),
 }

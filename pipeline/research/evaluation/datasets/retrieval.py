@@ -1,29 +1,33 @@
-"""Every probe walk against all gallery walks: at which places the right ones come, by the standard of the datasets.
+"""Every probe against all gallery samples: at which places the right ones come, by the standard of the datasets.
 
-CMC (rank-k): the share of probes with a right walk among the first k. mAP: the mean over right walks of the share of
-right ones up to each (Zheng et al., ICCV 2015). mINP: the number of right walks over the place of the last one (Ye et
-al., TPAMI 2021).
+CMC (rank-k): the share of probes with a right sample among the first k. mAP: the mean over right samples of the share
+of right ones up to each (Zheng et al., ICCV 2015). mINP: the number of right samples over the place of the last one (Ye
+et al., TPAMI 2021). Distances are computed a block of rows at a time: 100,000 × 100,000 would take 40 GB at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.research.evaluation.datasets.distances import Metric, distance_blocks
+from pipeline.errors import ConfigError
+from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.types import FloatArray
 
-Names = NDArray[np.str_]
+Metric = Literal["euclidean", "cosine"]
+
+BLOCK_VALUES = 1 << 27  # distances held at once: 512 MB, and as much again while they are computed
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Of each of N probes: first, the place of the first right walk (from 1; 0 where the gallery has none);
+    """Of each of N probes: first, the place of the first right sample (from 1; 0 where the gallery has none);
     precision: average precision; penalty: inverse negative penalty (both 0 where the gallery has none).
     """
 
@@ -33,7 +37,7 @@ class Retrieval:
 
     @property
     def answerable(self) -> NDArray[np.bool_]:
-        """Which probes have a right walk in the gallery."""
+        """Which probes have a right sample in the gallery."""
         return self.first > 0
 
     def cmc(self, ranks: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
@@ -46,52 +50,33 @@ class Retrieval:
 
     def mean_precision(self) -> float:
         """mAP over the probes that can be answered; NaN of none."""
-        return float(self.precision[self.answerable].mean()) if self.answerable.any() else float("nan")
+        return self._mean(self.precision)
 
     def mean_penalty(self) -> float:
         """mINP over the probes that can be answered; NaN of none."""
-        return float(self.penalty[self.answerable].mean()) if self.answerable.any() else float("nan")
+        return self._mean(self.penalty)
 
-
-@dataclass(frozen=True, slots=True)
-class Walks:
-    """N walks: features N×C×P float32, whose they are, and from which view."""
-
-    features: FloatArray
-    labels: Names
-    views: Names
-
-    def __post_init__(self) -> None:
-        if not len(self.features) == len(self.labels) == len(self.views):
-            raise ValueError(
-                f"features {self.features.shape}, labels {self.labels.shape} and views {self.views.shape} "
-                "must have the same length"
-            )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def select(self, mask: NDArray[np.bool_]) -> Walks:
-        return Walks(self.features[mask], self.labels[mask], self.views[mask])
+    def _mean(self, values: NDArray[np.float64]) -> float:
+        return float(values[self.answerable].mean()) if self.answerable.any() else float("nan")
 
 
 def retrieve(
-    probes: Walks, gallery: Walks, metric: Metric, device: str = "cpu", *, same_view: bool = True
+    probes: DatasetFeatures, gallery: DatasetFeatures, metric: Metric, device: str = "cpu", *, same_view: bool = True
 ) -> Retrieval:
     """Rank the gallery for every probe. same_view=False: a probe never meets its own person from its own view."""
     blocks = distance_blocks(probes.features, gallery.features, metric, device)
-    return ranked(blocks, probes, gallery, same_view=same_view)
+    return rank(blocks, probes, gallery, same_view=same_view)
 
 
-def ranked(
-    blocks: Iterable[tuple[slice, Tensor]], probes: Walks, gallery: Walks, *, same_view: bool = True
+def rank(
+    blocks: Iterable[tuple[slice, Tensor]], probes: DatasetFeatures, gallery: DatasetFeatures, *, same_view: bool = True
 ) -> Retrieval:
     """The same from distances in hand: (which rows, rows×M) until all N rows have come.
 
-    Equal distances count against us: wrong walks come before right ones.
+    Equal distances count against us: wrong samples come before right ones.
     """
-    people = {name: number for number, name in enumerate(np.unique([*probes.labels, *gallery.labels]).tolist())}
-    own, others = (np.array([people[name] for name in side.labels.tolist()], np.int64) for side in (probes, gallery))
+    _, people = np.unique(np.concatenate([probes.labels, gallery.labels]), return_inverse=True)
+    own, others = people[: len(probes)], people[len(probes) :]
     first, precision, penalty = np.zeros(len(own), np.int64), np.zeros(len(own)), np.zeros(len(own))
     for some, far in blocks:
         block = far
@@ -112,19 +97,62 @@ def ranked(
 
 
 def _places(block: Tensor, right: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of the right walks in each row's order, rising, n×R (what is beyond a row's count is meaningless),
+    """The places of the right samples in each row's order, rising, n×R (what is beyond a row's count is meaningless),
     and how many each row has.
 
-    A walk's place is the number of walks that are no farther; that is counted, which is cheaper than sorting.
+    A sample's place is the number of samples that are no farther; that is counted, which is cheaper than sorting.
     """
     count = right.sum(axis=1)
     most = max(1, int(count.max(initial=0)))
     mine = torch.from_numpy(right).to(block.device)
     nearest = block.masked_fill(~mine, float("inf")).topk(min(most, block.shape[1]), dim=1, largest=False).values
     places = torch.stack([(block <= column[:, None]).sum(dim=1) for column in nearest.T], dim=1)
-    # Of right walks at one distance the last has the counted place, the others come just before it.
+    # Of right samples at one distance the last has the counted place, the others come just before it.
     steps = torch.arange(places.shape[1], device=block.device)
     counted = torch.from_numpy(np.arange(places.shape[1]) < count[:, None]).to(block.device)
     slack = (places - steps).masked_fill(~counted, torch.iinfo(torch.int64).max)
     places = slack.flip(1).cummin(dim=1).values.flip(1) + steps
     return np.maximum(places.cpu().numpy(), 1), count
+
+
+def distance_blocks(
+    probes: FloatArray, gallery: FloatArray, metric: Metric, device: str = "cpu"
+) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of the distances of N×C×P probes to M×C×P gallery samples: (which rows, rows×M float32 on the device).
+
+    euclidean: mean over parts of the L2 distance of a part; cosine: 1 − mean over parts of the cosine (OpenGait,
+    evaluation/metric.py). Raises ConfigError when the two sides have different parts.
+    """
+    if probes.shape[1:] != gallery.shape[1:]:
+        sides = " and ".join("×".join(map(str, side.shape[1:])) for side in (probes, gallery))
+        raise ConfigError(f"features of {sides} cannot be compared. Compute both with the same encoder.")
+    rows = max(1, BLOCK_VALUES // max(1, len(gallery)))
+    with torch.inference_mode():
+        known = _parts(gallery, metric, device)
+        for begin in range(0, len(probes), rows):
+            some = slice(begin, min(begin + rows, len(probes)))
+            yield some, _between(_parts(probes[some], metric, device), known, metric)
+
+
+def distances(probes: FloatArray, gallery: FloatArray, metric: Metric, device: str = "cpu") -> FloatArray:
+    """All of them, N×M float32, for sets that are small enough."""
+    blocks = [block.cpu() for _, block in distance_blocks(probes, gallery, metric, device)]
+    return np.asarray(torch.cat(blocks).numpy() if blocks else np.zeros((0, len(gallery))), np.float32)
+
+
+def _parts(features: FloatArray, metric: Metric, device: str) -> Tensor:
+    """N×C×P → P×N×C on the device, of unit length for the cosine."""
+    parts = torch.from_numpy(features).to(device).permute(2, 0, 1).float().contiguous()
+    return torch.nn.functional.normalize(parts, dim=2) if metric == "cosine" else parts
+
+
+def _between(probes: Tensor, gallery: Tensor, metric: Metric) -> Tensor:
+    parts = len(probes)
+    total = torch.zeros(probes.shape[1], gallery.shape[1], device=probes.device)
+    for one, others in zip(probes, gallery, strict=True):  # part by part: memory for one
+        if metric == "cosine":
+            total.addmm_(one, others.T, alpha=1 / parts)
+            continue
+        squares = torch.addmm((others**2).sum(1)[None], one, others.T, alpha=-2)
+        total.add_(squares.add_((one**2).sum(1)[:, None]).clamp_(min=0).sqrt_(), alpha=1 / parts)
+    return total.neg_().add_(1) if metric == "cosine" else total

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.research.training.networks import Trainable
 
 OUTPUTS = (Path("output"), Path("output/training"))  # OpenGait's place for DATASET/MODEL/NAME, and ours
-PROTOCOL_OF = {  # OpenGait's eval_func; those that serve several datasets are told apart by the dataset's name
+PROTOCOL_OF = {  # OpenGait's eval_func; of those that serve several datasets the name of the dataset decides
     "evaluate_CCPG": "ccpg",
     "evaluate_FreeGait": "freegait",
     "evaluate_Gait3D": "gait3d",
@@ -42,7 +42,7 @@ BY_NAME = ("evaluate_indoor_dataset", "evaluate_real_scene")
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """encoder: its name; checkpoint: that is evaluated; config: as the training was told."""
+    """encoder: its name; checkpoint: that is evaluated; config: the training's settings."""
 
     encoder: str
     checkpoint: Checkpoint
@@ -53,18 +53,18 @@ class Trained:
         return self.config.data_cfg
 
     @property
-    def asked(self) -> EvaluatorConfig:
+    def evaluator(self) -> EvaluatorConfig:
         return self.config.evaluator_cfg
 
     @property
     def protocol(self) -> str | None:
         """By the file's eval_func, or by the dataset's name; None where there is none here."""
-        if self.asked.eval_func in BY_NAME:
+        if self.evaluator.eval_func in BY_NAME:
             return protocol_of(self.data.test_dataset_name or self.data.dataset_name)
-        return PROTOCOL_OF.get(self.asked.eval_func)
+        return PROTOCOL_OF.get(self.evaluator.eval_func)
 
 
-def trained(folder: Path) -> Trained:
+def open_training(folder: Path) -> Trained:
     """What a training's folder (output/training/DATASET/MODEL/NAME) holds: its furthest checkpoint.
 
     Raises InputError for a folder that is none, ConfigError for a network that there is no encoder for.
@@ -73,14 +73,14 @@ def trained(folder: Path) -> Trained:
         raise InputError(f"{folder}: no config.json, so no training. Give output/training/DATASET/MODEL/NAME.")
     config = training_config(read_json(folder / "config.json"), str(folder / "config.json"))
     name = config.trainer_cfg.save_name
-    learnt = _whole(config, f"--training {folder}")
+    trainable = _whole_encoder(config, f"--training {folder}")
     found = latest_checkpoint(folder / "checkpoints", name)
     if found is None:
         raise InputError(f"{folder}: no checkpoint {name}-*.pt in checkpoints/. Go on with: gait train --resume")
-    return _trained(config, learnt, found)
+    return _trained(config, trainable, found)
 
 
-def configured(file: str, root: Path | None, checkpoint: str | None, folders: Sequence[Path]) -> Trained:
+def open_training_file(file: str, root: Path | None, checkpoint: str | None, folders: Sequence[Path]) -> Trained:
     """What a training's YAML file describes, with the weights in `checkpoint` or else in its evaluator's restore_hint.
 
     root: the dataset, instead of the file's own; checkpoint: a file, or a card's name whose file is in `folders`.
@@ -88,14 +88,14 @@ def configured(file: str, root: Path | None, checkpoint: str | None, folders: Se
     are no weights.
     """
     config = load_training_config(file, [f"data_cfg.dataset_root={json.dumps(str(root))}"] if root else [])
-    learnt = _whole(config, file)
+    trainable = _whole_encoder(config, file)
     if checkpoint is None:
-        return _trained(config, learnt, _restored(config, file))
+        return _trained(config, trainable, _restore_hint(config, file))
     path = Path(checkpoint).expanduser()
-    return _trained(config, learnt, path if path.is_file() else resolve(checkpoint, folders=folders).path)
+    return _trained(config, trainable, path if path.is_file() else resolve(checkpoint, folders=folders).path)
 
 
-def _restored(config: TrainingConfig, file: str) -> Path:
+def _restore_hint(config: TrainingConfig, file: str) -> Path:
     """The checkpoint that evaluator_cfg.restore_hint means: a file, or an iteration of this training."""
     hint, name = config.evaluator_cfg.restore_hint, config.evaluator_cfg.save_name
     if isinstance(hint, str):
@@ -112,19 +112,19 @@ def _restored(config: TrainingConfig, file: str) -> Path:
     )
 
 
-def _trained(config: TrainingConfig, learnt: Trainable, checkpoint: Path) -> Trained:
-    card = card_of(learnt, checkpoint, config.trainer_cfg.save_name)
-    return Trained(learnt.encoder, Checkpoint(card, checkpoint, sha256_of(checkpoint)), config)
+def _trained(config: TrainingConfig, trainable: Trainable, checkpoint: Path) -> Trained:
+    card = card_of(trainable, checkpoint, config.trainer_cfg.save_name)
+    return Trained(trainable.encoder, Checkpoint(card, checkpoint, sha256_of(checkpoint)), config)
 
 
-def _whole(config: TrainingConfig, said: str) -> Trainable:
+def _whole_encoder(config: TrainingConfig, origin: str) -> Trainable:
     """What model_cfg describes, without weights. Raises ConfigError where that is no whole encoder."""
     import torch
 
     from pipeline.research.training.networks import open_trainable
 
     with torch.device("meta"):
-        learnt = open_trainable(config.model_cfg, identities=1)
-    if not learnt.encoder:
-        raise ConfigError(f"{said}: what it trained is no whole encoder. Evaluate the training that went on from it.")
-    return learnt
+        trainable = open_trainable(config.model_cfg, identities=1)
+    if not trainable.encoder:
+        raise ConfigError(f"{origin}: what it trained is no whole encoder. Evaluate the training that went on from it.")
+    return trainable

@@ -39,7 +39,9 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     try:
         content = _Machine(BytesIO(data), encoding="latin1").load()
-        return [_array(item) for item in content] if isinstance(content, (list, tuple)) else _array_or_list(content)
+        if isinstance(content, _Array) and isinstance(content.data, list):  # an array of objects: one array a frame
+            content = content.data
+        return [_array(item) for item in content] if isinstance(content, (list, tuple)) else _array(content)
     except _ForeignError as error:
         raise InputError(f"{path}: refused, its pickle holds other objects than arrays ({error}).") from None
     # a hostile pickle can make the machine fail in any way, but not do anything
@@ -105,46 +107,18 @@ class _Machine(pickle._Unpickler):  # the Python one: its memo is a dict, so a h
     }
 
 
-_NDARRAY = "ndarray"  # what the pickle hands to _reconstruct; never called
-
-
-def _reconstruct(kind: Any, shape: Any, code: Any) -> _Array:
-    return _Array()
-
-
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> _Array:
-    return _Array(shape, dtype, order == "F", data)
-
-
-def _dtype(code: Any, *_: Any) -> _Dtype:
-    return _Dtype(code)
-
-
-def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
-    """Protocols below 3 write bytes as text."""
-    return text.encode("latin1") if isinstance(text, str) else b""
-
-
-def _no_bytes(*_: Any) -> bytes:
-    """How protocols below 3 write b""."""
-    return b""
-
-
 _KNOWN: Mapping[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _NDARRAY,
-    ("numpy", "dtype"): _dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    ("_codecs", "encode"): _latin1,
-    ("__builtin__", "bytes"): _no_bytes,
-    ("builtins", "bytes"): _no_bytes,
+    ("numpy", "ndarray"): "ndarray",  # what the pickle hands to _reconstruct; never called
+    ("numpy", "dtype"): lambda code, *_: _Dtype(code),
+    ("numpy.core.multiarray", "_reconstruct"): lambda kind, shape, code: _Array(),
+    ("numpy.core.numeric", "_frombuffer"): lambda data, dtype, shape, order, *_: _Array(
+        shape, dtype, order == "F", data
+    ),
+    # protocols below 3 write bytes as text, and b"" as a call of bytes
+    ("_codecs", "encode"): lambda text, *_: text.encode("latin1") if isinstance(text, str) else b"",
+    ("__builtin__", "bytes"): lambda *_: b"",
+    ("builtins", "bytes"): lambda *_: b"",
 }
-
-
-def _array_or_list(plan: Any) -> NDArray[Any] | list[NDArray[Any]]:
-    if isinstance(plan, _Array) and isinstance(plan.data, list):  # an array of objects: one array a frame
-        return [_array(item) for item in plan.data]
-    return _array(plan)
 
 
 def _array(plan: Any) -> NDArray[Any]:

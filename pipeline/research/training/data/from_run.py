@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.files import read_table
-from pipeline.research.training.writing import walk_file, write_partition, write_walk
+from pipeline.research.training.data.dataset import sample_path, write_partition, write_sample
 from pipeline.segmentation.storage import read_sequence
 
-UNDEFINED = "undefined"  # what All-in-One-Gait calls the view of such walks
+UNDEFINED = "undefined"  # what All-in-One-Gait calls the view of such samples
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Whose walk a track is, how and from where."""
+    """Whose sample a track is, how and from where."""
 
     identity: str
     type: str
@@ -75,7 +75,9 @@ def dataset_from_run(
         sequence = read_sequence(path, video, track)
         if label is None or not len(sequence):
             continue
-        write_walk(walk_file(target, label.identity, label.type, label.view, f"{video}-{track:03d}"), sequence.masks)
+        write_sample(
+            sample_path(target, label.identity, label.type, label.view, f"{video}-{track:03d}"), sequence.masks
+        )
         people.append(label.identity)
         yield f"{label.identity}/{label.type}/{label.view}", len(sequence)
     if not people:

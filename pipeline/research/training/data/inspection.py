@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import InputError
-from pipeline.research.training.data.dataset import Modality, Partition, Walk, read_walk
-from pipeline.research.training.data.silhouettes import silhouettes
+from pipeline.research.training.data.dataset import (
+    Frames,
+    Partition,
+    Sample,
+    as_silhouettes,
+    read_sample,
+    subfolders,
+)
 
 Kind = Literal["missing", "empty", "unreadable", "uneven", "too short", "no silhouettes", "not in the partition"]
 LEAST_SIDE = 16  # of a picture; keypoints have two to four values
@@ -27,17 +33,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """Of one walk: its frames, the shape of a frame of each modality, and what is wrong with it."""
+    """Of one sample: its frames, the shape of a frame of each modality, and what is wrong with it."""
 
-    walk: Walk
+    sample: Sample
     frames: int
     shapes: tuple[tuple[int, ...], ...]
     findings: tuple[Finding, ...]
 
 
 def missing(root: Path, partition: Partition | None) -> list[Finding]:
-    """Identities of the partition without a folder or without walks, folders that it does not name, empty folders."""
-    here = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    """Identities of the partition without a folder or without samples, folders that it does not name, empty folders."""
+    here = {path.name: path for path in subfolders(root)}
     findings = [
         Finding("empty", str(folder.relative_to(root)), "no .pkl in it")
         for folder in sorted(path for path in root.glob("*/*/*") if path.is_dir())
@@ -52,63 +58,60 @@ def missing(root: Path, partition: Partition | None) -> list[Finding]:
         return findings
     for name, identities in (("TRAIN_SET", partition.train), ("TEST_SET", partition.test)):
         findings += [Finding("missing", who, f"in {name}, without a folder") for who in identities if who not in here]
-    named = {*partition.train, *partition.test}
-    findings += [
-        Finding("not in the partition", name, "a folder that is used for nothing") for name in here.keys() - named
-    ]
-    return findings
+    unnamed = here.keys() - {*partition.train, *partition.test}
+    return findings + [Finding("not in the partition", name, "a folder that is used for nothing") for name in unnamed]
 
 
-def inspect(walk: Walk, least: int) -> Inspected:
-    """Read all of a walk. least: a walk with fewer frames is too short."""
+def inspect(sample: Sample, least: int) -> Inspected:
+    """Read all of a sample. least: one with fewer frames is too short."""
     try:
-        modalities = read_walk(walk)
+        modalities = read_sample(sample)
     except InputError as error:
         kind: Kind = "uneven" if "different lengths" in str(error) else "unreadable"
-        return Inspected(walk, 0, (), (Finding(kind, walk.name, str(error)),))
-    frames = len(modalities[0])
+        return Inspected(sample, 0, (), (Finding(kind, sample.name, str(error)),))
+    count = len(modalities[0])
     findings = []
-    for path, modality in zip(walk.files, modalities, strict=True):
+    for path, frames in zip(sample.files, modalities, strict=True):
         try:
-            if _can_only_be_silhouettes(modality, alone=len(modalities) == 1):
-                silhouettes(modality, path)
+            if _can_only_be_silhouettes(frames, alone=len(modalities) == 1):
+                as_silhouettes(frames, path)
         except InputError as error:
-            findings.append(Finding("no silhouettes", walk.name, str(error)))
-    if frames < least:
-        findings.append(Finding("too short", walk.name, f"{frames} frames, fewer than {least}"))
-    return Inspected(walk, frames, tuple(map(_shape, modalities)), tuple(findings))
+            findings.append(Finding("no silhouettes", sample.name, str(error)))
+    if count < least:
+        findings.append(Finding("too short", sample.name, f"{count} frames, fewer than {least}"))
+    return Inspected(sample, count, tuple(map(_shape, modalities)), tuple(findings))
 
 
 def uneven(inspected: Sequence[Inspected]) -> list[Finding]:
-    """Walks whose modalities have other shapes than most walks'."""
-    shapes = [walk.shapes for walk in inspected if walk.shapes]
+    """Samples whose modalities have other shapes than most samples'."""
+    shapes = [one.shapes for one in inspected if one.shapes]
     if not shapes:
         return []
     usual = max(set(shapes), key=shapes.count)
     return [
-        Finding("uneven", walk.walk.name, f"frames of {_text(walk.shapes)} where most are {_text(usual)}")
-        for walk in inspected
-        if walk.shapes and walk.shapes != usual
+        Finding("uneven", one.sample.name, f"frames of {_text(one.shapes)} where most are {_text(usual)}")
+        for one in inspected
+        if one.shapes and one.shapes != usual
     ]
 
 
-def _can_only_be_silhouettes(modality: Modality, alone: bool) -> bool:
-    """Whether these are pictures of grey values, or the walk's only file and pictures of colours.
+def _can_only_be_silhouettes(frames: Frames, alone: bool) -> bool:
+    """Whether these are pictures of grey values, or the sample's only file and pictures of colours.
 
     Two channels are skeleton maps (or silhouettes and labels), the numbers of three parts and more human parsing.
     """
-    if isinstance(modality, list) or modality.ndim not in (3, 4):
+    if isinstance(frames, list) or frames.ndim not in (3, 4):
         return False
-    if modality.ndim == 4:
-        return alone and modality.shape[1] != 2
-    if min(modality.shape[1:]) < LEAST_SIDE:
+    if frames.ndim == 4:
+        return alone and frames.shape[1] != 2
+    if min(frames.shape[1:]) < LEAST_SIDE:
         return False  # keypoints
-    return not (modality.dtype.kind in "ui" and modality.size and 3 <= modality.max() <= MOST_PARTS)
+    return not (frames.dtype.kind in "ui" and frames.size and 3 <= frames.max() <= MOST_PARTS)
 
 
-def _shape(modality: Modality) -> tuple[int, ...]:
+def _shape(frames: Frames) -> tuple[int, ...]:
     """Of a frame; −1 where every frame has its own."""
-    return (-1, *modality[0].shape[1:]) if isinstance(modality, list) else modality.shape[1:]
+    return (-1, *frames[0].shape[1:]) if isinstance(frames, list) else frames.shape[1:]
 
 
 def _text(shapes: tuple[tuple[int, ...], ...]) -> str:

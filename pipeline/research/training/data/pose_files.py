@@ -13,16 +13,17 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.files import UNREADABLE, parse_json, reason_of
+from pipeline.skeletons import COCO17, COCO18
 from pipeline.types import FloatArray
 
-COCO_JOINTS, OPENPOSE_JOINTS = 17, 18
+COCO_JOINTS, OPENPOSE_JOINTS = len(COCO17.joints), len(COCO18.joints)
 _CASIA_B = re.compile(r"(\d+)-([a-z]+-\d+)-(\d+)")  # 001-bg-01-090
 _OUMVLP = re.compile(r"(\d{3})_(\d{2})")  # view_sequence: 090_01
 
 
 @dataclass(frozen=True, slots=True)
-class PoseWalk:
-    """Poses of one walk, T×V×3 float32: x, y in pixels and confidence; missing joints are 0."""
+class PoseSample:
+    """Poses of one sample, T×V×3 float32: x, y in pixels and confidence; missing joints are 0."""
 
     identity: str
     type: str
@@ -30,32 +31,32 @@ class PoseWalk:
     poses: FloatArray
 
 
-def read_casia_b_csv(path: Path) -> Iterator[PoseWalk]:
+def read_casia_b_csv(path: Path) -> Iterator[PoseSample]:
     """GaitGraph's casia-b_pose_coco.csv: a line a frame, …/001-bg-01-090/000012.jpg and 17 × (x, y, confidence).
 
-    The frames of a walk are in order, wherever its lines are; a first line of names is passed over.
-    Raises InputError, naming the line, for anything else, before the first walk.
+    The frames of a sample are in order, wherever its lines are; a first line of names is passed over.
+    Raises InputError, naming the line, for anything else, before the first sample.
     """
-    walks: dict[str, array[float]] = {}  # all of CASIA-B are 250 MB
+    samples: dict[str, array[float]] = {}  # all of CASIA-B are 250 MB
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.reader(file), start=1):
                 if not row or (number == 1 and not _numbers(row[1:])):
                     continue
-                walk = PurePosixPath(row[0]).parent.name
+                sample = PurePosixPath(row[0]).parent.name
                 values = _numbers(row[1:])
-                if len(values) != COCO_JOINTS * 3 or not _CASIA_B.fullmatch(walk):
+                if len(values) != COCO_JOINTS * 3 or not _CASIA_B.fullmatch(sample):
                     raise InputError(
                         f"{path}, line {number}: expected …/001-bg-01-090/000012.jpg and {COCO_JOINTS * 3} numbers."
                     )
-                walks.setdefault(walk, array("f")).extend(values)
+                samples.setdefault(sample, array("f")).extend(values)
     except UNREADABLE as error:
         raise InputError(f"{path}: cannot be read ({reason_of(error)}).") from None
-    if not walks:
+    if not samples:
         raise InputError(f"{path}: no poses in it.")
-    for name, frames in walks.items():
+    for name, frames in samples.items():
         identity, kind, view = _CASIA_B.fullmatch(name).groups()  # type: ignore[union-attr]  # checked line by line
-        yield PoseWalk(identity, kind, view, np.array(frames, np.float32).reshape(-1, COCO_JOINTS, 3))
+        yield PoseSample(identity, kind, view, np.array(frames, np.float32).reshape(-1, COCO_JOINTS, 3))
 
 
 def _numbers(row: list[str]) -> list[float]:
@@ -66,11 +67,11 @@ def _numbers(row: list[str]) -> list[float]:
     return values if np.isfinite(values).all() else []
 
 
-def read_oumvlp_folder(root: Path) -> Iterator[PoseWalk]:
+def read_oumvlp_folder(root: Path) -> Iterator[PoseSample]:
     """OUMVLP-Pose: root/00001/090_01/*.json, a file a frame, 18 joints in OpenPose's order.
 
     type is the sequence (00, 01), as in OpenGait's layout. Of several people in a frame the first is taken; frames
-    without anybody are left out, and walks without any frame. Raises InputError, naming the file, for anything else.
+    without anybody are left out, and samples without any frame. Raises InputError, naming the file, for anything else.
     """
     folders = sorted(path for path in root.glob("*/*") if path.is_dir() and _OUMVLP.fullmatch(path.name))
     if not folders:
@@ -81,7 +82,7 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseWalk]:
         frames = [_openpose(path) for path in sorted(folder.glob("[!.]*.json"))]
         poses = [frame for frame in frames if frame is not None]
         if poses:
-            yield PoseWalk(folder.parent.name, found[2], found[1], np.stack(poses))
+            yield PoseSample(folder.parent.name, found[2], found[1], np.stack(poses))
 
 
 def _openpose(path: Path) -> FloatArray | None:

@@ -1,21 +1,42 @@
-"""Which walks make a batch, and which of their frames: OpenGait's samplers and collation.
+"""Which samples make a batch, and which of their frames: OpenGait's samplers and collation.
 
 Reference: golden/transforms_sampling (OpenGait data/sampler.py, data/collate_fn.py), equal under the same seeds.
+OpenGait draws from the global states of Python, NumPy and torch. Here they are objects that are passed on, seeded by
+the run's seed and the number of the batch; so a run that goes on after a kill sees the batches that it would have seen.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.research.training.data.draws import Draws
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The generators that the reference's code draws from, each equal to its global one after the same seed."""
+
+    python: random.Random
+    numpy: np.random.RandomState
+    torch: torch.Generator
+
+    @classmethod
+    def seeded(cls, seed: int) -> Draws:
+        """As after random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)."""
+        return cls(random.Random(seed), np.random.RandomState(seed), torch.Generator().manual_seed(seed))
+
+    @classmethod
+    def of_batch(cls, *numbers: int) -> Draws:
+        """Seeded by several numbers: the run's seed, the batch, the process."""
+        return cls.seeded(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
-def drawn(pool: Sequence[int], count: int, draws: Draws) -> list[int]:
+def draw_members(pool: Sequence[int], count: int, draws: Draws) -> list[int]:
     """`count` members of `pool`, each once where there are enough."""
     if len(pool) < count:
         return [pool[index] for index in draws.python.choices(range(len(pool)), k=count)]
@@ -23,85 +44,79 @@ def drawn(pool: Sequence[int], count: int, draws: Draws) -> list[int]:
 
 
 def triplet_batch(
-    walks_of: Mapping[int, Sequence[int]], identities: int, each: int, draws: Draws, shuffle: bool = False
+    samples_of: Mapping[int, Sequence[int]], identities: int, each: int, draws: Draws, shuffle: bool = False
 ) -> list[int]:
-    """P identities × K walks of each, so that every walk has others of its person and of others to be compared with.
+    """P identities × K samples of each: every sample has others of its person, and of others, to be compared with.
 
-    walks_of: label → indices of that person's walks, in the order of labels.
+    samples_of: label → indices of that person's samples, in the order of labels.
     """
-    labels = drawn(list(walks_of), identities, draws)
-    batch = [walk for label in labels for walk in drawn(walks_of[label], each, draws)]
-    return drawn(batch, len(batch), draws) if shuffle else batch
+    labels = draw_members(list(samples_of), identities, draws)
+    batch = [sample for label in labels for sample in draw_members(samples_of[label], each, draws)]
+    return draw_members(batch, len(batch), draws) if shuffle else batch
 
 
-def common_batch(walks: int, size: int, draws: Draws) -> list[int]:
-    """`size` of all walks, whoever's they are."""
-    return drawn(range(walks), size, draws)
+def common_batch(samples: int, size: int, draws: Draws) -> list[int]:
+    """`size` of all samples, whoever's they are."""
+    return draw_members(range(samples), size, draws)
 
 
-def bilateral_batches(walks: int, size: int, draws: Draws) -> Iterator[list[int]]:
-    """All walks in any order, epoch after epoch: `size` of them and the same ones again, for two views of each.
+def bilateral_batches(samples: int, size: int, draws: Draws) -> Iterator[list[int]]:
+    """All samples in any order, epoch after epoch: `size` of them and the same ones again, for two views of each.
 
     What is left of an epoch after the last whole batch is not used, nor is that batch when nothing is left.
     """
-    order = list(range(walks))
+    order = list(range(samples))
     while True:
         draws.python.shuffle(order)
-        for start in range(0, bilateral_batches_of_an_epoch(walks, size) * size, size):
+        for start in range(0, bilateral_batches_of_an_epoch(samples, size) * size, size):
             batch = order[start : start + size]
-            yield 2 * drawn(batch, len(batch), draws)
+            yield 2 * draw_members(batch, len(batch), draws)
 
 
-def bilateral_batches_of_an_epoch(walks: int, size: int) -> int:
+def bilateral_batches_of_an_epoch(samples: int, size: int) -> int:
     """How many batches come before the order is shuffled anew; there is always one."""
-    return max(1, (walks - 1) // size)
+    return max(1, (samples - 1) // size)
 
 
-def inference_batches(walks: int, size: int) -> list[list[int]]:
-    """All walks in order, `size` a batch; the last one is filled up from the start."""
-    padded = math.ceil(walks / size) * size
-    return [[index % walks for index in range(start, start + size)] for start in range(0, padded, size)]
+def inference_batches(samples: int, size: int) -> list[list[int]]:
+    """All samples in order, `size` a batch; the last one is filled up from the start."""
+    padded = math.ceil(samples / size) * size
+    return [[index % samples for index in range(start, start + size)] for start in range(0, padded, size)]
 
 
+@dataclass(frozen=True, slots=True)
 class FrameChoice:
-    """Which frames of a walk are looked at.
+    """Which frames of a sample are looked at.
 
     sample_type: `fixed` (so many frames), `unfixed` (a random number of them) or `all`, then `unordered` (any frames)
     or `ordered` (a run of them, thinned out by `skip`). `fixed_allordered` is unordered, as it is in the reference.
+    fixed: number of frames; least, most: for `unfixed`; skip: left out of an ordered run; limit: for `all`.
     """
 
-    def __init__(
-        self,
-        sample_type: str,
-        fixed: int = 30,
-        least: int = 20,
-        most: int = 40,
-        skip: int = 0,
-        limit: int | None = None,
-    ) -> None:
-        """fixed: number of frames; least, most: for `unfixed`; skip: left out of an ordered run; limit: for `all`."""
-        self.number, order = sample_type.split("_")
-        self.ordered = order == "ordered"
-        self._fixed, self._least, self._most, self._skip, self._limit = fixed, least, most, skip, limit
+    sample_type: str
+    fixed: int = 30
+    least: int = 20
+    most: int = 40
+    skip: int = 0
+    limit: int | None = None
 
     @property
     def concatenated(self) -> bool:
-        """Whether the walks of a batch have different lengths, so that they are laid one after another."""
-        return self.number != "fixed"
+        """Whether the samples of a batch have different lengths, so that they are laid one after another."""
+        return not self.sample_type.startswith("fixed_")
 
     def __call__(self, length: int, draws: Draws) -> NDArray[np.int64]:
-        """Indices of the frames chosen from a walk of `length` of them; short walks are repeated."""
+        """Indices of the frames chosen from a sample of `length` of them; short samples are repeated."""
         if length == 0:
             raise ValueError("a walk without frames has none to choose")
+        number, _, order = self.sample_type.partition("_")
         everything = np.arange(length)
-        if self.number == "all":
-            return everything[: self._limit]
-        count = self._fixed
-        if self.number == "unfixed":
-            count = draws.python.choice(range(self._least, self._most + 1))
-        if not self.ordered:
+        if number == "all":
+            return everything[: self.limit]
+        count = draws.python.choice(range(self.least, self.most + 1)) if number == "unfixed" else self.fixed
+        if order != "ordered":
             return np.asarray(draws.numpy.choice(length, count, replace=length < count), np.int64)
-        run = count + self._skip
+        run = count + self.skip
         repeated = np.tile(everything, math.ceil(run / length)) if length < run else everything
         start = draws.python.choice(range(len(repeated) - run + 1))
         chosen = draws.numpy.choice(np.arange(start, start + run), count, replace=False)

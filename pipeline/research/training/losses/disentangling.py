@@ -1,6 +1,6 @@
 """The losses of the disentangled skeletons (zq1335030905/Gait-recognition-with-disentanglement-features, lib/loss.py).
 
-Walks come in threes: one, the same person from another view, and another person from the first one's view. What a
+Samples come in threes: one, the same person from another view, and another person from the first one's view. What a
 code must not know, it must not change with. Reference: golden/disentanglement/info.json.
 """
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, without_depth
-from pipeline.research.training.losses.metric import detached
+from pipeline.research.training.losses.metric import detach
 
 LONGEST_SHIFT = 30  # frames: a stride
 
@@ -28,29 +28,27 @@ class Weights:
     view: float = 500.0
     time: float = 100.0
     triplet: float = 100.0
-    centre: float = 0.008
-    smoothing: float = 0.1
 
 
 def autoencoder_losses(
-    autoencoder: Autoencoder, walk: Tensor, other_view: Tensor, other_person: Tensor, weights: Weights | None = None
+    autoencoder: Autoencoder, one: Tensor, other_view: Tensor, other_person: Tensor, weights: Weights | None = None
 ) -> dict[str, Tensor]:
-    """Every weighted loss of a batch of walks [n, 30, 64] by name; their sum is what is minimised.
+    """Every weighted loss of a batch of samples [n, 30, 64] by name; their sum is what is minimised.
 
-    reconstruction: both views of the person, from their own codes. exchanged view: the walk with the view code of
-    another person's walk, and the other way round, must look the same. body, motion: do not change with the view.
+    reconstruction: both views of the person, from their own codes. exchanged view: the sample with the view code of
+    another person's sample, and the other way round, must look the same. body, motion: do not change with the view.
     view: does not change with the person. time, time of other view: a body code is the same in every frame.
-    triplet …: the same once more, compared with walks in which it does change.
+    triplet …: the same once more, compared with samples in which it does change.
     """
     w = weights or Weights()
-    a, v, i = (autoencoder.encode(one) for one in (walk, other_view, other_person))
+    a, v, i = (autoencoder.encode(each) for each in (one, other_view, other_person))
     again = {name: without_depth(autoencoder.decode(c.motion, c.body, c.view)) for name, c in (("a", a), ("v", v))}
     a_like_i = without_depth(autoencoder.decode(a.motion, a.body, i.view))
     i_like_a = without_depth(autoencoder.decode(i.motion, i.body, a.view))
     motion_a, motion_v, motion_i = (code.motion.amax(dim=2) for code in (a, v, i))
     return {
-        "reconstruction": w.reconstruction * (shifted(again["a"], walk) + shifted(again["v"], other_view)) / 2,
-        "exchanged view": w.reconstruction * (shifted(a_like_i, walk) + shifted(i_like_a, other_person)) / 2,
+        "reconstruction": w.reconstruction * (shifted_mse(again["a"], one) + shifted_mse(again["v"], other_view)) / 2,
+        "exchanged view": w.reconstruction * (shifted_mse(a_like_i, one) + shifted_mse(i_like_a, other_person)) / 2,
         "body": w.body * F.mse_loss(a.body, v.body),
         "motion": w.motion * F.mse_loss(a.motion, v.motion),
         "view": w.view * F.mse_loss(a.view, i.view),
@@ -62,35 +60,26 @@ def autoencoder_losses(
     }
 
 
-def recognition_losses(features: Tensor, logits: Tensor, centres: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Of the recognition network: features [n, c], logits [n, classes], centres [classes, c], labels [n] int64."""
-    w = Weights()
-    return {
-        "identity": smooth_cross_entropy(logits, labels, w.smoothing),
-        "centre": w.centre * centre_loss(features, centres, labels),
-    }
-
-
-def added(**terms: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def sum_of_terms(**terms: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """The sum of `autoencoder_losses`, each of one value a process, as a term of loss_cfg."""
-    return torch.stack([term.mean() for term in terms.values()]).sum(), detached(terms)
+    return torch.stack([term.mean() for term in terms.values()]).sum(), detach(terms)
 
 
 def identity_term(logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> tuple[Tensor, dict[str, Tensor]]:
     """`smooth_cross_entropy` as a term of loss_cfg: logits [n, k, 1]."""
     flat = logits.squeeze(-1).float()
     loss = smooth_cross_entropy(flat, labels, smoothing)
-    return loss, detached({"loss": loss, "accuracy": (flat.argmax(dim=1) == labels).float().mean()})
+    return loss, detach({"loss": loss, "accuracy": (flat.argmax(dim=1) == labels).float().mean()})
 
 
 def centre_term(features: Tensor, centres: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """`centre_loss` as a term of loss_cfg."""
     loss = centre_loss(features.float(), centres.float(), labels)
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
-def shifted(given: Tensor, target: Tensor) -> Tensor:
-    """The mean squared difference of two walks [n, rows, frames], one of them shifted by up to a stride to fit best.
+def shifted_mse(given: Tensor, target: Tensor) -> Tensor:
+    """The mean squared difference of two samples [n, rows, frames], one of them shifted by up to a stride to fit best.
 
     As in the reference, every shift is divided by the number of frames it leaves; the last frame is never looked at.
     """

@@ -1,4 +1,4 @@
-"""Losses of gait training. n walks, c channels, p parts of the body, k identities.
+"""Losses of gait training. n samples, c channels, p parts of the body, k identities.
 
 Reference: golden/losses (OpenGait modeling/losses), values and gradients. Each returns the loss as it comes (one value
 a part, or one) and what is worth logging; the aggregate takes the mean and weighs it.
@@ -17,17 +17,17 @@ EPSILON = 1e-9
 def triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> tuple[Tensor, Logged]:
     """Batch-all triplet loss (Hermans et al., 2017) of every part: embeddings [n, c, p] → [p].
 
-    The mean is over the triplets that violate the margin. The distance of a walk to itself counts as a positive one, as
-    in the reference. Raises ValueError unless every identity has as many walks in the batch.
+    The mean is over the triplets that violate the margin. The distance of a sample to itself counts as a positive one,
+    as in the reference. Raises ValueError unless every identity has as many samples in the batch.
     """
     same = labels[:, None] == labels
     positives = same.sum(dim=1)
     if not bool((positives == positives[0]).all()):
         raise ValueError("triplet loss: every identity of a batch needs as many walks; use the TripletSampler")
     distances = _distances(embeddings.permute(2, 0, 1).contiguous().float())  # [p, n, n]
-    parts, walks = distances.shape[:2]
-    to_same = distances[:, same].view(parts, walks, -1, 1)
-    to_others = distances[:, ~same].view(parts, walks, 1, -1)
+    parts, samples = distances.shape[:2]
+    to_same = distances[:, same].view(parts, samples, -1, 1)
+    to_others = distances[:, ~same].view(parts, samples, 1, -1)
     violations = F.relu(to_same - to_others + margin).flatten(1)
     active = (violations != 0).sum(dim=1).float()
     loss = violations.sum(dim=1) / (active + EPSILON)
@@ -38,13 +38,13 @@ def triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) -> tuple[Te
         "loss_num": active,
         "mean_dist": distances.mean(dim=(1, 2)),
     }
-    return loss, detached(logged)
+    return loss, detach(logged)
 
 
 def _distances(embeddings: Tensor) -> Tensor:
     """Euclidean distances of [p, n, c] → [p, n, n].
 
-    The squares are computed twice: the gradient of a walk's distance to itself is rounding alone, and so is the
+    The squares are computed twice: the gradient of a sample's distance to itself is rounding alone, and so is the
     reference's.
     """
     one, other = embeddings.square().sum(dim=-1), embeddings.square().sum(dim=-1)
@@ -59,7 +59,7 @@ def cross_entropy(
     targets = labels[:, None].expand(-1, logits.shape[2])
     loss = F.cross_entropy(logits.float() * scale, targets, label_smoothing=smoothing if label_smooth else 0.0)
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
-    return loss, detached({"loss": loss, "accuracy": accuracy})
+    return loss, detach({"loss": loss, "accuracy": accuracy})
 
 
 def binary_cross_entropy(masks: Tensor, targets: Tensor, eps: float = EPSILON) -> tuple[Tensor, Logged]:
@@ -69,22 +69,22 @@ def binary_cross_entropy(masks: Tensor, targets: Tensor, eps: float = EPSILON) -
     both, either = (((masks > 0.5) & (targets > 0.5)), ((masks > 0.5) | (targets > 0.5)))
     overlap = both.flatten(1).sum(dim=1) / either.flatten(1).sum(dim=1)
     loss = entropy.mean()
-    return loss, detached({"loss": loss, "hard_loss": entropy.amax(), "miou": overlap})
+    return loss, detach({"loss": loss, "hard_loss": entropy.amax(), "miou": overlap})
 
 
 def supervised_contrastive(
     features: Tensor, labels: Tensor | None = None, temperature: float = 0.01, base_temperature: float = 0.07
 ) -> tuple[Tensor, Logged]:
-    """SupCon (Khosla et al., NeurIPS 2020) of [n, v, c], v views of each walk: dot products, one value.
+    """SupCon (Khosla et al., NeurIPS 2020) of [n, v, c], v views of each sample: dot products, one value.
 
-    labels: n; None: only the views of a walk belong together (SimCLR). OpenGait's SupConLoss_Re.
+    labels: n; None: only the views of a sample belong together (SimCLR). OpenGait's SupConLoss_Re.
     """
-    walks, views = features.shape[:2]
-    labels = torch.arange(walks, device=features.device) if labels is None else labels
-    stacked = features.float().transpose(0, 1).reshape(views * walks, -1)
+    samples, views = features.shape[:2]
+    labels = torch.arange(samples, device=features.device) if labels is None else labels
+    stacked = features.float().transpose(0, 1).reshape(views * samples, -1)
     losses = _contrast(stacked @ stacked.T / temperature, labels.repeat(views))
     loss = (temperature / base_temperature) * losses.mean()
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def supervised_contrastive_by_distance(
@@ -92,7 +92,7 @@ def supervised_contrastive_by_distance(
 ) -> tuple[Tensor, Logged]:
     """SupCon over negative L2 distances of unit vectors [n, c]; losses that are not positive are left out.
 
-    OpenGait's SupConLoss_Lp, GaitGraph2's loss. reference: also leave out, as it does, walks that lie so far from all
+    OpenGait's SupConLoss_Lp, GaitGraph2's loss. reference: also leave out, as it does, samples that lie so far from all
     others that the exponentials of float32 are 0 (from 1.03 at a temperature of 0.01 on).
     """
     unit = F.normalize(features.float(), dim=1)
@@ -103,23 +103,23 @@ def supervised_contrastive_by_distance(
         taken &= similarities.detach().exp().fill_diagonal_(0).sum(dim=1) > 0
     positive = losses[taken]
     loss = positive.mean() if len(positive) else losses.sum() * 0
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def part_contrastive(
     embeddings: Tensor, labels: Tensor, temperature: float = 0.1, whole: bool = True
 ) -> tuple[Tensor, Logged]:
-    """SupCon over the cosines of every part [n, c, p] → [p], and of the whole walk if asked [p + 1].
+    """SupCon over the cosines of every part [n, c, p] → [p], and of the whole sample if asked [p + 1].
 
-    Where triplets collapse at the start, this learns: every walk of the batch pulls and pushes, in every part. The
-    whole's cosine is the mean of its parts', which is what the distance of two walks is computed from.
+    Where triplets collapse at the start, this learns: every sample of the batch pulls and pushes, in every part. The
+    whole's cosine is the mean of its parts', which is what the distance of two samples is computed from.
     """
     unit = F.normalize(embeddings.float(), dim=1).permute(2, 0, 1)
     cosines = unit @ unit.transpose(1, 2)
     if whole:
         cosines = torch.cat([cosines, cosines.mean(dim=0, keepdim=True)])
     loss = _contrast(cosines / temperature, labels).mean(dim=-1)
-    return loss, detached({"loss": loss})
+    return loss, detach({"loss": loss})
 
 
 def _contrast(similarities: Tensor, labels: Tensor) -> Tensor:
@@ -131,6 +131,6 @@ def _contrast(similarities: Tensor, labels: Tensor) -> Tensor:
     return -(log_probability.masked_fill(~positives, 0).sum(dim=-1) / count.clamp(min=1))
 
 
-def detached(logged: Logged) -> Logged:
+def detach(logged: Logged) -> Logged:
     """What is worth logging, without its gradient."""
     return {name: value.detach().float() for name, value in logged.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -15,69 +16,61 @@ from pipeline.recognition.models import parsinggait as parsinggait_model
 from pipeline.recognition.models import sconet as sconet_model
 from pipeline.recognition.models.gaitbase import Architecture, GaitBase
 from pipeline.research.training.data.batches import Batch
-from pipeline.research.training.distributed import of_all
-from pipeline.research.training.networks import Outputs, Trainable
+from pipeline.research.training.distributed import gather_detached
+from pipeline.research.training.networks import Outputs, Trainable, image_files, images_of, trainable
 from pipeline.research.training.optim import Group
 from pipeline.research.training.settings import Settings
-from pipeline.research.training.zoo.heads import one_length, pictures, pictures_of, trainable
 
 SCOLIOSIS = ("negative", "neutral", "positive")  # types of Scoliosis1K, by the number of their class
 GAITSSB_LEAST_RATE = 1e-4  # of the fine-tuning
+FCS, NECKS = "SeparateFCs", "SeparateBNNecks"
+
+A = TypeVar("A")
 
 
-def resnet9(cfg: Settings) -> dict[str, Any]:
-    """backbone_cfg as fields of an architecture. Raises ConfigError for another backbone."""
-    backbone, default = cfg.section("backbone_cfg"), Architecture()
+def _with_resnet9(cfg: Settings, default: A) -> A:
+    """`default` with backbone_cfg's fields. Raises ConfigError for another backbone."""
     for key, only in (("type", "ResNet9"), ("block", "BasicBlock")):
-        if (said := backbone.take(key, only)) != only:
-            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained here, not {said}.")
-    found = {
-        "in_channels": int(backbone.take("in_channel", backbone.take("in_channels", 1))),
-        "channels": tuple(backbone.take("channels", default.channels)),
-        "layers": tuple(backbone.take("layers", default.layers)),
-        "strides": tuple(backbone.take("strides", default.strides)),
-        "maxpool": bool(backbone.take("maxpool", True)),  # OpenGait's has one unless it is told not to
+        if (found := cfg.take(f"backbone_cfg.{key}", only)) != only:
+            raise ConfigError(f"model_cfg.backbone_cfg.{key}: only {only} can be trained here, not {found}.")
+    usual = {
+        "in_channels": int(cfg.take("backbone_cfg.in_channel", 1)),
+        "maxpool": True,  # OpenGait's has one unless its file says otherwise
+        **{name: getattr(Architecture(), name) for name in ("channels", "layers", "strides")},
     }
-    backbone.nothing_left()
-    return found
+    keys = {name: f"backbone_cfg.{name}" for name in usual}
+    return cfg.architecture(replace(default, **usual), **keys)  # type: ignore[type-var]  # architectures are dataclasses
 
 
 def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
     """The architecture, and for how many parts the classifier is computed in training."""
-    backbone = resnet9(cfg)
-    fcs, necks = cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks")
-    architecture = Architecture(
-        **backbone,
+    default = Architecture(
         parts=sum(int(strips) for strips in cfg.take("bin_num", [16])),
-        out_channels=int(fcs.take("out_channels", 256)),
-        classes=necks.classes("class_num", identities),
+        classes=cfg.classes(f"{NECKS}.class_num", identities),
     )
-    fcs.fixed(in_channels=architecture.channels[3], parts_num=architecture.parts)
-    necks.fixed(in_channels=architecture.out_channels, parts_num=architecture.parts)
-    softmax_parts = int(necks.take("softmax_parts", architecture.parts))
-    for section in (cfg, fcs, necks):
-        section.nothing_left()
-    return architecture, softmax_parts
+    architecture = cfg.architecture(_with_resnet9(cfg, default), out_channels=f"{FCS}.out_channels")
+    cfg.only(FCS, in_channels=architecture.channels[3], parts_num=architecture.parts)
+    cfg.only(NECKS, in_channels=architecture.out_channels, parts_num=architecture.parts)
+    return architecture, int(cfg.take(f"{NECKS}.softmax_parts", architecture.parts))
 
 
 def baseline(cfg: Settings, identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase. Raises ConfigError for settings that it has not."""
+    """OpenGait's Baseline: GaitBase."""
     architecture, softmax_parts = _gaitbase(cfg, identities)
 
     def outputs(network: GaitBase, batch: Batch) -> Outputs:
         return _gaitbase_outputs(network, batch, softmax_parts)
 
     network = GaitBase(architecture)  # starts as torch has it: so gaitbase_synth's shipped weights were trained
-    wants = ((pictures_of(architecture.in_channels),),)
-    return Trainable(network, outputs, wants, network.HEAD, "gaitbase", architecture)
+    files = image_files(architecture.in_channels)
+    return Trainable(network, outputs, files, network.HEAD, "gaitbase", architecture, any_length=True)
 
 
 def sconet(cfg: Settings, identities: int) -> Trainable:
-    """ScoNet: triplets of people, as GaitBase's, but the classes are negative, neutral and positive: types of walks."""
-    head = {**cfg.left.get("SeparateBNNecks", {})}
-    if head.setdefault("class_num", len(SCOLIOSIS)) != len(SCOLIOSIS):
-        raise ConfigError(f"model_cfg.SeparateBNNecks.class_num: must be {len(SCOLIOSIS)}: {', '.join(SCOLIOSIS)}.")
-    architecture, softmax_parts = _gaitbase(Settings({**cfg.left, "SeparateBNNecks": head}, cfg.name), 0)
+    """ScoNet: triplets of people, as GaitBase's, but the classes are the types: negative, neutral and positive."""
+    if cfg.take(f"{NECKS}.class_num", len(SCOLIOSIS)) != len(SCOLIOSIS):
+        raise ConfigError(f"model_cfg.{NECKS}.class_num: must be {len(SCOLIOSIS)}: {', '.join(SCOLIOSIS)}.")
+    architecture, softmax_parts = _gaitbase(cfg, len(SCOLIOSIS))
 
     def outputs(network: sconet_model.ScoNet, batch: Batch) -> Outputs:
         found = _gaitbase_outputs(network, batch, softmax_parts)
@@ -89,66 +82,56 @@ def sconet(cfg: Settings, identities: int) -> Trainable:
         return found
 
     network = sconet_model.ScoNet(architecture)
-    return trainable(network, architecture, "sconet", outputs=outputs, features="logits", spare=())
+    more = {"outputs": outputs, "features": "logits", "spare": (), "any_length": True}
+    return trainable(network, architecture, "sconet", **more)
 
 
 def _gaitbase_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Outputs:
     """softmax_parts: in training, logits of so many parts only, drawn anew in every batch: a large head costs time."""
-    pooled = temporal_max(network.Backbone(pictures(batch.inputs[0])), batch.lengths)
+    pooled = temporal_max(network.Backbone(images_of(batch.inputs[0])), batch.lengths)
     with torch.autocast(pooled.device.type, enabled=False):  # what little is left deserves its precision
         embeddings = network.embed(pooled.float())
         neck, logits = network.BNNecks(embeddings, softmax_parts if network.training else 0)
-    return Outputs(
-        {
-            "triplet": {"embeddings": embeddings, "labels": batch.labels},
-            "softmax": {"logits": logits, "labels": batch.labels},
-            "neck": {"embeddings": neck, "labels": batch.labels},
-        },
-        embeddings,
-        neck,
-    )
+    losses = {
+        "triplet": {"embeddings": embeddings, "labels": batch.labels},
+        "softmax": {"logits": logits, "labels": batch.labels},
+        "neck": {"embeddings": neck, "labels": batch.labels},
+    }
+    return Outputs(losses, embeddings, neck)
 
 
 def parsinggait(cfg: Settings, identities: int) -> Trainable:
     """ParsingGait: graphs of fine parts, of coarse ones, or of both, as gcn_cfg says."""
-    backbone, bins = resnet9(cfg), tuple(cfg.take("bin_num", [16]))
-    fcs, necks, graphs = cfg.section("SeparateFCs"), cfg.section("SeparateBNNecks"), cfg.section("gcn_cfg")
-    both = bool(graphs.take("combine_fine_coarse_graph", False))
-    fine, coarse = bool(graphs.take("only_fine_graph", False)), bool(graphs.take("only_coarse_graph", False))
+    both, fine, coarse = (
+        bool(cfg.take(f"gcn_cfg.{key}", False))
+        for key in ("combine_fine_coarse_graph", "only_fine_graph", "only_coarse_graph")
+    )
     if both + fine + coarse != 1:
         raise ConfigError(
             "model_cfg.gcn_cfg: one of only_fine_graph, only_coarse_graph and combine_fine_coarse_graph must be true."
         )
-    graphs.fixed(fine_parts=len(parsinggait_model.FINE), coarse_parts=len(parsinggait_model.COARSE))
-    architecture = parsinggait_model.Architecture(
-        **backbone,
-        bins=bins,
-        fine=fine or both,
-        coarse=coarse or both,
-        out_channels=int(fcs.take("out_channels", parsinggait_model.Architecture().out_channels)),
-        classes=necks.classes("class_num", identities),
+    default = parsinggait_model.Architecture(
+        fine=fine or both, coarse=coarse or both, classes=cfg.classes(f"{NECKS}.class_num", identities)
     )
+    architecture = cfg.architecture(_with_resnet9(cfg, default), bins="bin_num", out_channels=f"{FCS}.out_channels")
     network = parsinggait_model.ParsingGait(architecture)
     parts = len(network.FCs.fc_bin)
-    fcs.fixed(in_channels=architecture.channels[3], parts_num=parts)
-    necks.fixed(in_channels=architecture.out_channels, parts_num=parts)
-    for section in (cfg, fcs, necks, graphs):
-        section.nothing_left()
+    cfg.only("gcn_cfg", fine_parts=len(parsinggait_model.FINE), coarse_parts=len(parsinggait_model.COARSE))
+    cfg.only(FCS, in_channels=architecture.channels[3], parts_num=parts)
+    cfg.only(NECKS, in_channels=architecture.out_channels, parts_num=parts)
     return trainable(network, architecture, "parsinggait")
 
 
 def gaitssb_pretrain(cfg: Settings, identities: int) -> Trainable:
-    """GaitSSB's pre-training: without identities, two views of every walk find each other among those of all others.
+    """GaitSSB's pre-training: without identities, two views of every sample find each other among those of all others.
 
-    The batch is BilateralSampler's: its second half holds the walks of the first once more. What the predictor makes of
-    one view is compared with what the projector makes of the other, which has no gradient.
+    The batch is BilateralSampler's: its second half holds the samples of the first once more. What the predictor makes
+    of one view is compared with what the projector makes of the other, which has no gradient.
     """
     network, architecture = _gaitssb(cfg, finetuned=False)
-    cfg.nothing_left()
 
     def outputs(network: gaitssb_model.GaitSSB, batch: Batch) -> Outputs:
-        one_length(batch)
-        views = pictures(batch.inputs[0])
+        views = images_of(batch.inputs[0])
         if not network.training:
             return Outputs({}, network(views).float())
         half = len(views) // 2
@@ -158,18 +141,15 @@ def gaitssb_pretrain(cfg: Settings, identities: int) -> Trainable:
             )
         one, other = (network.projected(some) for some in views.chunk(2))
         guessed_other, guessed_one = (F.normalize(network.predictor(each).float(), dim=1) for each in (one, other))
-        for_losses = {
-            "softmax1": _found_among(guessed_other, other),
-            "softmax2": _found_among(guessed_one, one),
-        }
-        return Outputs(for_losses, torch.cat([guessed_other, guessed_one]))
+        losses = {"softmax1": _cosine_logits(guessed_other, other), "softmax2": _cosine_logits(guessed_one, one)}
+        return Outputs(losses, torch.cat([guessed_other, guessed_one]))
 
     return trainable(network, architecture, "gaitssb", outputs=outputs)
 
 
-def _found_among(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
+def _cosine_logits(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
     """Cosines of guesses [n, c, p] and the views of all processes [m, c, p] as logits [n, m, p]; which are right."""
-    known, first = of_all(F.normalize(views.float(), dim=1))
+    known, first = gather_detached(F.normalize(views.float(), dim=1))
     logits = torch.einsum("ncp,mcp->nmp", guesses, known)
     return {"logits": logits, "labels": first + torch.arange(len(guesses), device=guesses.device)}
 
@@ -184,7 +164,6 @@ def gaitssb_finetune(cfg: Settings, identities: int) -> Trainable:
     if len(rates) != 4:
         raise ConfigError("model_cfg.backbone_lr: expected four learning rates, one for each stage.")
     network, architecture = _gaitssb(cfg, finetuned=True)
-    cfg.nothing_left()
     stem = r"Backbone\.forward_block\."
     groups = [Group(rf"{stem}layer{stage}\.", rate) for stage, rate in enumerate(rates, start=1)]
     groups += [Group(stem, 0.0), Group(r"projector\.", projector)]
@@ -192,6 +171,6 @@ def gaitssb_finetune(cfg: Settings, identities: int) -> Trainable:
 
 
 def _gaitssb(cfg: Settings, finetuned: bool) -> tuple[gaitssb_model.GaitSSB, gaitssb_model.Architecture]:
-    architecture = gaitssb_model.Architecture(**resnet9(cfg), finetuned=finetuned)
-    cfg.fixed(parts_num=sum(architecture.bins))
+    architecture = _with_resnet9(cfg, gaitssb_model.Architecture(finetuned=finetuned))
+    cfg.only(parts_num=sum(architecture.bins))
     return gaitssb_model.GaitSSB(architecture), architecture

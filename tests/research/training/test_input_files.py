@@ -1,4 +1,4 @@
-"""Data that a network cannot take are named before anything starts: the file, its shape, what the network wants."""
+"""Data that a network cannot take are named before anything starts: the file, its shape, what the network takes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from training_walks import write_dataset
 
 from pipeline.errors import InputError
 from pipeline.research.evaluation.datasets.dataset import read_sequence
-from pipeline.research.training.config import load_training_config, shipped
-from pipeline.research.training.data.dataset import Walk, list_walks
+from pipeline.research.training.config import load_training_config, shipped_configs
+from pipeline.research.training.data.dataset import Sample, list_samples
 from pipeline.research.training.fit import check_of, train
 from pipeline.research.training.networks import open_trainable
 from pipeline.types import Modality
@@ -54,10 +54,10 @@ RIGHT = {  # by the beginning of the configuration's name; PICTURES for all othe
 def walk_of(shapes, frames=4):
     """A walk whose files hold that many frames of these shapes, and what they hold."""
     names = [f"{place}.pkl" for place in range(len(shapes))]
-    return Walk("001", "nm-01", "090", tuple(map(Path, names))), [np.zeros((frames, *shape)) for shape in shapes]
+    return Sample("001", "nm-01", "090", tuple(map(Path, names))), [np.zeros((frames, *shape)) for shape in shapes]
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_configs())
 def test_every_network_takes_its_own_data_and_no_others(name):
     config = load_training_config(name)
     with torch.device("meta"):
@@ -70,7 +70,7 @@ def test_every_network_takes_its_own_data_and_no_others(name):
             taken.add(kind)
         except InputError as error:
             assert re.search(
-                rf"(^\d\.pkl: 4 frames of \S+;|: \d files? of a walk,) {config.model_cfg['model']} wants", str(error)
+                rf"(^\d\.pkl: 4 frames of \S+;|: \d files? of a walk,) {config.model_cfg['model']} takes", str(error)
             )
     assert taken == right
 
@@ -82,7 +82,7 @@ def test_a_cloud_without_points_or_unlike_the_others_is_none(clouds):
         check = check_of(open_trainable(config.model_cfg, 3), config)
     walk, _ = walk_of([()])
     check(walk, [[np.zeros((30, 3)), np.zeros((25, 3))]])
-    with pytest.raises(InputError, match=r"0\.pkl: 2 frames of .*wants point clouds T×N×C"):
+    with pytest.raises(InputError, match=r"0\.pkl: 2 frames of .*takes point clouds T×N×C"):
         check(walk, [[np.zeros(shape) for shape in clouds]])
 
 
@@ -91,7 +91,7 @@ def test_poses_of_another_skeleton_are_refused_before_the_first_step(shared, tmp
     root = write_modalities(tmp_path / "data", ("keypoints",))
     path = shared / "golden/gaitgraph2_oumvlp/config_merged.yaml"
     config = load_training_config(str(path), [f"data_cfg={{dataset_root: {root}}}"])
-    wanted = r"^\S+/0_keypoints\.pkl: 8 frames of 17×3; GaitGraph2 wants keypoints T×18×3\. .*joint_format"
+    wanted = r"^\S+/0_keypoints\.pkl: 8 frames of 17×3; GaitGraph2 takes keypoints T×18×3\. .*joint_format"
     with pytest.raises(InputError, match=wanted):
         train(config, tmp_path / "out", False, "cpu", print)
     assert not (tmp_path / "out").exists()
@@ -103,32 +103,32 @@ def test_a_walk_of_other_data_among_right_ones_is_one_line(trained, tmp_path, wo
     for path in root.glob("*/nm-02/000/000.pkl"):
         path.write_bytes(pickle.dumps(np.zeros((9, 17, 3), np.float32)))
     settings = [f"data_cfg.dataset_root={root}", "data_cfg.cache=false", f"data_cfg.num_workers={workers}"]
-    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: 9 frames of 17×3; Baseline wants [^\n]*$"):
+    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: 9 frames of 17×3; Baseline takes [^\n]*$"):
         trained(tmp_path / "out", *settings, "trainer_cfg.sampler.batch_size=[2, 2]")
 
 
 @pytest.mark.parametrize(
     ("needs", "files", "said"),
     [
-        ((Modality.SKELETON_MAPS,), ("narrow",), r"0_narrow\.pkl: 8 frames of 64×44; the encoder wants skeleton maps"),
-        ((Modality.KEYPOINTS,), ("maps",), r"0_maps\.pkl: 8 frames of 2×64×64; the encoder wants keypoints T×J×3"),
-        ((Modality.KEYPOINTS,), ("smpl",), r"0_smpl\.pkl: 8 frames of 85; the encoder wants keypoints"),
-        ((Modality.POINTS,), ("keypoints",), r"0_keypoints\.pkl: 8 frames of 17×3; the encoder wants point clouds"),
-        ((Modality.PARSING,), ("points",), r"0_points\.pkl: 8 frames of \d+×3; the encoder wants human parsing"),
+        ((Modality.SKELETON_MAPS,), ("narrow",), r"0_narrow\.pkl: 8 frames of 64×44; the encoder takes skeleton maps"),
+        ((Modality.KEYPOINTS,), ("maps",), r"0_maps\.pkl: 8 frames of 2×64×64; the encoder takes keypoints T×J×3"),
+        ((Modality.KEYPOINTS,), ("smpl",), r"0_smpl\.pkl: 8 frames of 85; the encoder takes keypoints"),
+        ((Modality.POINTS,), ("keypoints",), r"0_keypoints\.pkl: 8 frames of 17×3; the encoder takes point clouds"),
+        ((Modality.PARSING,), ("points",), r"0_points\.pkl: 8 frames of \d+×3; the encoder takes human parsing"),
         (
             (Modality.SILHOUETTES, Modality.SMPL),
             ("silhouettes", "keypoints"),
-            r"1_keypoints\.pkl: 8 frames of 17×3; the encoder wants SMPL T×85\. Say which files they are with --files",
+            r"1_keypoints\.pkl: 8 frames of 17×3; the encoder takes SMPL T×85\. Say which files they are with --files",
         ),
         (
             (Modality.SILHOUETTES, Modality.SMPL),
             ("narrow",),
-            r"1 file of a walk, the encoder wants 2 \(silhouettes T×",
+            r"1 file of a walk, the encoder takes 2 \(silhouettes T×",
         ),
     ],
 )
 def test_an_evaluation_refuses_them_too(tmp_path, needs, files, said):
-    (walk, *_) = list_walks(write_modalities(tmp_path / "data", files, 1, views=("080",)))
+    (walk, *_) = list_samples(write_modalities(tmp_path / "data", files, 1, views=("080",)))
     with pytest.raises(InputError, match=said):
         read_sequence(walk, 1, needs)
 
@@ -137,5 +137,5 @@ def test_clouds_of_one_size_are_evaluated_as_those_of_many(tmp_path):
     walk = tmp_path / "data/001/nm-01/000"
     walk.mkdir(parents=True)
     (walk / "000.pkl").write_bytes(pickle.dumps(np.random.default_rng(0).random((5, 60, 4), np.float32)))
-    (only,) = list_walks(tmp_path / "data")
+    (only,) = list_samples(tmp_path / "data")
     assert read_sequence(only, 1, (Modality.POINTS,)).modalities[Modality.POINTS].data.shape == (5, 1024, 3)
