@@ -20,7 +20,8 @@ from pipeline.matching.distance import Metric
 LEAST = 256  # rows that its codes can be learnt from
 ROUNDS = 12  # of k-means: more of them name no better candidates
 SAMPLES = 64  # rows for each centre that k-means looks at
-CELLS_VISITED = 16  # of those into which the rows are divided, by 8192 or so
+CELLS_VISITED = 64  # of those into which the rows are divided, by 8192 or so
+REFINED = 4  # times as many are compared by LanceDB as it names: its codes are coarse
 FEW_LATER = 1000  # rows beside the index, which are searched in no time
 LATER_SHARE = 10  # beyond that, searching is slower when more than one row in so many is beside the index
 
@@ -62,7 +63,7 @@ def candidates(table: Any, values: NDArray[np.floating], count: int, where: str 
     where: a condition on the rows.
     """
     query = table.search(values.astype(np.float16), vector_column_name="embedding").select(["embedding", "_distance"])
-    query = query.limit(count).nprobes(CELLS_VISITED)
+    query = query.limit(count).nprobes(CELLS_VISITED).refine_factor(REFINED)
     return query.where(where) if where else query
 
 

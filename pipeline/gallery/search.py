@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WHOLE_UP_TO = 10_000  # templates that are all returned
-EXACT_UP_TO = 100_000  # templates: comparing all of their embeddings takes a second or two
+EXACT_UP_TO = 100_000  # templates: all of their embeddings (8 KB each) are compared once a run
 CANDIDATES = 48  # templates that the index names for each probe
 KEPT = 24  # templates that are returned for each probe
 BLOCK_VALUES = 1 << 23  # of embeddings that are compared at once

@@ -39,7 +39,7 @@ WITHIN = 0.5  # of a walk; walks of a person are about 0.8 times as far apart as
 NOISE = 0.01  # of each value
 WALKS = 4  # enrolled of a person
 QUERIES = 200
-ALONE = 10  # of them are compared with everybody one at a time
+ALONE = 5  # of them are compared with everybody one at a time
 AT_ONCE = 4000  # templates a commit
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine")
 
