@@ -23,7 +23,7 @@ class Section(BaseModel):
 
 
 class VideoConfig(Section):
-    """How videos are shown to everything that looks at them."""
+    """How videos are turned before anything else."""
 
     rotate: Literal["auto", 0, 90, 180, 270] = Field(
         "auto", description="degrees clockwise; auto: a video in which nobody is found upright, but turned, is turned"
@@ -52,11 +52,11 @@ class TilesConfig(Section):
 
     rows: int = Field(1, ge=1, le=8)
     columns: int = Field(1, ge=1, le=8)
-    overlap: float = Field(0.2, ge=0, le=0.5, description="of a tile's side, shared with its neighbour")
+    overlap: float = Field(0.2, ge=0, le=0.5, description="share of a tile's side that overlaps its neighbour")
 
 
 class BackgroundConfig(Section):
-    """The empty scene before a fixed camera; only the detector and the segmenter `motion` look at it."""
+    """The empty scene before a fixed camera; only the detector and the segmenter `motion` use it."""
 
     threshold: float = Field(3.2, gt=0, le=50, description="difference that makes a person, in deviations of the noise")
     shadows: bool = Field(True, description="what only darkens the background is a shadow, not a person")
@@ -106,7 +106,7 @@ class SegmentationConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     every: int = Field(1, ge=1, description="segment every n-th frame")
     surroundings: Literal["scene", "blank"] = Field(
-        "scene", description="what the network sees around the box: the frame, a square of it; blank: white, or black"
+        "scene", description="what is around the box in the network's input: scene: the frame; blank: white, or black"
     )
     margin: float = Field(
         0.05, ge=0, le=1, description="added on each side: of the box's longer side; where blank, of each side"
@@ -123,20 +123,20 @@ class SegmentationConfig(Section):
 
 
 class PoseConfig(Section):
-    """Beside stage 2: where everybody's joints are. Only for encoders that look at them, unless `always` is set."""
+    """Beside stage 2: where everybody's joints are. Only for encoders that take them, unless `always` is set."""
 
     estimator: str = Field("movenet", description="name in pipeline.pose.ESTIMATORS")
     checkpoint: str | None = Field("movenet_singlepose_lightning_int8", description="card name, or a file")
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
-    always: bool = Field(False, description="write poses even where the encoder does not look at them")
-    every: int = Field(1, ge=1, description="look at every n-th frame")
+    always: bool = Field(False, description="write poses even where the encoder does not take them")
+    every: int = Field(1, ge=1, description="estimate poses in every n-th frame")
     min_score: float = Field(0.3, ge=0, le=1, description="mean score of a frame's joints, below which it is left out")
     use_score: bool = Field(True, description="in skeleton maps, draw joints as bright as their score")
     batch: int = Field(16, ge=1, description="crops in one call of the network")
 
 
 class RecognitionConfig(Section):
-    """Stage 3: turn a walk into an embedding."""
+    """Stage 3: turn a sequence of silhouettes into an embedding."""
 
     encoder: str = Field("gei", description="name in pipeline.recognition.ENCODERS")
     checkpoint: str | None = Field(
@@ -145,15 +145,17 @@ class RecognitionConfig(Section):
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     parts: int = Field(16, ge=1, le=64, description="gei only: horizontal parts")
     mirroring: Annotated[Literal["off", "heading", "both"], BeforeValidator(_off)] = Field(
-        "off", description="heading: walks to the left are mirrored; both: the mean of a walk and its mirror image"
+        "off", description="heading: mirror who walks to the left; both: the mean of a sequence and its mirror image"
     )
     features: Literal["auto", "embeddings", "neck", "logits"] = Field(
         "auto", description="neck: batch-normalised by the training head; logits: its output; auto: as the card says"
     )
     set_size: int | None = Field(
-        None, ge=1, description="silhouettes pooled together; longer walks are the mean of interleaved sets (card; all)"
+        None,
+        ge=1,
+        description="silhouettes pooled together; longer sequences are the mean of interleaved sets (card; all)",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="untrained only: of the random weights")
+    seed: int = Field(0, ge=0, lt=2**63, description="untrained only: seed of the random weights")
     min_frames: int = Field(10, ge=1, description="tracks with fewer usable silhouettes are unusable")
     max_frames: int = Field(60, ge=1, description="silhouettes taken from longer tracks (docs/performance.md: why 60)")
     window: int | None = Field(
@@ -162,14 +164,14 @@ class RecognitionConfig(Section):
 
 
 class MatchingConfig(Section):
-    """Stage 4: whose walk is it."""
+    """Stage 4: who is it?"""
 
     metric: Literal["euclidean", "cosine", "frobenius"] = "euclidean"
     transform: Literal["none", "lda"] = Field(
-        "none", description="before distances: the gallery's stored one, or fitted; wants several walks of a person"
+        "none", description="before distances: the gallery's stored one, or fitted; several templates of a person"
     )
     score_norm: Literal["none", "z", "t", "s"] = Field(
-        "none", description="distances in deviations from those to strangers: of the gallery walk, the probe, both"
+        "none", description="distances in deviations from those to strangers: of the template, the probe, both"
     )
     cohort: str | None = Field(
         None, description="folder of a gallery or a run with other people: what both are fitted on, not the gallery"
@@ -179,13 +181,15 @@ class MatchingConfig(Section):
     )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
     templates: Literal["nearest", "mean", "weighted"] = Field(
-        "nearest", description="of a person's several enrolled walks: the nearest counts, or their (weighted) mean"
+        "nearest", description="of a person's several templates: the nearest counts, or their (weighted) mean"
     )
     stitch_seconds: float = Field(
         2.0, ge=0, description="tracks that break off and go on within so long are one person's; 0: never joined"
     )
     temperature: float = Field(
-        0.1, gt=0, description="of the confidence, as a share of the threshold (or the median distance)"
+        0.1,
+        gt=0,
+        description="softmax temperature of the confidence, relative to the threshold (or the median distance)",
     )
 
     @model_validator(mode="after")
@@ -231,11 +235,15 @@ class RuntimeConfig(Section):
     )
     precision: Literal["f32", "bf16", "f16"] = "f32"
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
-    workers: int = Field(1, ge=1, le=256, description="processes that follow videos, each with its share of the cores")
-    cluster: Literal["local", "ray"] = Field(
-        "local", description="ray: videos, long ones in stretches, are followed on a cluster"
+    workers: int = Field(
+        1, ge=1, le=256, description="processes that track people in videos, each with its share of the cores"
     )
-    address: str | None = Field(None, description="of the Ray cluster, or auto; default: one on this machine alone")
+    cluster: Literal["local", "ray"] = Field(
+        "local", description="ray: videos, long ones in stretches, are processed on a Ray cluster"
+    )
+    address: str | None = Field(
+        None, description="address of the Ray cluster, or auto; default: one on this machine alone"
+    )
 
 
 class Config(Section):

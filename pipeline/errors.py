@@ -26,4 +26,4 @@ class Interrupted(GaitError):  # noqa: N818 - nothing is wrong
 
 
 class GalleryError(GaitError):
-    """A gallery of enrolled people that is missing, damaged, of another encoder, or asked for what it has not."""
+    """A gallery of enrolled people that is missing, damaged, of another encoder, or without what is looked up in it."""

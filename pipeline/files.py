@@ -109,7 +109,7 @@ _umasks: list[int] = []  # an entry for each block that is open, the first of th
 
 @contextlib.contextmanager
 def private() -> Iterator[None]:
-    """Let whatever is created inside the block be its owner's alone (0600, 0700): it tells of people.
+    """Let whatever is created inside the block be readable by its owner alone (0600, 0700): it is about people.
 
     The umask is the process's, so other threads' files are private too meanwhile, as are those of processes that are
     started inside, and of libraries that write by themselves. Works as a decorator, too.
@@ -200,7 +200,7 @@ def reason_of(error: object, end: bool = False) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What JSON says. Raises ValueError, also where it is nested too deeply for Python's stack."""
+    """The values of a JSON text. Raises ValueError, also where it is nested too deeply for Python's stack."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -233,7 +233,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
 
 
 def parse_yaml(text: str) -> Any:
-    """What YAML says, without any objects of its own. Raises ValueError, with the line, also for a key with two values.
+    """The values of a YAML text, without objects of its own. Raises ValueError with the line, also for a repeated key.
 
     By libyaml where PyYAML was built with it: seven times as fast, and too deep a nesting is an error, not the end of
     Python's stack.
@@ -256,7 +256,7 @@ def parse_yaml(text: str) -> Any:
 
 @cache
 def _yaml_loader() -> Any:
-    """A safe loader that says which value is not what it looks like (2020-99-99 is no date)."""
+    """A safe loader whose errors name the value that is not what it seems (2020-99-99 is no date)."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe

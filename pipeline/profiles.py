@@ -35,7 +35,7 @@ _CLUSTERS = ("local", "ray")  # the values of runtime.engine while it was what r
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the options that most commands share say.
+    """The options that most commands share.
 
     profile: --config. overrides: --set, and the options that stand for settings. checkpoints: --checkpoints.
     """
@@ -146,7 +146,7 @@ def current_name(key: str, value: Any, say: bool = True) -> str:
 
 @functools.cache
 def _say_renamed(old: str, new: str) -> None:
-    """Once: whoever reads a file twice is told once."""
+    """Print it once, however often a file is read."""
     print(f"gait: the setting {old} is called {new} now. The old name holds for one release more.", file=sys.stderr)
 
 

@@ -29,9 +29,9 @@ def main() -> NoReturn:
     sys.argv[1:], verbose = _verbose_first(sys.argv[1:])
     _want_streams()
     # Threads of NumPy's OpenBLAS sleep when they are done; else they wait 2^26 ticks in a loop for more, while networks
-    # and LanceDB want their cores.
+    # and LanceDB need their cores.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of is told in our own words, once
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # we say it once, in our own words
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         Path.cwd()

@@ -30,42 +30,35 @@ CHECKPOINTS: Any = Option(
     None, "--checkpoints", help="Folder searched for weights first.", envvar="GAIT_CHECKPOINTS", metavar="DIR"
 )
 
-_SHARED: dict[str, tuple[Any, Any]] = {  # parameter: its type, and its option
-    "profile": (
-        str | None,
-        Option(
-            None, "--config", help="Profile name (light, balanced, full, reference) or a YAML file.",
-            metavar="NAME|FILE",
-        ),
+
+def _shared(
+    profile: str | None = Option(
+        None, "--config", help="Profile name (light, balanced, full, reference) or a YAML file.", metavar="NAME|FILE"
     ),
-    "overrides": (
-        list[str],
-        Option(
-            [], "--set", help="Change one setting, such as matching.metric=cosine; repeatable.", metavar="KEY=VALUE"
-        ),
+    overrides: list[str] = Option(
+        [], "--set", help="Change one setting, such as matching.metric=cosine; repeatable.", metavar="KEY=VALUE"
     ),
-    "output": (
-        Path | None,
-        Option(None, help="Folder that gets the timestamped run folder (default: output).", metavar="DIR"),
+    output: Path | None = Option(
+        None, help="Folder that gets the timestamped run folder (default: output).", metavar="DIR"
     ),
-    "device": (str | None, Option(None, help="auto, cpu or cuda.", metavar="DEVICE")),
-    "workers": (int | None, Option(None, help="Videos followed at once, a process each.", metavar="N")),
-    "cluster": (
-        str | None,
-        Option(None, help="local, or ray: videos, long ones in stretches, are followed on a Ray cluster.",
-               metavar="NAME"),
+    device: str | None = Option(None, help="auto, cpu or cuda.", metavar="DEVICE"),
+    workers: int | None = Option(None, help="Videos processed at once, a process each.", metavar="N"),
+    cluster: str | None = Option(
+        None, help="local, or ray: videos, long ones in stretches, are processed on a Ray cluster.", metavar="NAME"
     ),
-    "engine": (Literal["local", "ray"] | None, Option(None, hidden=True, help="The old name of --cluster.")),
-    "address": (
-        str | None,
-        Option(None, help="Of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"),
+    engine: Literal["local", "ray"] | None = Option(None, hidden=True, help="The old name of --cluster."),
+    address: str | None = Option(
+        None, help="Address of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"
     ),
-    "rotate": (
-        Literal["auto", "0", "90", "180", "270"] | None,
-        Option(None, help="Turn videos clockwise by 90, 180 or 270; auto: where nobody is found otherwise."),
+    rotate: Literal["auto", "0", "90", "180", "270"] | None = Option(
+        None, help="Turn videos clockwise by 90, 180 or 270; auto: where nobody is found otherwise."
     ),
-    "checkpoints": (Path | None, CHECKPOINTS),
-}  # fmt: skip
+    checkpoints: Path | None = CHECKPOINTS,
+) -> None:
+    """The options that several commands share."""
+
+
+_SHARED = inspect.signature(_shared, eval_str=True).parameters
 _SETTINGS = {
     "output": "output.folder",
     "device": "runtime.device",
@@ -81,7 +74,7 @@ _LITERAL = ("output", "address")  # not read as YAML
 def options_of(
     profile: str | None = None, overrides: list[str] | None = None, checkpoints: Path | None = None, **settings: Any
 ) -> Options:
-    """What the shared options say; those that stand for settings win over --set."""
+    """The shared options as one value; those that stand for settings win over --set."""
     from pipeline.profiles import Options  # with pydantic: not for --help
 
     chosen = list(overrides or [])
@@ -109,12 +102,9 @@ def command(
 
     def add(declared: Callable[..., None]) -> Callable[..., None]:
         names = shared.split()
-        own = inspect.signature(declared, eval_str=True).parameters.values()
-        parameters = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-        parameters += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
-        for each in names:
-            kind, option = _SHARED[each]
-            parameters.append(inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind))
+        own = list(inspect.signature(declared, eval_str=True).parameters.values())
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        parameters = [one.replace(kind=context.kind) for one in [*own, *(_SHARED[each] for each in names)]]
 
         def run(context: typer.Context, **given: Any) -> None:
             if context.invoked_subcommand is not None:
@@ -128,7 +118,7 @@ def command(
 
         run.__doc__, run.__annotations__ = declared.__doc__, {}
         vars(run).update(
-            __signature__=inspect.Signature(parameters),
+            __signature__=inspect.Signature([context, *parameters]),
             target=target,
             gives=[one.name for one in own] + ["options"] * bool(names),
         )

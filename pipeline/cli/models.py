@@ -11,13 +11,13 @@ from pipeline.cli.app import CHECKPOINTS, app, command, group
 
 CHECKPOINT_HELP = "Card or file of the weights."
 
-models = group("models", "The gait networks that turn a walk into an embedding.")
+models = group("models", "The gait networks that turn a sequence into an embedding.")
 checkpoints_ = group("checkpoints", "List, fetch and verify network weights.")
 
 
 @command(models, "commands.models:list_models", "gait models list", name="list")
 def list_models(markdown: bool = Option(False, "--markdown", help="As the table of docs/models.md.")) -> None:
-    """Every network: paper, what it looks at, size, published accuracy, checkpoints, parity test."""
+    """Every network: paper, input, size, published accuracy, checkpoints, parity test."""
 
 
 @command(
@@ -34,7 +34,7 @@ def picture(
     output: Path | None = Option(None, help="File: .gif or .mp4 (joints), .png (codes).", metavar="FILE"),
     checkpoints: Path | None = CHECKPOINTS,
 ) -> None:
-    """Draw what a network for skeletons looks at.
+    """Draw what a network for skeletons uses.
 
     gaitgraph1, gaitgraph2: a film of the walker, with the joints that make the embedding lit up. disentanglement: the
     codes of motion, body and view as heat maps; and, of two tracks, each body with the other's motion.

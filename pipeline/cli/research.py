@@ -43,7 +43,7 @@ def clips(
     untrained_seeds: int = Option(5, help="Untrained networks among the baselines.", min=1, max=100),
     sequences: Path | None = Option(
         None, metavar="DIR",
-        help="Keep the silhouettes of every clip here; where they already are, no video is looked at again.",
+        help="Keep the silhouettes of every clip here; where they already are, no video is read again.",
     ),
     open_set: bool = Option(
         False, "--open-set", help="Leave half of the people out, again and again: TPIR at FPIR, DET, EER."
@@ -53,8 +53,8 @@ def clips(
 ) -> None:  # fmt: skip
     """Recognise labelled clips: rank-1, rank-5, mAP and CMC by condition, with 95 % intervals over people.
 
-    A clip's walk is the track with the most silhouettes in it. A person is as far away as the nearest of the
-    person's gallery clips. Clips without a usable walk count as wrong.
+    A clip stands for its track with the most silhouettes. A person is as far away as the nearest of the
+    person's gallery clips. Clips without a usable track count as wrong.
     """
 
 
@@ -84,7 +84,7 @@ def dataset(
         None, "--config", metavar="NAME|FILE",
         help="Profile or YAML file that names the encoder; or a training's YAML file (OpenGait's too).",
     ),
-    encoder: str | None = Option(None, help="Encoder, gaitbase say.", metavar="NAME"),
+    encoder: str | None = Option(None, help="Encoder, such as gaitbase.", metavar="NAME"),
     checkpoint: str | None = Option(None, help="Its weights: a card's name, or a file.", metavar="NAME|FILE"),
     card: str | None = Option(None, help="Card whose conventions a file follows.", metavar="NAME"),
     metric: str | None = Option(
@@ -96,7 +96,7 @@ def dataset(
     ),
     files: str | None = Option(
         None, metavar="PLACES",
-        help="For several modalities: which of a walk's files, by place, in the encoder's order.",
+        help="For several modalities: which of a sequence's files, by place, in the encoder's order.",
     ),
     as_opengait: bool = Option(
         False, "--as-opengait", help="With OpenGait's quirks, to compare files digit by digit."
@@ -134,10 +134,10 @@ def pretreat(
     ),
     target: Path = TARGET,
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
-    overwrite: bool = Option(False, "--overwrite", help="Make walks anew that are there already."),
+    overwrite: bool = Option(False, "--overwrite", help="Make again what is there already."),
     workers: int = PROCESSES,
 ) -> None:
-    """Align silhouettes as OpenGait does, one .pkl a walk; or turn published poses into the same layout."""
+    """Align silhouettes as OpenGait does, one .pkl a sequence; or convert published poses into the same layout."""
 
 
 @command(
@@ -162,7 +162,7 @@ def check(
     root: Path = Argument(help="Folder of the dataset.", metavar="DATASET"),
     partition: Path | None = Option(None, help="Its partition JSON (default: the one in it).", metavar="FILE"),
     name: str = Option("", help="CASIA-B or OUMVLP: the authors' partition."),
-    min_frames: int = Option(15, min=0, help="Shorter walks are named."),
+    min_frames: int = Option(15, min=0, help="Shorter sequences are named."),
     json_file: Path | None = Option(None, "--json", help="Write all findings here.", metavar="FILE"),
 ) -> None:
     """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes: the exit status is 2 then."""
@@ -177,13 +177,13 @@ def check(
 def synth_dataset(
     out: Path = Option(..., help="New folder for the data set.", metavar="DIR"),
     people: int = Option(100, help="Identities.", metavar="N"),
-    sequences: int = Option(10, "--sequences", "--walks", help="Walks of each person.", metavar="K"),
-    frames: int = Option(30, help="Silhouettes of each walk.", metavar="T"),
+    sequences: int = Option(10, "--sequences", "--walks", help="Sequences of each person.", metavar="K"),
+    frames: int = Option(30, help="Silhouettes of each sequence.", metavar="T"),
     seed: int = SEED,
     workers: int = Option(1, help="Processes.", metavar="N"),
     segmented: float = Option(
         0.0, min=0, max=1, metavar="SHARE",
-        help="Share of the walks that the light profile's segmenter cuts out of pictures.",
+        help="Share of the sequences that the light profile's segmenter cuts out of pictures.",
     ),
     checkpoints: Path | None = CHECKPOINTS,
 ) -> None:  # fmt: skip

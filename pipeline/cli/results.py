@@ -20,9 +20,9 @@ def explain(
     out: Path | None = Option(None, help="Picture (default: in the run's explanations/).", metavar="FILE.png"),
     as_json: bool = Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
-    """Which parts of the body make two walks alike: a table, and a picture of both silhouettes.
+    """Which parts of the body make two tracks alike: a table, and a picture of both silhouettes.
 
-    Each part is measured against the usual: the first walk's median distance to the others of the second one's video.
+    Each part is measured against the usual: the first track's median distance to the others in the second one's video.
     """
 
 

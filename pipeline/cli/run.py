@@ -46,7 +46,7 @@ def demo(
 def doctor(
     videos: list[str] = Argument(
         [], metavar="[VIDEO...]", show_default=False,
-        help="Instead of the machine, look at these: format, which way up.",
+        help="Check these videos instead of the machine: format, which way up.",
     ),
     checkpoints: Path | None = CHECKPOINTS,
 ) -> None:  # fmt: skip

@@ -128,7 +128,7 @@ class StretchSource(StreamSource):
 
     def __init__(self, source: str, name: str, stretch: Stretch, turn: int = 0) -> None:
         path = from_home(source)
-        super().__init__(open_file(path, source), source, name, 0, live=False, turn=turn)
+        super().__init__(open_file(path, source), source, name, live=False, turn=turn)
         self._stretch = stretch
         self.first_index = stretch.first
         self.own: list[int] = []

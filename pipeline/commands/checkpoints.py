@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
+from pipeline.commands.printing import FAILED, OK, print_table
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError
 from pipeline.profiles import load_config, profiles
@@ -25,19 +26,7 @@ from pipeline.weights.download import Progress
 from pipeline.weights.fetch import Fetched, fetch
 from pipeline.weights.files import recorded_sha256
 
-OK, FAILED = 0, 2
 _HERE, _TO_FETCH, _BY_HAND = "✓", "↓", "→"
-
-
-class _Row(NamedTuple):
-    """One card in the list."""
-
-    stage: str
-    mark: str
-    name: str
-    size: str
-    licence: str
-    place: str
 
 
 def list_checkpoints(folder: Path | None = None) -> int:
@@ -46,25 +35,31 @@ def list_checkpoints(folder: Path | None = None) -> int:
     A card that is wrong is named on stderr, and the status is 2 then.
     """
     folders = search_folders(folder)
-    rows: list[_Row] = []
+    rows = []
     table, status = _known(folders)
     for card in table.values():
         here = locate(card, folders)
         mark = _HERE if here else _BY_HAND if card.manual is not None or card.url is None else _TO_FETCH
         place = str(here[0]) if here else ""
-        rows.append(_Row(card.stage, mark, card.name, _megabytes(card, here), card.licence, place))
-    rows.sort(key=lambda row: row.stage)
-    if sys.stdout.isatty():
-        _print_table(rows)
-    else:
-        _print_lines(rows)
+        rows.append((card.stage, mark, card.name, _megabytes(card, here), card.licence, place))
+    rows.sort(key=lambda row: row[0])
+    if sys.stdout.isatty():  # for people: 80 columns, so without the places
+        cells = []
+        for stage, cards_of_stage in itertools.groupby(rows, key=lambda row: row[0]):
+            cells += [("", f"[bold]{stage}[/]", "", ""), *(row[1:5] for row in cards_of_stage)]
+        print_table(("", "checkpoint", "size", "licence"), cells, box=None, pad_edge=False)
+        print(f"{_HERE} here   {_TO_FETCH} to fetch   {_BY_HAND} by hand: `fetch NAME` says how")
+    else:  # for other programs and logs
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return status
 
 
 def _known(folders: Sequence[Path], names: Sequence[str] = ()) -> tuple[Mapping[str, Card], int]:
     """Every card that can be read, and the status: FAILED where one cannot, which is then named on stderr.
 
-    Raises the CheckpointError of one that is asked for.
+    Raises the CheckpointError of a card that is among `names`.
     """
     wrong: dict[str, CheckpointError] = {}
     table = cards(folders, wrong)
@@ -163,7 +158,7 @@ def _is_profile(name: str) -> bool:
 
 
 def _checkpoints_of(config: Config) -> list[str]:
-    """The checkpoints that a run asks for. Raises ConfigError where an encoder needs weights and none are named."""
+    """The checkpoints that a run needs. Raises ConfigError where an encoder needs weights and none are named."""
     from pipeline import registry
     from pipeline.extraction.networks import checkpoints_of
     from pipeline.recognition import ENCODERS, weights_for
@@ -230,27 +225,3 @@ def _megabytes(card: Card, here: Sequence[Path]) -> str:
         files = [here[0]] if here[0].is_file() else [path for path in here[0].rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
     return f"{size / 1e6:.1f} MB" if size is not None else "?"
-
-
-def _print_table(rows: Sequence[_Row]) -> None:
-    """A table for people: 80 columns, so without the places."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "checkpoint", "size", "licence"):
-        table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
-    stage = ""
-    for row in rows:
-        if row.stage != stage:
-            stage = row.stage
-            table.add_row("", f"[bold]{stage}[/]")
-        table.add_row(row.mark, row.name, row.size, row.licence)
-    Console().print(table, f"{_HERE} here   {_TO_FETCH} to fetch   {_BY_HAND} by hand: `fetch NAME` says how", sep="\n")
-
-
-def _print_lines(rows: Sequence[_Row]) -> None:
-    """The same for other programs and logs, with the places."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.commands.printing import percent, print_table, with_bars
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.errors import ConfigError
 from pipeline.files import write_bytes, write_json
 from pipeline.profiles import Options, load_config
-from pipeline.research.charts import Axis, as_png, curves, plot
+from pipeline.research.charts import as_png, curves
 from pipeline.research.evaluation.manifest import POOLED
-from pipeline.types import Image
+from pipeline.research.evaluation.pictures import open_set_pictures
 
 if TYPE_CHECKING:
-    from pipeline.research.evaluation.clips import Contestant
-
-MANY_FRAMES = 720  # of the baselines that look at a silhouette for microseconds, as in the light profile
-PERCENT = {float(value): f"{value} %" for value in range(0, 101, 20)}  # of an axis
-NETWORK_FRAMES = 60  # of untrained networks, at most: the default of trained ones
+    pass
 
 
 def evaluate_clips_command(
@@ -39,6 +33,7 @@ def evaluate_clips_command(
     options: Options,
 ) -> None:
     """Evaluate every profile on the manifest's clips; print a table, and write the report to `json_file`."""
+    from pipeline.research.evaluation.baselines import baselines_beside
     from pipeline.research.evaluation.clips import Contestant, evaluate_clips
 
     configs = {profile: load_config(profile, options.overrides) for profile in profiles or [DEFAULT_PROFILE]}
@@ -54,7 +49,7 @@ def evaluate_clips_command(
     )
     lines = {_short(name, list(tree)): 100 * np.array(entry[POOLED]["cmc"]) for name, entry in tree.items()}
     write_bytes(folder / "cmc.png", as_png(curves("Probe clips whose person is among the first k people (CMC)", lines)))
-    for name, picture in (open_set_pictures(tree) if open_set else {}).items():
+    for name, picture in (open_set_pictures(_open_set(tree)) if open_set else {}).items():
         write_bytes(folder / name, as_png(picture))
     if json_file is not None:
         write_json(json_file, tree)
@@ -62,37 +57,6 @@ def evaluate_clips_command(
     if open_set:
         show_open_set(tree)
     print(folder)
-
-
-def baselines_beside(config: Config, seeds: int, taken: Sequence[str]) -> list[Contestant]:
-    """What a trained encoder has to beat, on the silhouettes and with the mirroring of `config`.
-
-    gei: part-wise Gait Energy Image, Euclidean; hog: HOG of it, cosine; untrained: a network with random weights,
-    cosine, the mean over `seeds` of them.
-    """
-    from pipeline.research.evaluation.clips import Contestant
-
-    def with_encoder(encoder: str, metric: str, **settings: Any) -> Config:
-        own = {"encoder": encoder, "checkpoint": None, "card": None, "features": "embeddings", "parts": 16, **settings}
-        return config.model_copy(
-            update={
-                "recognition": config.recognition.model_copy(update=own),
-                "matching": config.matching.model_copy(update={"metric": metric}),
-            }
-        )
-
-    few = min(config.recognition.max_frames, NETWORK_FRAMES)
-    found = [
-        Contestant("gei", [with_encoder("gei", "euclidean", max_frames=MANY_FRAMES)]),
-        Contestant("hog", [with_encoder("hog", "cosine", max_frames=MANY_FRAMES)]),
-        Contestant(
-            "untrained", [with_encoder("untrained", "cosine", max_frames=few, seed=seed) for seed in range(seeds)]
-        ),
-    ]
-    for one in found:
-        if one.name in taken:
-            raise ConfigError(f"--baselines: {one.name!r} is the name of a --config already. Rename the file.")
-    return found
 
 
 def _tell_whose_silhouettes(configs: dict[str, Config]) -> None:
@@ -144,7 +108,7 @@ def show(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
     """How many are named rightly while few strangers are named at all, by encoder, on standard output."""
-    figures = {_short(name, list(tree)): entry[POOLED]["open_set"] for name, entry in tree.items()}
+    figures = _open_set(tree)
     first = next(iter(figures.values()))
     rates = [key for key in first if key.startswith("tpir@")]
 
@@ -169,37 +133,8 @@ def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
         )
 
 
-def open_set_pictures(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Image]:
-    """det.png: missed against falsely named; reliability.png: how often names of a confidence are right."""
-    figures = {_short(name, list(tree)): entry[POOLED]["open_set"] for name, entry in tree.items()}
-
-    def values(numbers: Sequence[float | None]) -> NDArray[np.float64]:
-        return 100 * np.array([np.nan if number is None else number for number in numbers], np.float64)
-
-    det = plot(
-        "Enrolled people who are not named rightly, against strangers who are named (DET)",
-        {name: (values(one["det"]["fpir"]), values(one["det"]["fnir"])) for name, one in figures.items()},
-        Axis("strangers named (FPIR)", 0.5, 100, {v: f"{v:g} %" for v in (0.5, 1, 2, 5, 10, 20, 50, 100)}, log=True),
-        Axis("", 0, 100, PERCENT),
-        highest=False,
-    )
-    reliable = {
-        name: (values(one["confidence"]["said"]), values(one["confidence"]["happened"]))
-        for name, one in figures.items()
-        if one["confidence"] is not None
-    }
-    return {"det.png": det, "reliability.png": reliability_diagram(reliable)}
-
-
-def reliability_diagram(lines: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Image:
-    """Confidences against how often they came true, both in percent."""
-    return plot(
-        "How often the nearest person is the right one, by the confidence in it",
-        lines,
-        Axis("confidence", 0, 100, PERCENT),
-        Axis("", 0, 100, PERCENT),
-        diagonal=True,
-    )
+def _open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {_short(name, list(tree)): entry[POOLED]["open_set"] for name, entry in tree.items()}
 
 
 def _short(name: str, names: Sequence[str]) -> str:

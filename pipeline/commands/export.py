@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
 
 from pipeline import registry
-from pipeline.config import RecognitionConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.files import write_bytes, writing
-from pipeline.recognition import ENCODERS, weights_for
+from pipeline.files import writing
+from pipeline.jobs.export import SUFFIXES, Format, export_network
+from pipeline.recognition import ENCODERS
 from pipeline.recognition.encoder import EXPORTED
 from pipeline.recognition.model import Model
-from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders, weights_file
-from pipeline.weights.files import sha256_of
-
-OK = 0
-Format = Literal["onnx", "openvino"]
-SUFFIXES: dict[str, str] = {"onnx": ".onnx", "openvino": ".xml"}
+from pipeline.weights.checkpoints import Checkpoint, cards, resolve, search_folders
 
 
 def export(
@@ -31,7 +23,7 @@ def export(
     features: str = "auto",
     check: bool = False,
     checkpoints: Path | None = None,
-) -> int:
+) -> None:
     """Write the network of encoder or checkpoint `name`, and a card for it, to `output`.
 
     The default is NAME_onnx.onnx or NAME_openvino.xml in this folder.
@@ -49,10 +41,11 @@ def export(
     with writing(target):  # what cannot be written is refused before the work
         target.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=target.parent).close()
-    card = _write(found, model, to, target, features, check)
+    card, differing = export_network(found, model, to, target, features)
+    for walks, frames, share in differing if check else []:
+        print(f"{walks} × {frames} frames: {share:.1e} of torch's rms")
     print(f"✓ {target}: {model.title}, {card['inputs']['features']}. Its card: {target.with_suffix('.yaml')}")
     print(f"  use it: gait run --set recognition.encoder={model.name} --set recognition.checkpoint={target}")
-    return OK
 
 
 def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tuple[Checkpoint, Model]:
@@ -71,56 +64,3 @@ def _chosen(name: str, checkpoint: str | None, checkpoints: Path | None) -> tupl
     if found.path.suffix in EXPORTED:
         raise CheckpointError(f"{found.path}: exported already. Export the weights that torch reads.")
     return found, model
-
-
-def _write(found: Checkpoint, model: Model, to: Format, target: Path, asked: str, check: bool) -> dict[str, Any]:
-    from pipeline.recognition.engines.export import (
-        TOLERANCE,
-        Graph,
-        differences,
-        least_frames,
-        write_onnx,
-        write_openvino,
-    )
-    from pipeline.recognition.model_encoder import features_of, needs_of, network_of, size_of
-
-    weights_for(model, found)
-    needs, size = needs_of(model, found), size_of(model, found)
-    features = features_of(RecognitionConfig.model_validate({"features": asked}), found)
-    network = network_of(model, found, features)
-    if features != "logits":
-        network.drop_head()
-    graph = Graph(network, features)
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / f"network{SUFFIXES[to]}"
-        onnx = Path(folder) / "network.onnx"
-        write_onnx(graph, model, needs, size, onnx)
-        if to == "openvino":
-            write_openvino(onnx, written)
-        least = least_frames(graph, model, needs, size, written)
-        for walks, frames, share in differences(graph, model, needs, size, written):
-            if frames >= least and not share <= TOLERANCE:
-                raise CheckpointError(f"{target}: differs from torch by {share:.1e} of its rms. Not exported.")
-            if check:
-                print(f"{walks} × {frames} frames: {share:.1e} of torch's rms")
-        card = {
-            "stage": "encoder",
-            "loader": to,
-            "model": model.name,
-            "file": target.name,
-            "size": weights_file(written).stat().st_size,
-            "sha256": sha256_of(weights_file(written), afresh=True),
-            "licence": found.card.licence,
-            "source": found.card.source,
-            "inputs": {
-                **found.card.inputs,
-                "modality": [str(need) for need in needs],
-                "size": list(size),
-                "features": features,
-                "least_frames": least,
-            },
-        }
-        for part in (written, *([written.with_suffix(".bin")] if to == "openvino" else [])):
-            write_bytes(target.with_suffix(part.suffix), part.read_bytes())
-    write_bytes(target.with_suffix(".yaml"), yaml.safe_dump(card, sort_keys=False, allow_unicode=True).encode())
-    return card

@@ -1,4 +1,4 @@
-"""`gait live`: settle who is compared with and where pictures go, say what happens, end cleanly on Ctrl-C."""
+"""`gait live`: check the options, print what happens, end cleanly on Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gait models list`: every gait network, told by its own declaration. docs/models.md holds the same table."""
+"""`gait models list`: every gait network, by its own declaration. docs/models.md holds the same table."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pipeline.drawing.faces import blur_heads, heads_by_frame
 from pipeline.drawing.lettering import REACH, fitted, inked, lettered, one_line
 from pipeline.drawing.portraits import Portraits
 from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
-from pipeline.video import VideoSink, VideoSource, open_video
+from pipeline.video import VideoSink, VideoSource
 
 _Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
 
@@ -130,42 +130,70 @@ def draw(image: Image, boxes: FloatArray, labels: Sequence[Label]) -> Image:
     return image
 
 
-def write_annotated(
-    source: str | Path,
-    sink_path: str | Path,
-    tracklets: Sequence[Tracklet],
-    labels: Mapping[int, Label],
-    crf: int = 23,
-    progress: Callable[[int], None] | None = None,
-    threads: int = 0,
-    blur: bool = False,
-    portraits: Portraits | None = None,
-    turn: int = 0,
-) -> int:
-    """Decode `source` again, draw its tracklets and encode; returns the number of frames written.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who is drawn on a video.
 
-    labels: by track_id; tracks without one are drawn as unusable. progress: called with the frames done so far.
-    threads: of the encoder, beside the drawing; 0: as it likes. blur: whether heads are made unrecognisable.
-    portraits: are taken on the way, before boxes are drawn.
-    Raises InputError and OutputError; a file that could not be finished does not appear.
+    Attributes:
+        tracklets: Their boxes.
+        labels: By track; tracks without one are drawn as unusable.
+        portraits: Pictures that are taken on the way, before boxes are drawn.
     """
-    drawn, heads = boxes_by_frame(tracklets), heads_by_frame(tracklets) if blur else {}
-    with open_video(source, turn=turn) as video:
+
+    tracklets: Sequence[Tracklet]
+    labels: Mapping[int, Label]
+    portraits: Portraits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an annotated video is made. crf: of the encoder, lower is better; blur: heads are made unrecognisable;
+    threads: of the encoder, 0 for as many as it likes.
+    """
+
+    crf: int = 23
+    blur: bool = False
+    threads: int = 0
+
+
+def write_annotated(
+    source: VideoSource,
+    path: Path,
+    scene: Scene,
+    style: Style = Style(),
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Decode a video, draw its tracklets and encode it.
+
+    Args:
+        source: The video.
+        path: The annotated one.
+        scene: Who is drawn.
+        style: How it is made.
+        progress: Called with the frames done so far.
+
+    Returns:
+        The number of frames written.
+
+    Raises:
+        InputError: The video cannot be read.
+        OutputError: The file cannot be written; one that could not be finished does not appear.
+    """
+    drawn, heads = boxes_by_frame(scene.tracklets), heads_by_frame(scene.tracklets) if style.blur else {}
+    with source as video:
         info, colours = video.info, video.colours
-        size = info.width, info.height
         annotator = Annotator(info.width, info.height)
-        with VideoSink(
-            sink_path, info.width, info.height, info.fps, info.time_base, crf, colours=colours, threads=threads
-        ) as sink:
 
-            def annotate(canvas: Canvas, frame_index: int, image: Callable[[], Image]) -> None:
-                blur_heads(canvas, heads.get(frame_index), size)
-                if portraits is not None:
-                    portraits.look(frame_index, image)
-                if frame_index in drawn:
-                    track_ids, boxes = drawn[frame_index]
-                    annotator.draw(canvas, boxes, [labels.get(track_id, UNUSABLE) for track_id in track_ids])
+        def annotate(canvas: Canvas, frame_index: int, image: Callable[[], Image]) -> None:
+            blur_heads(canvas, heads.get(frame_index), (info.width, info.height))
+            if scene.portraits is not None:
+                scene.portraits.look(frame_index, image)
+            if frame_index in drawn:
+                track_ids, boxes = drawn[frame_index]
+                annotator.draw(canvas, boxes, [scene.labels.get(track_id, UNUSABLE) for track_id in track_ids])
 
+        size = info.width, info.height, info.fps, info.time_base
+        with VideoSink(path, *size, style.crf, colours=colours, threads=style.threads) as sink:
             for written in _annotated(video, annotate, sink):
                 if progress is not None:
                     progress(written)

@@ -22,7 +22,7 @@ from pipeline.extraction.networks import Networks
 from pipeline.pose.storage import write_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
-from pipeline.segmentation.foreground import UNKNOWN
+from pipeline.segmentation.motion import UNKNOWN
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Tracker, open_tracker
 from pipeline.tracking.heading import heading

@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.errors import GaitError, GalleryError
 from pipeline.files import atomic, private, reason_of
-from pipeline.gallery.names import checked_name, looks
+from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.people import find_person, namesakes, newest_of
 from pipeline.gallery.register import Register
 from pipeline.gallery.store import Gallery
@@ -122,13 +122,13 @@ def take_in(gallery: Gallery, templates: Sequence[Template], merge: bool) -> int
                         f"{template.name}: template {template.template} is there with another embedding."
                     )
                 continue
-            same, alike = people.get(template.identity), taken.get(looks(template.name))
+            same, alike = people.get(template.identity), taken.get(confusable_key(template.name))
             if same is None and alike is not None and not merge:
                 raise GalleryError(
                     f"{template.name!r} looks like {alike.name!r}, who is enrolled ({alike.identity[:8]}). "
                     "Give --merge to make them one person, or rename one of them first."
                 )
-            if same is not None and looks(same.name) != looks(template.name) and not merge:
+            if same is not None and confusable_key(same.name) != confusable_key(template.name) and not merge:
                 raise GalleryError(
                     f"{template.name!r} is enrolled as {same.name!r} ({same.identity[:8]}). "
                     "Give --merge to keep that name."

@@ -148,7 +148,7 @@ def usable(
     return calibration, None
 
 
-def judged_by(calibration: Calibration | None, matching: MatchingConfig) -> MatchingConfig:
+def with_threshold(calibration: Calibration | None, matching: MatchingConfig) -> MatchingConfig:
     """The settings with the calibration's threshold, unless they have one of their own."""
     if calibration is None or matching.threshold is not None:
         return matching
@@ -162,7 +162,7 @@ def judged_beforehand(gallery: Path, matching: MatchingConfig, model: str, check
     """
     calibration = read_calibration(gallery)
     fits = calibration is not None and calibration.mismatch(matching, model, checkpoint_sha256) is None
-    return judged_by(calibration if fits else None, matching)
+    return with_threshold(calibration if fits else None, matching)
 
 
 def calibrated(match: Match, calibration: Calibration | None) -> Match:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.refusals import refusals
+from pipeline.gallery.folder import refusals
 from pipeline.gallery.store import Gallery
 from pipeline.matching.distance import Metric
 

@@ -31,18 +31,18 @@ def checked_name(name: str) -> str:
     refused = [c for c in tidy if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or ord(c) in _TURNS_TEXT]
     if refused:
         raise GalleryError(f"the name {tidy!a} has what is no text (U+{ord(refused[0]):04X}) in it. Leave it out.")
-    if not looks(tidy):
+    if not confusable_key(tidy):
         raise GalleryError(f"the name {tidy!r} has nothing that can be read. Use letters or digits.")
     return tidy
 
 
-def looks(name: str) -> str:
+def confusable_key(name: str) -> str:
     """The same for names that people take for one another: without case, accents, punctuation and kind of letter."""
     letters = name.translate(_ascii_letters()) if name.isascii() else _letters(name)
     return letters.replace("rn", "m").replace("vv", "w")
 
 
-def handles(names: Mapping[str, str]) -> dict[str, str]:
+def unique_names(names: Mapping[str, str]) -> dict[str, str]:
     """By identity, a name that nobody else has: its own, or with the identity's first digits where several share it."""
     count = Counter(names.values())
     return {who: name if count[name] == 1 else f"{name} ({who[:SHORT]})" for who, name in names.items()}

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from pipeline.drawing.lettering import SHORT
 from pipeline.errors import ConfigError, GalleryError
-from pipeline.gallery.names import checked_name, looks
+from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
@@ -74,16 +74,16 @@ def find_person(people: Iterable[_P], wanted: str) -> _P:
 def namesakes(people: Iterable[_P], names: Iterable[str]) -> dict[str, _P]:
     """Who first has each of these names, or one that is taken for it; by how the name looks."""
     found: dict[str, _P] = {}
-    wanted = {looks(name) for name in names}
+    wanted = {confusable_key(name) for name in names}
     for person in people:
-        if (look := looks(person.name)) in wanted:
+        if (look := confusable_key(person.name)) in wanted:
             found.setdefault(look, person)
     return found
 
 
 def namesake(people: Iterable[_P], name: str) -> _P | None:
     """Who already has this name, or one that is taken for it."""
-    return namesakes(people, [name]).get(looks(name))
+    return namesakes(people, [name]).get(confusable_key(name))
 
 
 def newest_of(gallery: Gallery, people: Iterable[Who]) -> dict[str, Template]:

@@ -31,8 +31,18 @@ from pipeline.engine.lock import locked
 from pipeline.errors import GalleryError
 from pipeline.files import PARTIAL, private
 from pipeline.gallery.discriminant_file import drop_learnt
-from pipeline.gallery.folder import MARK, files_in, read_json, refuse_address, write_json
-from pipeline.gallery.refusals import RESTORE, gone, refusals, refuse_older, version_told
+from pipeline.gallery.folder import (
+    MARK,
+    RESTORE,
+    files_in,
+    is_missing_file,
+    read_json,
+    refusals,
+    refuse_address,
+    refuse_older,
+    version_told,
+    write_json,
+)
 from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 
@@ -194,7 +204,7 @@ class Gallery:
                 with refusals(self.path, "read"):
                     return read()
             except GalleryError as error:
-                if attempt == ATTEMPTS or not gone(error.__cause__):
+                if attempt == ATTEMPTS or not is_missing_file(error.__cause__):
                     raise
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")

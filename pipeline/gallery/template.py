@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import GalleryError
 from pipeline.types import Embedding
+
+if TYPE_CHECKING:
+    from pipeline.recognition import Encoder
 
 ID_LENGTH = 16  # hexadecimal digits of 64 random bits: two that are alike are not met by chance
 FULL_WEIGHT_FRAMES = 60  # frames from which on a longer walk counts no more
@@ -167,3 +171,22 @@ def problem_of(template: Template) -> str | None:
     if (hashlib.sha256(stored.poses).hexdigest() if stored.poses else "") != template.poses_sha256:
         return "its poses have changed"
     return None
+
+
+def refuse_other_encoder(encoder: Encoder, origins: Iterable[tuple[str, str]], gallery: Path, profile: str) -> None:
+    """Raise GalleryError where the gallery's embeddings are of another encoder or checkpoint than this one.
+
+    origins: as in `Template`, of the gallery's templates.
+    """
+    for origin in origins:
+        if origin != (encoder.model, encoder.checkpoint_sha256):
+            theirs, ours = _described(*origin), _described(encoder.model, encoder.checkpoint_sha256)
+            raise GalleryError(
+                f"{gallery}: its embeddings are of {theirs}, these are of {ours}, and the two cannot be compared. "
+                f"Use the settings it was made with, or embed its stored silhouettes anew: "
+                f"gait gallery reenrol --db {gallery} --config {profile}"
+            )
+
+
+def _described(model: str, checkpoint_sha256: str) -> str:
+    return f"{model} (checkpoint {checkpoint_sha256[:12]})" if checkpoint_sha256 else f"{model} (no checkpoint)"

@@ -17,7 +17,7 @@ from pipeline.errors import GalleryError
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import discriminant_problems
 from pipeline.gallery.index import rows_later
-from pipeline.gallery.names import looks
+from pipeline.gallery.names import confusable_key
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
 
@@ -175,7 +175,7 @@ def mixtures(templates: Sequence[Template]) -> list[str]:
 def _namesakes(templates: Sequence[Template]) -> list[str]:
     alike: dict[str, dict[str, str]] = {}
     for template in templates:
-        alike.setdefault(looks(template.name), {})[template.identity] = template.name
+        alike.setdefault(confusable_key(template.name), {})[template.identity] = template.name
     return [
         f"{' and '.join(sorted(same.values()))} look alike. Rename or merge them."
         for same in alike.values()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.engine.lock import locked
 from pipeline.files import writing
 from pipeline.weights.download import FetchError, download, forget
-
-__all__ = ["DEMO_VIDEOS", "FetchError", "fetch_demo_videos", "git_blob_id"]
 
 DEMO_VIDEOS: Mapping[str, str] = {
     "gallery": "6d3af9e87b206e88c5809605487fa6b05baad2ec",
@@ -20,7 +18,6 @@ DEMO_VIDEOS: Mapping[str, str] = {
     "probe3": "367923a9f6d66ad2b580e122d75705563d70a8ee",
     "probe4": "a35870511075c92f7dd1a1a1bdc3bbe2e9d1f967",
 }
-LICENCE = "All-in-One-Gait (jdyjjj): academic use"
 
 _COMMIT = "7d504f4c0635cc42e7265f44e654a84cb4d5e099"
 
@@ -43,8 +40,6 @@ def git_blob_id(path: Path) -> str:
 
 def fetch_demo_videos(
     folder: Path,
-    progress: Callable[[str, int, int | None], None] | None = None,
-    *,
     videos: Mapping[str, str] = DEMO_VIDEOS,
     sources: Sequence[str] = SOURCES,
     timeout: float = 15.0,
@@ -52,9 +47,9 @@ def fetch_demo_videos(
 ) -> dict[str, Path]:
     """Have the demo videos in `folder`: name → file. What is there and right is not fetched again.
 
-    progress: called with (name, bytes so far, bytes in all or None). timeout, pause: seconds, see download().
-    Raises FetchError, in one line: the network is out of reach, what came is not the video, or another video of the
-    user's bears the name (it is left alone). Raises OutputError where the folder cannot be written.
+    timeout, pause: seconds, see download(). Raises FetchError, in one line: the network is out of reach, what came is
+    not the video, or another video of the user's bears the name (it is left alone). Raises OutputError where the folder
+    cannot be written.
     """
     found: dict[str, Path] = {}
     for name, blob in videos.items():
@@ -63,10 +58,7 @@ def fetch_demo_videos(
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path):
                 if not path.exists():
-                    report = None if progress is None else _named(progress, name)
-                    _fetch(
-                        path, blob, [source.format(name=name, blob=blob) for source in sources], report, timeout, pause
-                    )
+                    _fetch(path, blob, [source.format(name=name, blob=blob) for source in sources], timeout, pause)
                 elif git_blob_id(path) != blob:
                     raise FetchError(f"{path}: another video than the demo's. Move it away, or use another folder.")
         found[name] = path
@@ -86,24 +78,13 @@ def _none_made_for_nothing(folder: Path) -> Iterator[None]:
         raise
 
 
-def _named(progress: Callable[[str, int, int | None], None], name: str) -> Callable[[int, int | None], None]:
-    return lambda done, total: progress(name, done, total)
-
-
-def _fetch(
-    path: Path,
-    blob: str,
-    urls: Sequence[str],
-    progress: Callable[[int, int | None], None] | None,
-    timeout: float,
-    pause: float,
-) -> None:
+def _fetch(path: Path, blob: str, urls: Sequence[str], timeout: float, pause: float) -> None:
     """The video from the first address that has it. Raises the first address' FetchError when none does."""
     part = path.with_name(path.name + ".part")
     first: FetchError | None = None
     for url in urls:
         try:
-            download(url, part, headers=_RAW, progress=progress, timeout=timeout, pause=pause)
+            download(url, part, headers=_RAW, timeout=timeout, pause=pause)
             if (came := git_blob_id(part)) == blob:
                 part.replace(path)
                 forget(part)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from pipeline.drawing.annotate import Label, write_annotated
-from pipeline.drawing.portraits import Portraits
+from pipeline.drawing.annotate import Label, Scene, Style, write_annotated
 from pipeline.engine.stream import side_by_side
 from pipeline.inference.runtime import threads
 from pipeline.jobs.analyse import Analysis, extracted
@@ -15,22 +14,19 @@ from pipeline.jobs.portraits import mark_portraits, missing_portraits
 from pipeline.jobs.session import Session
 from pipeline.runs.folder import key_of
 from pipeline.runs.job import Source
-from pipeline.types import Tracklet
 
 Labels = Mapping[int, Label]  # by track
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """One annotated video. portraits: to be taken on the way."""
+    """One annotated video."""
 
     path: Path
     key: str
     source: Source
     frames: int
-    tracklets: Sequence[Tracklet]
-    labels: Labels
-    portraits: Portraits | None
+    scene: Scene
 
 
 def draw_videos(session: Session, found: Analysis, labels: Mapping[Path, tuple[str, Labels]]) -> None:
@@ -77,26 +73,16 @@ def _missing(session: Session, found: Analysis, path: Path, video: str, labels: 
     known, tracks = extracted(source, folder), found.tracks[video]
     portraits = missing_portraits(session, source, tracks) if output.report else None
     frames = known.frames if known else 0
-    return _Drawing(path, key, source, frames, [track.tracklet for track in tracks], labels, portraits)
+    return _Drawing(path, key, source, frames, Scene([track.tracklet for track in tracks], labels, portraits))
 
 
 def _draw(session: Session, drawing: _Drawing, cores: int, advance: Callable[[int], None]) -> None:
     drawing.path.parent.mkdir(exist_ok=True)
-    video, output = drawing.source.video, session.config.output
+    output = session.config.output
     with session.record.meter.time("draw"):
-        frames = write_annotated(
-            video.source,
-            drawing.path,
-            drawing.tracklets,
-            drawing.labels,
-            output.crf,
-            advance,
-            cores,
-            output.blur_faces,
-            drawing.portraits,
-            video.turn,
-        )
+        style = Style(output.crf, output.blur_faces, cores)
+        frames = write_annotated(drawing.source.video.open(), drawing.path, drawing.scene, style, advance)
     session.record.meter.add("draw", frames=frames)
     session.folder.mark_done("video", drawing.path.stem, drawing.key)
-    if drawing.portraits is not None:
+    if drawing.scene.portraits is not None:
         mark_portraits(session, drawing.source)

@@ -17,12 +17,11 @@ from pipeline.drawing.lettering import distinct_titles
 from pipeline.engine.progress import Progress
 from pipeline.errors import GalleryError
 from pipeline.files import write_json
-from pipeline.gallery.encoder import refuse_other_encoder
-from pipeline.gallery.names import checked_name, looks
+from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.people import namesakes, newest_of
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Stored, Template, new_id, now
+from pipeline.gallery.template import Stored, Template, new_id, now, refuse_other_encoder
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.draw import draw_videos
 from pipeline.jobs.report import report
@@ -169,18 +168,18 @@ def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> di
         identities: dict[str, tuple[str, str]] = {}  # of the names that this enrolment brings
         for template in made:
             if known := there.get(template.template):
-                if looks(known.name) != looks(template.name) and not _by_track(template):
+                if confusable_key(known.name) != confusable_key(template.name) and not _by_track(template):
                     raise GalleryError(
                         f"track {template.track} is enrolled already, as {known.name!r}. "
                         f"Rename: gait gallery rename {known.identity[:8]} {template.name!r} --db {gallery.path}"
                     )
                 became[template.track] = known.identity, known.name, "there already"
                 continue
-            person = taken.get(looks(template.name))
+            person = taken.get(confusable_key(template.name))
             if person and not merge:
                 raise _taken(person, template.name)
             first = people[person.identity] if person else dataclasses.replace(template, identity=new_id())
-            identity, name = identities.setdefault(looks(template.name), (first.identity, first.name))
+            identity, name = identities.setdefault(confusable_key(template.name), (first.identity, first.name))
             new.append(dataclasses.replace(template, identity=identity, name=name))
             became[template.track] = identity, name, "added" if person else "new"
         writer.add(new)
@@ -194,7 +193,7 @@ def _by_track(template: Template) -> bool:
 def _refuse_taken(register: Register, names: Collection[str]) -> None:
     taken = namesakes(register, names)
     for name in names:
-        if person := taken.get(looks(name)):
+        if person := taken.get(confusable_key(name)):
             raise _taken(person, name)
 
 
@@ -222,7 +221,7 @@ def _refuse_one_person_twice(names: Mapping[int, str], tracklets: Sequence[Track
     together = covisible(named)
     for i, one in enumerate(named):
         for j, other in enumerate(named[:i]):
-            if together[i, j] and looks(names[one.track_id]) == looks(names[other.track_id]):
+            if together[i, j] and confusable_key(names[one.track_id]) == confusable_key(names[other.track_id]):
                 raise GalleryError(
                     f"tracks {other.track_id} and {one.track_id} are seen in the same frames, so they are two people, "
                     f"but both are called {names[one.track_id]!r}. Give one of them another name."

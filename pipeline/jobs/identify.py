@@ -14,11 +14,10 @@ from pipeline.engine.progress import Progress
 from pipeline.files import write_json
 from pipeline.gallery.calibration import judged_beforehand, read_calibration, told
 from pipeline.gallery.discriminant import judged, stored_discriminant, told_of_discriminant
-from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.strangers import Newcomer, newcomers, refuse_no_threshold
+from pipeline.gallery.template import refuse_other_encoder
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.draw import Labels, draw_videos
 from pipeline.jobs.enrol import template_of, there_already
@@ -26,6 +25,7 @@ from pipeline.jobs.people import Matches, People
 from pipeline.jobs.report import report
 from pipeline.jobs.roster import MOST_CANDIDATES, roster_of_gallery
 from pipeline.jobs.session import Session
+from pipeline.jobs.strangers import Newcomer, newcomers, refuse_no_threshold
 from pipeline.matching.scores import scores_among
 from pipeline.runs.job import Job, plan
 from pipeline.runs.results import TrackResult, results_tree

@@ -67,17 +67,17 @@ class People:
         transform: Discriminant | None = None,
     ) -> People:
         """The people of a stored gallery. Names that several share are told apart."""
-        from pipeline.gallery.calibration import judged_by
-        from pipeline.gallery.names import handles
+        from pipeline.gallery.calibration import with_threshold
+        from pipeline.gallery.names import unique_names
 
-        names = handles({template.identity: template.name for template in templates})  # of each the newest
+        names = unique_names({template.identity: template.name for template in templates})  # of each the newest
         return cls(
             names,
             {names[identity]: title for identity, title in distinct_titles(dict(names)).items()},
             [template.embedding() for template in templates],
             [template.identity for template in templates],
             [template.weight for template in templates],
-            _comparison(judged_by(calibration, matching), transform),
+            _comparison(with_threshold(calibration, matching), transform),
             calibration,
         )
 

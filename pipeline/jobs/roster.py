@@ -13,9 +13,9 @@ from pipeline.gallery.calibration import Calibration
 from pipeline.gallery.people import Person
 from pipeline.gallery.register import Who
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.strangers import Newcomer
 from pipeline.gallery.template import Template
 from pipeline.jobs.people import Matches, People
+from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
 from pipeline.report.page import Fact

@@ -16,9 +16,8 @@ from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import judged, stored_discriminant
 from pipeline.gallery.discriminant_file import FILE as BACKEND
-from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import now
+from pipeline.gallery.template import now, refuse_other_encoder
 from pipeline.jobs.people import People
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features

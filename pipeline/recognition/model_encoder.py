@@ -22,8 +22,7 @@ from pipeline.recognition.encoder import (
     embedding_of,
 )
 from pipeline.recognition.engines.batching import batches, fit_to_size, repeat_frames, split_into_sets
-from pipeline.recognition.engines.exported import ExportedEngine
-from pipeline.recognition.engines.torch import TorchEngine
+from pipeline.recognition.engines.execution import ExportedEngine, TorchEngine
 from pipeline.recognition.model import Model
 from pipeline.recognition.network import GaitNetwork, load_network
 from pipeline.types import Embedding, Modality

@@ -21,7 +21,7 @@ from pipeline.config import SegmentationConfig
 from pipeline.segmentation import quality as judge
 from pipeline.segmentation.clean import Cleaned, clean
 from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person, cut_surroundings
-from pipeline.segmentation.foreground import UNKNOWN, with_foreground
+from pipeline.segmentation.motion import UNKNOWN, with_foreground
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import (
     SILHOUETTE_HEIGHT,

@@ -1,4 +1,8 @@
-"""Pictures as H.264 holds them, 4:2:0: drawn on without the way to BGR and back, which would cost time and colour."""
+"""Pictures as H.264 holds them, 4:2:0: drawn on without the way to BGR and back, which would cost time and colour.
+
+Time: 16 % of drawing a demo video, 2 % of a run. Colour: where an HD video does not say its matrix, frames in BGR are
+22 levels of red darker than players show them.
+"""
 
 from __future__ import annotations
 

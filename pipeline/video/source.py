@@ -34,16 +34,12 @@ _CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the l
 _STRETCHING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
-def open_video(
-    source: str | Path, name: str | None = None, *, fps: float = DEFAULT_FPS, threads: int = 0, turn: int = 0
-) -> VideoSource:
+def open_video(source: str | Path, name: str | None = None, *, turn: int = 0) -> VideoSource:
     """Open a video.
 
     Args:
         source: A video file, a folder of images (in natural order), a camera ("0", "/dev/video0") or an address.
         name: Its name in the run; default: the file's name without suffix.
-        fps: Frames per second of an image folder.
-        threads: Of the decoder; 0: as many as cores.
         turn: Degrees clockwise, 0, 90, 180 or 270, by which the picture that a player shows is turned.
 
     Raises:
@@ -53,16 +49,16 @@ def open_video(
     if _ADDRESS.match(text):
         shown = mask_credentials(text)
         container, host = open_address(text, shown)
-        return StreamSource(container, shown, name or "stream", threads, live=True, host=host, turn=turn)
+        return StreamSource(container, shown, name or "stream", live=True, host=host, turn=turn)
     camera = _CAMERA.fullmatch(text)
     if text.startswith("/dev/video") or (camera and not Path(text).exists()):
         device = text if camera is None else camera.group(1)
         known = name or f"camera{Path(device).name}"
-        return StreamSource(open_camera(device), text, known, threads, live=True, turn=turn)
+        return StreamSource(open_camera(device), text, known, live=True, turn=turn)
     path = from_home(text)
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where folders above may not be searched
-        return FolderSource(path, name or path.resolve().name, fps, turn)
-    return StreamSource(open_file(path, text), text, name or path.stem, threads, live=False, turn=turn)
+        return FolderSource(path, name or path.resolve().name, turn)
+    return StreamSource(open_file(path, text), text, name or path.stem, live=False, turn=turn)
 
 
 def mask_credentials(address: str) -> str:
@@ -92,7 +88,6 @@ class StreamSource(VideoSource):
         container: InputContainer,
         shown: str,
         name: str,
-        threads: int,
         *,
         live: bool,
         host: OwnHost | None = None,
@@ -106,7 +101,7 @@ class StreamSource(VideoSource):
         try:
             self._stream = pick_stream(container, shown)
             self._stream.thread_type = "SLICE" if live else "AUTO"
-            self._stream.thread_count = threads
+            self._stream.thread_count = 0  # as many as cores
             self._decoded = self._decode()
             self._first = next(self._decoded, None)
             if self._first is None:
@@ -239,7 +234,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 class FolderSource(VideoSource):
     """A folder of images, each a frame."""
 
-    def __init__(self, folder: Path, name: str, fps: float, turn: int) -> None:
+    def __init__(self, folder: Path, name: str, turn: int) -> None:
         super().__init__()
         self._orientation = Orientation().turned(turn)
         try:
@@ -254,8 +249,10 @@ class FolderSource(VideoSource):
             raise InputError(f"{folder}: none of its {len(files)} images can be read. Pass whole image files.")
         height, width = self._orientation.apply(first).shape[:2]
         check_size(width, height, str(folder))
-        tick, count = 1 / Fraction(fps).limit_denominator(100_000), len(files)
-        self.info = VideoInfo(str(folder), name, width, height, fps, tick, count, turn, count / fps, "images")
+        fps, count = DEFAULT_FPS, len(files)
+        self.info = VideoInfo(
+            str(folder), name, width, height, fps, 1 / Fraction(fps), count, turn, count / fps, "images"
+        )
 
     def _pictures(self) -> Iterator[Picture]:
         size = self.info.width, self.info.height

@@ -13,6 +13,7 @@ from pipeline.web.content import Status
 
 VIDEO_OF_THEIR_OWN, ENROLLED = "People in a video", "Enrolled people"
 READY = html.status(Status("idle", "Choose the videos, then start."))
+QUIET: Any = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}  # of an event
 JOB = "job"  # one at a time, whoever asks
 
 # Gradio calls every upload "File upload" to those who do not see it: what stands above it is its name.
@@ -116,22 +117,20 @@ def build(actions: Actions, limits: Limits) -> gr.Blocks:
         forget = gr.Button("Delete my uploads and runs now", size="sm", elem_classes="g-forget")
         forgotten = gr.HTML()
         for event in (compare.select, ended.then, page.load):
-            event(update_runs, None, runs, show_progress="hidden", queue=False, api_visibility="private").then(
-                update_walks, runs, walks, show_progress="hidden", queue=False, api_visibility="private"
-            )
+            event(update_runs, None, runs, **QUIET).then(update_walks, runs, walks, **QUIET)
         for event in (gallery.select, page.load):
-            event(shown_people[0], None, shown_people[1], show_progress="hidden", queue=False, api_visibility="private")
+            event(shown_people[0], None, shown_people[1], **QUIET)
 
         def inputs() -> list[Any]:
             there = actions.videos()
             return [gr.Dropdown(choices=there, visible=bool(there)) for _ in (*choices, choice)]
 
-        page.load(inputs, None, [*choices, choice], show_progress="hidden", queue=False, api_visibility="private")
+        page.load(inputs, None, [*choices, choice], **QUIET)
 
         def forget_me(request: gr.Request) -> str:
             return actions.forget(request.cookies)
 
-        forget.click(forget_me, None, forgotten, show_progress="hidden", queue=False, api_visibility="private")
+        forget.click(forget_me, None, forgotten, **QUIET)
 
         def left(request: gr.Request) -> None:
             actions.left(request.cookies)
@@ -193,7 +192,7 @@ def _identify_tab(actions: Actions, limits: Limits) -> tuple[Any, tuple[Any, Any
         )
         yield from actions.identify(request.cookies, wanted)
 
-    known_from.change(toggled, known_from, known, show_progress="hidden", queue=False, api_visibility="private")
+    known_from.change(toggled, known_from, known, **QUIET)
     fields = [known_from, gallery, gallery_choice, probes, probe_choices, profile, blur]
     return _job(actions, start, stop, identify, fields, status, answers), (gallery_choice, probe_choices)
 
@@ -291,7 +290,7 @@ def _compare_tab(actions: Actions) -> tuple[Any, list[Any], Any, Any]:
     def compare(run: str | None, one: str | None, other: str | None, request: gr.Request) -> str:
         return actions.compare(request.cookies, run, one, other)
 
-    run.input(walks, run, [one, other], show_progress="hidden", queue=False, api_visibility="private")
+    run.input(walks, run, [one, other], **QUIET)
     start.click(compare, [run, one, other], answer, concurrency_id="compare", api_visibility="private")
     return run, [one, other], runs, walks
 

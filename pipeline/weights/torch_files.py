@@ -38,6 +38,7 @@ _DTYPES = {
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
 }
+_BYTES = dict(zip(_DTYPES.values(), (4, 8, 2, 2, 8, 4, 2, 1, 1, 1), strict=True))
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _HIGHEST_RANK = 64  # torch's own limit
 _SHARED = 4  # tensors may share storages, but not make so many times the file of it
@@ -64,7 +65,7 @@ class Pickled:
             raise pickle.UnpicklingError("a tensor's shape and strides do not line up")
         last = plan.offset + sum((side - 1) * step for side, step in zip(plan.shape, plan.stride, strict=True))
         numel = math.prod(plan.shape)
-        self._left -= numel * _itemsize(storage.dtype)
+        self._left -= numel * storage.itemsize
         if numel > storage.numel or (numel and last >= storage.numel) or self._left < 0:
             raise pickle.UnpicklingError(f"a tensor claims {plan.shape}, more than the file holds")
         if self._latest is None or self._latest[0] != storage:
@@ -98,7 +99,7 @@ class Pickled:
         import torch
 
         buffer = bytearray(self._read(storage))  # torch needs memory that it may write to
-        if len(buffer) != storage.numel * _itemsize(storage.dtype):
+        if len(buffer) != storage.numel * storage.itemsize:
             raise pickle.UnpicklingError(f"storage {storage.key} is cut short")
         dtype = getattr(torch, storage.dtype)
         return torch.frombuffer(buffer, dtype=dtype) if buffer else torch.empty(0, dtype=dtype)
@@ -155,20 +156,14 @@ def _opened_legacy(path: Path) -> Iterator[Pickled]:
             storage = machine.storages[key if isinstance(key, str) else ""]
             (count,) = struct.unpack("<q", file.read(8))
             starts[key] = file.tell()
-            if count != storage.numel or file.seek(count * _itemsize(storage.dtype), 1) > size:
+            if count != storage.numel or file.seek(count * storage.itemsize, 1) > size:
                 raise pickle.UnpicklingError("its storages do not line up")
 
         def read(storage: Storage) -> bytes:
             file.seek(starts[storage.key])
-            return file.read(storage.numel * _itemsize(storage.dtype))
+            return file.read(storage.numel * storage.itemsize)
 
         yield Pickled(content, read, size)
-
-
-def _itemsize(dtype: str) -> int:
-    import torch
-
-    return int(torch.empty(0, dtype=getattr(torch, dtype)).element_size())
 
 
 class Inert:
@@ -197,6 +192,11 @@ class Storage(NamedTuple):
     dtype: str
     key: str
     numel: int
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one of its values."""
+        return _BYTES[self.dtype]
 
 
 class TensorPlan(NamedTuple):

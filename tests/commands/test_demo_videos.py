@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fileserver import FileServer
 
-from pipeline.jobs.demo_videos import DEMO_VIDEOS, SOURCES, FetchError, fetch_demo_videos, git_blob_id
+from pipeline.jobs.demo_videos import DEMO_VIDEOS, SOURCES, fetch_demo_videos, git_blob_id
+from pipeline.weights.download import FetchError
 
 VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(100_000)
 BLOB = hashlib.sha1(b"blob %d\0" % len(VIDEO) + VIDEO).hexdigest()
@@ -42,14 +43,9 @@ def test_the_addresses_name_video_and_blob() -> None:
 
 
 def test_a_video_is_fetched_and_verified(server: FileServer, tmp_path: Path) -> None:
-    seen: list[str] = []
-    found = fetch_demo_videos(
-        tmp_path / "videos",
-        lambda name, done, total: seen.append(name),
-        videos={"gallery": BLOB},
-        sources=[server.url + "/raw/{name}.mp4"],
-    )
-    assert found == {"gallery": tmp_path / "videos" / "gallery.mp4"} and set(seen) == {"gallery"}
+    sources = [server.url + "/raw/{name}.mp4"]
+    found = fetch_demo_videos(tmp_path / "videos", videos={"gallery": BLOB}, sources=sources)
+    assert found == {"gallery": tmp_path / "videos" / "gallery.mp4"}
     assert [path.name for path in (tmp_path / "videos").iterdir()] == ["gallery.mp4"]
 
 

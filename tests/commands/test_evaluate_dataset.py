@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from training_walks import write_dataset
 
-from pipeline.commands.evaluate_dataset import Wanted, evaluate_dataset_command
+from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError
 from pipeline.files import write_json
-from pipeline.profiles import load_config
+from pipeline.profiles import Options, load_config
 from pipeline.research.evaluation.datasets.dataset import read_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.dataset import list_samples
@@ -39,11 +39,8 @@ def evaluate(tmp_path, monkeypatch):
     def run(*overrides, cross_view=False, as_opengait=False, **options):
         json_file = tmp_path / "report.json"
         given = {**NOTHING, "json_file": json_file, **options}
-        evaluate_dataset_command(
-            Wanted(
-                overrides=[*overrides, "runtime.device=cpu"], cross_view=cross_view, as_opengait=as_opengait, **given
-            )
-        )
+        shared = Options(overrides=[*overrides, "runtime.device=cpu"], checkpoints=given.pop("checkpoints"))
+        evaluate_dataset_command(cross_view=cross_view, as_opengait=as_opengait, options=shared, **given)
         return json.loads(json_file.read_text())
 
     return run

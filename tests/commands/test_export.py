@@ -53,7 +53,7 @@ def same(ones, others, close, tolerance=1e-4):
 def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, capsys):
     folder = written(name)
     target = folder / f"{name}.onnx"
-    assert export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder) == 0
+    export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder)
     assert "of torch's rms" in capsys.readouterr().out
     walks = [made_up_sequence(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 1)]
     theirs = embeddings(name, folder / f"{name}_small.pt", walks)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.commands.pictures import exchange, film_of, picture
+from pipeline.commands.pictures import picture
 from pipeline.errors import CheckpointError, ConfigError, InputError
 from pipeline.files import write_json
 from pipeline.pose.storage import write_poses
 from pipeline.recognition.layers.skeleton_autoencoder import Autoencoder, in_body_units
 from pipeline.recognition.models.disentanglement import load_autoencoder
+from pipeline.research.skeleton_pictures import exchange, film_of
 from pipeline.runs.folder import RunFolder
 from pipeline.types import PoseSequence
 from pipeline.weights.checkpoints import resolve

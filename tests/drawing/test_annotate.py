@@ -6,7 +6,7 @@ import clips
 import numpy as np
 import pytest
 
-from pipeline.drawing.annotate import UNUSABLE, Label, boxes_by_frame, draw, write_annotated
+from pipeline.drawing.annotate import UNUSABLE, Label, Scene, boxes_by_frame, draw, write_annotated
 from pipeline.drawing.colours import GREY, identity_colour
 from pipeline.errors import InputError
 from pipeline.types import Match, Tracklet
@@ -129,7 +129,10 @@ def test_annotated_video_has_the_frames_of_its_source_and_the_boxes(tmp_path):
     source = clips.plain(tmp_path / "in.mp4", frames=20, size=(160, 120))
     done: list[int] = []
     count = write_annotated(
-        source, tmp_path / "out.mp4", [tracklet(list(range(5, 20)))], {1: KNOWN}, progress=done.append
+        open_video(source),
+        tmp_path / "out.mp4",
+        Scene([tracklet(list(range(5, 20)))], {1: KNOWN}),
+        progress=done.append,
     )
     assert count == 20
     assert done == list(range(1, 21))
@@ -144,11 +147,11 @@ def test_annotating_a_truncated_video_writes_the_frames_that_decode(tmp_path):
     source = clips.truncated(tmp_path / "in.mp4")
     with open_video(source) as video:
         whole = sum(1 for _ in video)
-    assert write_annotated(source, tmp_path / "out.mp4", [], {}) == whole
+    assert write_annotated(open_video(source), tmp_path / "out.mp4", Scene([], {})) == whole
 
 
 def test_unreadable_source_leaves_no_file(tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError):
-        write_annotated(clips.empty(tmp_path / "in" / "empty.mp4"), tmp_path / "out.mp4", [], {})
+        write_annotated(open_video(clips.empty(tmp_path / "in" / "empty.mp4")), tmp_path / "out.mp4", Scene([], {}))
     assert not (tmp_path / "out.mp4").exists()

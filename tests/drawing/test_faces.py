@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.drawing.annotate import Label, write_annotated
+from pipeline.drawing.annotate import Label, Scene, Style, write_annotated
 from pipeline.drawing.canvas import BgrCanvas
 from pipeline.drawing.faces import blur_heads, heads_by_frame
 from pipeline.drawing.portraits import Portraits, Shot, best_shots, take_portraits
@@ -42,7 +42,7 @@ def source(request, tmp_path):
 
 def test_heads_of_annotated_videos_are_blurred_also_where_a_track_has_a_gap(source, tmp_path):
     walk = tracklet([6, 7, 14, 15])
-    write_annotated(source, tmp_path / "out.mp4", [walk], {1: Label("a")}, crf=4, blur=True)
+    write_annotated(open_video(source), tmp_path / "out.mp4", Scene([walk], {1: Label("a")}), Style(crf=4, blur=True))
     with open_video(tmp_path / "out.mp4") as video:
         for frame in video:
             if 1 <= frame.index <= 19:  # held for five frames before and after
@@ -53,7 +53,7 @@ def test_heads_of_annotated_videos_are_blurred_also_where_a_track_has_a_gap(sour
 
 
 def test_without_being_asked_nothing_is_blurred(source, tmp_path):
-    write_annotated(source, tmp_path / "out.mp4", [tracklet(list(range(20)))], {}, crf=4)
+    write_annotated(open_video(source), tmp_path / "out.mp4", Scene([tracklet(list(range(20)))], {}), Style(crf=4))
     with open_video(tmp_path / "out.mp4") as video:
         assert all(contrast(frame.image, np.s_[24:36, 64:96]) > 90 for frame in video)
 
@@ -73,7 +73,9 @@ def test_portraits_taken_while_drawing_have_no_boxes_on_them(source, tmp_path):
     taken = {}
     portraits = Portraits([Shot(1, 3, BOX[0])], lambda track_id, data: taken.update({track_id: data}))
     label = Label("a", colour=(0, 0, 255))
-    write_annotated(source, tmp_path / "out.mp4", [tracklet([3])], {1: label}, crf=4, portraits=portraits)
+    write_annotated(
+        open_video(source), tmp_path / "out.mp4", Scene([tracklet([3])], {1: label}, portraits), Style(crf=4)
+    )
     assert portraits.complete
     image = cv2.imdecode(np.frombuffer(taken[1], np.uint8), cv2.IMREAD_COLOR)
     assert np.ptp(image.astype(int), axis=2).max() < 60  # grey all over

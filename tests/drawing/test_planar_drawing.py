@@ -8,7 +8,7 @@ import clips
 import numpy as np
 import pytest
 
-from pipeline.drawing.annotate import Label, draw, write_annotated
+from pipeline.drawing.annotate import Label, Scene, Style, draw, write_annotated
 from pipeline.drawing.colours import identity_colour
 from pipeline.types import Tracklet
 from pipeline.video import open_video
@@ -41,7 +41,7 @@ DRAWN_AS_CODED = [name for name in SOURCES if name not in ("full range", "4:4:4 
 def test_the_picture_is_that_of_the_source_with_boxes_and_labels(tmp_path, name):
     source = SOURCES[name](tmp_path / "in.mp4")
     walk = Tracklet("v", 1, np.arange(FRAMES), np.repeat(BOX, FRAMES, 0), np.ones(FRAMES, np.float32), 25.0)
-    assert write_annotated(source, tmp_path / "out.mp4", [walk], {1: LABEL}, crf=4) == FRAMES
+    assert write_annotated(open_video(source), tmp_path / "out.mp4", Scene([walk], {1: LABEL}), Style(crf=4)) == FRAMES
     with open_video(source) as before, open_video(tmp_path / "out.mp4") as after:
         assert (before.colours is not None) == (name in DRAWN_AS_CODED)
         for one, other in zip(before, after, strict=True):
@@ -57,7 +57,7 @@ def test_an_edge_has_the_colour_of_its_label(tmp_path):
     source = SOURCES["4:2:0"](tmp_path / "in.mp4")
     thick = np.array([[20, 44, 70, 118]], np.float32)
     walk = Tracklet("v", 1, np.arange(FRAMES), np.repeat(thick, FRAMES, 0), np.ones(FRAMES, np.float32), 25.0)
-    write_annotated(source, tmp_path / "out.mp4", [walk], {1: LABEL}, crf=1)
+    write_annotated(open_video(source), tmp_path / "out.mp4", Scene([walk], {1: LABEL}), Style(crf=1))
     with open_video(tmp_path / "out.mp4") as video:
         plate = next(iter(video)).image[30:43, 22:24].reshape(-1, 3)  # the margin of the label's plate
     assert np.abs(np.median(plate, axis=0) - np.array(LABEL.colour)).max() <= 6

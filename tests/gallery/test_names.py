@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.drawing.lettering import distinct_titles
 from pipeline.errors import GalleryError
-from pipeline.gallery.names import checked_name, handles, looks
+from pipeline.gallery.names import checked_name, confusable_key, unique_names
 
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë Müller", "Ада", "李小龙", "O'Neil, Jr.", "7", "نور"])
@@ -40,12 +40,12 @@ def test_what_is_no_text_is_refused(name):
      ("Ada", "Ada\u200b"), ("Straße", "STRASSE"), ("ﬁn", "fin"), ("Arne", "Ame")],
 )  # fmt: skip
 def test_names_that_are_taken_for_one_another_look_the_same(one, other):
-    assert looks(one) == looks(other)
+    assert confusable_key(one) == confusable_key(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("Ada", "Ida"), ("gallery-001", "gallery-002"), ("李", "王")])
 def test_other_names_do_not(one, other):
-    assert looks(one) != looks(other)
+    assert confusable_key(one) != confusable_key(other)
 
 
 def test_names_that_would_be_written_alike_are_drawn_as_identities():
@@ -61,10 +61,10 @@ def test_some_names_are_drawn_as_among_those_of_everybody():
 
 def test_ascii_names_look_as_they_do_beside_other_letters():
     for name in map(chr, range(128)):
-        assert looks(f"x{name}x") == looks(f"x{name}xи").removesuffix("и")
+        assert confusable_key(f"x{name}x") == confusable_key(f"x{name}xи").removesuffix("и")
 
 
 def test_namesakes_are_told_apart_by_their_identity():
-    assert handles({"a" * 16: "Ada", "b" * 16: "Bo", "c" * 16: "Ada"}) == {
+    assert unique_names({"a" * 16: "Ada", "b" * 16: "Bo", "c" * 16: "Ada"}) == {
         "a" * 16: "Ada (aaaaaaaa)", "b" * 16: "Bo", "c" * 16: "Ada (cccccccc)",
     }  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.tracking.nms import strongest
+from pipeline.tracking.overlap import strongest
 from pipeline.tracking.yolox.format import Letterbox, YoloxInputs, cells, people, to_pixels
 from pipeline.tracking.yolox.network import Yolox
 from pipeline.weights.safeload import load_state_dict, load_strictly

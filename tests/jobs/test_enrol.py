@@ -10,7 +10,7 @@ import pytest
 from processes import run_program
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.names import looks
+from pipeline.gallery.names import confusable_key
 from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
@@ -35,10 +35,12 @@ def outcomes_of(templates, made, merge):
             if (other.video_sha256, other.track) == (template.video_sha256, template.track)
             and np.array_equal(other.parts, template.parts)
         ]
-        taken = [person for person in people_of(templates) if looks(person.name) == looks(template.name)]
+        taken = [
+            person for person in people_of(templates) if confusable_key(person.name) == confusable_key(template.name)
+        ]
         if same:
             if (
-                looks(same[0].name) != looks(template.name)
+                confusable_key(same[0].name) != confusable_key(template.name)
                 and template.name != f"{template.video}-{template.track:03d}"
             ):
                 return None
@@ -48,7 +50,7 @@ def outcomes_of(templates, made, merge):
         elif taken:
             told.append((template.track, "added", taken[0].name))
         else:
-            told.append((template.track, "new", brought.setdefault(looks(template.name), template.name)))
+            told.append((template.track, "new", brought.setdefault(confusable_key(template.name), template.name)))
     return told
 
 
@@ -72,9 +74,9 @@ def test_who_templates_become_is_what_a_look_at_every_template_tells(gallery, ma
         assert [(track, outcome, name) for track, (_, name, outcome) in became.items()] == expected
         after = gallery.templates()
         assert len(after) - len(before) == sum(outcome != "there already" for _, _, outcome in became.values())
-        identities = {looks(person.name): person.identity for person in people_of(after)}
+        identities = {confusable_key(person.name): person.identity for person in people_of(after)}
         assert len(identities) == len(people_of(after))
-        assert all(identity == identities[looks(name)] for identity, name, _ in became.values())
+        assert all(identity == identities[confusable_key(name)] for identity, name, _ in became.values())
     assert refused < 4
 
 

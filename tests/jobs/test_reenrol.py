@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import GalleryError
-from pipeline.gallery.encoder import refuse_other_encoder
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Stored
+from pipeline.gallery.template import Stored, refuse_other_encoder
 from pipeline.jobs.reenrol import reenrol
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder

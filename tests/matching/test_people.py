@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.gallery.strangers import newcomers
+from pipeline.jobs.strangers import newcomers
 from pipeline.matching.people import RULES, to_people
 from pipeline.matching.scores import Comparison, scores, scores_among
 from pipeline.types import Embedding, Tracklet

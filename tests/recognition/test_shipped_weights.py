@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ def walks() -> list[list[SilhouetteSequence]]:
     """Two walks each of 16 people, from the side, by cameras and in clothes of their own."""
     found = []
     for number in range(PEOPLE):
-        pair = sequences((SEED, number), count=2, frames=24, kinds=("nm",), view="side")
+        drawn = sequences((SEED, number), count=20, frames=24, kinds=("nm",))
+        pair = islice((walk for walk in drawn if 60 <= walk.view <= 120 or 240 <= walk.view <= 300), 2)
         found.append([SilhouetteSequence(str(i), number + 1, walk.masks, np.arange(24)) for i, walk in enumerate(pair)])
     return found
 

@@ -12,7 +12,7 @@ from pipeline.extraction.extract import learn_background
 from pipeline.profiles import load_config
 from pipeline.research.synth.videos import Show, write_video
 from pipeline.runs.job import Video
-from pipeline.segmentation.foreground import with_foreground
+from pipeline.segmentation.motion import with_foreground
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 from pipeline.video import open_video

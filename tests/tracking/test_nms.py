@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.tracking.nms import strongest
+from pipeline.tracking.overlap import strongest
 
 
 def test_weaker_of_two_overlapping_boxes_goes():

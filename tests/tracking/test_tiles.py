@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.tracking.tiles import merge_views, tile_grid
+from pipeline.tracking.overlap import merge_views, tile_grid
 
 WHOLE = (0, 0, 1000, 600)
 LEFT, RIGHT = (0, 0, 556, 600), (444, 0, 1000, 600)

@@ -310,12 +310,12 @@ class _QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def test_folder_of_images_is_sorted_as_people_count(tmp_path):
-    with open_video(clips.image_folder(tmp_path / "frames", frames=12), fps=10) as video:
+    with open_video(clips.image_folder(tmp_path / "frames", frames=12)) as video:
         frames = list(video)
-    assert [frame.time_s for frame in frames] == [index / 10 for index in range(12)]
+    assert [frame.time_s for frame in frames] == [index / 25 for index in range(12)]
     for frame in frames:
         assert np.array_equal(frame.image, clips.picture(frame.index))
-    assert (video.info.name, video.info.frame_count, video.info.fps) == ("frames", 12, 10)
+    assert (video.info.name, video.info.frame_count, video.info.fps) == ("frames", 12, 25)
 
 
 def test_broken_and_differing_images_are_reported(tmp_path):

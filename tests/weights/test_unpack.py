@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CheckpointError
-from pipeline.weights.unpack import unpack_zip
+from pipeline.weights.fetch import unpack_zip
 
 
 def _zip(path: Path, members: dict[str, bytes], mode: int = 0o644, compress: int = zipfile.ZIP_STORED) -> Path:

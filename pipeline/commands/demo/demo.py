@@ -6,22 +6,19 @@ Without a network, and on request, it films people who do not exist and finds th
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.commands.checkpoints import bar
 from pipeline.commands.run import show_run
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError, InputError
 from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stages_of
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.jobs.demo_videos import fetch_demo_videos
 from pipeline.profiles import Options
-from pipeline.research.evaluation.identities import compare, count_right_names, read_truth
+from pipeline.research.evaluation.identities import score_run
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import INPUTS, Job, plan
-from pipeline.tracking.mot import read_mot
 from pipeline.weights.checkpoints import cards, download_folder, locate, search_folders
 from pipeline.weights.download import OutOfReachError
 from pipeline.weights.fetch import FetchError, fetch
@@ -32,9 +29,9 @@ PEOPLE = 4
 
 
 def demo_command(offline: bool, seconds: float, options: Options) -> None:
-    """Run the demo. Without a network it says in one line what is missing, and uses what is here, or makes people up.
+    """Run the demo. Without a network one line says what is missing; then what is here is used, or made-up people.
 
-    offline: ask for no network. seconds: of the videos that are made up then.
+    offline: fetch nothing. seconds: length of the made-up videos.
     """
     if not offline:
         config = options.config()
@@ -75,25 +72,8 @@ def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> No
     )
 
 
-def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
-    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
-    results = read_json(folder.results)
-    truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
-    found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
-    right = total = 0
-    for probe in probes:
-        people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
-        total += len(people)
-        right += count_right_names(results, found[gallery.stem], probe.stem, found[probe.stem], people)
-    return {
-        "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
-        "named_right": right,
-        "people": total,
-    }
-
-
 def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
-    """Have every network that a run asks for. Raises CheckpointError, in one line, where one is not to be had."""
+    """Fetch every network that a run needs. Raises CheckpointError, in one line, where one cannot be fetched."""
     folders = search_folders(checkpoints)
     table = cards(folders, {})
     missing = [table[name] for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]

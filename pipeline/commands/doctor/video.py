@@ -1,4 +1,4 @@
-"""`gait doctor VIDEO`: what a video says of itself, and which way up people are found in it."""
+"""`gait doctor VIDEO`: the format of a video, and which way up people are in it."""
 
 from __future__ import annotations
 

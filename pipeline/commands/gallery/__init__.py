@@ -1,1 +1,1 @@
-"""What the commands of `gait gallery`, `gait enrol` and `gait identify` do and say."""
+"""What the commands of `gait gallery`, `gait enrol` and `gait identify` print."""

@@ -1,16 +1,16 @@
-"""`gait calibrate`: show progress, tell the threshold and what is behind it, draw the reliability diagram."""
+"""`gait calibrate`: show progress, print the threshold and its basis, draw the reliability diagram."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.commands.evaluate import reliability_diagram
 from pipeline.commands.gallery.enrol import keeping
 from pipeline.errors import ConfigError
 from pipeline.files import write_bytes
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import Options
 from pipeline.research.charts import as_png
+from pipeline.research.evaluation.pictures import reliability_diagram
 
 
 def calibrate_command(db: Path, manifest: Path, fpir: float, sequences: Path | None, options: Options) -> None:

@@ -1,4 +1,4 @@
-"""`gait enrol` and `gait gallery reenrol`: settle the names, show progress, tell which track is who."""
+"""`gait enrol` and `gait gallery reenrol`: check the names, show progress, print which track is who."""
 
 from __future__ import annotations
 

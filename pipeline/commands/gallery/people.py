@@ -127,27 +127,16 @@ def import_command(db: Path, archive: Path, merge: bool) -> None:
 
 
 def _person(who: Who, register: Register) -> dict[str, Any]:
-    return {
-        "identity": who.identity,
-        "name": who.name,
-        "named": who.named,
-        "expires": _moment(register.expires(who)),
-    }
+    expires = _moment(register.expires(who))
+    return {"identity": who.identity, "name": who.name, "named": who.named, "expires": expires}
 
 
 def _facts(template: Template) -> dict[str, Any]:
     """A template in plain values, without its numbers."""
     c, p = template.parts.shape
-    return {
-        "template": template.template,
-        "video": template.video,
-        "video_sha256": template.video_sha256,
-        "track": template.track,
-        "run": template.run,
-        "frames_used": template.frames_used,
+    names = ("template", "video", "video_sha256", "track", "run", "frames_used", "weight", "model", "checkpoint_sha256")
+    return {name: getattr(template, name) for name in names} | {
         "weight": round(template.weight, 3),
-        "model": template.model,
-        "checkpoint_sha256": template.checkpoint_sha256,
         "embedding": f"{c}×{p} float16",
         "enrolled": _moment(template.enrolled),
         "consent": template.consent,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.config import RuntimeConfig
 from pipeline.inference.runtime import OpenVinoNetwork, device, openvino
 from pipeline.inference.tally import note
-from pipeline.recognition.engines.torch import DTYPES
+from pipeline.recognition.engines.execution import DTYPES
 from pipeline.recognition.layers.silhouettes import BasicBlock, ResNet9
 
 PIXELS_AT_ONCE = 512 * 64 * 44  # on a GPU

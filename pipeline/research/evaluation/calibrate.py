@@ -19,11 +19,10 @@ from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, 
 from pipeline.gallery.cohort import comparison
 from pipeline.gallery.discriminant import outdated, stored_discriminant, told_of_discriminant
 from pipeline.gallery.discriminant_file import StoredDiscriminant
-from pipeline.gallery.encoder import refuse_other_encoder
-from pipeline.gallery.names import looks
+from pipeline.gallery.names import confusable_key
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Template, now
+from pipeline.gallery.template import Template, now, refuse_other_encoder
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.matching.people import people_distances
 from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
@@ -35,7 +34,7 @@ REPORT = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class GallerySearches:
     """N searches of a gallery of M people.
 
     distances: N×M; whose: N, the person in the clip, numbered from 0; own: N, that person's column, −1 for strangers.
@@ -101,9 +100,9 @@ def calibrate(
 
 def owners(clips: Sequence[Clip], people: Sequence[Person]) -> list[int]:
     """Which of the gallery's people each clip is of, by number; −1 for a stranger."""
-    number = {looks(person.name): i for i, person in enumerate(people)}
+    number = {confusable_key(person.name): i for i, person in enumerate(people)}
     number |= {person.identity: i for i, person in enumerate(people)}
-    return [number.get(clip.person, number.get(looks(clip.person), -1)) for clip in clips]
+    return [number.get(clip.person, number.get(confusable_key(clip.person), -1)) for clip in clips]
 
 
 def require_strangers(manifest: Path, strangers: Sequence[int], fpir: float) -> None:
@@ -124,18 +123,18 @@ def search_gallery(
     people: Sequence[Person],
     config: Config,
     stored: StoredDiscriminant | None = None,
-) -> Searches:
+) -> GallerySearches:
     """Every clip against everybody in the gallery, as `gait identify` compares; stored: by this discriminant."""
     whose = np.unique(np.array([clip.person for clip in clips]), return_inverse=True)[1].astype(np.int64)
     identities = [template.identity for template in templates]
     enrolled, weights = [template.embedding() for template in templates], [template.weight for template in templates]
     how = comparison(config.matching, stored.discriminant if stored else None)
     distances = people_distances(probes, enrolled, identities, weights, how)
-    return Searches(distances, whose, np.array(owners(clips, people), np.int64))
+    return GallerySearches(distances, whose, np.array(owners(clips, people), np.int64))
 
 
 def calibration_of(
-    found: Searches,
+    found: GallerySearches,
     templates: Sequence[Template],
     fpir: float,
     config: Config,

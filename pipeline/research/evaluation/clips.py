@@ -133,12 +133,6 @@ class Encoded:
         return distances
 
 
-def encode_labelled(labelled: Labelled, kept: ClipFolder, encoder: Encoder, config: Config) -> Encoded:
-    """Encode every clip that has enough silhouettes."""
-    sides = (encode_clips(side, kept, encoder, config) for side in (labelled.probes, labelled.gallery))
-    return Encoded(labelled, config, *next(sides), *next(sides))
-
-
 def _rank(
     contestant: Contestant,
     members: Sequence[Encoder],
@@ -154,7 +148,8 @@ def _rank(
         np.array([headings[clip.row] for clip in side]) for side in (labelled.probes, labelled.gallery)
     )
     for config, encoder in zip(contestant.configs, members, strict=True):
-        encoded = encode_labelled(labelled, kept, encoder, config)
+        sides = (encode_clips(side, kept, encoder, config) for side in (labelled.probes, labelled.gallery))
+        encoded = Encoded(labelled, config, *next(sides), *next(sides))
         distances = encoded.distances()
         whose = labelled.probe_people, labelled.gallery_people
         found.append(score(distances, *whose, labelled.people))

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import UNREADABLE, reason_of
+from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import Run
+from pipeline.tracking.mot import read_mot
 from pipeline.types import Tracklet
 
 ENOUGH = 0.5  # IoU of boxes that agree
@@ -76,11 +79,11 @@ def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Track
 
 
 def count_right_names(
-    results: Mapping[str, Any], gallery: Agreement, probe: str, following: Agreement, people: Sequence[int]
+    identities: Mapping[int, str | None], gallery: Agreement, following: Agreement, people: Sequence[int]
 ) -> int:
     """How many of the people in a probe got their own name, by the track that shows them longest.
 
-    results: a run's results.json, whose identities end with the gallery track's number.
+    identities: of the probe's tracks, by their numbers; they end with the gallery track's number.
     """
     right = 0
     for person in people:
@@ -88,8 +91,7 @@ def count_right_names(
         if not mine:
             continue
         longest = max(mine, key=lambda track: following.frames[track])
-        name = results["probes"][probe].get(f"{longest:03d}", {}).get("identity") or ""
-        number = name.rpartition("-")[2]
+        number = (identities.get(longest) or "").rpartition("-")[2]
         right += number.isdigit() and gallery.person_of.get(int(number)) == person
     return right
 
@@ -106,3 +108,21 @@ def _assign(gain: Boxes) -> list[tuple[int, int]]:
     """Rows and columns of the one-to-one assignment with the largest sum."""
     _, columns, _ = lap.lapjv(-gain, extend_cost=True)
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0]
+
+
+def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
+    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
+    run = Run.open(folder.path)
+    truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
+    found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
+    right = total = 0
+    for probe in probes:
+        people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
+        total += len(people)
+        identities = {track.id: track.identity for track in run.probes[probe.stem]}
+        right += count_right_names(identities, found[gallery.stem], found[probe.stem], people)
+    return {
+        "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
+        "named_right": right,
+        "people": total,
+    }

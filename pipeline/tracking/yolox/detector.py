@@ -10,8 +10,7 @@ import numpy as np
 
 from pipeline.config import RuntimeConfig, TrackingConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.tracking.nms import strongest
-from pipeline.tracking.tiles import Found, Region, merge_views, tile_grid
+from pipeline.tracking.overlap import Found, Region, merge_views, strongest, tile_grid
 from pipeline.tracking.yolox.engines import SHAPES_KEPT, OnnxYolox, TorchYolox, YoloxNetwork, refuse_unless_yolox
 from pipeline.tracking.yolox.format import COARSEST, Letterbox, YoloxInputs, cells, people, scaled
 from pipeline.tracking.zoom import ZoomChooser

@@ -54,8 +54,8 @@ def test_nobody_followed_is_zero():
 def test_a_name_is_right_when_the_longest_track_has_the_gallery_track_of_that_person():
     gallery = Agreement(1.0, {1: 2, 2: 1}, {1: 10, 2: 10})
     probe = Agreement(1.0, {1: 1, 2: 1, 3: 2}, {1: 9, 2: 3, 3: 5})
-    answers = {"001": {"identity": "gallery-002"}, "002": {"identity": "gallery-001"}, "003": {"identity": None}}
-    assert count_right_names({"probes": {"p": answers}}, gallery, "p", probe, [1, 2, 3]) == 1
+    identities = {1: "gallery-002", 2: "gallery-001", 3: None}
+    assert count_right_names(identities, gallery, probe, [1, 2, 3]) == 1
 
 
 def test_a_file_that_is_no_truth_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""A registered network run by torch, on the CPU or a GPU."""
+"""How a registered network is executed: by torch, or, where `gait export` wrote it, by OpenVINO or ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.config import RuntimeConfig
-from pipeline.errors import ConfigError
-from pipeline.inference.runtime import device, threads
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.inference.runtime import device, open_network, threads
 from pipeline.inference.tally import note
 from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.network import GaitNetwork
+from pipeline.weights.checkpoints import Checkpoint
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
@@ -52,3 +53,29 @@ class TorchEngine:
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
         return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor.float()
+
+
+class ExportedEngine:
+    """Batches of inputs to the features that the file was exported with."""
+
+    def __init__(self, runtime: RuntimeConfig, checkpoint: Checkpoint, features: str) -> None:
+        """Raises ConfigError for features that are not the file's, CheckpointError for a file that is no network."""
+        written = checkpoint.card.inputs.get("features", "embeddings")
+        if features != written:
+            raise ConfigError(f"{checkpoint.path}: exported to give {written}, not {features}. Export it again.")
+        self._path = checkpoint.path
+        self.device = device(runtime)
+        self._network = open_network(checkpoint.path, runtime)
+
+    def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
+        """Batch after batch, several at a time where there are cores for it."""
+        for answers in self._network.each(self._noted(batch) for batch in batches):
+            if answers[0].ndim != 3:
+                raise CheckpointError(f"{self._path}: answers {answers[0].shape}, no embeddings. Export it again.")
+            yield answers[0].astype(np.float32, copy=False)
+
+    def _noted(self, batch: Arrays) -> tuple[NDArray[np.generic], ...]:
+        fed = tuple(np.ascontiguousarray(array) for array in batch)
+        if len(fed) == 1:
+            note("recognise", lambda given: self._network((given,)), fed[0])
+        return fed
