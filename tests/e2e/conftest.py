@@ -14,6 +14,7 @@ from pathlib import Path
 import clips
 import inprocess
 import pytest
+from processes import finish
 
 from pipeline.video import open_video
 
@@ -98,12 +99,16 @@ def gait(tmp_path: Path, gait_in: Callable[[Path], Gait]) -> Gait:
 
 @pytest.fixture(scope="session")
 def run_once(once, gait_in) -> Callable[..., Run]:
-    """run_once("name", gallery, *probes) is the folder of a run that one of the workers has made."""
+    """run_once("name", gallery, *probes): a run that one of the workers has made, by a process with its own home."""
 
     def run(name: str, gallery: str | Path, *probes: str | Path) -> Run:
         def make(folder: Path) -> None:
-            made = gait_in(folder).run(gallery, *probes)
-            (folder / "stdout").write_text(made.stdout, encoding="utf-8")
+            gait = gait_in(folder)
+            gait.home = folder / "home"
+            gait.home.mkdir()
+            videos = [part for probe in probes for part in ("--probe", probe)]
+            out, _ = finish(gait.start("run", "--gallery", gallery, *videos), 600)
+            (folder / "stdout").write_text(out, encoding="utf-8")
 
         folder = once(name, make)
         return Run(gait_in(folder).runs()[0], (folder / "stdout").read_text(encoding="utf-8"))

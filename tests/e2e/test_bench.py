@@ -15,7 +15,7 @@ def report(gait_in, walkers, tmp_path_factory) -> dict:
         "bench", "--gallery", walkers("gallery"), "--probe", walkers("probe2"),
         "--set", "runtime.precision=bf16", "--json", folder / "figures.json",
     )  # fmt: skip
-    finish(process)
+    finish(process, 300)
     assert not (folder / "output").exists()  # the run is thrown away
     return json.loads((folder / "figures.json").read_text())
 

@@ -68,7 +68,7 @@ def same_content(one: Path, other: Path) -> None:
 
 def when(process, gait, sign: str) -> Path:
     """Wait until the run has left `sign` (a pattern in its folder); returns the folder."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
         for folder in gait.runs():
             if any(folder.glob(sign)):

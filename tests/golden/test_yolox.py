@@ -1,6 +1,7 @@
 """YOLOX against the authors' code and ByteTrack's copy of it (../shared/golden/yolox_*)."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -63,10 +64,10 @@ def test_keys_and_shapes(reference, name):
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_network_before_and_after_folding_batch_norms(reference, weight_rule, assert_close_to_rms, name):
+def test_network_before_and_after_folding_batch_norms(reference, by_rule, assert_close_to_rms, name):
     _, inputs, outputs, info = reference
     network = Yolox(*NETWORKS[name]).eval()
-    _fill(network, weight_rule, info[f"{name}_preds_weight_scale_power_of_two_applied_after_RULE"])
+    _fill(network, by_rule(name), info[f"{name}_preds_weight_scale_power_of_two_applied_after_RULE"])
     images = torch.from_numpy(inputs["net_in"])[None]
     with torch.inference_mode():
         for level, feature in enumerate(network.backbone(images)):
@@ -112,12 +113,15 @@ def test_postprocessing(reference, head, settings, image):
         np.testing.assert_allclose(scores[kept], wanted[:, 4] * wanted[:, 5], rtol=1e-5)
 
 
-def _fill(network, weight_rule, scale):
-    filled = weight_rule.fill(network)
-    for key, tensor in filled.items():
-        if key.startswith("head.") and "_preds." in key and key.endswith(".weight"):
-            filled[key] = tensor * scale
-    network.load_state_dict(filled)
+@pytest.fixture(scope="module")
+def by_rule(weight_rule):
+    """by_rule(name) are the weights that the rule gives a network of NETWORKS: the same for both references."""
+    return cache(lambda name: weight_rule.fill(Yolox(*NETWORKS[name])))
+
+
+def _fill(network, weights, scale):
+    heads = {key for key in weights if key.startswith("head.") and "_preds." in key and key.endswith(".weight")}
+    network.load_state_dict({key: value * scale if key in heads else value for key, value in weights.items()})
 
 
 def _assert_answer(answer, outputs, info, name, assert_close_to_rms):

@@ -7,18 +7,16 @@ import subprocess
 import sys
 
 import pytest
-
-
-def gait(*arguments):
-    return subprocess.run([sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False)
+from inprocess import gait
+from processes import finish
 
 
 def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
-    done = gait(
-        "bench", "gallery", "--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)
-    )
-    assert done.returncode == 0, done.stderr
+    options = ["--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)]
+    pipe = subprocess.PIPE  # a process of its own, whose time and memory are measured
+    command = [sys.executable, "-m", "pipeline", "bench", "gallery", *options]
+    out, _ = finish(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
     (row,) = json.loads(figures.read_text())["sizes"]
     assert row["templates"] == 600
     assert row["recall_at_1"] >= 0.99
@@ -27,7 +25,7 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     assert 0 < row["index_bytes"] < row["disk_bytes"]
     assert row["search_rss_bytes"] <= row["search_peak_rss_bytes"]
     assert list(folder.iterdir()) == []
-    assert "600" in done.stdout
+    assert "600" in out
 
 
 @pytest.mark.parametrize(
@@ -38,15 +36,15 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
         (["--metric", "hamming"], "choose one of euclidean, cosine"),
     ],
 )
-def test_wrong_options_are_one_line(arguments, said):
-    done = gait("bench", "gallery", *arguments)
+def test_wrong_options_are_one_line(tmp_path, arguments, said):
+    done = gait("bench", "gallery", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_bench_of_a_run_is_still_reached():
-    assert "--probe" in gait("bench", "--help").stdout
-    done = gait("bench", "--config", "nosuch")
+def test_bench_of_a_run_is_still_reached(tmp_path):
+    assert "--probe" in gait("bench", "--help", cwd=tmp_path).stdout
+    done = gait("bench", "--config", "nosuch", cwd=tmp_path)
     assert done.returncode == 2
     assert "nosuch" in done.stderr
