@@ -237,10 +237,10 @@ def _explain(error: ValidationError) -> str:
         if elsewhere:  # the right name in the wrong section
             return f"unknown key {key!r}; did you mean {max(elsewhere, key=lambda name: name.startswith(parent))!r}?"
         return f"unknown key {key!r}{nearest(key, siblings if difflib.get_close_matches(key, siblings) else known)}"
-    return f"{key}: {first['msg']} (got {shown(first.get('input'))})." if key else f"{first['msg']}."
+    return f"{key}: {first['msg']} (got {shorten_value(first.get('input'))})." if key else f"{first['msg']}."
 
 
-def shown(value: Any) -> str:
+def shorten_value(value: Any) -> str:
     """A refused value for an error's line; what it holds may be of any size."""
     try:
         text = repr(value) if isinstance(value, str) else reprlib.repr(value)

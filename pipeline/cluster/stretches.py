@@ -19,7 +19,7 @@ from loguru import logger
 from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, cut
 from pipeline.engine.meter import Meter
 from pipeline.extraction.crops import Crops, Extraction, crop_people
-from pipeline.extraction.extract import Extracted, decoded, detected, extract, looks_ahead, write_extracted
+from pipeline.extraction.extract import Extracted, decode_ahead, detect_people, extract, looks_ahead, write_extracted
 from pipeline.extraction.processes import Task
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
@@ -140,8 +140,8 @@ def _extract(work: Extraction, video: Video) -> Extracted:
 def _detect(work: Extraction, video: Video, stretch: Stretch) -> _Found | None:
     """What was found in a stretch; None where it does not hold what it should."""
     try:
-        with _stretch(video, stretch) as source, closing(decoded(source, work.meter)) as frames:
-            found = [people for _, people in detected(frames, work)]
+        with _stretch(video, stretch) as source, closing(decode_ahead(source, work.meter)) as frames:
+            found = [people for _, people in detect_people(frames, work)]
     except UnlikeError:
         return None
     return _Found(_Boxes.of(found), source.own, source.beyond)
@@ -154,7 +154,7 @@ def _alike(found: Sequence[_Found | None]) -> bool:
 
 
 def _crop(work: Extraction, video: Video, stretch: Stretch, boxes: _Boxes) -> Crops:
-    with _stretch(video, stretch) as source, closing(decoded(source, work.meter)) as frames:
+    with _stretch(video, stretch) as source, closing(decode_ahead(source, work.meter)) as frames:
         size = source.info.height, source.info.width
         tracked: Iterator[tuple[Frame, TrackedBoxes]] = zip(frames, boxes.tracked(stretch.first), strict=True)
         return crop_people(tracked, video.name, size, work)

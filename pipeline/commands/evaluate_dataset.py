@@ -9,14 +9,14 @@ from typing import Any
 from pipeline.commands.printing import print_table, with_bars
 from pipeline.files import write_json
 from pipeline.research.evaluation.datasets.dataset import Answer
-from pipeline.research.evaluation.datasets.study import SUBMISSION, Wanted, evaluate_as_wanted
+from pipeline.research.evaluation.datasets.study import SUBMISSION, Wanted, evaluate_dataset
 from pipeline.research.evaluation.tables import RANKS
 
 
 def evaluate_dataset_command(json_file: Path | None, **given: Any) -> None:
     """Evaluate what is given (see `Wanted`); tables on standard output, everything in a run folder, its name last."""
     wanted = Wanted(**given)
-    answered, tree, folder = with_bars(lambda bars: evaluate_as_wanted(wanted, bars), "nothing was evaluated.")
+    answered, tree, folder = with_bars(lambda bars: evaluate_dataset(wanted, bars), "nothing was evaluated.")
     if json_file is not None:
         write_json(json_file, tree)
     show(answered)

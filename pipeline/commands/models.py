@@ -31,9 +31,9 @@ class Row:
 def models() -> Iterator[Model]:
     """Every registered network, by name."""
     for name in sorted(ENCODERS):
-        backend = registry.load(ENCODERS, name, "recognition.encoder")
-        if isinstance(backend, Model):
-            yield backend
+        found = registry.load(ENCODERS, name, "recognition.encoder")
+        if isinstance(found, Model):
+            yield found
 
 
 def rows() -> Iterator[Row]:

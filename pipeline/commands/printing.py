@@ -41,7 +41,7 @@ def print_problems(problems: Sequence[str]) -> None:
         print(f"✗ {line}", file=sys.stderr)
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
+def count_of(count: int, one: str, many: str | None = None) -> str:
     """A number with its noun: "1 template", "2 people"."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 

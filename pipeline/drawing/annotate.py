@@ -16,7 +16,7 @@ from pipeline.drawing.boxes import boxes_by_frame
 from pipeline.drawing.canvas import BgrCanvas, Canvas, PlanarCanvas, even
 from pipeline.drawing.colours import GREY, Colour, text_colour
 from pipeline.drawing.faces import blur_heads, heads_by_frame
-from pipeline.drawing.lettering import REACH, fitted, inked, lettered, one_line
+from pipeline.drawing.lettering import REACH, draw_text, fit_text, ink_onto, one_line
 from pipeline.drawing.portraits import Portraits
 from pipeline.types import FloatArray, Image, IntArray, Match, Tracklet
 from pipeline.video import VideoSink, VideoSource
@@ -273,11 +273,11 @@ class LabelPlate:
 def _plate(label: Label, text: int, widest: int) -> Image:
     """The label as a small picture: text `text` px tall (capitals) on its colour, at most `widest` px wide."""
     gap, margin, side = round(0.8 * text), max(2, round(0.4 * text)), max(3, round(0.5 * text))
-    subtitle = lettered(label.subtitle, text) if label.subtitle else None
+    subtitle = draw_text(label.subtitle, text) if label.subtitle else None
     room = widest - 2 * side - (subtitle.ink.shape[1] + gap if subtitle else 0)
     if room < 2 * text:  # who it is counts for more than how sure that is
         subtitle, room = None, widest - 2 * side
-    title = lettered(fitted(one_line(label.title), text, room), text) if label.title else None
+    title = draw_text(fit_text(one_line(label.title), text, room), text) if label.title else None
     pieces = [piece.ink for piece in (title, subtitle) if piece]
     baseline, reach = margin + text, math.ceil(text * (1 + REACH))
     width = min(widest, sum(piece.shape[1] for piece in pieces) + gap * (len(pieces) - 1) + 2 * side)
@@ -289,7 +289,7 @@ def _plate(label: Label, text: int, widest: int) -> Image:
         left += piece.shape[1] + gap
     ink = _trimmed(ink, reach - baseline, reach - baseline + round(text * 1.35) + 2 * margin)
     ground = np.broadcast_to(np.array(label.colour, np.uint8), (*ink.shape, 3))
-    return even(inked(ground, ink, text_colour(label.colour)))
+    return even(ink_onto(ground, ink, text_colour(label.colour)))
 
 
 def _trimmed(ink: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.uint8]:

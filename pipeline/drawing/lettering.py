@@ -65,7 +65,7 @@ def legible(text: str) -> bool:
     return system_fonts().have(text)
 
 
-def written(text: str) -> str | None:
+def drawable_name(text: str) -> str | None:
     """The text as it can be written: on one line; without accents where no font has them; None where that fails too."""
     text = one_line(text)
     if text.isascii() or legible(text):
@@ -81,9 +81,9 @@ def distinct_titles(names: Mapping[str, str], among: Iterable[str] | None = None
 
     among: the names of everybody, where `names` are of some.
     """
-    titles = {who: written(name) for who, name in names.items()}
+    titles = {who: drawable_name(name) for who, name in names.items()}
     shown = set(titles.values())
-    count = Counter(text for text in map(written, names.values() if among is None else among) if text in shown)
+    count = Counter(text for text in map(drawable_name, names.values() if among is None else among) if text in shown)
     return {
         who: f"id {who.rpartition('-')[2][:SHORT]}" if text is None or count[text] > 1 else text
         for who, text in titles.items()
@@ -91,7 +91,7 @@ def distinct_titles(names: Mapping[str, str], among: Iterable[str] | None = None
 
 
 @lru_cache(maxsize=2048)
-def lettered(text: str, height: float) -> Lettering:
+def draw_text(text: str, height: float) -> Lettering:
     """One line of text, capitals `height` px tall. What no font has becomes a question mark."""
     runs = _runs(text)
     fonts = [_sized(face, FINE * height) for _, face in runs]
@@ -110,15 +110,15 @@ def lettered(text: str, height: float) -> Lettering:
 
 
 @lru_cache(maxsize=2048)
-def fitted(text: str, height: float, widest: int) -> str:
+def fit_text(text: str, height: float, widest: int) -> str:
     """The text, with as much of its middle left out as makes it at most `widest` px wide; one letter at least stays."""
     clusters = _clusters(text)
     low, high = 1, len(clusters)
-    if not clusters or lettered(text, height).ink.shape[1] <= widest:
+    if not clusters or draw_text(text, height).ink.shape[1] <= widest:
         return text
     while low < high:
         middle = (low + high + 1) // 2
-        fits = lettered(_shortened(clusters, middle), height).ink.shape[1] <= widest
+        fits = draw_text(_shortened(clusters, middle), height).ink.shape[1] <= widest
         low, high = (middle, high) if fits else (low, middle - 1)
     return _shortened(clusters, low)
 
@@ -135,21 +135,21 @@ def write(
     text = one_line(text, most=200)
     if not text:
         return
-    line = lettered(text, height)
+    line = draw_text(text, height)
     rows, columns = line.ink.shape
     left = at[0] - {"left": 0, "centre": columns // 2, "right": columns}[align]
     top = at[1] - line.baseline
     place = image[max(top, 0) : max(top + rows, 0), max(left, 0) : max(left + columns, 0)]
     ink = line.ink[max(-top, 0) :, max(-left, 0) :][: place.shape[0], : place.shape[1]]
-    place[:] = inked(place, ink, colour)
+    place[:] = ink_onto(place, ink, colour)
 
 
 def width_of(text: str, height: float) -> int:
     """How wide `write` writes it, in pixels."""
-    return int(lettered(one_line(text, most=200), height).ink.shape[1])
+    return int(draw_text(one_line(text, most=200), height).ink.shape[1])
 
 
-def inked(ground: Image, ink: NDArray[np.uint8], colour: Colour) -> Image:
+def ink_onto(ground: Image, ink: NDArray[np.uint8], colour: Colour) -> Image:
     """A picture h×w×3 with ink h×w of a colour on it."""
     share = ink.astype(np.float32)[..., None] / 255
     return np.asarray((ground + (np.array(colour, np.float32) - ground) * share).round(), np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.drawing.colours import WHITE, Colour
-from pipeline.drawing.lettering import fitted, width_of, write
+from pipeline.drawing.lettering import fit_text, width_of, write
 from pipeline.skeletons import BY_JOINTS, Skeleton
 from pipeline.types import FloatArray, Image
 
@@ -100,7 +100,7 @@ def heat_maps(names: Sequence[str], codes: Sequence[Sequence[FloatArray]], walke
             y = top + row * (cell_height + gap)
             scaled = (of[column] - lowest) / max(highest - lowest, 1e-9)
             picture = cv2.resize(scaled, (cell_width, cell_height), interpolation=cv2.INTER_NEAREST)
-            image[y : y + cell_height, x : x + cell_width] = coloured(picture)
+            image[y : y + cell_height, x : x + cell_width] = colour_joints(picture)
             cv2.rectangle(image, (x, y), (x + cell_width, y + cell_height), AXIS, 1)
             write(image, f"{of[column].shape[1]} frames", (x, y + cell_height + 22), 11, AXIS)
         write(image, f"{lowest:.1f} to {highest:.1f}", (x + 200, 44), 11, AXIS)
@@ -117,7 +117,7 @@ def walkers_in_rows(rows: Sequence[tuple[str, FloatArray, Colour]], skeleton: Sk
     for row, (name, points, colour) in enumerate(rows):
         middle = top + cell * row + cell // 2
         for line, words in enumerate(name.split("\n")):
-            write(image, fitted(words, 12, left - 24), (12, middle - 8 + 24 * line), 12, colour)
+            write(image, fit_text(words, 12, left - 24), (12, middle - 8 + 24 * line), 12, colour)
         for place, frame in enumerate(np.linspace(0, len(points) - 1, frames).round().astype(int)):
             body = points[frame]
             centre = np.array([(body[:, 0].min() + body[:, 0].max()) / 2, (body[:, 1].min() + body[:, 1].max()) / 2])
@@ -126,14 +126,14 @@ def walkers_in_rows(rows: Sequence[tuple[str, FloatArray, Colour]], skeleton: Sk
     return image
 
 
-def coloured(values: NDArray[np.floating]) -> Image:
+def colour_joints(values: NDArray[np.floating]) -> Image:
     """Values from 0 to 1 as colours from dark blue to yellow."""
     levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), np.uint8)
 
 
 def _heat(share: float) -> Colour:
-    blue, green, red = coloured(np.array([[share]], np.float32))[0, 0].tolist()
+    blue, green, red = colour_joints(np.array([[share]], np.float32))[0, 0].tolist()
     return blue, green, red
 
 
@@ -142,7 +142,9 @@ def _colour_bar(size: int) -> Image:
     width, height = size // 8, size // 2
     bar = np.full((size, width, 3), WHITE, np.uint8)
     top, left = size // 4, width // 4
-    bar[top : top + height, left : left + width // 4] = coloured(np.linspace(1, 0, height, dtype=np.float32)[:, None])
+    bar[top : top + height, left : left + width // 4] = colour_joints(
+        np.linspace(1, 0, height, dtype=np.float32)[:, None]
+    )
     write(bar, "1", (left + width // 3, top + 10), size // 60)
     write(bar, "0", (left + width // 3, top + height), size // 60)
     return bar

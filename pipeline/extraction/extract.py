@@ -51,11 +51,11 @@ def extract(video: Video, work: Extraction) -> Extracted:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker = open_tracker(work.config.tracking, fps)
         tracks = TrackletBuilder(video.name, fps, work.config.tracking)
-        frames = opened.enter_context(closing(decoded(source, work.meter)))
+        frames = opened.enter_context(closing(decode_ahead(source, work.meter)))
         if isinstance(background, Background):
             subtracted = ahead(_subtracted(frames, background, work.meter), FRAMES_AHEAD, "subtract")
             frames = opened.enter_context(closing(subtracted))
-        found = ahead(detected(frames, work), FRAMES_AHEAD, "detect")
+        found = ahead(detect_people(frames, work), FRAMES_AHEAD, "detect")
         tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, work.meter)
         crops = crop_people(tracked, video.name, size, work)
     remarks = [source.warning, _remark(background, work.networks)]
@@ -95,12 +95,12 @@ def write_extracted(
     return Extracted(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)
 
 
-def decoded(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
+def decode_ahead(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
     """The frames, decoded in a thread of its own, a few ahead."""
     return ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
 
 
-def detected(frames: Iterator[Frame], work: Extraction) -> Iterator[tuple[Frame, Detections]]:
+def detect_people(frames: Iterator[Frame], work: Extraction) -> Iterator[tuple[Frame, Detections]]:
     """The frames with the people found in them."""
     detector, stretch_of = work.networks.detector, work.config.tracking.stretch_of
     for batch in batches(frames, detector.batch, lambda frame: stretch_of(frame.index)):

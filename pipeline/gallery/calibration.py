@@ -155,7 +155,9 @@ def with_threshold(calibration: Calibration | None, matching: MatchingConfig) ->
     return matching.model_copy(update={"threshold": calibration.threshold})
 
 
-def judged_beforehand(gallery: Path, matching: MatchingConfig, model: str, checkpoint_sha256: str) -> MatchingConfig:
+def with_expected_threshold(
+    gallery: Path, matching: MatchingConfig, model: str, checkpoint_sha256: str
+) -> MatchingConfig:
     """The settings with the threshold of the gallery's calibration, as far as one can tell before anybody is seen.
 
     Raises GalleryError for a damaged calibration.
@@ -165,7 +167,7 @@ def judged_beforehand(gallery: Path, matching: MatchingConfig, model: str, check
     return with_threshold(calibration if fits else None, matching)
 
 
-def calibrated(match: Match, calibration: Calibration | None) -> Match:
+def with_calibration(match: Match, calibration: Calibration | None) -> Match:
     """With the probability that the name is right (of an unknown: that the nearest is not), and the rate behind it."""
     if calibration is None or match.distance is None or not match.candidates:
         return match
@@ -182,7 +184,7 @@ def calibrated(match: Match, calibration: Calibration | None) -> Match:
     return replace(match, confidence=confidence, reason=reason)
 
 
-def told(calibration: Calibration | None) -> dict[str, Any] | None:
+def calibration_as_json(calibration: Calibration | None) -> dict[str, Any] | None:
     """What results.json says of it."""
     if calibration is None:
         return None

@@ -99,7 +99,9 @@ def stored_discriminant(
     )
 
 
-def outdated(stored: StoredDiscriminant | None, templates: Sequence[Template | Brief], gallery: Path) -> str | None:
+def outdated_line(
+    stored: StoredDiscriminant | None, templates: Sequence[Template | Brief], gallery: Path
+) -> str | None:
     """One line where people have come or gone since it was fitted on the gallery."""
     facts = stored.facts if stored else None
     if facts is None or facts.fitted_on == "cohort" or fingerprint(templates) == facts.fingerprint:
@@ -110,7 +112,7 @@ def outdated(stored: StoredDiscriminant | None, templates: Sequence[Template | B
     )
 
 
-def judged(
+def usable_calibration(
     calibration: Calibration | None,
     stored: StoredDiscriminant | None,
     templates: Sequence[Template | Brief],
@@ -122,7 +124,7 @@ def judged(
     templates: everybody's that have not expired.
     """
     calibration, doubt = usable(calibration, templates, matching, gallery, stored.facts.digest if stored else None)
-    return calibration, [one for one in (outdated(stored, templates, gallery), doubt) if one]
+    return calibration, [one for one in (outdated_line(stored, templates, gallery), doubt) if one]
 
 
 def discriminant_problems(gallery: Path, templates: Sequence[Template]) -> tuple[list[str], list[str]]:
@@ -136,11 +138,11 @@ def discriminant_problems(gallery: Path, templates: Sequence[Template]) -> tuple
     facts = stored.facts
     if any(template.origin != (facts.model, facts.checkpoint_sha256) for template in templates):
         return [f"its discriminant was fitted for {facts.model}, or another checkpoint: gait gallery fit"], []
-    remark = outdated(stored, [template for template in templates if not template.expired(now())], gallery)
+    remark = outdated_line(stored, [template for template in templates if not template.expired(now())], gallery)
     return [], [remark] if remark else []
 
 
-def told_of_discriminant(stored: StoredDiscriminant | None) -> dict[str, Any] | None:
+def discriminant_as_json(stored: StoredDiscriminant | None) -> dict[str, Any] | None:
     """What results.json says of it."""
     names = {"made", "transform", "fitted_on", "people", "walks", "digest"}
     return stored.facts.model_dump(mode="json", by_alias=True, include=names) if stored else None

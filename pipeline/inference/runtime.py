@@ -84,7 +84,7 @@ def threads(runtime: RuntimeConfig) -> int:
 def open_network(
     path: Path,
     runtime: RuntimeConfig,
-    backend: str = "auto",
+    engine: str = "auto",
     shape: tuple[int, ...] | None = None,
     pictures: Pictures | None = None,
     columns: Sequence[int] | None = None,
@@ -94,7 +94,7 @@ def open_network(
     Args:
         path: An .onnx, .tflite or OpenVINO .xml file, or a Paddle .pdmodel with its .pdiparams beside it.
         runtime: Device, precision, threads.
-        backend: The engine; "auto" is the configured one.
+        engine: What executes it; "auto" is the configured one.
         shape: Fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for any size, such as the batch's.
         pictures: The network is given pictures, not planes.
         columns: Of the last axis of the first output, those to return; ignored where it has not as many.
@@ -103,7 +103,7 @@ def open_network(
         CheckpointError: The engine does not read the file, or its weights are no finite numbers.
         ConfigError: The engine does not read this kind of file, or is not installed.
     """
-    chosen = backend if backend != "auto" else engine_of(path, runtime)
+    chosen = engine if engine != "auto" else engine_of(path, runtime)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such network file.")
     if chosen == "openvino":

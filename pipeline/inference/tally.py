@@ -45,7 +45,7 @@ _tally: Tally | None = None
 
 
 @contextmanager
-def tallied() -> Iterator[Tally]:
+def tally_networks() -> Iterator[Tally]:
     """Count every network call made inside the block, in any thread."""
     global _tally  # noqa: PLW0603 - switched on for a benchmark only; passing it through every stage would cost more
     _tally = Tally()

@@ -72,7 +72,7 @@ def extract_all(session: Session, sources: Sequence[Source]) -> list[Source]:
         _extract_missing(session, [new for new, old in zip(upright, sources, strict=True) if new is not old])
         sources = upright
     for source in sources:
-        known = extracted(source, session.folder)
+        known = noted_extraction(source, session.folder)
         if known is not None:
             session.record.note(source.name, frames=known.frames, tracks=known.tracks)
             if known.warning:
@@ -80,7 +80,7 @@ def extract_all(session: Session, sources: Sequence[Source]) -> list[Source]:
     return list(sources)
 
 
-def extracted(source: Source, folder: RunFolder) -> Extracted | None:
+def noted_extraction(source: Source, folder: RunFolder) -> Extracted | None:
     """What an earlier extraction of this very video, under these very settings, has noted."""
     noted = folder.done("extraction", source.name, source.tracks_key)
     return Extracted(**noted) if noted is not None else None
@@ -132,7 +132,7 @@ def _keep(session: Session, stage: str, source: Source, key: str, found: Extract
 def _extract_missing(session: Session, sources: Sequence[Source]) -> None:
     todo = []
     for source in sources:
-        if extracted(source, session.folder) is not None:
+        if noted_extraction(source, session.folder) is not None:
             continue
         if _restored(session, "extraction", source, source.tracks_key):
             logger.info(f"{source.name}: tracks and silhouettes taken from an earlier run")
@@ -174,7 +174,7 @@ def _extractions(session: Session, videos: Sequence[Video]) -> Iterator[tuple[Vi
 
 def _upright(session: Session, source: Source) -> Source:
     """The source, turned where nobody was found in it as it is, but people are there when it is turned."""
-    known = extracted(source, session.folder)
+    known = noted_extraction(source, session.folder)
     if known is None or known.tracks or not is_file(source.video.source):
         return source
     turn = look_around(source.video, session.networks.detector, session.config.tracking).turn

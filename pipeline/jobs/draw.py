@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.drawing.annotate import Label, Scene, Style, write_annotated
 from pipeline.engine.stream import side_by_side
 from pipeline.inference.runtime import threads
-from pipeline.jobs.analyse import Analysis, extracted
+from pipeline.jobs.analyse import Analysis, noted_extraction
 from pipeline.jobs.portraits import mark_portraits, missing_portraits
 from pipeline.jobs.session import Session
 from pipeline.runs.folder import key_of
@@ -70,7 +70,7 @@ def _missing(session: Session, found: Analysis, path: Path, video: str, labels: 
     if folder.done("video", path.stem, key) is not None:
         return None
     folder.clear("video", path.stem)
-    known, tracks = extracted(source, folder), found.tracks[video]
+    known, tracks = noted_extraction(source, folder), found.tracks[video]
     portraits = missing_portraits(session, source, tracks) if output.report else None
     frames = known.frames if known else 0
     return _Drawing(path, key, source, frames, Scene([track.tracklet for track in tracks], labels, portraits))

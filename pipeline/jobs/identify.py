@@ -12,8 +12,8 @@ from pipeline.drawing.annotate import Label
 from pipeline.drawing.colours import identity_colour
 from pipeline.engine.progress import Progress
 from pipeline.files import write_json
-from pipeline.gallery.calibration import judged_beforehand, read_calibration, told
-from pipeline.gallery.discriminant import judged, stored_discriminant, told_of_discriminant
+from pipeline.gallery.calibration import calibration_as_json, read_calibration, with_expected_threshold
+from pipeline.gallery.discriminant import discriminant_as_json, stored_discriminant, usable_calibration
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
@@ -66,7 +66,7 @@ def identify(
     stored, unused = stored_discriminant(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
-        refuse_no_threshold(judged_beforehand(path, config.matching, *encoder), session.encoder.model)
+        refuse_no_threshold(with_expected_threshold(path, config.matching, *encoder), session.encoder.model)
         with gallery.writing():
             pass
     sources = [session.source(video) for video in job.videos]
@@ -78,7 +78,9 @@ def identify(
         refuse_other_encoder(session.encoder, {template.origin for template in current}, path, config.profile)
         calibration, doubts = read_calibration(path), list[str]()
         if calibration is not None or stored is not None:
-            calibration, doubts = judged(calibration, stored, search.everybody(current), config.matching, path)
+            calibration, doubts = usable_calibration(
+                calibration, stored, search.everybody(current), config.matching, path
+            )
         for caution in (*search.cautions(), *([unused] if unused else []), *doubts):
             session.record.warn(caution)
         people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)
@@ -86,8 +88,8 @@ def identify(
         matches = people.match_videos(session, found, [video.name for video in job.videos])
         new = _keep_unknown(gallery, session, found, people, persons, matches) if unknown_as == "new" else []
         results = _results(found, people, persons, matches, new)
-        facts = {"db": path.name, "rule": config.matching.templates, "calibration": told(calibration)}
-        write_json(session.folder.results, {**results, **facts, "backend": told_of_discriminant(stored)})
+        facts = {"db": path.name, "rule": config.matching.templates, "calibration": calibration_as_json(calibration)}
+        write_json(session.folder.results, {**results, **facts, "backend": discriminant_as_json(stored)})
         labels = _labels(people, matches, new)
         draw_videos(session, found, {session.folder.gallery_video(video): (video, labels[video]) for video in matches})
         report(session, found, roster_of_gallery(gallery, people, persons, matches, found.embeddings, new))

@@ -119,9 +119,9 @@ class People:
         found = match_distances(probes, list(self.names.values()), distances, tracklets, unusable, self.matching)
         if self.calibration is None:
             return found
-        from pipeline.gallery.calibration import calibrated
+        from pipeline.gallery.calibration import with_calibration
 
-        return [calibrated(match, self.calibration) for match in found]
+        return [with_calibration(match, self.calibration) for match in found]
 
     def match_videos(self, session: Session, found: Analysis, videos: Sequence[str]) -> dict[str, list[Match]]:
         """The answers for every track of these videos."""

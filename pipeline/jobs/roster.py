@@ -18,8 +18,8 @@ from pipeline.jobs.people import Matches, People
 from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
+from pipeline.report.cards import quality_of
 from pipeline.report.page import Fact
-from pipeline.report.people import quality_of
 from pipeline.report.roster import UNCALIBRATED, ReportCard, Roster, tag_of
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey

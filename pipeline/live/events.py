@@ -65,11 +65,11 @@ class Events:
             "frame": sight.frame.index,
             "track": person.track_id,
             "event": event,
-            **described(person, self._known),
+            **answer_as_json(person, self._known),
         }
 
 
-def described(person: Person, known: People) -> Mapping[str, Any]:
+def answer_as_json(person: Person, known: People) -> Mapping[str, Any]:
     """Who somebody is taken for, in plain values."""
     answer = person.answer
     return {

@@ -23,7 +23,7 @@ from pipeline.engine.stream import ahead
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session
 from pipeline.live.source import Arrival
-from pipeline.live.walkers import Answer, Walker, Walkers
+from pipeline.live.tracks import LiveTrack, LiveTracks, Shown
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import Pedestrians
@@ -39,7 +39,7 @@ class Person:
 
     track_id: int
     box: FloatArray
-    answer: Answer
+    answer: Shown
     silhouettes: int
     progress: float
 
@@ -87,7 +87,7 @@ class Eyes:
         self._tracker = open_tracker(config.tracking, info.fps)
         self._pedestrians = Pedestrians(config.tracking)
         self._hold = round(HOLD_S * info.fps)
-        self.walkers = Walkers(session.encoder, people, config, info.fps)
+        self.tracks = LiveTracks(session.encoder, people, config, info.fps)
 
     def detect(self, arrival: Arrival) -> tuple[Arrival, Detections]:
         """Where people are."""
@@ -99,31 +99,29 @@ class Eyes:
         """Who they are, as far as that is known by now."""
         frame, segmenter, config = arrival.frame, self._networks.segmenter, self._config.segmentation
         tracked = self._pedestrians.only(self._tracker.update(detections, arrival.elapsed))
-        gone = self.walkers.tracked(tracked)
-        self._pedestrians.forget({walker.track_id for walker in gone})
+        gone = self.tracks.tracked(tracked)
+        self._pedestrians.forget({track.track_id for track in gone})
         crops = cut_people(frame, tracked, config, segmenter.crop_size, segmenter.looks_at)
         if crops:
             probabilities = segmenter.segment(np.stack([crop.image for crop in crops]))
             for silhouette in finish(crops, probabilities, config):
-                self.walkers.add(silhouette)
+                self.tracks.add(silhouette)
         present = tracked.track_ids.tolist()
-        self.walkers.answer(present)
+        self.tracks.answer(present)
         return Sight(
             frame,
-            tuple(self._person(self.walkers[track_id]) for track_id in present),
-            tuple(self._person(walker) for walker in gone),
+            tuple(self._person(self.tracks[track_id]) for track_id in present),
+            tuple(self._person(track) for track in gone),
             self._private(detections),
             time.monotonic() - arrival.came,
         )
 
-    def _person(self, walker: Walker) -> Person:
-        return Person(walker.track_id, walker.boxes[-1][1], walker.shown, walker.usable, self.walkers.progress(walker))
+    def _person(self, track: LiveTrack) -> Person:
+        return Person(track.track_id, track.boxes[-1][1], track.shown, track.usable, self.tracks.progress(track))
 
     def _private(self, detections: Detections) -> FloatArray:
         """Heads of everything that may be a person, and of those seen a moment ago."""
-        boxes = [
-            walker.boxes[-1][1] for walker in self.walkers if detections.frame_index - walker.last_seen <= self._hold
-        ]
+        boxes = [track.boxes[-1][1] for track in self.tracks if detections.frame_index - track.last_seen <= self._hold]
         return heads_of(np.concatenate([detections.boxes, *(box[None] for box in boxes)]))
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.files import read_json, safe_name
 from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.calibration import read_calibration
-from pipeline.gallery.discriminant import judged, stored_discriminant
+from pipeline.gallery.discriminant import stored_discriminant, usable_calibration
 from pipeline.gallery.discriminant_file import FILE as BACKEND
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now, refuse_other_encoder
@@ -88,7 +88,7 @@ def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[Peo
     if not current:
         logger.warning(f"{path}: nobody is enrolled, so everybody is unknown")
     stored, unused = stored_discriminant(path, config.matching, (encoder.model, encoder.checkpoint_sha256))
-    calibration, doubts = judged(read_calibration(path), stored, current, config.matching, path)
+    calibration, doubts = usable_calibration(read_calibration(path), stored, current, config.matching, path)
     for doubt in filter(None, (unused, *doubts)):
         logger.warning(doubt)
     people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)

@@ -22,12 +22,12 @@ from pipeline.files import private
 from pipeline.gallery.names import LONGEST
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session, cautions
-from pipeline.live.events import Events, described
+from pipeline.live.events import Events, answer_as_json
 from pipeline.live.loop import Eyes, Latency, Painter, Sight, watch
 from pipeline.live.page import Page
 from pipeline.live.people import WatchedGallery, people_of_run
 from pipeline.live.source import LiveSource
-from pipeline.live.walkers import VIDEO
+from pipeline.live.tracks import VIDEO
 from pipeline.live.window import Window, WindowClosed
 from pipeline.runs.job import Video
 from pipeline.types import Modality
@@ -125,14 +125,14 @@ def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, gallery: WatchedGa
     def count() -> None:
         newest = source.newest
         tally.seen, tally.dropped, tally.outages = newest.seen, newest.dropped, source.outages
-        tally.embedded, tally.seconds = eyes.walkers.embedded, time.monotonic() - begun
+        tally.embedded, tally.seconds = eyes.tracks.embedded, time.monotonic() - begun
         tally.processor_seconds = time.process_time() - busy
 
     def show(sight: Sight) -> None:
         nonlocal told
         screen.show(sight)
         if gallery is not None and gallery.changed():
-            eyes.walkers.meet(gallery.people)
+            eyes.tracks.meet(gallery.people)
             screen.meet(gallery.people)
         tally.looked += 1
         latency.note(sight.latency_s, source.newest.newest - sight.frame.index)
@@ -185,7 +185,7 @@ class _Screen:
             {
                 "track": person.track_id,
                 "status": person.answer.status,
-                **described(person, self.known),
+                **answer_as_json(person, self.known),
                 "name": one_line(person.answer.name, LONGEST) if person.answer.name else None,  # as on the picture
             }
             for person in sight.people

@@ -45,7 +45,7 @@ class Discriminant:
         """The same walks with their parts projected; `model` says so, so that nobody compares the two."""
         if not embeddings:
             return []
-        projected = self.apply(stacked(embeddings))
+        projected = self.apply(stack_parts(embeddings))
         return [
             replace(one, parts=np.ascontiguousarray(parts.T, np.float32), model=f"{one.model}|lda")
             for one, parts in zip(embeddings, projected, strict=True)
@@ -68,14 +68,14 @@ def fit(embeddings: Sequence[Embedding], people: Sequence[str | int], metric: Me
             f"matching.transform lda wants at least two people with two walks each to learn from; there are "
             f"{counts.sum()} walks of {len(counts)} people. Add walks to the gallery, or leave it at none."
         )
-    parts, unit = stacked(embeddings), metric == "cosine"
+    parts, unit = stack_parts(embeddings), metric == "cosine"
     if unit:
         parts /= lengths(parts, axis=2)
     mean = parts.mean(axis=0)
     return Discriminant(mean, _projection(parts - mean, whose), unit)
 
 
-def stacked(embeddings: Sequence[Embedding]) -> Floats:
+def stack_parts(embeddings: Sequence[Embedding]) -> Floats:
     """N×P×C float64."""
     return np.stack([embedding.parts.T for embedding in embeddings]).astype(np.float64)
 

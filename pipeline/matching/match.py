@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
-from pipeline.matching.stitch import stitched
+from pipeline.matching.stitch import stitch_tracks
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # Measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts): GEI distances to oneself are 0.05 to 0.11
@@ -50,7 +50,7 @@ def match_distances(
     plain = threshold_of(
         config.model_copy(update={"transform": "none", "score_norm": "none", "threshold": None}), probes
     )
-    groups = stitched(probes, tracklets, together, config.metric, plain, config.stitch_seconds)
+    groups = stitch_tracks(probes, tracklets, together, config.metric, plain, config.stitch_seconds)
     table = _Table(
         identities=identities,
         distances=np.stack([_mean_row(distances[rows], [probes[row] for row in rows]) for rows in groups])

@@ -21,7 +21,7 @@ REACH = 0.5  # body heights that the new track may lie away from where the old o
 TALLER = 1.25  # ratio of the two heights, at most
 
 
-def stitched(
+def stitch_tracks(
     probes: Sequence[Embedding],
     tracklets: Sequence[Tracklet],
     exclusive: NDArray[np.bool_],

@@ -86,7 +86,7 @@ class MoveNet(_Estimator):
     ROOM, BESIDE = 0.1, 0.1
 
     def _opened(self, runtime: RuntimeConfig) -> Network:
-        return open_network(self._path, runtime, backend="openvino")  # which reads .tflite
+        return open_network(self._path, runtime, engine="openvino")  # which reads .tflite
 
     def estimate(self, crops: NDArray[np.uint8]) -> FloatArray:
         """See PoseEstimator."""

@@ -121,7 +121,7 @@ def sample_masks(sequence: EncoderInput, most: int, window: int | None = None) -
     return masks
 
 
-def interleaved(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
+def interleave(masks: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
     """A sequence's masks (T×H×W) as T // size sets that each span all of it; one set where T < 2 × size, or no size.
 
     Set pooling takes the maximum over a set, which grows with the set: sets as long as those of the training suit it.

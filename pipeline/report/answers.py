@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from pipeline.drawing.colours import GREY
-from pipeline.drawing.walks import coloured, compared_colour, in_regions, region_of, stride
+from pipeline.drawing.silhouettes import colour_rows, compared_colour, in_regions, region_of, stride
 from pipeline.matching.parts import agreement
 from pipeline.recognition.layers.strips import by_rows, strips_of
-from pipeline.report.page import Answer, Bar, Comparison, Probe, Rival, css
-from pipeline.report.people import Cards, facts_of, rejected_of
+from pipeline.report.cards import Cards, facts_of, rejected_of
+from pipeline.report.page import Bar, Comparison, Probe, ProbeEntry, Rival, css
 from pipeline.report.pictures import png
 from pipeline.report.roster import ReportCard, card_in, tag_of
 from pipeline.runs.reader import Run
@@ -30,12 +30,12 @@ def probes_of(run: Run, people: Cards) -> list[Probe]:
     ]
 
 
-def _answer(people: Cards, track: TrackResult, anchor: str) -> Answer:
+def _answer(people: Cards, track: TrackResult, anchor: str) -> ProbeEntry:
     known = track.status == "known"
     nearest = track.identity if known else (track.candidates[0].identity if track.candidates else None)
     card, other = card_in(people.run, track.key), people.compared(track.key, nearest)
     rivals, limit = _rivals(people, track.candidates, track.identity)
-    return Answer(
+    return ProbeEntry(
         anchor=anchor,
         track=f"{track.video}/{track.id}",
         status=track.status,  # type: ignore[arg-type]  # one of them, as results.json has it
@@ -94,7 +94,7 @@ def _comparison(people: Cards, one: ReportCard, other: ReportCard) -> Comparison
         rows = None  # another size of silhouettes: bars only
     shown = "each row in the colour of how well it agrees" if rows is not None else "one silhouette"
     left, right = (
-        png(coloured(mask, rows, scale), f"{card.where}: {shown}")
+        png(colour_rows(mask, rows, scale), f"{card.where}: {shown}")
         for mask, card in zip(masks, (one, other), strict=True)
     )
     summary = summary_of(rows) + (f" As embedded, before {run.reshaped}." if run.reshaped else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.drawing.walks import in_regions, region_of, stride
+from pipeline.drawing.silhouettes import in_regions, region_of, stride
 from pipeline.errors import InputError
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.parts import Agreement, agreement

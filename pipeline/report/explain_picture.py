@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from pipeline.drawing.colours import Colour
-from pipeline.drawing.lettering import fitted, write
-from pipeline.drawing.walks import GROUND, Grey, coloured, compared_colour
+from pipeline.drawing.lettering import fit_text, write
+from pipeline.drawing.silhouettes import GROUND, Grey, colour_rows, compared_colour
 from pipeline.types import FloatArray, Image
 
 SCALE = 10  # pixels of the picture for one of a silhouette
@@ -34,14 +34,14 @@ class Explained:
 
 def explain_picture(about: Explained) -> Image:
     """H×W×3 uint8 BGR."""
-    figures = [coloured(mask, about.rows, SCALE) for _, mask in (about.one, about.other)]
+    figures = [colour_rows(mask, about.rows, SCALE) for _, mask in (about.one, about.other)]
     height, width = figures[0].shape[:2]
     full = 2 * (width + GAP) + BARS
     image: Image = np.full((TOP + height + BOTTOM, full, 3), GROUND, np.uint8)
     for figure, (name, _), left in zip(figures, (about.one, about.other), (0, width + BARS + 2 * GAP), strict=True):
         figure_width = min(width, figure.shape[1])
         image[TOP : TOP + height, left : left + figure_width] = figure[:height, :figure_width]
-        write(image, fitted(name, 21, width), (left + width // 2, 70), 21, INK, "centre")
+        write(image, fit_text(name, 21, width), (left + width // 2, 70), 21, INK, "centre")
     _bars(image, about.ratios, width + GAP, height)
     for line, words in enumerate(about.footer):
         write(image, words, (full // 2, TOP + height + 50 + 36 * line), 16, QUIET, "centre")

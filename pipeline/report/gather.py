@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pipeline.report.answers import probes_of
+from pipeline.report.cards import Cards, facts_of, rejected_of
 from pipeline.report.overview import (
     checkpoints_of,
     configuration_of,
@@ -14,8 +15,7 @@ from pipeline.report.overview import (
     matrix_of,
     stages_of,
 )
-from pipeline.report.page import Answer, Enrolled, Fact, Page, Probe, Words
-from pipeline.report.people import Cards, facts_of, rejected_of
+from pipeline.report.page import Fact, GalleryEntry, Page, Probe, ProbeEntry, Words
 from pipeline.report.pictures import Thrift
 from pipeline.report.roster import Roster
 from pipeline.runs.reader import Run
@@ -58,12 +58,12 @@ def page_of(run: Run, roster: Roster) -> Page:
     )
 
 
-def _gallery(people: Cards, probes: Sequence[Probe]) -> list[Enrolled]:
+def _gallery(people: Cards, probes: Sequence[Probe]) -> list[GalleryEntry]:
     """Everybody of the run's gallery; of a gallery that lasts, those whom somebody was compared with on the page."""
     answers = [answer for probe in probes for answer in probe.answers]
     if people.roster.task == "identify":
         return [
-            Enrolled(
+            GalleryEntry(
                 people.person(card, people.tag(identity)), "", "", card.facts, "", _seen(answers, people, identity)
             )
             for identity, card in people.beside.items()
@@ -71,7 +71,7 @@ def _gallery(people: Cards, probes: Sequence[Probe]) -> list[Enrolled]:
     return [_gallery_track(people, track, answers) for tracks in people.run.gallery.values() for track in tracks]
 
 
-def _gallery_track(people: Cards, track: TrackResult, answers: Sequence[Answer]) -> Enrolled:
+def _gallery_track(people: Cards, track: TrackResult, answers: Sequence[ProbeEntry]) -> GalleryEntry:
     identity, enrolled = track.identity, track.status == "enrolled"
     if enrolled:
         tag = people.tag(identity)
@@ -79,7 +79,7 @@ def _gallery_track(people: Cards, track: TrackResult, answers: Sequence[Answer])
         tag = people.tag(None, f"track {track.id}")
     else:
         tag = people.tag(None, identity)
-    return Enrolled(
+    return GalleryEntry(
         person=people.track(track.key, tag),
         reason="" if enrolled else track.reason,
         outcome=track.outcome,
@@ -89,7 +89,7 @@ def _gallery_track(people: Cards, track: TrackResult, answers: Sequence[Answer])
     )
 
 
-def _seen(answers: Sequence[Answer], people: Cards, identity: str | None) -> list[Answer]:
+def _seen(answers: Sequence[ProbeEntry], people: Cards, identity: str | None) -> list[ProbeEntry]:
     return [answer for answer in answers if answer.status == "known" and answer.tag == people.tag(identity)]
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import numpy as np
 import yaml
 
+from pipeline.report.cards import Cards
 from pipeline.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag
-from pipeline.report.people import Cards
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
 from pipeline.types import Tracklet

@@ -29,7 +29,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Card:
     """One track as one sees it. strip_when: the time that the strip covers; silhouettes: usable ones; no_portrait: said
     where there is no picture."""
 
@@ -87,7 +87,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeEntry:
     """What was found about one probe track. limit: where the threshold stands among the rivals' bars, percent."""
 
     anchor: str
@@ -97,8 +97,8 @@ class Answer:
     confidence: str
     distance: str
     reason: str
-    person: Person
-    other: Person | None  # the gallery person, or the nearest one
+    person: Card
+    other: Card | None  # the gallery person, or the nearest one
     rivals: Sequence[Rival]
     limit: float | None
     comparison: Comparison | None
@@ -112,22 +112,22 @@ class Probe:
 
     name: str
     anchor: str
-    answers: Sequence[Answer]
+    answers: Sequence[ProbeEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class GalleryEntry:
     """One of the gallery's people, or the reason that somebody is none.
 
     outcome: how they were enrolled; seen: the answers that name them, None where nobody was looked for.
     """
 
-    person: Person
+    person: Card
     reason: str
     outcome: str
     facts: Sequence[Fact]
     rejected: str
-    seen: Sequence[Answer] | None
+    seen: Sequence[ProbeEntry] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Page:
     lead: str
     counts: Sequence[Fact]
     notices: Sequence[str]
-    gallery: Sequence[Enrolled]
+    gallery: Sequence[GalleryEntry]
     probes: Sequence[Probe]
     matrix: Matrix
     films: Sequence[Film]

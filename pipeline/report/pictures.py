@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.drawing.walks import energy, filmstrip, moments
+from pipeline.drawing.silhouettes import energy, filmstrip, moments
 from pipeline.types import SilhouetteSequence
 
 GREYS = 17  # of silhouettes: as good to look at, and half the bytes

@@ -74,7 +74,7 @@ def _graph_network(encoder: str, checkpoint: Checkpoint) -> GaitGraph1 | GaitGra
     return cast("GaitGraph1 | GaitGraph2", network_of(model, checkpoint, "embeddings"))
 
 
-def disentangled(
+def disentangled_pictures(
     encoder: str, poses: Sequence[PoseSequence], checkpoint: Checkpoint, output: Path | None
 ) -> list[Path]:
     """Two .png: every walker's codes of motion, body and view; and, of two walkers, each with the other's motion."""
@@ -112,7 +112,7 @@ def exchange(
 
 
 PICTURES: Mapping[str, Callable[[str, Sequence[PoseSequence], Checkpoint, Path | None], list[Path]]] = {
-    "disentanglement": disentangled,
+    "disentanglement": disentangled_pictures,
     "gaitgraph1": joint_activations,
     "gaitgraph2": joint_activations,
 }

@@ -287,7 +287,7 @@ def _status(work: Work) -> Status:
 def _comparison(run: Run, one: str, other: str) -> Comparison:
     import cv2
 
-    from pipeline.drawing.walks import compared_colour
+    from pipeline.drawing.silhouettes import compared_colour
     from pipeline.report.page import css
     from pipeline.report.pictures import Picture, png
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.drawing.colours import GREY, identity_colour
+from pipeline.report.cards import Cards
 from pipeline.report.page import Tag
-from pipeline.report.people import Cards
 from pipeline.report.pictures import Thrift
 from pipeline.report.roster import roster_of, tag_of
 from pipeline.runs.reader import Run

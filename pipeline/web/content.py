@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.report.page import Person, Tag
+from pipeline.report.page import Card, Tag
 from pipeline.report.pictures import Picture
 
 
@@ -42,7 +42,7 @@ class Row:
     distance: str
     reason: str
     rivals: Sequence[tuple[Tag, str]]
-    person: Person
+    person: Card
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Card(BaseModel):
 
     name: str
     stage: Stage
-    loader: str = Field(description="yolox-onnx, yolox-torch, paddle, onnx, opengait, …: read by the stage's backend")
+    loader: str = Field(description="yolox-onnx, yolox-torch, paddle, onnx, opengait, …: read by the stage")
     model: str = Field("", description="encoders: the name in pipeline.recognition.ENCODERS of the one that reads it")
     runs: bool = Field(True, description="encoders: whether one in ENCODERS reads it; false: not yet")
     file: str = Field(

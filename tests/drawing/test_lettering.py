@@ -14,7 +14,16 @@ from pipeline.drawing import fonts, lettering
 from pipeline.drawing.annotate import Label, draw
 from pipeline.drawing.colours import identity_colour
 from pipeline.drawing.fonts import Fonts, system_fonts
-from pipeline.drawing.lettering import distinct_titles, fitted, legible, lettered, one_line, width_of, write, written
+from pipeline.drawing.lettering import (
+    distinct_titles,
+    draw_text,
+    drawable_name,
+    fit_text,
+    legible,
+    one_line,
+    width_of,
+    write,
+)
 
 WANG_FANG = "王芳"
 
@@ -22,7 +31,7 @@ WANG_FANG = "王芳"
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The only place where fonts are looked for; what has been drawn with others is forgotten."""
-    kept = (system_fonts, lettered, fitted, lettering._sized)
+    kept = (system_fonts, draw_text, fit_text, lettering._sized)
     monkeypatch.setattr(fonts, "_folders", lambda: [tmp_path, tmp_path / "none"])
     for function in kept:
         function.cache_clear()
@@ -126,14 +135,14 @@ def test_any_text_can_be_written_and_stays_in_its_line(text, height):
 
 def test_capitals_are_as_tall_as_wanted():
     for height in (7, 10, 33):
-        rows = np.flatnonzero((lettered("H", height).ink > 100).any(axis=1))
-        assert abs(len(rows) - height) <= 1 + height // 20 and abs(rows[-1] + 1 - lettered("H", height).baseline) <= 1
+        rows = np.flatnonzero((draw_text("H", height).ink > 100).any(axis=1))
+        assert abs(len(rows) - height) <= 1 + height // 20 and abs(rows[-1] + 1 - draw_text("H", height).baseline) <= 1
 
 
 def test_a_line_too_wide_loses_its_middle_only():
-    short = fitted("gallery-of-the-entrance-001", 10, 100)
+    short = fit_text("gallery-of-the-entrance-001", 10, 100)
     assert "…" in short and short.startswith("ga") and short.endswith("1") and width_of(short, 10) <= 100
-    assert fitted("gallery-001", 10, 100) == "gallery-001" and fitted("gallery", 10, 1) == "g…"
+    assert fit_text("gallery-001", 10, 100) == "gallery-001" and fit_text("gallery", 10, 1) == "g…"
 
 
 def test_lines_are_aligned_and_cut_at_the_edges():
@@ -164,7 +173,7 @@ def test_a_label_shows_its_name_and_is_not_squeezed(folder):
         return draw(image, box, [Label(title, "93 %", identity_colour(0))])
 
     assert alike(plate(WANG_FANG), plate("HI"))
-    assert alike(plate("x" * 39), plate(fitted("x" * 39, 7, 160 - 8 - width_of("93 %", 7) - 6)))
+    assert alike(plate("x" * 39), plate(fit_text("x" * 39, 7, 160 - 8 - width_of("93 %", 7) - 6)))
 
 
 def test_fonts_that_are_looked_for_are_read_once_and_late(folder):
@@ -177,5 +186,5 @@ def test_fonts_that_are_looked_for_are_read_once_and_late(folder):
 
 
 def test_names_are_compared_as_they_are_written():
-    assert written(unicodedata.normalize("NFD", "Zoë")) in ("Zoë", "Zoe")
-    assert written("\u200b") is None
+    assert drawable_name(unicodedata.normalize("NFD", "Zoë")) in ("Zoë", "Zoe")
+    assert drawable_name("\u200b") is None

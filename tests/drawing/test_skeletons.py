@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.drawing.skeletons import Film, coloured, film_of_activations, heat_maps, on_the_spot, walkers_in_rows
+from pipeline.drawing.skeletons import Film, colour_joints, film_of_activations, heat_maps, on_the_spot, walkers_in_rows
 from pipeline.skeletons import COCO17
 
 BLUE, RED = (255, 0, 0), (0, 0, 255)
@@ -41,7 +41,7 @@ def test_the_joint_that_counts_most_is_largest_and_brightest():
     images = list(film_of_activations(film(strengths), 400))
     assert len(images) == 6 and images[0].shape == (400, 400, 3)
     where = on_the_spot(standing(), COCO17, 400)[0]
-    bright, dark = coloured(np.array([[1.0, 0.0]]))[0]
+    bright, dark = colour_joints(np.array([[1.0, 0.0]]))[0]
     for joint, colour, least, most in ((9, bright, 300, 600), (15, dark, 5, 40)):
         x, y = where[joint].round().astype(int)
         near = images[0][y - 14 : y + 15, x - 14 : x + 15]
@@ -66,7 +66,7 @@ def test_films_of_unequal_parts_are_refused():
 def test_heat_maps_have_one_scale_a_column():
     low, high = np.zeros((8, 10), np.float32), np.ones((8, 10), np.float32)
     image = heat_maps(("motion", "body"), [[low, high], [high, high]], ("one", "two"))
-    dark, bright = coloured(np.array([[0.0, 1.0]]))[0]
+    dark, bright = colour_joints(np.array([[0.0, 1.0]]))[0]
     height, width = image.shape[:2]
     rows, columns = (height // 3, 2 * height // 3 + 60), (width // 3, 3 * width // 4)
     found = [[tuple(image[y, x]) for x in columns] for y in rows]

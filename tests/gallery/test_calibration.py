@@ -10,11 +10,11 @@ import pytest
 from pipeline.errors import GalleryError, InputError
 from pipeline.gallery.calibration import (
     FILE,
-    calibrated,
     fingerprint,
-    judged_beforehand,
     read_calibration,
     usable,
+    with_calibration,
+    with_expected_threshold,
     write_calibration,
 )
 from pipeline.gallery.discriminant import fit_discriminant, stored_discriminant
@@ -188,7 +188,7 @@ def test_an_encoder_without_a_threshold_has_that_of_its_gallery(found, templates
     write_calibration(gallery.path, calibration.model_copy(update={"model": "gaitbase-16"}))
     for encoder in (("gaitbase-16", ""), ("gaitset-62", ""), ("gaitbase-16", "0" * 64)):
         expected = calibration.threshold if encoder == ("gaitbase-16", "") else None
-        assert judged_beforehand(gallery.path, config.matching, *encoder).threshold == expected
+        assert with_expected_threshold(gallery.path, config.matching, *encoder).threshold == expected
 
 
 def test_a_threshold_of_the_users_own_counts_more(found, templates, config):
@@ -207,6 +207,6 @@ def test_being_told_apart_by_exclusion_lowers_the_confidence(found, templates, c
     def confidence(other):
         candidates = (Candidate("Ada", distance), Candidate("Bo", other))
         match = Match("street", 1, "known", "Ada", distance, 0.5, candidates, "because")
-        return calibrated(match, calibration).confidence
+        return with_calibration(match, calibration).confidence
 
     assert confidence(distance + 2) > confidence(distance) > confidence(distance - 2)

@@ -19,7 +19,7 @@ from pipeline.gallery import discriminant as stored_with
 from pipeline.gallery import search
 from pipeline.gallery.calibration import compared_by
 from pipeline.gallery.cohort import comparison, read_cohort
-from pipeline.gallery.discriminant import fit_discriminant, outdated, stored_discriminant, told_of_discriminant
+from pipeline.gallery.discriminant import discriminant_as_json, fit_discriminant, outdated_line, stored_discriminant
 from pipeline.gallery.discriminant_file import FILE, read_discriminant
 from pipeline.gallery.people import delete, expire, merge, rename
 from pipeline.gallery.search import Search
@@ -95,7 +95,7 @@ def test_the_stored_one_compares_as_one_fitted_anew(db, metric):
     assert doubt is None
     anew = distances(db, matching)
     assert np.allclose(distances(db, matching, stored.discriminant), anew, atol=1e-5 * np.abs(anew).max())
-    assert outdated(stored, db.templates(), db.path) is None
+    assert outdated_line(stored, db.templates(), db.path) is None
 
 
 def test_a_stored_one_stays_as_it_was_when_people_come_and_says_so(db):
@@ -107,21 +107,21 @@ def test_a_stored_one_stays_as_it_was_when_people_come_and_says_so(db):
     after, doubt = stored_discriminant(db.path, matching, ENCODER)
     assert doubt is None
     assert after.facts == before.facts
-    told = outdated(after, db.templates(), db.path)
+    told = outdated_line(after, db.templates(), db.path)
     assert "people have come or gone" in told and "gait gallery fit" in told and "\n" not in told
     assert told in verify(db).remarks
     fresh, old = distances(db, matching), distances(db, matching, after.discriminant)
     assert np.abs(fresh - old).max() > 1e-3
     fit_discriminant(db, "euclidean")
     again, _ = stored_discriminant(db.path, matching, ENCODER)
-    assert outdated(again, db.templates(), db.path) is None
+    assert outdated_line(again, db.templates(), db.path) is None
     assert verify(db).remarks == []
 
 
 def test_none_stays_none(db):
     fit_discriminant(db, "euclidean")
     assert stored_discriminant(db.path, MatchingConfig(), ENCODER) == (None, None)
-    assert told_of_discriminant(None) is None
+    assert discriminant_as_json(None) is None
 
 
 def test_one_for_another_metric_is_not_taken_and_that_is_told(db):
@@ -145,7 +145,7 @@ def test_a_cohort_is_learnt_from_instead(db, cohort):
     assert without.facts == stored.facts
     with db.writing() as writer:
         writer.add([template(77, 0)])
-    assert outdated(stored, db.templates(), db.path) is None
+    assert outdated_line(stored, db.templates(), db.path) is None
     read_cohort.cache_clear()
     with Gallery.open(cohort).writing() as writer:
         writer.add([template(177, 0)])
@@ -190,7 +190,7 @@ def test_what_has_learnt_from_somebody_goes_when_they_expire(tmp_path):
     with gallery.writing() as writer:
         writer.add([template(50, 0, expires=now())])
     stored, _ = stored_discriminant(gallery.path, MatchingConfig(transform="lda"), ENCODER)
-    assert outdated(stored, [one for one in gallery.templates() if not one.expired(now())], gallery.path) is None
+    assert outdated_line(stored, [one for one in gallery.templates() if not one.expired(now())], gallery.path) is None
     expire(gallery)
     assert not (gallery.path / FILE).exists()
 
@@ -207,7 +207,7 @@ def test_of_many_people_some_are_drawn_whole(db, monkeypatch):
     facts = fit_discriminant(db, "euclidean")
     assert (facts.people, facts.walks) == (4, 4 * WALKS)
     stored, _ = stored_discriminant(db.path, MatchingConfig(transform="lda"), ENCODER)
-    assert outdated(stored, db.templates(), db.path) is None
+    assert outdated_line(stored, db.templates(), db.path) is None
 
 
 @pytest.mark.parametrize("place", [0.1, 0.4, 0.7])

@@ -15,7 +15,7 @@ from pipeline.live.events import Events
 from pipeline.live.loop import Painter, Person, Sight
 from pipeline.live.people import people_of_run
 from pipeline.live.session import _line, _Screen
-from pipeline.live.walkers import Answer
+from pipeline.live.tracks import Shown
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.types import Frame
@@ -26,7 +26,7 @@ NAMES = ["Ада 王芳", "<script>alert(1)</script>", 'a "quoted" \\ name', "Ad
 
 
 def sight(name):
-    person = Person(1, np.zeros(4, np.float32), Answer("known", name, 0.05, 0.9), 20, 1.0)
+    person = Person(1, np.zeros(4, np.float32), Shown("known", name, 0.05, 0.9), 20, 1.0)
     frame = Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8))
     return Sight(frame, (person,), (), np.zeros((0, 4), np.float32), 0.0)
 

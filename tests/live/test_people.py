@@ -13,7 +13,7 @@ from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, new_id, now
 from pipeline.live.people import LOOK_S, WatchedGallery
-from pipeline.live.walkers import Walkers
+from pipeline.live.tracks import LiveTracks
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.sequences import Silhouette
@@ -130,7 +130,7 @@ def test_a_gallery_that_cannot_be_read_any_more_is_told_of_once(watched, gallery
 
 
 def test_walkers_take_new_names_at_once_and_lose_those_who_were_removed(watched, gallery, clock):
-    walkers = Walkers(ENCODER, watched.people, CONFIG, fps=25.0)
+    walkers = LiveTracks(ENCODER, watched.people, CONFIG, fps=25.0)
     masks = {1: runs.walker(WIDTHS["Ada"], 200), 2: runs.walker(WIDTHS["Cy"], 200)}
     index = iter(range(200))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.matching.discriminants import fit, shrunk_covariance, stacked
+from pipeline.matching.discriminants import fit, shrunk_covariance, stack_parts
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.scores import Comparison, scores
 from pipeline.profiles import load_config
@@ -40,7 +40,7 @@ def rng():
 
 def test_lda_gives_unit_covariance_within_people(rng):
     found, people = walks(rng, 200, mixed(rng))
-    projected = stacked(fit(found, people, "euclidean").project(found))
+    projected = stack_parts(fit(found, people, "euclidean").project(found))
     for part in range(PARTS):
         means = np.stack([projected[people == person, part].mean(axis=0) for person in range(PEOPLE)])
         assert np.allclose(np.cov((projected[:, part] - means[people]).T), np.eye(projected.shape[2]), atol=0.1)

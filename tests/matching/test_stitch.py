@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.jobs.people import People
-from pipeline.matching.stitch import goes_on, stitched
+from pipeline.matching.stitch import goes_on, stitch_tracks
 from pipeline.profiles import load_config
 from pipeline.types import Embedding, Tracklet
 
@@ -30,7 +30,7 @@ def groups(tracks, walks, threshold=0.3, seconds=2.0):
     exclusive = np.array(
         [[a is not b and bool(np.isin(a.frame_indices, b.frame_indices).any()) for b in tracks] for a in tracks]
     )
-    return stitched(walks, tracks, exclusive, "euclidean", threshold, seconds)
+    return stitch_tracks(walks, tracks, exclusive, "euclidean", threshold, seconds)
 
 
 def test_a_track_that_breaks_behind_a_pillar_is_one_person():

@@ -10,12 +10,12 @@ import pytest
 import runs
 
 from pipeline.commands.explain import explain_command
-from pipeline.drawing.walks import (
+from pipeline.drawing.silhouettes import (
     ALIKE,
     DIFFERENT,
     EQUAL,
     GROUND,
-    coloured,
+    colour_rows,
     compared_colour,
     in_regions,
     moments,
@@ -108,7 +108,7 @@ def test_a_run_without_answers_is_refused(tmp_path):
 def test_rows_have_the_colour_of_their_ratio():
     mask = np.full((64, 44), 255, np.uint8)
     ratios = np.repeat(np.array([0.5, 1.0, 2.0, 8.0], np.float32), 16)
-    image = coloured(mask, ratios, scale=2)
+    image = colour_rows(mask, ratios, scale=2)
     assert image.shape == (128, 88, 3)
     for row, colour in ((10, ALIKE), (48, EQUAL), (80, DIFFERENT), (110, DIFFERENT)):
         assert image[row, 44].tolist() == list(colour)

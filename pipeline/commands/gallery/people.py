@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.printing import counted, print_json
+from pipeline.commands.printing import count_of, print_json
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
 from pipeline.gallery.register import Register, Who
@@ -25,8 +25,8 @@ def list_command(db: Path, as_json: bool) -> None:
         return
     for who in register:
         until = _until(register.expires(who))
-        print(f"{who.identity[:8]}  {who.name}: {counted(who.templates, 'template')}{until}")
-    print(f"{counted(len(register), 'person', 'people')} in {db}")
+        print(f"{who.identity[:8]}  {who.name}: {count_of(who.templates, 'template')}{until}")
+    print(f"{count_of(len(register), 'person', 'people')} in {db}")
 
 
 def show_command(db: Path, person: str, as_json: bool) -> None:
@@ -57,14 +57,14 @@ def rename_command(db: Path, person: str, name: str) -> None:
 def merge_command(db: Path, person: str, others: Sequence[str]) -> None:
     """Several people become one."""
     merged = people.merge(Gallery.open(db), person, others)
-    print(f"{merged.name} ({merged.identity[:8]}) has {counted(len(merged.templates), 'template')} now")
+    print(f"{merged.name} ({merged.identity[:8]}) has {count_of(len(merged.templates), 'template')} now")
 
 
 def delete_command(db: Path, person: str, yes: bool) -> None:
     """Remove somebody without a trace; say what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
     who = people.find_person(Register.of(gallery), person)
-    if not yes and not _agreed(f"Remove {who.name} ({counted(who.templates, 'template')}) for good?"):
+    if not yes and not _agreed(f"Remove {who.name} ({count_of(who.templates, 'template')}) for good?"):
         raise GalleryError("nothing was removed. Give --yes where nobody can be asked.")
     deleted, erasure = people.delete(gallery, who.identity)
     print(f"{deleted.name} ({deleted.identity}) is removed: {_proof(erasure)}")
@@ -94,10 +94,10 @@ def verify_command(db: Path, absent: str | None, as_json: bool) -> None:
             print(line)
         if verdict.absent:
             print(f"{absent!r} is in none of {verdict.files} files ({verdict.bytes / 1e6:.1f} MB)")
-        people_, templates = counted(verdict.people, "person", "people"), counted(verdict.templates, "template")
-        print(f"{people_}, {templates}, {counted(verdict.files, 'file')}")
+        people_, templates = count_of(verdict.people, "person", "people"), count_of(verdict.templates, "template")
+        print(f"{people_}, {templates}, {count_of(verdict.files, 'file')}")
     if verdict.problems:
-        raise GalleryError(f"{db}: {counted(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
+        raise GalleryError(f"{db}: {count_of(len(verdict.problems), 'problem')}, the first: {verdict.problems[0]}")
 
 
 def tidy_command(db: Path) -> None:
@@ -114,7 +114,7 @@ def export_command(db: Path, archive: Path, people: Sequence[str]) -> None:
     from pipeline.gallery.archive import export
 
     templates = export(Gallery.open(db), archive, people)
-    print(f"{archive}: {counted(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
+    print(f"{archive}: {count_of(templates, 'template')}, {archive.stat().st_size / 1e6:.1f} MB")
 
 
 def import_command(db: Path, archive: Path, merge: bool) -> None:
@@ -123,7 +123,7 @@ def import_command(db: Path, archive: Path, merge: bool) -> None:
 
     templates = read_archive(archive)
     added = take_in(Gallery.create(db), templates, merge)
-    print(f"{db}: {added} of {counted(len(templates), 'template')} added")
+    print(f"{db}: {added} of {count_of(len(templates), 'template')} added")
 
 
 def _person(who: Who, register: Register) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, threads
 from pipeline.recognition import weights_for
-from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of, interleaved, sample_masks
+from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of, interleave, sample_masks
 from pipeline.recognition.engines.pooled_backbone import pooled_backbone
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import (
@@ -140,7 +140,7 @@ class GaitBaseEncoder:
         if not walks:
             return []
         masks = [self._fitting(sample_masks(walk, self._config.max_frames, self._config.window)) for walk in walks]
-        sets = [interleaved(walk, self._set_size) for walk in masks]
+        sets = [interleave(walk, self._set_size) for walk in masks]
         with torch.inference_mode():
             pooled = self._pooled([one for walk in sets for one in walk])
             embeddings = torch.cat([self._network.embed(maps) for maps in pooled])

@@ -21,7 +21,7 @@ from pipeline.engine.memory import peak_memory
 from pipeline.engine.progress import Bars, Lines, on_a_terminal
 from pipeline.files import read_json, write_json
 from pipeline.inference.runtime import OpenVinoNetwork, device
-from pipeline.inference.tally import Calls, tallied
+from pipeline.inference.tally import Calls, tally_networks
 from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import plan
@@ -69,7 +69,7 @@ def bench_command(gallery: str | None, probes: Sequence[str], json_file: Path | 
         job = plan(gallery, probes)
         temporary = [*options.overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
         config = replace(options, overrides=temporary).config()
-        with tallied() as tally:
+        with tally_networks() as tally:
             begun = time.perf_counter()
             with Bars() if on_a_terminal() else nullcontext(Lines()) as bars:
                 path = run(job, config, options.checkpoints, progress=bars)

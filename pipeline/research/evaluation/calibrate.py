@@ -17,7 +17,7 @@ from pipeline.errors import GalleryError, InputError
 from pipeline.files import write_json
 from pipeline.gallery.calibration import Calibration, compared_by, fingerprint, write_calibration
 from pipeline.gallery.cohort import comparison
-from pipeline.gallery.discriminant import outdated, stored_discriminant, told_of_discriminant
+from pipeline.gallery.discriminant import discriminant_as_json, outdated_line, stored_discriminant
 from pipeline.gallery.discriminant_file import StoredDiscriminant
 from pipeline.gallery.names import confusable_key
 from pipeline.gallery.people import Person, people_of
@@ -25,7 +25,7 @@ from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, refuse_other_encoder
 from pipeline.matching.confidence import Reliability, fit_confidence, left_out_in_turn, nearest_and_gap, threshold_at
 from pipeline.matching.people import people_distances
-from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
+from pipeline.research.evaluation.clip_study import clip_study, encode_clips, open_clip_encoder, open_study
 from pipeline.research.evaluation.manifest import Clip, read_manifest
 from pipeline.research.evaluation.ranks import PeopleBootstrap
 from pipeline.types import Embedding
@@ -78,16 +78,16 @@ def calibrate(
     encoder = open_clip_encoder(config, checkpoints)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
-    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": told_of_discriminant(stored)}}
+    noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": discriminant_as_json(stored)}}
     session = open_study(clips, config, checkpoints, progress)
-    with studied(manifest, clips, session, sequences, noted) as study:
+    with clip_study(manifest, clips, session, sequences, noted) as study:
         with session.record.meter.time("recognise", clips=len(clips)):
             rows, probes = encode_clips(clips, study.kept, encoder, config)
         if len(rows) < len(clips):
             session.record.warn(
                 f"{len(clips) - len(rows)} of {len(clips)} clips have too few silhouettes and are left out"
             )
-        for doubt in filter(None, (unused, outdated(stored, templates, db))):
+        for doubt in filter(None, (unused, outdated_line(stored, templates, db))):
             session.record.warn(doubt)
         found = search_gallery([clips[row] for row in rows], probes, templates, people, config, stored)
         require_strangers(manifest, found.own[found.own < 0].tolist(), fpir)

@@ -17,7 +17,7 @@ from pipeline.engine.stream import portions
 from pipeline.errors import InputError
 from pipeline.extraction.networks import describe_checkpoint, find_checkpoints, open_fitting_encoder
 from pipeline.files import file_sha256
-from pipeline.jobs.analyse import extract_all, extracted
+from pipeline.jobs.analyse import extract_all, noted_extraction
 from pipeline.jobs.session import Session
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
@@ -41,7 +41,7 @@ class Study:
 
 
 @contextlib.contextmanager
-def studied(
+def clip_study(
     manifest: Path,
     clips: Sequence[Clip],
     session: Session,
@@ -86,7 +86,7 @@ def studied(
             upright = dict(zip(sources, extract_all(session, list(sources.values())), strict=True))
             of_path = {path: upright[video] for path, video in videos.items()}
             for clip in clips:  # what a file claims may be more than it holds, or nothing
-                seen = extracted(of_path[clip.video], session.folder)
+                seen = noted_extraction(of_path[clip.video], session.folder)
                 if seen is not None and clip.last > seen.frames:
                     name = clip.video.name
                     session.record.warn(

@@ -25,7 +25,7 @@ from pipeline.gallery.cohort import comparison
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
-from pipeline.research.evaluation.clip_study import encode_clips, open_clip_encoder, open_study, studied
+from pipeline.research.evaluation.clip_study import clip_study, encode_clips, open_clip_encoder, open_study
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
 from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
@@ -95,7 +95,7 @@ def evaluate_clips(
         "compared": {one.name: [as_record(config)["recognition"] for config in one.configs] for one in contestants}
     }
     session = open_study(clips, contestants[0].configs[0], checkpoints, progress)
-    with studied(manifest, clips, session, sequences, noted) as study:
+    with clip_study(manifest, clips, session, sequences, noted) as study:
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
             with session.record.meter.time("recognise", encoders=len(members)):

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.errors import ConfigError
 from pipeline.files import from_home
-from pipeline.profiles import apply_override, configs_dir, is_training_config, nearest, read_yaml, shown, with_base
+from pipeline.profiles import (
+    apply_override,
+    configs_dir,
+    is_training_config,
+    nearest,
+    read_yaml,
+    shorten_value,
+    with_base,
+)
 from pipeline.research.training.zoo import refuse_unknown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
@@ -263,7 +271,7 @@ def _message_of(error: ValidationError) -> str:
         return f"unknown key {key!r}{nearest(where[-1], list(section.model_fields))}"
     if first["type"] == "missing":
         return f"{key} is missing."
-    return f"{key}: {first['msg']} (got {shown(first.get('input'))})."
+    return f"{key}: {first['msg']} (got {shorten_value(first.get('input'))})."
 
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {

@@ -80,7 +80,7 @@ class _Subject:
     facts: Mapping[str, Any]
 
 
-def evaluate_as_wanted(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, Any], Path]:
+def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, Any], Path]:
     """Evaluate in a new run folder: the figures, as a tree, and the folder. Raises GaitError."""
     wanted, learnt = _learnt(wanted)
     config = load_config(wanted.profile or DEFAULT_PROFILE, _settings(wanted, learnt))

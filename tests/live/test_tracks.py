@@ -8,14 +8,14 @@ import pytest
 import runs
 
 from pipeline.live.people import people_of_run
-from pipeline.live.walkers import LOOKING, Answer, Walkers
+from pipeline.live.tracks import LOOKING, LiveTracks, Shown
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.types import SilhouetteSequence, TrackedBoxes
 
-ADA, BO = Answer("known", "Ada", 0.05, 0.9), Answer("known", "Bo", 0.06, 0.8)
-UNKNOWN = Answer("unknown", None, 0.3, 0.7)
+ADA, BO = Shown("known", "Ada", 0.05, 0.9), Shown("known", "Bo", 0.06, 0.8)
+UNKNOWN = Shown("unknown", None, 0.3, 0.7)
 WIDTHS = {"Ada": 5, "Bo": 9}
 FPS = 25.0
 
@@ -34,11 +34,11 @@ def known(encoder):
 
 
 class Street:
-    """Walkers fed frame by frame; widths: of who is on which track in a frame."""
+    """LiveTracks fed frame by frame; widths: of who is on which track in a frame."""
 
     def __init__(self, encoder, known, *overrides):
         self.config = load_config(overrides=["matching.threshold=0.1", *overrides])
-        self.walkers = Walkers(encoder, known, self.config, FPS)
+        self.walkers = LiveTracks(encoder, known, self.config, FPS)
         self.index = -1
         self.masks = {width: runs.walker(width, 200) for width in (5, 9, 16)}
 
@@ -59,9 +59,9 @@ class Street:
 def shown_after(answers, agree=2):
     from collections import deque
 
-    from pipeline.live.walkers import Walker
+    from pipeline.live.tracks import LiveTrack
 
-    walker = Walker(1, deque(), deque(), deque())
+    walker = LiveTrack(1, deque(), deque(), deque())
     shown = []
     for answer in answers:
         walker.answered(answer, agree)

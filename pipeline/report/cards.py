@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.drawing.colours import GREY
-from pipeline.report.page import Fact, Person, Tag
+from pipeline.report.page import Card, Fact, Tag
 from pipeline.report.pictures import Picture, Thrift, energy_picture, portrait, strip_picture
 from pipeline.report.roster import ReportCard, Roster, card_in, tag_of
 from pipeline.runs.reader import Run
@@ -36,13 +36,13 @@ class Cards:
     thrift: Thrift
     roster: Roster
     beside: dict[str, ReportCard] = field(default_factory=dict)
-    _persons: dict[TrackKey, Person] = field(default_factory=dict)
+    _persons: dict[TrackKey, Card] = field(default_factory=dict)
 
     def tag(self, identity: str | None, otherwise: str = "") -> Tag:
         """An identity's name and colour; grey, with other words, for nobody."""
         return self.roster.tags.get(identity or "") or tag_of(identity or otherwise, GREY)
 
-    def track(self, track: TrackKey, tag: Tag) -> Person:
+    def track(self, track: TrackKey, tag: Tag) -> Card:
         """The pictures of a track of the run under the name that `tag` gives it."""
         return self.person(card_in(self.run, track), tag)
 
@@ -53,19 +53,19 @@ class Cards:
             self.beside.setdefault(identity, card)
         return card
 
-    def person(self, card: ReportCard, tag: Tag) -> Person:
+    def person(self, card: ReportCard, tag: Tag) -> Card:
         """The pictures of a track under the name that `tag` gives it."""
         if card.key not in self._persons:
             self._persons[card.key] = self._person(card, tag)
         return replace(self._persons[card.key], tag=tag)  # a gallery that is its own probe has two names
 
-    def _person(self, card: ReportCard, tag: Tag) -> Person:
+    def _person(self, card: ReportCard, tag: Tag) -> Card:
         energy, strip, when = None, None, ""
         if card.sequence is not None:
             energy = energy_picture(card.sequence, card.where)
             strip, when = strip_picture(card.sequence, card.fps, card.where, self.thrift)
         silhouettes = len(card.sequence) if card.sequence is not None else 0
-        return Person(
+        return Card(
             tag, card.where, self._portrait(card), energy, strip, when, silhouettes, no_portrait=card.no_portrait
         )
 

@@ -33,7 +33,7 @@ Status = Literal["looking", "known", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Shown:
     """What is shown of a person. name, distance, confidence: None as in `Match`."""
 
     status: Status
@@ -46,16 +46,16 @@ class Answer:
         return self.status, self.name
 
     @classmethod
-    def of(cls, match: Match) -> Answer:
+    def of(cls, match: Match) -> Shown:
         known = match.status == "known"
         return cls("known" if known else "unknown", match.identity, match.distance, match.confidence)
 
 
-LOOKING = Answer("looking")
+LOOKING = Shown("looking")
 
 
 @dataclass(slots=True)
-class Walker:
+class LiveTrack:
     """One track: its window, its latest embedding's distances, its answers.
 
     usable, rejected: of all its silhouettes so far; fresh: usable ones since the last embedding.
@@ -65,8 +65,8 @@ class Walker:
     masks: deque[NDArray[np.uint8]]
     mask_frames: deque[int]
     boxes: deque[tuple[int, FloatArray, float]]  # frame index, box, score
-    shown: Answer = LOOKING
-    latest: Answer = LOOKING
+    shown: Shown = LOOKING
+    latest: Shown = LOOKING
     repeated: int = 0  # answers in a row that are like the latest
     usable: int = 0
     fresh: int = 0
@@ -98,7 +98,7 @@ class Walker:
             dict(self.rejected),
         )  # fmt: skip
 
-    def answered(self, answer: Answer, agree: int) -> None:
+    def answered(self, answer: Shown, agree: int) -> None:
         """Take an answer, and show it once it has come often enough in a row."""
         self.repeated = self.repeated + 1 if answer.who == self.latest.who else 1
         self.latest = answer
@@ -110,60 +110,60 @@ class Walker:
         self.shown, self.repeated = LOOKING, 0
 
 
-class Walkers:
+class LiveTracks:
     """Everybody whom the tracker may still find again."""
 
     def __init__(self, encoder: Encoder, known: People, config: Config, fps: float) -> None:
         self._encoder, self._known, self._config, self._fps = encoder, known, config, fps
-        self._walkers: dict[int, Walker] = {}
+        self._walkers: dict[int, LiveTrack] = {}
         self._needed = config.recognition.min_frames
         self._window = max(config.live.window, self._needed)
         # The tracker may find somebody again for its buffer, and one frame more.
         self._patience = int(config.tracking.bytetrack.buffer_seconds * fps) + 2
         self.embedded = 0
 
-    def __iter__(self) -> Iterator[Walker]:
+    def __iter__(self) -> Iterator[LiveTrack]:
         return iter(self._walkers.values())
 
-    def __getitem__(self, track_id: int) -> Walker:
+    def __getitem__(self, track_id: int) -> LiveTrack:
         return self._walkers[track_id]
 
-    def tracked(self, tracked: TrackedBoxes) -> list[Walker]:
+    def tracked(self, tracked: TrackedBoxes) -> list[LiveTrack]:
         """Note where everybody is; returns those who are gone for good, with what was shown of them."""
         for track_id, box, score in zip(tracked.track_ids.tolist(), tracked.boxes, tracked.scores, strict=True):
-            walker = self._walkers.get(track_id) or self._newcomer(track_id)
-            walker.boxes.append((tracked.frame_index, box.copy(), float(score)))
+            track = self._walkers.get(track_id) or self._newcomer(track_id)
+            track.boxes.append((tracked.frame_index, box.copy(), float(score)))
         gone = [w for w in self._walkers.values() if tracked.frame_index - w.last_seen > self._patience]
-        for walker in gone:
-            del self._walkers[walker.track_id]
+        for track in gone:
+            del self._walkers[track.track_id]
         return gone
 
     def meet(self, known: People) -> None:
         """Compare with these people from now on. Who is shown as somebody removed is looked for again at once."""
         before = self._known.identities
 
-        def now_called(answer: Answer) -> Answer:
+        def now_called(answer: Shown) -> Shown:
             if answer.name is None:
                 return answer
             name = known.names.get(before.get(answer.name, ""))
             return replace(answer, name=name) if name else LOOKING
 
-        for walker in self._walkers.values():
-            walker.shown, walker.latest = now_called(walker.shown), now_called(walker.latest)
-            if walker.embedding is not None:
-                walker.distances = known.distances([walker.embedding])[0]
+        for track in self._walkers.values():
+            track.shown, track.latest = now_called(track.shown), now_called(track.latest)
+            if track.embedding is not None:
+                track.distances = known.distances([track.embedding])[0]
         self._known = known
 
     def add(self, silhouette: Silhouette) -> None:
         """Put a silhouette into its person's window, if it is good enough."""
-        walker = self._walkers[silhouette.track_id]
+        track = self._walkers[silhouette.track_id]
         if silhouette.aligned is None:
-            walker.rejected[str(silhouette.reason)] += 1
+            track.rejected[str(silhouette.reason)] += 1
             return
-        walker.masks.append(silhouette.aligned)
-        walker.mask_frames.append(silhouette.frame_index)
-        walker.usable += 1
-        walker.fresh += 1
+        track.masks.append(silhouette.aligned)
+        track.mask_frames.append(silhouette.frame_index)
+        track.usable += 1
+        track.fresh += 1
 
     def answer(self, present: Sequence[int]) -> None:
         """Embed those who have enough new silhouettes, and match everybody present (track ids) anew if there are any.
@@ -171,52 +171,52 @@ class Walkers:
         All are matched together, since two in one picture cannot be the same person.
         """
         here = [self._walkers[track_id] for track_id in present]
-        due = [walker for walker in here if self._due(walker)]
+        due = [track for track in here if self._due(track)]
         if not due:
             return
-        for walker, embedding in zip(
-            due, self._encoder.encode([walker.sequence(self._fps) for walker in due]), strict=True
+        for track, embedding in zip(
+            due, self._encoder.encode([track.sequence(self._fps) for track in due]), strict=True
         ):
-            walker.embedding, walker.distances = embedding, self._known.distances([embedding])[0]
-            walker.fresh = 0
+            track.embedding, track.distances = embedding, self._known.distances([embedding])[0]
+            track.fresh = 0
         self.embedded += len(due)
-        matches = self._matched([walker for walker in here if walker.embedding is not None])
-        for walker in due:
-            walker.answered(Answer.of(matches[walker.track_id]), self._config.live.agree)
+        matches = self._matched([track for track in here if track.embedding is not None])
+        for track in due:
+            track.answered(Shown.of(matches[track.track_id]), self._config.live.agree)
         _one_each(here)
 
-    def progress(self, walker: Walker) -> float:
+    def progress(self, track: LiveTrack) -> float:
         """How many of the silhouettes are there that a first answer needs, 0 to 1."""
         needed = self._needed + (self._config.live.agree - 1) * self._config.live.refresh
-        return min(1.0, walker.usable / needed)
+        return min(1.0, track.usable / needed)
 
-    def _newcomer(self, track_id: int) -> Walker:
+    def _newcomer(self, track_id: int) -> LiveTrack:
         way = max(2, round(WAY_S * self._fps))
         window = self._window
-        walker = Walker(track_id, deque(maxlen=window), deque(maxlen=window), deque(maxlen=way))
-        self._walkers[track_id] = walker
-        return walker
+        track = LiveTrack(track_id, deque(maxlen=window), deque(maxlen=window), deque(maxlen=way))
+        self._walkers[track_id] = track
+        return track
 
-    def _due(self, walker: Walker) -> bool:
-        if walker.embedding is None:
-            return len(walker.masks) >= self._needed
-        return walker.fresh >= self._config.live.refresh
+    def _due(self, track: LiveTrack) -> bool:
+        if track.embedding is None:
+            return len(track.masks) >= self._needed
+        return track.fresh >= self._config.live.refresh
 
-    def _matched(self, walkers: Sequence[Walker]) -> Mapping[int, Match]:
-        embeddings = [walker.embedding for walker in walkers if walker.embedding is not None]
-        rows = [walker.distances for walker in walkers if walker.distances is not None]
-        tracklets = [walker.tracklet(self._fps) for walker in walkers]
+    def _matched(self, tracks: Sequence[LiveTrack]) -> Mapping[int, Match]:
+        embeddings = [track.embedding for track in tracks if track.embedding is not None]
+        rows = [track.distances for track in tracks if track.distances is not None]
+        tracklets = [track.tracklet(self._fps) for track in tracks]
         found = self._known.match(embeddings, tracklets, {}, np.stack(rows))
         return {match.track_id: match for match in found}
 
 
-def _one_each(walkers: Sequence[Walker]) -> None:
+def _one_each(tracks: Sequence[LiveTrack]) -> None:
     """Where several in the picture would show the same name, leave it to the one whom it fits best."""
-    shown: dict[str, list[Walker]] = {}
-    for walker in walkers:
-        if walker.shown.status == "known" and walker.shown.name is not None:
-            shown.setdefault(walker.shown.name, []).append(walker)
+    shown: dict[str, list[LiveTrack]] = {}
+    for track in tracks:
+        if track.shown.status == "known" and track.shown.name is not None:
+            shown.setdefault(track.shown.name, []).append(track)
     for rivals in shown.values():
         rivals.sort(key=lambda one: (one.latest.who != one.shown.who, one.shown.distance))
-        for walker in islice(rivals, 1, None):
-            walker.doubt()
+        for track in islice(rivals, 1, None):
+            track.doubt()

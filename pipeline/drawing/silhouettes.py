@@ -76,7 +76,7 @@ def compared_colour(ratio: float) -> Colour:
     return blue, green, red
 
 
-def coloured(mask: Grey, ratios: FloatArray | None, scale: int = 3) -> Image:
+def colour_rows(mask: Grey, ratios: FloatArray | None, scale: int = 3) -> Image:
     """A mask H×W on GROUND, `scale` times as large, each row in the colour of its ratio (H); none: all EQUAL."""
     height, width = mask.shape
     colours = np.array([EQUAL if ratios is None else compared_colour(float(ratios[row])) for row in range(height)])
