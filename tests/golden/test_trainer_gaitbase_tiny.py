@@ -168,7 +168,7 @@ def test_training_goes_on_from_the_references_checkpoint(folder, data, same_roun
         fit(module, config, tmp_path, "cpu", witness)
     ours = read_checkpoint(tmp_path / "checkpoints/tiny-00008.pt")
     for name, tensor in read_checkpoint(folder / "tiny-00008.pt")["model"].items():
-        assert_close_to_rms(ours["model"][name].numpy(), tensor.numpy())
+        assert_close_to_rms(ours["model"][name].numpy(), tensor.numpy(), 1e-4 if same_rounding else 1e-3)
 
 
 def test_embeddings_of_the_test_set_equal_the_reference(folder, data, assert_close_to_rms):
