@@ -164,7 +164,7 @@ def test_an_unknown_checkpoint_gets_the_nearest_name(gait, video):
         ("tracking.tracker=sort", ["tracking.tracker", "bytetrack"]),
         ("matching.metrik=cosine", ["did you mean 'matching.metric'"]),
         ("recognition.encoder=gaitbase", ["gaitbase", "recognition.checkpoint"]),
-        ("runtime.engine=paddle", []),
+        ("runtime.engine=padle", ["runtime.engine", "paddle"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
