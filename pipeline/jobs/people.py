@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Matches = Mapping[str, Sequence[Match]]  # by video
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is derived is kept
 class People:
     """M people with T templates.
 
@@ -86,12 +87,12 @@ class People:
         """The settings, with the threshold that applies."""
         return self.how.config
 
-    @property
+    @cached_property
     def identities(self) -> dict[str, str]:
         """The identity behind each name."""
         return {name: identity for identity, name in self.names.items()}
 
-    @property
+    @cached_property
     def colours(self) -> dict[str, Colour]:
         """By name."""
         return {name: identity_colour(number) for number, name in enumerate(self.names.values())}
@@ -144,18 +145,16 @@ class People:
 
     def gallery_labels(self, tracks: Sequence[TrackSummary]) -> dict[int, Label]:
         """What is written at the tracks of the gallery video; grey where one cannot be recognised."""
-        colours = self.colours
         found = {}
         for track in tracks:
             name = self.names.get(identity_of(*track.key))
-            found[track.tracklet.track_id] = Label(self.titles[name], "", colours[name]) if name else UNUSABLE
+            found[track.tracklet.track_id] = Label(self.titles[name], "", self.colours[name]) if name else UNUSABLE
         return found
 
     def results(self, matches: Sequence[Match], tracks: Sequence[TrackSummary]) -> tuple[TrackResult, ...]:
         """What results.json says of the probe tracks of one video."""
         by_track = {match.track_id: match for match in matches}
-        identities = self.identities
-        return tuple(TrackResult.of_match(by_track[track.key[1]], track, identities) for track in tracks)
+        return tuple(TrackResult.of_match(by_track[track.key[1]], track, self.identities) for track in tracks)
 
 
 def _comparison(matching: MatchingConfig, transform: Discriminant | None = None) -> Comparison:
