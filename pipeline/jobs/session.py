@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,14 @@ class Session:
         if self.networks.need_foreground:
             _refuse_streams(self.videos)
 
+    @cached_property
+    def _settings(self) -> Mapping[str, Any]:
+        return as_record(self.config)
+
     def source(self, video: Video, info: VideoInfo | None = None) -> Source:
         """The video with the keys of what its results depend on."""
         info = info or self.videos[video]
-        settings = as_record(self.config)
+        settings = self._settings
         weights = {stage: found.sha256 if found else "" for stage, found in self.checkpoints.items()}
         how = {name: value for name, value in settings["runtime"].items() if name not in WHEREABOUTS}
         sha256 = fingerprint(video)
@@ -158,7 +163,7 @@ class Session:
             for role, found in roles.items()
         }
         known = {
-            "config": as_record(self.config),
+            "config": self._settings,
             "device": runtime.device(self.config.runtime),
             "checkpoints": {stage: describe_checkpoint(found) for stage, found in self.checkpoints.items()},
             "inputs": described,
