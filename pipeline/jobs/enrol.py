@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Config
 from pipeline.drawing.annotate import UNUSABLE, Label
@@ -85,10 +85,9 @@ def enrol(
         names = names or {track: identity_of(name, track) for name, track in found.embeddings}
         _refuse_missing(names, tracks, found)
         _refuse_one_person_twice(names, [track.tracklet for track in tracks])
+        same = {"identity": "", "enrolled": now(), "consent": wanted.consent, "expires": wanted.expires}
         made = [
-            template_of(found, key, session.folder, gallery.path)(
-                identity="", name=names[key[1]], consent=wanted.consent, expires=wanted.expires
-            )
+            template_of(found, key, session.folder, gallery.path, name=names[key[1]], **same)
             for key in found.embeddings
             if key[1] in names
         ]
@@ -103,17 +102,16 @@ def enrol(
     return results, session.folder.path
 
 
-def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Path) -> Callable[..., Template]:
-    """A new template of a track; called with the fields that the track does not tell: who it is, and consent."""
-    return partial(
-        Template.of,
+def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Path, **facts: Any) -> Template:
+    """A new template of a track. facts: the fields that the track does not tell: who it is, since when, and consent."""
+    return Template.of(
         found.embeddings[key],
         stored_files(key, folder),
         video=key[0],
         video_sha256=found.sources[key[0]].sha256,
         track=key[1],
         run=path_from(gallery, folder),
-        enrolled=now(),
+        **facts,
     )
 
 
