@@ -15,19 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from pipeline.api import (
-        Gallery,
-        LoadedEncoder,
-        Person,
-        Run,
-        TrackResult,
-        demo_videos,
-        fetch,
-        load_encoder,
-        read_run,
-        run,
-    )
+    from pipeline.api import Gallery, LoadedEncoder, demo_videos, fetch, load_encoder, read_run, run
     from pipeline.errors import GaitError
+    from pipeline.gallery.register import Who as Person
+    from pipeline.runs.reader import Run
+    from pipeline.runs.results import TrackResult
 
 __all__ = [
     "GaitError",
@@ -44,13 +36,22 @@ __all__ = [
 ]
 
 
+_ELSEWHERE = {  # than in pipeline.api
+    "GaitError": "pipeline.errors:GaitError",
+    "Person": "pipeline.gallery.register:Who",
+    "Run": "pipeline.runs.reader:Run",
+    "TrackResult": "pipeline.runs.results:TrackResult",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Load what the door offers when it is used for the first time: importing the package costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import pipeline.api
+    import importlib
 
-    return getattr(pipeline.api, name)
+    module, _, attribute = _ELSEWHERE.get(name, f"pipeline.api:{name}").partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

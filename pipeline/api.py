@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from pipeline.config import DEFAULT_PROFILE, Config
-from pipeline.errors import ConfigError, GaitError
+from pipeline.errors import ConfigError
 from pipeline.profiles import load_config
 from pipeline.runs.reader import Run
-from pipeline.runs.results import TrackResult
 from pipeline.types import FloatArray, GaitSequence, Modality, ModalityFrames
 
 if TYPE_CHECKING:
@@ -27,20 +26,6 @@ if TYPE_CHECKING:
 
     from pipeline.gallery.register import Who as Person
     from pipeline.recognition import Encoder
-
-__all__ = [
-    "GaitError",
-    "Gallery",
-    "LoadedEncoder",
-    "Person",
-    "Run",
-    "TrackResult",
-    "demo_videos",
-    "fetch",
-    "load_encoder",
-    "read_run",
-    "run",
-]
 
 Path_ = str | os.PathLike[str]
 Settings = Mapping[str, Any]
@@ -319,11 +304,3 @@ def _config(profile: str, settings: Settings | None, output: Path_ | None) -> Co
 
 def _path(path: Path_ | None) -> Path | None:
     return None if path is None else Path(path)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Person":
-        from pipeline.gallery.register import Who
-
-        return Who
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
