@@ -8,9 +8,12 @@ from pipeline.gallery.people import people_of
 from pipeline.gallery.store import Gallery
 
 
-def start(path, who, times=1000, size=20_000, **options):
-    """A process that enrols so many people, with so many bytes of silhouettes a walk; it waits for `go`."""
-    return start_program("enrol", path, who, times, size, **options)
+def start(path, who, times=1000, size=20_000, pause=0.0, **options):
+    """A process that enrols so many people, with so many bytes of silhouettes a walk; it waits for `go`.
+
+    pause: seconds between two people. Without one, others may wait for the lock until it has ended.
+    """
+    return start_program("enrol", path, who, times, size, pause, **options)
 
 
 def go(process):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,12 @@ def new_id() -> str:
 def now() -> datetime:
     """The present in UTC, to the microsecond that a gallery keeps."""
     return datetime.now(UTC)
+
+
+def moments() -> Iterator[datetime]:
+    """The present, then one microsecond more each time: the templates of one enrolment keep their order by it."""
+    start = now()
+    return (start + timedelta(microseconds=number) for number in itertools.count())
 
 
 @dataclass(frozen=True, slots=True)

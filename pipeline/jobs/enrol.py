@@ -21,7 +21,7 @@ from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.people import namesakes, newest_of
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Stored, Template, new_id, now, refuse_other_encoder
+from pipeline.gallery.template import Stored, Template, moments, new_id, refuse_other_encoder
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.draw import draw_videos
 from pipeline.jobs.report import report
@@ -85,11 +85,11 @@ def enrol(
         names = names or {track: identity_of(name, track) for name, track in found.embeddings}
         _refuse_missing(names, tracks, found)
         _refuse_one_person_twice(names, [track.tracklet for track in tracks])
-        same = {"identity": "", "enrolled": now(), "consent": wanted.consent, "expires": wanted.expires}
+        same = {"identity": "", "consent": wanted.consent, "expires": wanted.expires}
+        named = [key for key in found.embeddings if key[1] in names]
         made = [
-            template_of(found, key, session.folder, gallery.path, name=names[key[1]], **same)
-            for key in found.embeddings
-            if key[1] in names
+            template_of(found, key, session.folder, gallery.path, name=names[key[1]], enrolled=moment, **same)
+            for key, moment in zip(named, moments(), strict=False)
         ]
         became = add_templates(gallery, made, wanted.merge)
         results = tuple(_result(track, became, found) for track in tracks)

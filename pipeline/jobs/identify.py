@@ -17,7 +17,7 @@ from pipeline.gallery.discriminant import discriminant_as_json, stored_discrimin
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import now, refuse_other_encoder
+from pipeline.gallery.template import moments, refuse_other_encoder
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.draw import Labels, draw_videos
 from pipeline.jobs.enrol import template_of, there_already
@@ -124,10 +124,9 @@ def _keep_unknown(
     for key, match in answers.items():
         if match.identity in unnamed:
             labels[key] = unnamed[match.identity].identity, unnamed[match.identity].name
-    when = now()
     made = [
-        template_of(found, key, session.folder, gallery.path, identity=identity, name=name, named=False, enrolled=when)
-        for key, (identity, name) in sorted(labels.items())
+        template_of(found, key, session.folder, gallery.path, identity=whose, name=name, named=False, enrolled=moment)
+        for (key, (whose, name)), moment in zip(sorted(labels.items()), moments(), strict=False)
     ]
     with gallery.writing() as writer:
         there = there_already(gallery, made)

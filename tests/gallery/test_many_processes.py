@@ -35,7 +35,7 @@ def test_of_processes_that_enrol_and_read_and_delete_at_once_nothing_is_lost(tmp
 
 
 def test_a_writer_waits_until_the_other_has_ended(tmp_path):
-    busy = start(tmp_path / "db", "busy")
+    busy = start(tmp_path / "db", "busy", pause=0.3)
     go(busy)
     assert busy.stdout.readline() == "0\n"
     with Gallery.open(tmp_path / "db").writing():

@@ -1,9 +1,11 @@
-"""Enrols made-up people, three tracks each in one commit: ARGV: gallery, who, how many, bytes of silhouettes a track.
+"""Enrols made-up people, three tracks each in one commit: ARGV: gallery, who, how many, bytes of silhouettes a track,
+seconds between one person and the next.
 
 It says "ready", waits for a line, and then says every person's number once it is enrolled.
 """
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +34,4 @@ for number in range(times):
     with gallery.writing() as writer:
         writer.add(templates)
     print(number, flush=True)
+    time.sleep(float(sys.argv[5]))
