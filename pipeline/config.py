@@ -96,20 +96,28 @@ class TrackingConfig(Section):
         return frame_index // self.stretch
 
 
+SEGMENTER = "segmenter"  # as pose.estimator: no network of its own
+
+
 class SegmentationConfig(Section):
     """Stage 2: cut everybody out."""
 
-    segmenter: str = Field("pphumanseg", description="name in pipeline.segmentation.SEGMENTERS")
+    segmenter: str = Field(
+        "auto", description="name in pipeline.segmentation.SEGMENTERS; auto: as the checkpoint's card says"
+    )
     checkpoint: str | None = Field(
-        "human_pp_humansegv1_lite_192x192", description="card name, or a file or folder; motion needs none"
+        "mediapipe_pose_full", description="card name, or a file or folder; motion needs none"
     )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     every: int = Field(1, ge=1, description="segment every n-th frame")
     surroundings: Literal["scene", "blank"] = Field(
         "scene", description="what is around the box in the network's input: scene: the frame; blank: white, or black"
     )
-    margin: float = Field(
-        0.05, ge=0, le=1, description="added on each side: of the box's longer side; where blank, of each side"
+    margin: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="added on each side: of the box's longer side; where blank, of each side (as the segmenter likes)",
     )
     background: bool = Field(
         False, description="join the network's answer with what differs from the empty scene: for fixed cameras"
@@ -125,8 +133,12 @@ class SegmentationConfig(Section):
 class PoseConfig(Section):
     """Beside stage 2: where everybody's joints are. Only for encoders that take them, unless `always` is set."""
 
-    estimator: str = Field("movenet", description="name in pipeline.pose.ESTIMATORS")
-    checkpoint: str | None = Field("movenet_singlepose_lightning_int8", description="card name, or a file")
+    estimator: str = Field(
+        SEGMENTER, description="segmenter: the joints that the segmenter finds; or a name in pipeline.pose.ESTIMATORS"
+    )
+    checkpoint: str | None = Field(
+        "movenet_singlepose_lightning_int8", description="card name, or a file; the segmenter's joints need none"
+    )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     always: bool = Field(False, description="write poses even where the encoder does not take them")
     every: int = Field(1, ge=1, description="estimate poses in every n-th frame")

@@ -17,9 +17,10 @@ def test_every_shipped_profile_loads_and_says_its_name(name):
     assert load_config(name).profile == name
 
 
-def test_the_light_profile_needs_no_encoder_weights():
+def test_the_light_profile_downloads_no_encoder_weights():
     config = load_config()
-    assert (config.profile, config.recognition.encoder, config.recognition.checkpoint) == ("light", "gei", None)
+    found = config.profile, config.recognition.encoder, config.recognition.checkpoint
+    assert found == ("light", "gaitbase", "gaitbase_synth"), "these weights are shipped"
 
 
 @pytest.mark.parametrize("name", profiles())

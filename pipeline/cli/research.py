@@ -202,7 +202,9 @@ def videos(
     """Videos of walkers who do not exist, with the truth: boxes, identities, masks, joints, visibility."""
 
 
-bench = typer.Typer(help="Time a run stage by stage; bench gallery: time searching large galleries.")
+bench = typer.Typer(
+    help="Time a run stage by stage; bench segmenters: how well people are cut out; bench gallery: large galleries."
+)
 app.add_typer(bench, name="bench")
 
 
@@ -217,6 +219,25 @@ def bench_run(gallery: str | None = GALLERY, probes: list[str] = PROBES, json_fi
     """Time a run stage by stage, and compare it with its bare networks on the same data.
 
     Without --gallery and --probe: two short videos of made-up walkers.
+    """
+
+
+@command(
+    bench,
+    "research.bench.segmenters:bench_segmenters_command",
+    "gait bench segmenters --json figures.json",
+    "checkpoints",
+    name="segmenters",
+)
+def bench_segmenters(
+    names: list[str] = Option(
+        [], "--segmenter", metavar="CARD", help="Card or file; repeat for several. Default: every card that is here."
+    ),
+    json_file: Path | None = JSON,
+) -> None:
+    """Cut made-up walkers out, whose pixels are known: how much of a mask is right, and how long it takes.
+
+    People of 40, 80 and 160 pixels, before a plain and a cluttered wall, alone and where they cross.
     """
 
 

@@ -2,7 +2,8 @@
 
 The steps run side by side, each in a thread of its own with a short queue before the next, in order. A frame lives
 until its people are cut out; what goes on from there are small crops, segmented in batches across people and frames.
-Where poses are wanted too, other crops of the same people go to the pose estimator, in a thread beside these.
+Where poses are wanted too, the segmenter finds the joints in the same call; or else other crops of the same people go
+to the pose estimator, in a thread beside these.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from pipeline.config import Config
 from pipeline.engine.meter import Meter
 from pipeline.engine.progress import Progress
 from pipeline.engine.stream import ahead, aside, batches
-from pipeline.extraction.networks import Networks
+from pipeline.extraction.networks import Networks, wants_poses
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
 from pipeline.pose.crop import PoseCrop, stack_crops
 from pipeline.pose.poses import PoseBuilder, cut_poses
 from pipeline.runs.folder import RunFolder
+from pipeline.segmentation import Segmented
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
-from pipeline.types import FloatArray, Frame, TrackedBoxes
+from pipeline.types import Frame, TrackedBoxes
 
 BATCHES_AHEAD = 2  # segmented batches that wait to be cleaned
 PNG_FAST = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -46,7 +48,7 @@ class Extraction:
 class Crops:
     """What the crops of a video, or of a stretch of it, gave.
 
-    poses: None where no network finds them; seen: the tracks with a silhouette, usable or not.
+    poses: None where nobody wants them; seen: the tracks with a silhouette, usable or not.
     """
 
     sequences: SequenceBuilder
@@ -70,7 +72,7 @@ class Crops:
 def crop_people(
     tracked: Iterator[tuple[Frame, TrackedBoxes]], video: str, frame_size: tuple[int, int], work: Extraction
 ) -> Crops:
-    """Segment everybody tracked and write the silhouettes; estimate poses too, where there is a network for it.
+    """Segment everybody tracked and write the silhouettes; find their joints too, where they are wanted.
 
     Args:
         tracked: Frames with the tracks in them.
@@ -79,13 +81,14 @@ def crop_people(
         work: Networks, settings and the run folder.
     """
     estimator = work.networks.estimator
-    crops = Crops.none(video, frame_size, work.config, estimator is not None)
+    crops = Crops.none(video, frame_size, work.config, wants_poses(work.config))
     with ExitStack() as beside:
         pose = _pose_crops(estimator, crops.poses, work, beside) if estimator and crops.poses is not None else None
         waiting = ahead(_crops(tracked, work, pose), 2 * work.config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, work), BATCHES_AHEAD, "segment")
         with closing(waiting), closing(maps):  # closed from the last to the first
-            for silhouette in _silhouettes(maps, work):
+            found = None if estimator else crops.poses
+            for silhouette in _silhouettes(maps, found, work):
                 crops.sequences.add(silhouette)
                 crops.seen.add(silhouette.track_id)
                 if work.config.output.silhouettes:
@@ -101,7 +104,7 @@ def _crops(
     segmenter = work.networks.segmenter
     for frame, boxes in tracked:
         with work.meter.time("crop", boxes=len(boxes)):
-            crops = cut_people(frame, boxes, work.config.segmentation, segmenter.crop_size, segmenter.looks_at)
+            crops = cut_people(frame, boxes, work.config.segmentation, segmenter.view)
         if crop_poses is not None:
             crop_poses(frame, boxes)
         yield from crops
@@ -117,7 +120,8 @@ def _pose_crops(
         for batch in batches(crops, config.pose.batch, lambda crop: config.tracking.stretch_of(crop.frame_index)):
             with work.meter.time("pose", crops=len(batch)):
                 joints = estimator.estimate(stack_crops(batch))
-            poses.add(batch, joints)
+            for crop, found in zip(batch, joints, strict=True):
+                poses.add(crop.track_id, crop.frame_index, crop.to_frame(found))
 
     hand_over = beside.enter_context(aside(estimate, 2 * config.pose.batch, "pose"))
 
@@ -130,19 +134,26 @@ def _pose_crops(
     return crop
 
 
-def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[list[PersonCrop], FloatArray]]:
+def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[list[PersonCrop], Segmented]]:
     stretch_of = work.config.tracking.stretch_of
     for batch in batches(crops, work.config.segmentation.batch, lambda crop: stretch_of(crop.frame_index)):
         with work.meter.time("segment", crops=len(batch)):
-            probabilities = work.networks.segmenter.segment(np.stack([crop.image for crop in batch]))
+            segmented = work.networks.segmenter.segment(np.stack([crop.image for crop in batch]))
         work.bars.advance("segmentation", len(batch))
-        yield batch, probabilities
+        yield batch, segmented
 
 
-def _silhouettes(maps: Iterator[tuple[list[PersonCrop], FloatArray]], work: Extraction) -> Iterator[Silhouette]:
-    for batch, probabilities in maps:
+def _silhouettes(
+    answers: Iterator[tuple[list[PersonCrop], Segmented]], poses: PoseBuilder | None, work: Extraction
+) -> Iterator[Silhouette]:
+    """The finished silhouettes. poses: gets the joints of the same crops; None where they are not wanted from here."""
+    for batch, segmented in answers:
         with work.meter.time("silhouette", crops=len(batch)):
-            silhouettes = finish(batch, probabilities, work.config.segmentation)
+            silhouettes = finish(batch, segmented, work.config.segmentation)
+        if poses is not None and segmented.joints is not None:
+            for person, joints in zip(batch, segmented.joints, strict=True):
+                if person.crop is not None and person.frame_index % work.config.pose.every == 0:
+                    poses.add(person.track_id, person.frame_index, person.crop.to_frame(joints))
         work.meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
         yield from silhouettes
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Config, PoseConfig, RecognitionConfig, SegmentationConfig, TrackingConfig
+from pipeline.config import SEGMENTER, Config, PoseConfig, RecognitionConfig, SegmentationConfig, TrackingConfig
+from pipeline.errors import ConfigError
 from pipeline.pose import PoseEstimator, open_estimator
 from pipeline.recognition import Encoder, needs_of, open_encoder
 from pipeline.recognition.encoder import refuse_missing
@@ -26,7 +27,7 @@ Checkpoints = Mapping[str, Checkpoint | None]  # by stage; None where a stage ne
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The loaded networks of extraction. estimator: of poses; None where no poses are needed."""
+    """The loaded networks of extraction. estimator: of poses; None where nobody wants any or the segmenter does it."""
 
     detector: Detector
     segmenter: Segmenter
@@ -35,13 +36,18 @@ class Networks:
     @property
     def need_foreground(self) -> bool:
         """Whether a video can only be extracted once its background is known."""
-        return "foreground" in (self.detector.looks_at, self.segmenter.looks_at)
+        return "foreground" in (self.detector.looks_at, self.segmenter.view.looks_at)
+
+
+def wants_poses(config: Config) -> bool:
+    """Whether extraction finds joints: for the encoder, or because the settings say so."""
+    return config.pose.always or from_poses(needs_of(config.recognition))
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:
     """The stages of a run that may have weights, in the order of the work."""
-    poses = config.pose.always or from_poses(needs_of(config.recognition))
-    return ("detector", "segmenter", "pose", "encoder") if poses else ("detector", "segmenter", "encoder")
+    estimator = wants_poses(config) and config.pose.estimator != SEGMENTER
+    return ("detector", "segmenter", "pose", "encoder") if estimator else ("detector", "segmenter", "encoder")
 
 
 def checkpoints_of(config: Config) -> list[str]:
@@ -74,7 +80,12 @@ def _named(config: Config, stage: Stage) -> tuple[str | None, str | None]:
 
 
 def open_networks(config: Config, found: Checkpoints, videos: Iterable[VideoInfo] = ()) -> Networks:
-    """Load the networks of extraction side by side, compiled for pictures of the videos' sizes."""
+    """Load the networks of extraction side by side, compiled for pictures of the videos' sizes.
+
+    Raises:
+        CheckpointError: A checkpoint is not one that its stage reads.
+        ConfigError: Joints are wanted of a segmenter that finds none, or a name is not listed.
+    """
 
     def warm_detector() -> Detector:
         detector = open_detector(config.tracking, config.runtime, found["detector"])
@@ -88,7 +99,13 @@ def open_networks(config: Config, found: Checkpoints, videos: Iterable[VideoInfo
         estimator = None
         if "pose" in found:
             estimator = open_estimator(config.pose, config.runtime, found["pose"])
-        return Networks(detector.result(), segmenter.result(), estimator)
+        networks = Networks(detector.result(), segmenter.result(), estimator)
+    if wants_poses(config) and estimator is None and not networks.segmenter.finds_joints:
+        raise ConfigError(
+            "pose.estimator=segmenter: this segmenter finds no joints. Set pose.estimator=movenet, or "
+            "segmentation.checkpoint=mediapipe_pose_full."
+        )
+    return networks
 
 
 def open_fitting_encoder(config: Config, found: Checkpoints, there: Iterable[Modality] = PRODUCED) -> Encoder:

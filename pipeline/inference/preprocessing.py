@@ -40,7 +40,8 @@ def fed_pictures(model: Any, pictures: Pictures) -> Any:
     steps = PrePostProcessor(model)
     given = steps.input(0)
     given.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.BGR)
-    given.model().set_layout(Layout("NCHW"))
+    channels_last = str(model.inputs[0].get_partial_shape()[3]) == "3"  # TensorFlow's way; the others have planes
+    given.model().set_layout(Layout("NHWC" if channels_last else "NCHW"))
     given.preprocess().convert_element_type(Type.f32)
     if pictures.rgb:
         given.preprocess().convert_color(ColorFormat.RGB)
@@ -49,6 +50,18 @@ def fed_pictures(model: Any, pictures: Pictures) -> Any:
     if pictures.std != (1.0, 1.0, 1.0):
         given.preprocess().scale(list(pictures.std))
     return steps.build()
+
+
+def keep_outputs(model: Any, names: Sequence[str]) -> Any:
+    """The network with only these outputs, in this order: what leads to the others alone is not computed.
+
+    Raises RuntimeError where it has no output of that name.
+    """
+    from openvino import Model
+    from openvino import opset13 as op
+
+    wanted = [op.result(model.output(name).get_node().input_value(0)) for name in names]
+    return Model(wanted, model.get_parameters(), model.get_friendly_name())
 
 
 def keep_columns(model: Any, columns: Sequence[int]) -> Any:

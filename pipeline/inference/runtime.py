@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import reason_of
-from pipeline.inference.preprocessing import Pictures, fed_pictures, keep_columns
+from pipeline.inference.preprocessing import Pictures, fed_pictures, keep_columns, keep_outputs
 from pipeline.weights.not_weights import refuse_diverged_network
 
 Arrays = list[NDArray[Any]]
@@ -88,6 +88,7 @@ def open_network(
     shape: tuple[int, ...] | None = None,
     pictures: Pictures | None = None,
     columns: Sequence[int] | None = None,
+    outputs: Sequence[str] | None = None,
 ) -> Network:
     """Load a network file.
 
@@ -98,6 +99,7 @@ def open_network(
         shape: Fixes the input shape (N×3×H×W where it is fed pictures); −1 stands for any size, such as the batch's.
         pictures: The network is given pictures, not planes.
         columns: Of the last axis of the first output, those to return; ignored where it has not as many.
+        outputs: The names of the outputs to return, in this order; OpenVINO alone.
 
     Raises:
         CheckpointError: The engine does not read the file, or its weights are no finite numbers.
@@ -107,7 +109,7 @@ def open_network(
     if not path.is_file():
         raise CheckpointError(f"{path}: no such network file.")
     if chosen == "openvino":
-        return OpenVinoNetwork(path, runtime, shape, pictures, columns)
+        return OpenVinoNetwork(path, runtime, shape, pictures, columns, outputs)
     other: Network = OnnxRuntimeNetwork(path, runtime) if chosen == "onnxruntime" else PaddleNetwork(path, runtime)
     return other if pictures is None and columns is None else _Adapted(other, pictures, columns)
 
@@ -198,14 +200,15 @@ class OpenVinoNetwork(Network):
         shape: tuple[int, ...] | None = None,
         pictures: Pictures | None = None,
         columns: Sequence[int] | None = None,
+        outputs: Sequence[str] | None = None,
         streams: int | None = None,
     ) -> None:
-        """source: a file, or OpenVINO's own model. shape, pictures and columns: as for `open_network`.
+        """source: a file, or OpenVINO's own model. shape, pictures, columns, outputs: as for `open_network`.
 
         streams: inferences side by side, each on its share of the threads; default: one a thread.
         """
         ov = openvino()
-        self._origin = source, runtime, shape, pictures, columns
+        self._origin = source, runtime, shape, pictures, columns, outputs
         streams = streams or threads(runtime)
         core = ov.Core()
         try:
@@ -214,6 +217,8 @@ class OpenVinoNetwork(Network):
                 refuse_diverged_network(model, source)
             if shape is not None:
                 model.reshape({model.inputs[0].get_any_name(): ov.PartialShape(list(shape))})
+            if outputs is not None:
+                model = _asked_for(model, outputs, source)
             if columns is not None:
                 model = keep_columns(model, columns)
             if pictures is not None:
@@ -238,9 +243,9 @@ class OpenVinoNetwork(Network):
 
     def at_precision(self, precision: Literal["f32", "bf16", "f16"]) -> OpenVinoNetwork:
         """The same network at another precision, to compare."""
-        source, runtime, shape, pictures, columns = self._origin
+        source, runtime, shape, pictures, columns, outputs = self._origin
         runtime = runtime.model_copy(update={"precision": precision})
-        return OpenVinoNetwork(source, runtime, shape, pictures, columns)
+        return OpenVinoNetwork(source, runtime, shape, pictures, columns, outputs)
 
     def one_at_a_time(self) -> OpenVinoNetwork:
         """The same network with all threads on one inference: for `gait bench`, to compare."""
@@ -272,6 +277,14 @@ class OpenVinoNetwork(Network):
     def _answer(self, request: Any) -> Arrays:
         request.wait()
         return [np.array(request.get_tensor(output).data) for output in self._compiled.outputs]
+
+
+def _asked_for(model: Any, outputs: Sequence[str], source: Path | Any) -> Any:
+    """The network with these outputs alone. Raises CheckpointError where it has not all of them."""
+    there = {name for output in model.outputs for name in output.names}
+    if missing := [name for name in outputs if name not in there]:
+        raise CheckpointError(f"{source}: another network than was expected: it has no output {missing[0]}.")
+    return keep_outputs(model, outputs)
 
 
 class OnnxRuntimeNetwork(Network):

@@ -26,6 +26,7 @@ from pipeline.extraction.networks import (
     open_fitting_encoder,
     open_networks,
     stages_of,
+    wants_poses,
 )
 from pipeline.inference import runtime
 from pipeline.profiles import as_record
@@ -131,8 +132,8 @@ class Session:
             weights["detector"],
             weights["segmenter"],
         ]
-        if "pose" in weights:
-            tracks += [settings["pose"], weights["pose"]]
+        if wants_poses(self.config):
+            tracks += [settings["pose"], weights.get("pose", "")]
         features = [*tracks, settings["recognition"], weights["encoder"]]
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 

@@ -101,10 +101,10 @@ class Eyes:
         tracked = self._pedestrians.only(self._tracker.update(detections, arrival.elapsed))
         gone = self.tracks.tracked(tracked)
         self._pedestrians.forget({track.track_id for track in gone})
-        crops = cut_people(frame, tracked, config, segmenter.crop_size, segmenter.looks_at)
+        crops = cut_people(frame, tracked, config, segmenter.view)
         if crops:
-            probabilities = segmenter.segment(np.stack([crop.image for crop in crops]))
-            for silhouette in finish(crops, probabilities, config):
+            segmented = segmenter.segment(np.stack([crop.image for crop in crops]))
+            for silhouette in finish(crops, segmented, config):
                 self.tracks.add(silhouette)
         present = tracked.track_ids.tolist()
         self.tracks.answer(present)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,14 +36,11 @@ class PoseBuilder:
         self._video, self._frame_size = video, frame_size
         self._tracks: dict[int, _Track] = {}
 
-    def add(self, crops: Sequence[PoseCrop], joints: FloatArray) -> None:
-        """Keep the estimator's answer (N×17×3, pixels of the crops) for some crops."""
-        if len(crops) != len(joints):
-            raise ValueError(f"crops ({len(crops)}) and joints {joints.shape} must have the same length")
-        for crop, found in zip(crops, joints, strict=True):
-            track = self._tracks.setdefault(crop.track_id, _Track())
-            track.frame_indices.append(crop.frame_index)
-            track.joints.append(crop.to_frame(found))
+    def add(self, track_id: int, frame_index: int, joints: FloatArray) -> None:
+        """Keep somebody's joints in one frame, 17×3: x, y in frame pixels, and a score."""
+        track = self._tracks.setdefault(track_id, _Track())
+        track.frame_indices.append(frame_index)
+        track.joints.append(joints)
 
     def join(self, later: PoseBuilder) -> None:
         """Take over what another has gathered of later frames of the same video, as if it had been added here."""

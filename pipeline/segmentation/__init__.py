@@ -3,42 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import registry
 from pipeline.config import RuntimeConfig, SegmentationConfig
+from pipeline.segmentation.crop import View
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
 
-class Segmenter(Protocol):
-    """Says of every pixel of a crop how likely it shows a person.
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """What a segmenter answers to N crops of S×S pixels.
 
-    crop_size: side of the square crops it takes; looks_at: what of the frame they are cut from.
+    person: N×S×S float32, how likely each pixel shows the person. presence: N float32 in [0, 1], how likely there is
+    anybody; joints: N×17×3 float32, COCO's joints: x, y in pixels of the crop (a pixel's middle is at half a pixel) and
+    a score in [0, 1]. Both are None where the segmenter does not tell.
     """
 
-    crop_size: int
-    looks_at: Literal["image", "foreground"]
+    person: FloatArray
+    presence: FloatArray | None = None
+    joints: FloatArray | None = None
 
-    def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Crops N×S×S×3 uint8 BGR, or N×S×S uint8 of the foreground, S = crop_size → N×S×S float32 in [0, 1]."""
+
+class Segmenter(Protocol):
+    """Cuts the person out of a crop.
+
+    view: what its crops show. finds_joints: whether its answers have joints.
+    """
+
+    view: View
+    finds_joints: bool
+
+    def segment(self, crops: NDArray[np.uint8]) -> Segmented:
+        """Segment crops, N×S×S×3 uint8 BGR or N×S×S uint8 of the foreground, S = view.size."""
 
 
 SEGMENTERS: Mapping[str, str] = {
+    "mediapipe_pose": "pipeline.segmentation.mediapipe_pose:MediaPipePose",
     "motion": "pipeline.segmentation.motion:MotionSegmenter",
     "pphumanseg": "pipeline.segmentation.pphumanseg:PPHumanSeg",
 }
 
 
 def open_segmenter(config: SegmentationConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Segmenter:
-    """Load the configured segmenter, once a run.
+    """Load the configured segmenter, once a run; `auto` is the one that reads the checkpoint.
 
     Raises:
         ConfigError: Its name is not listed.
         CheckpointError: The checkpoint is no segmenter.
     """
-    segmenter: Segmenter = registry.load(SEGMENTERS, config.segmenter, "segmentation.segmenter")(runtime, checkpoint)
+    name = config.segmenter
+    if name == "auto":
+        name = (checkpoint.card.model if checkpoint else "") or "pphumanseg"
+    segmenter: Segmenter = registry.load(SEGMENTERS, name, "segmentation.segmenter")(runtime, checkpoint)
     return segmenter

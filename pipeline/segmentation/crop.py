@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +16,20 @@ from numpy.typing import NDArray
 from pipeline.types import FloatArray
 
 WHITE, BLACK = 255, 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a segmenter's crops show.
+
+    size: side of the square, pixels. margin: room on each side of the box, as a share of its longer side. around: grey
+    level of what lies outside of the frame; None: the frame's edge goes on. looks_at: what of the frame is cut.
+    """
+
+    size: int
+    margin: float = 0.05
+    around: int | None = WHITE
+    looks_at: Literal["image", "foreground"] = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +53,13 @@ class Crop:
         shift = np.array([self.offset[0] - x1, self.offset[1] - y1] * 2, np.float32)
         return ((boxes + shift) * np.float32(self.scale)).astype(np.float32)
 
-    def same_of(self, image: NDArray[np.uint8], around: int) -> NDArray[np.uint8]:
+    def to_frame(self, joints: FloatArray) -> FloatArray:
+        """Joints J×3 (x, y in crop pixels, and a score) with x, y in frame pixels."""
+        x1, y1, _, _ = self.source
+        corner = np.array([x1 - self.offset[0], y1 - self.offset[1], 0], np.float32)
+        return (joints / np.array([self.scale, self.scale, 1], np.float32) + corner).astype(np.float32)
+
+    def same_of(self, image: NDArray[np.uint8], around: int | None) -> NDArray[np.uint8]:
         """The same place of another picture of the frame's size, as S×S(×3) uint8."""
         size = self.image.shape[0]
         return _scaled(image, self.source, self.offset, round(size / self.scale), size, around)
@@ -49,7 +70,7 @@ class Crop:
 
 
 def cut_person(
-    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.1, around: int = WHITE
+    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.1, around: int | None = WHITE
 ) -> Crop | None:
     """Cut the box (x1, y1, x2, y2, pixels) with `margin` of its sides around it; None where it shows no pixel.
 
@@ -70,12 +91,12 @@ def cut_person(
 
 
 def cut_surroundings(
-    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.05, around: int = WHITE
+    image: NDArray[np.uint8], box: FloatArray, size: int, margin: float = 0.05, around: int | None = WHITE
 ) -> Crop | None:
     """Cut a square of the frame about the box (x1, y1, x2, y2, pixels); None where the box shows no pixel.
 
-    margin: of the longer side of that part of the box which lies inside the frame, on both of its ends. What is outside
-    of the frame is white. image: H×W×3, or H×W of the foreground, and then `around` is black.
+    margin: of the longer side of that part of the box which lies inside the frame, on both of its ends. around: grey
+    level of what is outside of the frame; None repeats its edge. image: H×W×3, or H×W of the foreground.
     """
     corners = _corners(box, image.shape)
     if corners is None:
@@ -94,14 +115,14 @@ def _scaled(
     offset: tuple[int, int],
     side: int,
     size: int,
-    around: int,
+    around: int | None,
 ) -> NDArray[np.uint8]:
     """The pixels of `source` at `offset` of a square, whose `side` is scaled to `size`."""
     x1, y1, x2, y2 = source
     left, top = offset
     below, right = side - (y2 - y1) - top, side - (x2 - x1) - left
-    colour = (around, around, around, around)
-    square = cv2.copyMakeBorder(image[y1:y2, x1:x2], top, below, left, right, cv2.BORDER_CONSTANT, value=colour)
+    border = cv2.BORDER_REPLICATE if around is None else cv2.BORDER_CONSTANT
+    square = cv2.copyMakeBorder(image[y1:y2, x1:x2], top, below, left, right, border, value=[around or 0] * 4)
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import RuntimeConfig
 from pipeline.errors import ConfigError
+from pipeline.segmentation import Segmented
+from pipeline.segmentation.crop import BLACK, View
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -21,8 +21,8 @@ CLOSED = 0.85  # probability of what was closed
 class MotionSegmenter:
     """Takes crops of the foreground (see pipeline.background) and mends what is broken in them."""
 
-    crop_size = 192
-    looks_at: Literal["foreground"] = "foreground"
+    view = View(192, around=BLACK, looks_at="foreground")
+    finds_joints = False
 
     def __init__(self, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
         """Raises ConfigError for a checkpoint: there is nothing that it could be used for."""
@@ -32,9 +32,9 @@ class MotionSegmenter:
                 "it. Set segmentation.checkpoint=null, or choose another segmentation.segmenter."
             )
 
-    def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Crops N×S×S uint8 of the foreground → probability of person, N×S×S float32."""
-        side = self.crop_size
+    def segment(self, crops: NDArray[np.uint8]) -> Segmented:
+        """Segment crops of the foreground, N×S×S uint8."""
+        side = self.view.size
         if crops.ndim != 3 or crops.shape[1:] != (side, side) or crops.dtype != np.uint8:
             raise ValueError(f"crops must be N×{side}×{side} uint8, got {crops.shape} {crops.dtype}")
         people = np.empty(crops.shape, np.float32)
@@ -44,7 +44,7 @@ class MotionSegmenter:
             marked = (smooth >= 128).astype(np.uint8)
             closed = cv2.morphologyEx(marked, cv2.MORPH_CLOSE, disc)
             person[:] = np.maximum(smooth * np.float32(1 / 255), closed * np.float32(CLOSED))
-        return people
+        return Segmented(people)
 
 
 # Chosen on made-up walkers (docs/accuracy.md). The network's answers are too sure of themselves where people are small;

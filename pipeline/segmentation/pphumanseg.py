@@ -20,6 +20,8 @@ from pipeline.files import UNREADABLE, parse_yaml, reason_of
 from pipeline.inference.preprocessing import Pictures
 from pipeline.inference.runtime import Arrays, Network, OpenVinoNetwork, open_network
 from pipeline.inference.tally import note
+from pipeline.segmentation import Segmented
+from pipeline.segmentation.crop import View
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -48,7 +50,7 @@ class Conventions:
 class PPHumanSeg:
     """The network, loaded once. OpenVINO by default; runtime.engine names ONNX Runtime or Paddle's own engine."""
 
-    looks_at: Literal["image"] = "image"
+    finds_joints = False
 
     def __init__(self, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> None:
         """Raises CheckpointError when the checkpoint is missing, damaged or no two-class segmentation network."""
@@ -56,7 +58,7 @@ class PPHumanSeg:
             raise CheckpointError("segmentation.checkpoint: pphumanseg needs one; name a card or a file.")
         file, self.conventions = _read_checkpoint(checkpoint)
         self._source = checkpoint.path
-        self.crop_size = max(self.conventions.size)
+        self.view = View(max(self.conventions.size))
         self._network: Network = open_network(
             file, runtime, shape=(1, 3, *self.conventions.size), pictures=self.conventions.pictures
         )
@@ -65,9 +67,9 @@ class PPHumanSeg:
         self._batch = 1 if isinstance(self._network, OpenVinoNetwork) else None
         self._output = self._inspect()
 
-    def segment(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Crops N×S×S×3 uint8 BGR → probability of person, N×S×S float32."""
-        side = self.crop_size
+    def segment(self, crops: NDArray[np.uint8]) -> Segmented:
+        """Segment crops, N×S×S×3 uint8 BGR."""
+        side = self.view.size
         if crops.ndim != 4 or crops.shape[1:] != (side, side, 3) or crops.dtype != np.uint8:
             raise ValueError(f"crops must be N×{side}×{side}×3 uint8, got {crops.shape} {crops.dtype}")
         people = np.empty((len(crops), side, side), np.float32)
@@ -77,7 +79,7 @@ class PPHumanSeg:
         for start, outputs in zip(starts, self._network.each(pictures), strict=True):
             some = people[start : start + step]
             self._person(self._pick(outputs, len(some)), some)
-        return people
+        return Segmented(people)
 
     def _noted(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         note("segment", self._network, pictures)
@@ -121,7 +123,7 @@ class PPHumanSeg:
 
     def _inspect(self) -> Output:
         """Show the network a white crop and noise: is it a segmenter, and which of the exports is it?"""
-        side = self.crop_size
+        side = self.view.size
         noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
         seen = []
         for crop in (np.full_like(noise, 255), noise):

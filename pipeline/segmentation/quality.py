@@ -14,6 +14,7 @@ cut           longest touch of the mask with an edge of the picture / length of 
 outside       share of the box outside of the picture
 occluded      largest share of the box behind the box of somebody nearer to the camera
 contact       border shared with pixels of somebody else / height of the box
+presence      how sure the segmenter is that there is anybody (1 where it does not tell)
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ WIDTH = (0.12, 0.8)
 LARGEST_SOLIDITY = 0.82
 SMALLEST_CONFIDENCE = 0.75
 SMALLEST_CERTAINTY = 0.6
+SMALLEST_PRESENCE = 0.5
 
 SAME_DEPTH = 0.04  # feet that differ by less than this share of the height stand equally near
 EDGE = 0.015  # of the crop: the network is unsure of the last pixels before an edge
@@ -92,7 +94,7 @@ def verdict(quality: Mapping[str, float], min_height: int) -> str | None:
         (TOO_SMALL, quality["height_px"] < min_height),
         (CUT, quality["outside"] > LARGEST_OUTSIDE or quality["cut"] > LARGEST_CUT),
         (OCCLUDED, quality["occluded"] > LARGEST_OCCLUDED),
-        (NOBODY, quality["coverage"] == 0),
+        (NOBODY, quality["coverage"] == 0 or quality["presence"] < SMALLEST_PRESENCE),
         (MERGED, quality["contact"] > LARGEST_CONTACT),
         (INCOMPLETE, quality["extent"] < SMALLEST_EXTENT or quality["coverage"] < COVERAGE[0]),
         (

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import SegmentationConfig
+from pipeline.segmentation import Segmented
 from pipeline.segmentation import quality as judge
 from pipeline.segmentation.clean import Cleaned, clean
-from pipeline.segmentation.crop import BLACK, WHITE, Crop, cut_person, cut_surroundings
+from pipeline.segmentation.crop import Crop, View, cut_person, cut_surroundings
 from pipeline.segmentation.motion import UNKNOWN, with_foreground
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import (
@@ -74,43 +74,40 @@ class Silhouette:
             raise ValueError(f"reason {self.reason!r} contradicts a silhouette that is {self.aligned is not None}")
 
 
-def cut_people(
-    frame: Frame,
-    tracked: TrackedBoxes,
-    config: SegmentationConfig,
-    crop_size: int,
-    looks_at: Literal["image", "foreground"] = "image",
-) -> list[PersonCrop]:
+def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, view: View) -> list[PersonCrop]:
     """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out.
 
-    looks_at: what of the frame is cut. Raises ValueError for a foreground that the frame does not have.
+    Raises ValueError for a foreground that the frame does not have.
     """
     if frame.index % config.every:
         return []
-    picture, around = (frame.image, WHITE) if looks_at == "image" else (frame.foreground, BLACK)
+    picture = frame.image if view.looks_at == "image" else frame.foreground
     if picture is None:
         raise ValueError(f"frame {frame.index} comes without its foreground")
     cut = cut_surroundings if config.surroundings == "scene" else cut_person
+    margin = view.margin if config.margin is None else config.margin
     people = []
     for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
-        crop = cut(picture, box, crop_size, config.margin, around)
-        image = crop.image if crop else np.full((crop_size, crop_size, *picture.shape[2:]), around, np.uint8)
+        crop = cut(picture, box, view.size, margin, view.around)
+        image = crop.image if crop else np.full((view.size, view.size, *picture.shape[2:]), view.around or 0, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
         x1, y1, x2, y2 = crop.source if crop else (0, 0, 0, 0)
         meets = (others[:, 0] < x2) & (others[:, 2] > x1) & (others[:, 1] < y2) & (others[:, 3] > y1)
         near = others[meets] if crop else others[:0]
         foreground = None
-        if config.background and looks_at == "image" and crop is not None and frame.foreground is not None:
+        if config.background and view.looks_at == "image" and crop is not None and frame.foreground is not None:
             foreground = crop.same_of(frame.foreground, UNKNOWN)
         people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near, foreground))
     return people
 
 
-def finish(crops: Sequence[PersonCrop], probabilities: FloatArray, config: SegmentationConfig) -> list[Silhouette]:
-    """Turn the network's answer for the crops (N×S×S float32) into silhouettes, in the same order."""
-    if len(crops) != len(probabilities):
-        raise ValueError(f"crops ({len(crops)}) and probabilities {probabilities.shape} must have the same length")
-    return [_finish_one(crop, probability, config) for crop, probability in zip(crops, probabilities, strict=True)]
+def finish(crops: Sequence[PersonCrop], segmented: Segmented, config: SegmentationConfig) -> list[Silhouette]:
+    """Turn the segmenter's answer for the crops into silhouettes, in the same order."""
+    if len(crops) != len(segmented.person):
+        raise ValueError(f"crops ({len(crops)}) and answers {segmented.person.shape} must have the same length")
+    presence = np.ones(len(crops), np.float32) if segmented.presence is None else segmented.presence
+    answers = zip(crops, segmented.person, presence, strict=True)
+    return [_finish_one(crop, person, float(present), config) for crop, person, present in answers]
 
 
 @dataclass(slots=True)
@@ -224,7 +221,7 @@ class SequenceBuilder:
         )
 
 
-def _finish_one(person: PersonCrop, probability: FloatArray, config: SegmentationConfig) -> Silhouette:
+def _finish_one(person: PersonCrop, probability: FloatArray, presence: float, config: SegmentationConfig) -> Silhouette:
     if person.foreground is not None:
         probability = with_foreground(probability, person.foreground)
     marked = np.where(probability >= np.float32(config.threshold), np.uint8(255), np.uint8(0))
@@ -236,6 +233,7 @@ def _finish_one(person: PersonCrop, probability: FloatArray, config: Segmentatio
     else:
         cleaned = Cleaned(marked, 0.0, 0.0)
     parts = judge.measure(person.crop, person.box, person.neighbours, probability, cleaned)
+    parts["presence"] = presence
     reason = judge.verdict(parts, config.min_height) if config.reject else None
     aligned: NDArray[np.uint8] | None = None
     if reason is None:

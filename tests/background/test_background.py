@@ -87,6 +87,6 @@ def test_the_segmenter_mends_cracks_and_leaves_the_ground_alone():
     crop = np.zeros((192, 192), np.uint8)
     crop[40:170, 80:112] = 255
     crop[100:104, 80:112] = 0
-    (probability,) = MotionSegmenter(None, None).segment(crop[None])
+    (probability,) = MotionSegmenter(None, None).segment(crop[None]).person
     assert probability[102, 96] > 0.5
     assert probability[:30].max() < 0.01 and probability[:, :60].max() < 0.01

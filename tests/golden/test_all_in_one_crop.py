@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.config import SegmentationConfig
+from pipeline.segmentation import Segmented
+from pipeline.segmentation.crop import View
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 
@@ -27,7 +29,7 @@ def people(golden):
         boxes = np.array([[x, y, x + w, y + h] for _, x, y, w, h in rows], np.float32)
         ids = np.array([row[0] for row in rows], np.int64)
         tracked = TrackedBoxes(index, ids, boxes, np.ones(len(rows), np.float32))
-        cut += cut_people(Frame(index, index / 25, frames[index]), tracked, REFERENCE, 192)
+        cut += cut_people(Frame(index, index / 25, frames[index]), tracked, REFERENCE, View(192))
     return cut
 
 
@@ -41,7 +43,7 @@ def test_crops_and_their_order_equal_the_reference(golden, people):
 
 def test_masks_are_cut_at_80_of_255_and_go_on_untouched(people):
     levels = np.arange(192 * 192, dtype=np.float32).reshape(192, 192) % 256
-    silhouette = finish(people[:1], (levels / 255)[None], REFERENCE)[0]
+    silhouette = finish(people[:1], Segmented((levels / 255)[None]), REFERENCE)[0]
     np.testing.assert_array_equal(silhouette.mask, np.where(levels < 80, 0, 255))
     np.testing.assert_array_equal(silhouette.aligned, silhouette.mask)
     assert silhouette.reason is None

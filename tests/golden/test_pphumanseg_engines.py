@@ -22,7 +22,7 @@ def probabilities(shared, name, backend, crops):
     loader = "onnx" if name == ONNX else "paddle"
     card = Card(name=name, stage="segmenter", loader=loader, file=name, licence="Apache-2.0")
     runtime = RuntimeConfig(device="cpu", engine=backend)
-    return open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, path, "")).segment(crops)
+    return open_segmenter(SegmentationConfig(), runtime, Checkpoint(card, path, "")).segment(crops).person
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ FOLDER = "human_pp_humansegv1_lite_192x192"
 
 @pytest.fixture(scope="session")
 def segmenter(shared: Path) -> Segmenter:
-    """The light profile's."""
+    """PP-HumanSeg, the smallest."""
     card = Card(name=FOLDER, stage="segmenter", loader="paddle", file=FOLDER, licence="Apache-2.0")
     checkpoint = Checkpoint(card, shared / "checkpoints" / FOLDER, "")
     return open_segmenter(SegmentationConfig(), RuntimeConfig(device="cpu"), checkpoint)

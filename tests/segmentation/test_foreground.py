@@ -12,6 +12,7 @@ from pipeline.extraction.extract import learn_background
 from pipeline.profiles import load_config
 from pipeline.research.synth.videos import Show, write_video
 from pipeline.runs.job import Video
+from pipeline.segmentation.crop import View
 from pipeline.segmentation.motion import with_foreground
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
@@ -43,7 +44,9 @@ def frame(foreground):
 
 def people(config, foreground):
     boxes = np.array([(60, 30, 100, 130)], np.float32)
-    return cut_people(frame(foreground), TrackedBoxes(0, np.array([1]), boxes, np.ones(1, np.float32)), config, 96)
+    return cut_people(
+        frame(foreground), TrackedBoxes(0, np.array([1]), boxes, np.ones(1, np.float32)), config, View(96)
+    )
 
 
 def test_the_foreground_is_cut_at_the_place_of_the_picture():
@@ -86,7 +89,7 @@ def _overlaps(path, segmenter, config):
             seen = np.flatnonzero(truth["visibility"][picture.index] > 0.95)
             boxes = truth["boxes"][picture.index][seen]
             tracked = TrackedBoxes(picture.index, seen + 1, boxes, np.ones(len(seen), np.float32))
-            crops = cut_people(picture, tracked, config.segmentation, segmenter.crop_size)
+            crops = cut_people(picture, tracked, config.segmentation, segmenter.view)
             if not crops:
                 continue
             answers = segmenter.segment(np.stack([crop.image for crop in crops]))

@@ -76,37 +76,37 @@ def red(crops):
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_every_export_says_where_the_person_is(tmp_path, crops, red, kind, backend):
     path = save_network(tmp_path / "net.onnx", kind)
-    people = load(path, RuntimeConfig(device="cpu", engine=backend), size=[32, 32]).segment(crops)
+    people = load(path, RuntimeConfig(device="cpu", engine=backend), size=[32, 32]).segment(crops).person
     assert people.dtype == np.float32 and people.shape == (3, 32, 32)
     np.testing.assert_array_equal(people > 0.5, red)
 
 
 def test_logits_and_softmax_give_the_same_probability(tmp_path, crops):
-    logits = load(save_network(tmp_path / "a.onnx", "logits"), size=[32, 32]).segment(crops)
-    softmax = load(save_network(tmp_path / "b.onnx", "softmax"), size=[32, 32]).segment(crops)
+    logits = load(save_network(tmp_path / "a.onnx", "logits"), size=[32, 32]).segment(crops).person
+    softmax = load(save_network(tmp_path / "b.onnx", "softmax"), size=[32, 32]).segment(crops).person
     np.testing.assert_allclose(logits, softmax, atol=1e-5)
 
 
 def test_the_card_says_order_scale_and_channel(tmp_path, crops, red):
     path = save_network(tmp_path / "net.onnx", "softmax")
-    as_blue = load(path, size=[32, 32], channels="bgr").segment(crops)
+    as_blue = load(path, size=[32, 32], channels="bgr").segment(crops).person
     np.testing.assert_array_equal(as_blue > 0.5, crops[..., 0] > 0)
-    background = load(path, size=[32, 32], person_channel=0).segment(crops)
+    background = load(path, size=[32, 32], person_channel=0).segment(crops).person
     np.testing.assert_array_equal(background < 0.5, red)
-    shifted = load(path, size=[32, 32], mean=[0, 0.5, 0.5], std=[2, 1, 1]).segment(crops)
+    shifted = load(path, size=[32, 32], mean=[0, 0.5, 0.5], std=[2, 1, 1]).segment(crops).person
     np.testing.assert_allclose(shifted[1, 0, 0], 1 / (1 + np.exp(-2)), atol=1e-5)
 
 
 def test_a_network_that_is_not_square_takes_square_crops(tmp_path, crops, red):
     path = save_network(tmp_path / "net.onnx", "softmax", height=32, width=16)
-    people = load(path, size=[32, 16]).segment(crops)
+    people = load(path, size=[32, 16]).segment(crops).person
     assert people.shape == (3, 32, 32)
     np.testing.assert_array_equal(people[:2] > 0.5, red[:2])
 
 
 def test_no_crops_give_no_maps(tmp_path):
     segmenter = load(save_network(tmp_path / "net.onnx", "softmax"), size=[32, 32])
-    assert segmenter.segment(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, 32, 32)
+    assert segmenter.segment(np.zeros((0, 32, 32, 3), np.uint8)).person.shape == (0, 32, 32)
 
 
 def test_crops_of_another_size_are_refused(tmp_path):
@@ -119,8 +119,8 @@ def test_batches_do_not_change_the_answer(shared):
     path = shared / "checkpoints" / FOLDER
     crops = np.random.default_rng(1).integers(0, 256, (5, 192, 192, 3), np.uint8)
     segmenter = load(path)
-    one_by_one = np.concatenate([segmenter.segment(crops[i : i + 1]) for i in range(5)])
-    np.testing.assert_allclose(segmenter.segment(crops), one_by_one, atol=1e-6)
+    one_by_one = np.concatenate([segmenter.segment(crops[i : i + 1]).person for i in range(5)])
+    np.testing.assert_allclose(segmenter.segment(crops).person, one_by_one, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -136,7 +136,9 @@ def folder(shared, tmp_path):
 
 def test_the_folder_and_the_files_in_it_are_the_same_checkpoint(folder):
     crops = np.zeros((1, 192, 192, 3), np.uint8)
-    np.testing.assert_array_equal(load(folder).segment(crops), load(folder / "model.pdiparams").segment(crops))
+    np.testing.assert_array_equal(
+        load(folder).segment(crops).person, load(folder / "model.pdiparams").segment(crops).person
+    )
 
 
 @pytest.mark.parametrize(

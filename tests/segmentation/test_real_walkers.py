@@ -24,7 +24,7 @@ def test_most_frames_of_people_who_walk_side_by_side_are_usable(shared, segmente
             boxes = np.concatenate([here[:, 2:4], here[:, 2:4] + here[:, 4:6]], axis=1).astype(np.float32)
             tracked = TrackedBoxes(index, here[:, 1].astype(np.int64), boxes, np.ones(len(here), np.float32))
             frame = Frame(index, index / 30, picture.to_ndarray(format="bgr24"))
-            crops = cut_people(frame, tracked, config, segmenter.crop_size)
+            crops = cut_people(frame, tracked, config, segmenter.view)
             for silhouette in finish(crops, segmenter.segment(np.stack([one.image for one in crops])), config):
                 builder.add(silhouette)
     sequences = list(builder.finish([1, 2, 3, 4]))

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from pipeline.config import SegmentationConfig
-from pipeline.segmentation import quality
+from pipeline.segmentation import Segmented, quality
+from pipeline.segmentation.crop import View
 from pipeline.segmentation.sequences import LOOSE, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 
 SIDE = 96
+VIEW = View(SIDE)
 DEFAULT = SegmentationConfig()
 BODY = (60, 30, 100, 130)
 
@@ -37,8 +39,8 @@ def body(crop, certain=0.98):
 
 
 def silhouettes(*boxes, config=DEFAULT, index=0, certain=0.98):
-    crops = cut_people(frame(index), tracked(*boxes, index=index), config, SIDE)
-    return finish(crops, np.stack([body(crop, certain) for crop in crops]), config)
+    crops = cut_people(frame(index), tracked(*boxes, index=index), config, VIEW)
+    return finish(crops, Segmented(np.stack([body(crop, certain) for crop in crops])), config)
 
 
 def test_a_good_frame_gives_an_aligned_silhouette_with_its_quality():
@@ -85,10 +87,10 @@ def test_a_doubtful_network_is_low_confidence():
     ],
 )
 def test_the_shape_of_the_mask_is_judged(rows, columns, reason):
-    crops = cut_people(frame(), tracked(BODY), DEFAULT, SIDE)
+    crops = cut_people(frame(), tracked(BODY), DEFAULT, VIEW)
     probability = np.zeros((1, SIDE, SIDE), np.float32)
     probability[0, rows, columns] = 1
-    assert finish(crops, probability, DEFAULT)[0].reason == reason
+    assert finish(crops, Segmented(probability), DEFAULT)[0].reason == reason
 
 
 def test_without_reject_every_frame_with_a_mask_is_used():
@@ -103,25 +105,25 @@ def test_without_normalise_the_mask_itself_goes_on():
 
 def test_every_leaves_frames_out():
     config = SegmentationConfig(every=4)
-    cut = [len(cut_people(frame(index), tracked(BODY, index=index), config, SIDE)) for index in range(9)]
+    cut = [len(cut_people(frame(index), tracked(BODY, index=index), config, VIEW)) for index in range(9)]
     assert cut == [1, 0, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_a_frame_without_tracks_gives_no_crops():
-    assert cut_people(frame(), tracked(), DEFAULT, SIDE) == []
-    assert finish([], np.zeros((0, SIDE, SIDE), np.float32), DEFAULT) == []
+    assert cut_people(frame(), tracked(), DEFAULT, VIEW) == []
+    assert finish([], Segmented(np.zeros((0, SIDE, SIDE), np.float32)), DEFAULT) == []
 
 
 def test_only_people_who_reach_into_the_crop_are_kept_as_neighbours():
     near, far = (95, 30, 135, 130), (160, 30, 190, 130)
-    crop = cut_people(frame(), tracked(BODY, near, far), DEFAULT, SIDE)[0]
+    crop = cut_people(frame(), tracked(BODY, near, far), DEFAULT, VIEW)[0]
     np.testing.assert_array_equal(crop.neighbours, np.array([near], np.float32))
 
 
 def test_crops_and_probabilities_must_line_up():
-    crops = cut_people(frame(), tracked(BODY), DEFAULT, SIDE)
+    crops = cut_people(frame(), tracked(BODY), DEFAULT, VIEW)
     with pytest.raises(ValueError, match="same length"):
-        finish(crops, np.zeros((2, SIDE, SIDE), np.float32), DEFAULT)
+        finish(crops, Segmented(np.zeros((2, SIDE, SIDE), np.float32)), DEFAULT)
 
 
 def test_the_builder_gathers_by_track_and_counts_what_was_left_out():

@@ -209,7 +209,7 @@ def _cut_out(
             Frame(index, index / 25, picture),
             TrackedBoxes(index, np.array([1], np.int64), box[None], np.ones(1, np.float32)),
             config,
-            segmenter.crop_size,
+            segmenter.view,
         )
     ]
     silhouettes = finish(crops, segmenter.segment(np.stack([crop.image for crop in crops])), config)

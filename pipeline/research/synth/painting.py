@@ -142,6 +142,9 @@ def _colour(part: str, looks: Looks) -> Colour:
     return getattr(looks, _COLOUR_OF.get(name, "bag"))  # type: ignore[no-any-return]  # of those that are colours
 
 
+Poster = tuple[float, float, float, float, Colour]  # X and Z of the lower left corner, width, height (m), BGR
+
+
 @dataclass(frozen=True, slots=True)
 class Street:
     """What stands where. wall: distance of the wall from the X axis in metres, on the far side; colours BGR 0–255."""
@@ -153,10 +156,11 @@ class Street:
     windows: float  # metres from one to the next
     stones: float  # side of a paving stone, metres
     light: float
+    posters: tuple[Poster, ...] = ()
 
 
-def draw_street(rng: np.random.Generator) -> Street:
-    """A new place."""
+def draw_street(rng: np.random.Generator, posters: int = 0) -> Street:
+    """A new place. posters: how many coloured things, as tall as people, hang or stand at ten metres of its wall."""
     grey, warm = rng.uniform(120, 190), rng.uniform(-22, 22)
     ground = rng.uniform(95, 150)
     return Street(
@@ -167,7 +171,14 @@ def draw_street(rng: np.random.Generator) -> Street:
         windows=float(rng.uniform(2.2, 3.4)),
         stones=float(rng.uniform(0.4, 0.9)),
         light=float(rng.uniform(0.9, 1.08)),
+        posters=tuple(_draw_poster(rng) for _ in range(posters)),
     )
+
+
+def _draw_poster(rng: np.random.Generator) -> Poster:
+    wide, high = rng.uniform(0.15, 0.9), rng.uniform(0.5, 1.9)
+    blue, green, red = rng.uniform(10, 245, 3)
+    return float(rng.uniform(-5, 5)), float(rng.uniform(0, 0.6)), float(wide), float(high), (blue, green, red)
 
 
 def paint_street(street: Street, view: View, width: int, height: int, margin: int, rng: np.random.Generator) -> Image:
@@ -216,7 +227,12 @@ def _wall(street: Street, x: Floats32, z: Floats32, grain: Floats32) -> Floats32
     colour = np.where(frame[..., None], np.float32(205), colour)
     colour = np.where(pane[..., None], glass, colour)
     plinth = (z < 0.4)[..., None]
-    return np.asarray(np.where(plinth, 0.72 * colour, colour), np.float32)
+    colour = np.where(plinth, 0.72 * colour, colour)
+    for left, low, wide, high, paint in street.posters:
+        inside = (x >= left) & (x < left + wide) & (z >= low) & (z < low + high)
+        striped = np.where(np.mod(z, 0.3) < 0.12, np.float32(0.8), np.float32(1))[..., None]
+        colour = np.where(inside[..., None], striped * np.array(paint, np.float32), colour)
+    return np.asarray(colour, np.float32)
 
 
 def _ground(street: Street, x: Floats32, y: Floats32, grain: Floats32) -> Floats32:

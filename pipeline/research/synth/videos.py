@@ -24,7 +24,7 @@ GAP = 2.4  # metres between those who walk one behind the other
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What is filmed. people: the same in all videos; shake: pixels, of the probes that are hand-held."""
+    """What is filmed. people: the same in all videos; posters: at ten metres of the wall behind them."""
 
     people: int = 4
     probes: int = 4
@@ -33,6 +33,7 @@ class Show:
     size: tuple[int, int] = (854, 480)
     fps: float = 25.0
     handheld: bool = False
+    posters: int = 0
 
 
 def write_videos(folder: Path, show: Show) -> Iterator[Path]:
@@ -88,7 +89,7 @@ def stage(show: Show, number: int, rng: np.random.Generator) -> tuple[Setting, l
         wardrobe = np.random.default_rng([show.seed, 2, index, 0 if same_clothes else number])
         natural = np.random.default_rng([show.seed, 3, index])
         walkers.append(Walker(who, draw_outfit(wardrobe, kind), draw_looks(natural, wardrobe), place, heading))
-    street = draw_street(rng)
+    street = draw_street(rng, show.posters)
     shake = 4.0 if show.handheld and number % 2 == 0 and number else 0.0
     return _setting(view, street, show, shake), walkers
 
