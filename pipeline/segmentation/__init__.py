@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline import registry
 from pipeline.config import RuntimeConfig, SegmentationConfig
 from pipeline.segmentation.crop import View
+from pipeline.segmentation.quality import USUAL, Limits
 from pipeline.types import FloatArray
 from pipeline.weights.checkpoints import Checkpoint
 
@@ -22,12 +23,15 @@ class Segmented:
 
     person: N×S×S float32, how likely each pixel shows the person. presence: N float32 in [0, 1], how likely there is
     anybody; joints: N×17×3 float32, COCO's joints: x, y in pixels of the crop (a pixel's middle is at half a pixel) and
-    a score in [0, 1]. Both are None where the segmenter does not tell.
+    a score in [0, 1]. Both are None where the segmenter does not tell. limits: how good a silhouette of this segmenter
+    must be. trust: the weight of its log-odds beside those of a fixed camera's foreground.
     """
 
     person: FloatArray
     presence: FloatArray | None = None
     joints: FloatArray | None = None
+    limits: Limits = USUAL
+    trust: float = 0.5
 
 
 class Segmenter(Protocol):

@@ -47,20 +47,20 @@ class MotionSegmenter:
         return Segmented(people)
 
 
-# Chosen on made-up walkers (docs/accuracy.md). The network's answers are too sure of themselves where people are small;
-# who is as grey as the wall behind is no foreground, so a network that is sure of a person is believed.
-NETWORK = 0.5  # weight of its log-odds
+# Chosen on made-up walkers (docs/accuracy.md). Who is as grey as the wall behind is no foreground, so a network that is
+# sure of a person is believed.
 OF_NETWORK = 0.001, 0.999  # probabilities beyond count as these: it can be wrong
 OF_FOREGROUND = 0.1, 0.98
 UNKNOWN = 128  # foreground of which nothing is known: the network decides
 
 
-def with_foreground(probability: FloatArray, foreground: NDArray[np.uint8]) -> FloatArray:
+def with_foreground(probability: FloatArray, foreground: NDArray[np.uint8], trust: float) -> FloatArray:
     """The probability of person by both, S×S float32: the sum of their log-odds, as of independent witnesses.
 
     probability: S×S float32, the network's; foreground: S×S uint8, 255 × the probability that it is not background.
+    trust: weight of the network's log-odds.
     """
-    odds = NETWORK * _log_odds(probability, OF_NETWORK) + FOREGROUND_ODDS[foreground]
+    odds = trust * _log_odds(probability, OF_NETWORK) + FOREGROUND_ODDS[foreground]
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 

@@ -20,6 +20,7 @@ presence      how sure the segmenter is that there is anybody (1 where it does n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +40,29 @@ ODD_SHAPE = "odd shape"
 LOW_CONFIDENCE = "low confidence"
 REASONS = (OUTSIDE, TOO_SMALL, CUT, OCCLUDED, MERGED, NOBODY, INCOMPLETE, ODD_SHAPE, LOW_CONFIDENCE)
 
-# Chosen on real walkers (front, rear, side and from above; 47 to 210 px tall) by looking at what each rule leaves out.
-LARGEST_OCCLUDED = 0.3
-LARGEST_CONTACT = 0.3
-LARGEST_OUTSIDE = 0.1
-LARGEST_CUT = 0.15
-SMALLEST_EXTENT = 0.8
-COVERAGE = (0.25, 0.85)
-WIDTH = (0.12, 0.8)
-LARGEST_SOLIDITY = 0.82
-SMALLEST_CONFIDENCE = 0.75
-SMALLEST_CERTAINTY = 0.6
-SMALLEST_PRESENCE = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How good a silhouette must be: the smallest or the largest value of each part.
+
+    These were chosen for PP-HumanSeg on real walkers (front, rear, side and from above; 47 to 210 px tall), by looking
+    at what each rule leaves out. A segmenter with other faults brings its own.
+    """
+
+    occluded: float = 0.3
+    contact: float = 0.3
+    outside: float = 0.1
+    cut: float = 0.15
+    extent: float = 0.8
+    coverage: tuple[float, float] = (0.25, 0.85)
+    width: tuple[float, float] = (0.12, 0.8)
+    solidity: float = 0.82
+    confidence: float = 0.75
+    certainty: float = 0.6
+    presence: float = 0.0
+
+
+USUAL = Limits()
 
 SAME_DEPTH = 0.04  # feet that differ by less than this share of the height stand equally near
 EDGE = 0.015  # of the crop: the network is unsure of the last pixels before an edge
@@ -88,24 +100,24 @@ def measure(
     }
 
 
-def verdict(quality: Mapping[str, float], min_height: int) -> str | None:
+def verdict(quality: Mapping[str, float], min_height: int, limits: Limits) -> str | None:
     """The reason not to use the frame, the most telling one first; None where it is good enough."""
     rules = (
         (TOO_SMALL, quality["height_px"] < min_height),
-        (CUT, quality["outside"] > LARGEST_OUTSIDE or quality["cut"] > LARGEST_CUT),
-        (OCCLUDED, quality["occluded"] > LARGEST_OCCLUDED),
-        (NOBODY, quality["coverage"] == 0 or quality["presence"] < SMALLEST_PRESENCE),
-        (MERGED, quality["contact"] > LARGEST_CONTACT),
-        (INCOMPLETE, quality["extent"] < SMALLEST_EXTENT or quality["coverage"] < COVERAGE[0]),
+        (CUT, quality["outside"] > limits.outside or quality["cut"] > limits.cut),
+        (OCCLUDED, quality["occluded"] > limits.occluded),
+        (NOBODY, quality["coverage"] == 0 or quality["presence"] < limits.presence),
+        (MERGED, quality["contact"] > limits.contact),
+        (INCOMPLETE, quality["extent"] < limits.extent or quality["coverage"] < limits.coverage[0]),
         (
             ODD_SHAPE,
-            quality["coverage"] > COVERAGE[1]
-            or quality["solidity"] > LARGEST_SOLIDITY
-            or not WIDTH[0] <= quality["width"] <= WIDTH[1],
+            quality["coverage"] > limits.coverage[1]
+            or quality["solidity"] > limits.solidity
+            or not limits.width[0] <= quality["width"] <= limits.width[1],
         ),
         (
             LOW_CONFIDENCE,
-            quality["confidence"] < SMALLEST_CONFIDENCE or quality["certainty"] < SMALLEST_CERTAINTY,
+            quality["confidence"] < limits.confidence or quality["certainty"] < limits.certainty,
         ),
     )
     return next((reason for reason, broken in rules if broken), None)

@@ -105,9 +105,7 @@ def finish(crops: Sequence[PersonCrop], segmented: Segmented, config: Segmentati
     """Turn the segmenter's answer for the crops into silhouettes, in the same order."""
     if len(crops) != len(segmented.person):
         raise ValueError(f"crops ({len(crops)}) and answers {segmented.person.shape} must have the same length")
-    presence = np.ones(len(crops), np.float32) if segmented.presence is None else segmented.presence
-    answers = zip(crops, segmented.person, presence, strict=True)
-    return [_finish_one(crop, person, float(present), config) for crop, person, present in answers]
+    return [_finish_one(crop, segmented, number, config) for number, crop in enumerate(crops)]
 
 
 @dataclass(slots=True)
@@ -221,9 +219,10 @@ class SequenceBuilder:
         )
 
 
-def _finish_one(person: PersonCrop, probability: FloatArray, presence: float, config: SegmentationConfig) -> Silhouette:
+def _finish_one(person: PersonCrop, segmented: Segmented, number: int, config: SegmentationConfig) -> Silhouette:
+    probability = segmented.person[number]
     if person.foreground is not None:
-        probability = with_foreground(probability, person.foreground)
+        probability = with_foreground(probability, person.foreground, segmented.trust)
     marked = np.where(probability >= np.float32(config.threshold), np.uint8(255), np.uint8(0))
     if person.crop is None:
         return Silhouette(person.track_id, person.frame_index, np.zeros_like(marked), None, judge.OUTSIDE, {})
@@ -233,8 +232,8 @@ def _finish_one(person: PersonCrop, probability: FloatArray, presence: float, co
     else:
         cleaned = Cleaned(marked, 0.0, 0.0)
     parts = judge.measure(person.crop, person.box, person.neighbours, probability, cleaned)
-    parts["presence"] = presence
-    reason = judge.verdict(parts, config.min_height) if config.reject else None
+    parts["presence"] = 1.0 if segmented.presence is None else float(segmented.presence[number])
+    reason = judge.verdict(parts, config.min_height, segmented.limits) if config.reject else None
     aligned: NDArray[np.uint8] | None = None
     if reason is None:
         square = normalise(cleaned.mask) if config.normalise else None

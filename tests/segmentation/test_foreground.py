@@ -33,7 +33,7 @@ CAMERA = {"light": load_config("light"), "fixed": load_config("fixed")}
     ],
 )
 def test_the_surer_of_the_two_decides(network, ground, person):
-    joined = with_foreground(np.full((4, 4), network, np.float32), np.full((4, 4), ground, np.uint8))
+    joined = with_foreground(np.full((4, 4), network, np.float32), np.full((4, 4), ground, np.uint8), 0.5)
     assert joined.dtype == np.float32
     assert ((joined > 0.5) == person).all()
 
