@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, resize_motion, still
+from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, pyramid_of, resize_motion, still
 from pipeline.types import FloatArray, Frame, Image
 
 SAMPLES = 40  # at least, if the video has as many frames; less than twice as many
@@ -71,9 +71,10 @@ def _shakes(small: Sequence[Image]) -> list[Motion | None] | None:
     motions: list[Motion | None] = [still() for _ in small]
     # First against one of the samples, in case that the shakes are too large; then against the scene without people.
     reference = small[len(small) // 2]
+    pyramids = [pyramid_of(_grey(sample)) for sample in small]
     for attempt in range(1 + ROUNDS):
         aligner = Aligner(_grey(reference))
-        found = [aligner.motion(_grey(sample)) for sample in small]
+        found = [aligner.motion(pyramid) for pyramid in pyramids]
         aligned = _upright(small, found)
         if len(aligned) >= FEWEST:
             scene = empty_scene(aligned)
