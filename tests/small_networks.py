@@ -16,7 +16,10 @@ BACKENDS = {name: registry.load(ENCODERS, name, "recognition.encoder") for name 
 MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
 
 
-def narrow(architecture, by=4):
+WIDE = {"gaittr": 2, "gaitgraph1": 4, "gaitgraph2": 4, "multigaitpp": 4, "skeletongaitpp": 4}  # what 16 would empty
+
+
+def narrow(architecture, by=16):
     """The same architecture with so many times fewer channels, and few classes."""
 
     def less(name, value):
@@ -52,7 +55,7 @@ def fill(network):
 def save_small(model, path):
     """A checkpoint with the keys of a narrow network of the model's kind, written to `path`."""
     torch.manual_seed(0)
-    architecture = narrow(model.architecture(), by=2 if model.name == "gaittr" else 4)  # its heads need channels
+    architecture = narrow(model.architecture(), WIDE.get(model.name, 16))
     network = model.network(architecture)
     fill(network)
     torch.save({"model": network.state_dict(), "iteration": 1}, path)

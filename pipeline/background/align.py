@@ -12,6 +12,7 @@ from pipeline.types import FloatArray
 
 Grey = NDArray[np.uint8]  # H×W
 Motion = NDArray[np.float64]  # 2×3: takes x, y of the background to x, y of the picture
+Pyramid = list[tuple[FloatArray, float]]  # pictures, finest first, with their scale
 
 LARGEST_SIDE = 400  # px: pictures are aligned at no more than this
 SMALLEST_SIDE = 24  # px of the shorter side at the coarsest level
@@ -55,14 +56,14 @@ class Aligner:
         height, width = reference.shape
         self._middle = np.array([width / 2, height / 2])
         self._expected = 1 / np.array([SHIFT * max(height, width)] * 2 + [GROW, TURN]) ** 2
-        self._levels = [_level(picture, scale, self._middle) for picture, scale in _pyramid(reference)]
+        self._levels = [_level(picture, scale, self._middle) for picture, scale in pyramid_of(reference)]
 
-    def motion(self, picture: Grey, guess: Motion | None = None) -> Motion | None:
+    def motion(self, picture: Grey | Pyramid, guess: Motion | None = None) -> Motion | None:
         """From the reference to `picture`, of the same size; None where it cannot be told.
 
-        guess: the motion of a neighbouring picture.
+        picture: as it is, or its pyramid, where it is looked at several times. guess: the motion of a neighbouring one.
         """
-        pyramid = [shrunk for shrunk, _ in _pyramid(picture)]
+        pyramid = [shrunk for shrunk, _ in (picture if isinstance(picture, list) else pyramid_of(picture))]
         for levels in (NEAR, LEVELS) if guess is not None else (LEVELS,):
             motion, agreeing = guess if guess is not None else still(), 0.0
             for level, shrunk in reversed(list(zip(self._levels, pyramid, strict=True))[:levels]):
@@ -80,14 +81,16 @@ class Aligner:
             there, inside = _seen_from(level, picture, motion)
             if not inside.any():
                 return motion, agreeing
-            off = there[inside] - here[inside]
+            slopes, off = level.slopes, there - here
+            if not inside.all():
+                slopes, off = slopes[inside], off[inside]
             off -= np.median(off)  # exposure
             noise = max(1.4826 * float(np.median(np.abs(off))), QUIETEST)
             weight = np.clip(1 - (off / (TUKEY * noise)) ** 2, 0, None) ** 2
             agreeing = float(weight.mean())
-            weighted = (level.slopes[inside] * weight[:, None]).T / (ALIKE * noise**2)
+            weighted = (slopes * weight[:, None]).T / (ALIKE * noise**2)
             pulled = weighted @ off + self._expected * _parameters(motion, self._middle)
-            step = np.linalg.solve(weighted @ level.slopes[inside] + np.diag(self._expected), pulled)
+            step = np.linalg.solve(weighted @ slopes + np.diag(self._expected), pulled)
             back = inverse(_motion(np.asarray(step, np.float64), self._middle))
             motion = after(motion, back)
             if farthest(back, height, width) < CLOSE_ENOUGH / level.scale:
@@ -130,7 +133,7 @@ def farthest(motion: Motion, height: int, width: int) -> float:
     return float(np.hypot(*(moved - corners).T).max())
 
 
-def _pyramid(picture: Grey) -> list[tuple[FloatArray, float]]:
+def pyramid_of(picture: Grey) -> Pyramid:
     """The picture and its halves, finest first, with their scale; smoothed, for noise has no motion."""
     height, width = picture.shape
     scale = min(1.0, LARGEST_SIDE / max(height, width))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, resize_motion, still
+from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, pyramid_of, resize_motion, still
 from pipeline.types import FloatArray, Frame, Image
 
 SAMPLES = 40  # at least, if the video has as many frames; less than twice as many
@@ -70,9 +71,10 @@ def _shakes(small: Sequence[Image]) -> list[Motion | None] | None:
     motions: list[Motion | None] = [still() for _ in small]
     # First against one of the samples, in case that the shakes are too large; then against the scene without people.
     reference = small[len(small) // 2]
+    pyramids = [pyramid_of(_grey(sample)) for sample in small]
     for attempt in range(1 + ROUNDS):
         aligner = Aligner(_grey(reference))
-        found = [aligner.motion(_grey(sample)) for sample in small]
+        found = [aligner.motion(pyramid) for pyramid in pyramids]
         aligned = _upright(small, found)
         if len(aligned) >= FEWEST:
             scene = empty_scene(aligned)
@@ -138,28 +140,54 @@ def empty_scene(samples: Sequence[Image]) -> Scene:
     mean, noise = np.empty((height, width, 3), np.float32), np.empty((height, width, 3), np.float32)
     for top in range(0, height, BAND):
         rows = slice(top, top + BAND)
-        stack = np.stack([sample[rows] for sample in samples], axis=-1)  # sorted along contiguous memory
-        mean[rows], noise[rows] = _shortest(stack)
+        mean[rows], noise[rows] = _shortest(np.stack([sample[rows] for sample in samples]))
     # The length of so few samples is uncertain by a third: neighbours have much the same noise.
     noise = np.asarray(cv2.blur(noise, (5, 5)), np.float32)
     return Scene(mean, np.clip(noise, QUIETEST, LOUDEST))
 
 
 def _shortest(values: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
-    """Mean and standard deviation of the background's values, from …×N."""
-    count = values.shape[-1]
+    """Mean and standard deviation of the background's values, from N×…, which are put in order."""
+    count = len(values)
     inside = max(2, round(SHARE * count))
-    ordered = np.sort(values, axis=-1).astype(np.int16)
-    lengths = ordered[..., inside - 1 :] - ordered[..., : count - inside + 1]
-    shortest = lengths.min(axis=-1, keepdims=True)
+    _sort(values)
+    lengths = values[inside - 1 :] - values[: count - inside + 1]
+    shortest = lengths.min(axis=0)
     # Values are whole numbers, so that many intervals are equally short: the middle one of them.
     is_shortest = lengths == shortest
-    rank = np.cumsum(is_shortest, axis=-1)
-    begin = np.argmax(rank >= (rank[..., -1:] + 1) // 2, axis=-1)
-    sums = np.concatenate(
-        [np.zeros((*values.shape[:-1], 1), np.int32), np.cumsum(ordered, axis=-1, dtype=np.int32)], -1
-    )
-    total = np.take_along_axis(sums, begin[..., None] + inside, -1) - np.take_along_axis(sums, begin[..., None], -1)
-    mean = (total[..., 0] / inside).astype(np.float32)
-    noise = ((shortest[..., 0] + 1) / NORMAL).astype(np.float32)  # + 1: whole numbers hide up to one level
+    left = (is_shortest.sum(axis=0, dtype=np.int16) + 1) // 2
+    total = values[:inside].sum(axis=0, dtype=np.int32)
+    chosen = np.zeros_like(total)
+    for begin, here in enumerate(is_shortest):
+        left -= here
+        np.copyto(chosen, total, where=here & (left == 0))
+        if begin + inside < count:
+            total += values[begin + inside]
+            total -= values[begin]
+    mean = (chosen / inside).astype(np.float32)
+    noise = ((shortest.astype(np.int16) + 1) / NORMAL).astype(np.float32)  # + 1: whole numbers hide up to one level
     return mean, noise
+
+
+def _sort(values: NDArray[np.uint8]) -> None:
+    """Sort along the first axis, in place: ten times as fast as numpy, which sorts one pixel after another."""
+    lesser = np.empty_like(values[0])
+    for low, high in _exchanges(len(values)):
+        np.minimum(values[low], values[high], out=lesser)
+        np.maximum(values[low], values[high], out=values[high])
+        values[low] = lesser
+
+
+@cache
+def _exchanges(count: int) -> list[tuple[int, int]]:
+    """Which two of `count` values to put in order, one pair after another (Batcher's merge exchange: Knuth, 5.2.2M)."""
+    pairs = []
+    top = 1 << max(count - 1, 1).bit_length() - 1
+    part = top
+    while part:
+        step, other, apart = top, 0, part
+        while apart:
+            pairs += [(low, low + apart) for low in range(count - apart) if low & part == other]
+            apart, step, other = step - part, step >> 1, part
+        part >>= 1
+    return pairs

@@ -42,15 +42,15 @@ def tracks_of(run, video) -> dict:
 
 
 @pytest.fixture(scope="session")
-def scores(full, shared, demo):
+def scores(full, shared, short_demo):
     """What tools/score_demo.py says of the run."""
     spec = importlib.util.spec_from_file_location("score_demo", shared / "tools/score_demo.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = {}
-    _, gallery, _ = module.compare(demo / "gallery.gt.txt", full.path / "tracks/gallery.txt")
+    _, gallery, _ = module.compare(short_demo / "gallery.gt.txt", full.path / "tracks/gallery.txt")
     for video in VIDEOS:
-        idf1, person_of, pairs = module.compare(demo / f"{video}.gt.txt", full.path / f"tracks/{video}.txt")
+        idf1, person_of, pairs = module.compare(short_demo / f"{video}.gt.txt", full.path / f"tracks/{video}.txt")
         right = 0
         for person in {1, 2, 3, 4} & set(person_of.values()):
             mine = [track for track, who in person_of.items() if who == person]
@@ -75,7 +75,7 @@ def test_the_folder_has_the_files_of_the_contract_and_no_others(full):
     assert re.fullmatch(r"\d{4}(_\d\d){5}", full.path.name)
 
 
-def test_run_json_says_what_was_done_with_what(full, demo, checkpoints):
+def test_run_json_says_what_was_done_with_what(full, short_demo, checkpoints):
     record = full.record
     assert record["status"] == "done" and record["warnings"] == []
     assert record["device"] in ("cpu", "cuda")
@@ -89,13 +89,13 @@ def test_run_json_says_what_was_done_with_what(full, demo, checkpoints):
 
 
 @pytest.mark.parametrize("name", VIDEOS)
-def test_run_json_describes_the_inputs(full, demo, name):
+def test_run_json_describes_the_inputs(full, short_demo, name):
     inputs = {entry["name"]: entry for entry in [full.record["inputs"]["gallery"], *full.record["inputs"]["probes"]]}
-    with open_video(demo / f"{name}.mp4") as video:
+    with open_video(short_demo / f"{name}.mp4") as video:
         info, frames = video.info, sum(1 for _ in video)
     entry = inputs[name]
     assert entry["path"] == f"{name}.mp4"
-    assert entry["sha256"] == sha256_of(demo / f"{name}.mp4")
+    assert entry["sha256"] == sha256_of(short_demo / f"{name}.mp4")
     assert entry["frames"] == frames and entry["fps"] == pytest.approx(info.fps)
     assert entry["size"] == [info.width, info.height]
     assert entry["tracks"] == len(tracks_of(full, name))
@@ -195,21 +195,21 @@ def picture_of(path):
 
 
 @pytest.mark.parametrize("video", VIDEOS)
-def test_annotated_videos_are_the_inputs_frame_by_frame(full, demo, video):
+def test_annotated_videos_are_the_inputs_frame_by_frame(full, short_demo, video):
     name = "gallery" if video == "gallery" else f"G-gallery_P-{video}"
     codec, pix_fmt, size, rate, times = picture_of(full.path / f"videos/{name}.mp4")
-    _, _, size_before, rate_before, times_before = picture_of(demo / f"{video}.mp4")
+    _, _, size_before, rate_before, times_before = picture_of(short_demo / f"{video}.mp4")
     assert (codec, pix_fmt) == ("h264", "yuv420p")
     assert (size, rate, times) == (size_before, rate_before, times_before)
 
 
 @pytest.mark.parametrize("video", VIDEOS)
-def test_annotated_videos_differ_from_the_inputs_at_the_people(full, demo, video):
+def test_annotated_videos_differ_from_the_inputs_at_the_people(full, short_demo, video):
     name = "gallery" if video == "gallery" else f"G-gallery_P-{video}"
     frame = max(frames_by_track(full, video)[1])
     rows = [row for row in rows_of(full, video) if int(row[0]) - 1 == frame and row[1] == "1"]
     x, y, _, height = (round(float(value)) for value in rows[0][2:6])
-    with open_video(demo / f"{video}.mp4") as before, open_video(full.path / f"videos/{name}.mp4") as after:
+    with open_video(short_demo / f"{video}.mp4") as before, open_video(full.path / f"videos/{name}.mp4") as after:
         plain, drawn = (next(f.image for f in source if f.index == frame).astype(int) for source in (before, after))
     x, y = min(max(x, 1), plain.shape[1] - 2), min(max(y, 1), plain.shape[0] - 2)
     edge = np.abs(plain - drawn).max(axis=2)[y : min(y + height, plain.shape[0]), x - 1 : x + 3]

@@ -43,12 +43,12 @@ def ruled(golden, weight_rule, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", GOLDEN)
-def test_the_profile_runs_end_to_end(profile, full, gait_in, demo, ruled):
+def test_the_profile_runs_end_to_end(profile, full, gait_in, short_demo, ruled):
     weights = ruled(profile)
     gait = gait_in(full.path.parents[1])  # where the light profile has followed everybody already
     settings = [f"recognition.checkpoint={weights}", "recognition.max_frames=8", "output.videos=false"]
     options = ["--config", profile, *(part for setting in settings for part in ("--set", setting))]
-    run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
+    run = gait.run(short_demo / "gallery.mp4", short_demo / "probe1.mp4", options=options)
     assert run.record["status"] == "done"
     assert any(MEANINGLESS in warning for warning in run.record["warnings"])
     answers = run.results["probes"]["probe1"].values()
@@ -71,7 +71,7 @@ def test_an_encoder_without_weights_says_what_to_do(gait, demo):
 
 
 @pytest.mark.slow
-def test_an_exported_network_gives_the_same_answers(full, gait_in, demo, ruled):
+def test_an_exported_network_gives_the_same_answers(full, gait_in, short_demo, ruled):
     weights = ruled("gaitset")
     gait = gait_in(full.path.parents[1])
     exported = weights.with_name("gaitset_exported.onnx")
@@ -81,7 +81,7 @@ def test_an_exported_network_gives_the_same_answers(full, gait_in, demo, ruled):
     def answers(checkpoint):
         settings = [f"recognition.checkpoint={checkpoint}", "recognition.max_frames=8", "output.videos=false"]
         options = ["--config", "gaitset", *(part for setting in settings for part in ("--set", setting))]
-        run = gait.run(demo / "gallery.mp4", demo / "probe1.mp4", options=options)
+        run = gait.run(short_demo / "gallery.mp4", short_demo / "probe1.mp4", options=options)
         assert run.record["checkpoints"]["encoder"]["file"] == checkpoint.name
         probe = run.results["probes"]["probe1"]
         return {track: (answer["identity"], answer["distance"]) for track, answer in probe.items()}
@@ -97,7 +97,7 @@ def test_a_modality_that_no_stage_makes_is_refused_before_anything_is_written(ga
     save_small(BACKENDS["smplgait"], weights)
     weights.with_suffix(".yaml").write_text(
         "stage: encoder\nloader: opengait\nmodel: smplgait\narchitecture:\n"
-        "  layers: [BC-16, BC-16, M, BC-32, BC-32, M, BC-64, BC-64]\n"
+        "  layers: [BC-4, BC-4, M, BC-8, BC-8, M, BC-16, BC-16]\n"
     )
     settings = ["recognition.encoder=smplgait", f"recognition.checkpoint={weights}"]
     options = [part for setting in settings for part in ("--set", setting)]

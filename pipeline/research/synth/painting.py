@@ -101,13 +101,14 @@ def paint_walker(picture: Image, mask: NDArray[np.uint8], shapes: Outlines, fram
     for part in sorted(shapes.parts, key=lambda part: -float(part.depth[frame])):
         colour = _colour(part.part, looks)
         points = part.points[frame]
-        centre = points.mean(axis=0)
-        shade = float(np.clip(1 - 0.35 * (float(part.depth[frame]) - near), 0.78, 1.1))
-        small = float(np.ptp(points[:, 0])) < 5
+        centre, wide = points[:, 0].mean(), np.ptp(points[:, 0])
+        off = points[:, 0] - centre
+        shade = min(max(1 - 0.35 * (float(part.depth[frame]) - near), 0.78), 1.1)
+        small = float(wide) < 5
+        layer = points.copy()
         for width, shift, light in _LAYERS[: 1 if small else None]:
-            layer = points.copy()
-            layer[:, 0] = centre[0] + width * (points[:, 0] - centre[0]) + shift * np.ptp(points[:, 0])
-            tone = tuple(float(np.clip(value * shade * (0.9 if small else light), 0, 255)) for value in colour)
+            layer[:, 0] = centre + width * off + shift * wide
+            tone = tuple(min(max(value * shade * (0.9 if small else light), 0.0), 255.0) for value in colour)
             cv2.fillConvexPoly(picture, np.round(layer * 2**BITS).astype(np.int32), tone, cv2.LINE_AA, BITS)
     _soften(picture, mask, shapes, frame, looks)
 

@@ -89,7 +89,8 @@ def film_scene(
         shapes = outlines(walker.who.body, walker.outfit, steps, view, detail=True)
         points, _ = view.project(_coco(walker, steps))
         sway = partial(_sway, sways=sways, size=setting.size)
-        cast.append((shapes.map(sway), sway(points)))
+        shapes = shapes.map(sway)
+        cast.append((shapes, shapes.box(), sway(points)))
     grains = np.repeat(np.round(rng.normal(0, setting.noise, (4, height, 2 * width, 1))).astype(np.int16), 3, axis=3)
     for frame in range(count):
         move = sways[frame] + np.array([[0, 0, width / 2], [0, 0, height / 2]])
@@ -102,7 +103,10 @@ def film_scene(
         yield np.asarray(cv2.add(lens, grain, dtype=cv2.CV_8U), np.uint8), truth
 
 
-def _paint(picture: Image, cast: Sequence[tuple[Outlines, Floats]], walkers: Sequence[Walker], frame: int) -> Truth:
+def _paint(
+    picture: Image, cast: Sequence[tuple[Outlines, Floats, Floats]], walkers: Sequence[Walker], frame: int
+) -> Truth:
+    """cast: everybody's outlines, the boxes around them, and joints, in all pictures."""
     height, width = picture.shape[:2]
     count = len(cast)
     boxes, visibility = np.zeros((count, 4)), np.zeros(count)
@@ -112,8 +116,7 @@ def _paint(picture: Image, cast: Sequence[tuple[Outlines, Floats]], walkers: Seq
     for k in far_first:
         paint_shadow(picture, cast[k][0], frame)
     for k in far_first:
-        shapes = cast[k][0]
-        box = shapes.box()[frame]
+        shapes, box = cast[k][0], cast[k][1][frame]
         mask, total = _mask(shapes, frame, box, (width, height))
         pixels[k] = total
         if mask.any():
@@ -123,7 +126,7 @@ def _paint(picture: Image, cast: Sequence[tuple[Outlines, Floats]], walkers: Seq
             boxes[k] = np.clip(box, 0, edges)
     for k in range(count):
         visibility[k] = np.count_nonzero(owner == k + 1) / max(pixels[k], 1)
-        joints[k, :, :2] = cast[k][1][frame]
+        joints[k, :, :2] = cast[k][2][frame]
         x, y = np.floor(joints[k, :, 0]).astype(int), np.floor(joints[k, :, 1]).astype(int)
         inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
         joints[k, inside, 2] = owner[y[inside], x[inside]] == k + 1
