@@ -128,11 +128,11 @@ def test_a_name_that_is_neither_card_nor_profile_is_refused(tmp_path: Path) -> N
 def test_a_profile_stands_for_its_checkpoints(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fetch_checkpoints(["light"], shared / "checkpoints") == 0
     out = capsys.readouterr().out
-    assert "yolox_nano: already at" in out and "human_pp_humansegv1_lite_192x192: already at" in out
+    assert "yolox_nano: already at" in out and "mediapipe_pose_full: already at" in out
 
 
 def test_the_checkpoints_of_a_configuration_come_in_the_order_of_the_stages() -> None:
-    assert networks.checkpoints_of(Config()) == ["yolox_nano", "human_pp_humansegv1_lite_192x192"]
+    assert networks.checkpoints_of(Config()) == ["yolox_nano", "mediapipe_pose_full"]
 
 
 @pytest.mark.parametrize("profile", profiles())
@@ -150,7 +150,7 @@ def test_what_fetch_fetches_is_what_a_run_asks_for(
             Session.open({}, load_config(profile))
     table = cards()
     assert asked == {name: table[name].stage for name in asked}
-    assert ("pose" in asked.values()) == (profile in ("gaitgraph2", "skeletongait", "skeletongait++"))
+    assert "pose" not in asked.values(), "the segmenter finds the joints"
     assert all(table[name].runs and (table[name].url or "shipped" in str(table[name].manual)) for name in asked)
     for name in ("http_proxy", "https_proxy"):  # nothing is out there
         monkeypatch.setenv(name, "http://127.0.0.1:9")

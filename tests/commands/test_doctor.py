@@ -41,9 +41,7 @@ def test_present_checkpoints_are_verified(shared: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_broken(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(
-        shared / "checkpoints" / "human_pp_humansegv1_lite_192x192", tmp_path / "w" / "human_pp_humansegv1_lite_192x192"
-    )
+    shutil.copytree(shared / "checkpoints" / "mediapipe_pose", tmp_path / "w" / "mediapipe_pose")
     (tmp_path / "w" / "yolox_nano.onnx").write_bytes(b"cut short")
     assert doctor(checkpoints=tmp_path / "w") == 1
     assert "expected 3660092 bytes for yolox_nano, found 9" in capsys.readouterr().out

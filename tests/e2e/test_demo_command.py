@@ -48,5 +48,5 @@ def test_the_demo_of_a_profile_without_checkpoints_says_how_to_get_them(offline,
     done = offline("demo", "--config", "light")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "out of reach" in line and "gait checkpoints fetch yolox_nano human_pp" in line
+    assert "out of reach" in line and "gait checkpoints fetch yolox_nano mediapipe_pose_full" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs"]

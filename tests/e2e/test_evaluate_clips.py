@@ -52,7 +52,7 @@ def kth(shared, tmp_path_factory):
 def evaluated(kth, gait_in, tmp_path_factory):
     """The light profile and its baselines, with the silhouettes kept; and the same again from those."""
     gait = gait_in(tmp_path_factory.mktemp("evaluated"))
-    (gait.cwd / "as-they-are.yaml").write_text("recognition: {encoder: gei, max_frames: 720}\n", encoding="utf-8")
+    (gait.cwd / "as-they-are.yaml").write_text("base: light\nrecognition: {mirroring: off}\n", encoding="utf-8")
     common = ["--manifest", kth / "clips.csv", "--config", "light", "--sequences", "kept"]
     first = gait("evaluate", "clips", *common, "--baselines", "--untrained-seeds", "2", "--json", "first.json")
     again = gait("evaluate", "clips", *common, "--config", "as-they-are.yaml", "--json", "again.json")
@@ -76,7 +76,6 @@ def test_every_encoder_has_its_figures_by_condition(evaluated):
         low, high = entry["d4"]["ci95"]
         assert 0 <= low <= entry["d4"]["rank1"] <= high <= 1
     assert tree["untrained"]["d4"]["rank1_of_each"] and len(tree["untrained"]["d4"]["rank1_of_each"]) == 2
-    assert tree["light"]["pooled"]["against"]["gei"]["rank1"] == 0  # light is the GEI
 
 
 @pytest.mark.parametrize("encoder", ["light", "gei", "hog", "untrained"])

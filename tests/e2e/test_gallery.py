@@ -155,8 +155,9 @@ def test_what_makes_no_sense_is_refused_in_one_line(identified, gait, walkers):
     assert "two people" in refused(gait, "enrol", video, "--db", "new", "--name", "1=Dee", "--name", "2=Dee")
     assert "no gallery there" in refused(gait, "identify", video, "--db", "nowhere")
     assert not (gait.cwd / "nowhere").exists()
-    line = refused(gait, "identify", video, "--db", "people", "--set", "recognition.parts=8")
-    assert "gei-16" in line and "gei-8" in line and "gait gallery reenrol --db people" in line
+    gei = ("--set", "recognition.encoder=gei", "--set", "recognition.checkpoint=null")
+    line = refused(gait, "identify", video, "--db", "people", *gei)
+    assert "gaitbase" in line and "gei-16" in line and "gait gallery reenrol --db people" in line
 
 
 def test_identify_takes_the_stored_back_end_and_says_so(identified, gait, walkers):

@@ -31,7 +31,7 @@ def test_without_a_network_three_lines_tell_what_is_missing_and_what_is_done_ins
     gait, done, _ = shown
     said = [line for line in done.stderr.splitlines() if line.startswith("gait: ") or "://" in line]
     missing, instead, result = said
-    assert "yolox_nano and human_pp_humansegv1_lite_192x192 cannot be fetched: github.com is out of reach." in missing
+    assert "yolox_nano and mediapipe_pose_full cannot be fetched: github.com is out of reach." in missing
     assert "people who do not exist" in instead
     assert result.endswith(f"see {gait.runs()[0].relative_to(gait.cwd)}/report.html")
 

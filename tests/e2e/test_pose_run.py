@@ -109,7 +109,7 @@ def test_why_somebody_has_none_is_said_in_the_encoder_s_terms(runs):
 def test_the_run_says_that_the_weights_are_not_the_published_ones(runs, profile):
     name, card, _ = PROFILES[profile]
     assert any(f"{name}.pt: not the published {card}" in line for line in runs[profile].record["warnings"])
-    assert runs[profile].record["checkpoints"]["pose"]["name"] == "movenet_singlepose_lightning_int8"
+    assert "pose" not in runs[profile].record["checkpoints"], "the segmenter finds the joints"
 
 
 def test_joints_lie_in_the_boxes_of_their_track(runs):
@@ -127,9 +127,9 @@ def test_joints_lie_in_the_boxes_of_their_track(runs):
 
 def test_what_is_the_same_is_made_once(runs):
     first, *others = runs.values()
-    assert first.record["stages"]["pose"]["crops"] >= 6 * FRAMES
+    assert first.record["stages"]["segment"]["crops"] >= 6 * FRAMES and "pose" not in first.record["stages"]
     for other in others:
-        assert other.record["inputs"]["gallery"]["reused"] and "pose" not in other.record["stages"]
+        assert other.record["inputs"]["gallery"]["reused"] and "segment" not in other.record["stages"]
         for path in (first.path / "poses").rglob("*.npz"):
             assert (other.path / path.relative_to(first.path)).read_bytes() == path.read_bytes()
 
@@ -158,6 +158,29 @@ def test_poses_can_be_had_for_their_own_sake_and_from_workers_too(runs, run_here
     for path in paths:
         here, there = np.load(path), np.load(alone.path / path.relative_to(runs["gaitgraph2"].path))
         assert all(np.array_equal(here[name], there[name]) for name in here.files)
+
+
+def test_an_estimator_of_its_own_looks_at_the_same_people(runs, run_here):
+    movenet = run_here("light", ["pose.always=true", "pose.estimator=movenet"], "movenet")
+    assert movenet.record["checkpoints"]["pose"]["name"] == "movenet_singlepose_lightning_int8"
+    assert movenet.record["stages"]["pose"]["crops"] == movenet.record["stages"]["segment"]["crops"]
+    apart = []
+    for path in sorted((runs["gaitgraph2"].path / "poses").rglob("*.npz")):
+        here = np.load(path)
+        there = np.load(movenet.path / path.relative_to(runs["gaitgraph2"].path))
+        np.testing.assert_array_equal(here["frame_indices"], there["frame_indices"])
+        tall = np.ptp(here["keypoints"][..., 1], axis=1)[:, None]
+        apart.append(np.linalg.norm(here["keypoints"] - there["keypoints"], axis=2)[:, 5:] / tall)
+    assert np.median(np.concatenate(apart)) < 0.05, "of a body's height, from the shoulders down"
+
+
+def test_joints_of_a_segmenter_that_finds_none_are_refused_before_anything_is_made(gait, videos):
+    done = gait(
+        "run", "--gallery", videos[0], "--probe", videos[1], "--set", "pose.always=true",
+        "--set", "segmentation.checkpoint=human_pp_humansegv1_lite_192x192",
+    )  # fmt: skip
+    assert done.returncode == 2 and "pose.estimator=segmenter" in done.stderr and "movenet" in done.stderr
+    assert gait.runs() == []
 
 
 def test_a_missing_estimator_is_refused_before_anything_is_made(gait, videos):

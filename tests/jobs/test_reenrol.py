@@ -16,7 +16,8 @@ from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.segmentation.storage import read_sequence
 
-CONFIG = load_config("light", ["recognition.parts=8", "recognition.mirroring=off"])
+GEI = ["recognition.encoder=gei", "recognition.checkpoint=null", "recognition.parts=8", "recognition.mirroring=off"]
+CONFIG = load_config("light", GEI)
 
 
 @pytest.fixture
