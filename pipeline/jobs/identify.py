@@ -66,7 +66,7 @@ def identify(
     stored, unused = stored_discriminant(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
-        refuse_no_threshold(with_expected_threshold(path, config.matching, *encoder), session.encoder.model)
+        refuse_no_threshold(with_expected_threshold(path, config.matching, *encoder), *encoder)
         with gallery.writing():
             pass
     sources = [session.source(video) for video in job.videos]

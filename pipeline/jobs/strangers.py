@@ -42,7 +42,7 @@ def newcomers(
     if not embeddings:
         return []
     for embedding in embeddings:
-        refuse_no_threshold(config, embedding.model)
+        refuse_no_threshold(config, embedding.model, embedding.checkpoint_sha256)
     threshold = threshold_of(config, embeddings)
     distances = np.where(covisible(tracklets), np.inf, distances)
     groups = [[row] for row in range(len(embeddings))]
@@ -64,7 +64,7 @@ def newcomers(
     return sorted(found, key=lambda newcomer: newcomer.tracks)
 
 
-def refuse_no_threshold(config: MatchingConfig, model: str) -> None:
+def refuse_no_threshold(config: MatchingConfig, model: str, checkpoint_sha256: str) -> None:
     """Raise GalleryError for an encoder without a threshold."""
-    if math.isinf(threshold_for(config, model)):
+    if math.isinf(threshold_for(config, model, checkpoint_sha256)):
         raise GalleryError(f"{model} has no threshold, so nobody is unknown. Set matching.threshold.")

@@ -18,11 +18,15 @@ from pipeline.types import Candidate, Embedding, Match, Tracklet
 # (from above up to 0.18), to the nearest other 0.05 to 0.17. At 0.14 nobody gets a wrong name, 9 of 12 get their own,
 # and 9 of 12 are unknown once they are taken out of the gallery. Nobody there has a heading, so mirroring by it changes
 # nothing. Other encoders have none until it is measured, or set.
-THRESHOLDS: Mapping[tuple[str, str], float] = {
-    (encoder, metric): threshold
-    for encoder in ("gei", "gei+heading")
-    for metric, threshold in (("euclidean", 0.14), ("cosine", 0.045))
+_SYNTH = "515c4b6b074ed96cd5e0b6338c1764505ad155299ae4f44ea681b4f6b295fec1"  # gaitbase_synth
+THRESHOLDS: Mapping[tuple[str, str, str], float] = {
+    ("", "gei", "euclidean"): 0.14,
+    ("", "gei", "cosine"): 0.045,
+    ("", "gei+heading", "euclidean"): 0.14,
+    ("", "gei+heading", "cosine"): 0.045,
+    (_SYNTH, "gaitbase+heading", "cosine"): 0.12,
 }
+"""By sha256 of the weights, encoder and metric."""
 
 
 def match_distances(
@@ -102,11 +106,12 @@ def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
     """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
     if config.threshold is not None:
         return config.threshold
-    return min((threshold_for(config, model) for model in {embedding.model for embedding in probes}), default=math.inf)
+    encoders = {(embedding.model, embedding.checkpoint_sha256) for embedding in probes}
+    return min((threshold_for(config, *encoder) for encoder in encoders), default=math.inf)
 
 
-def threshold_for(config: MatchingConfig, model: str) -> float:
-    """The configured threshold, or the measured one of the encoder of that name and architecture, or infinity.
+def threshold_for(config: MatchingConfig, model: str, checkpoint_sha256: str) -> float:
+    """The configured threshold, or the measured one of the encoder of that name with these weights, or infinity.
 
     What was measured holds for plain distances only.
     """
@@ -114,7 +119,7 @@ def threshold_for(config: MatchingConfig, model: str) -> float:
         return config.threshold
     if config.transform != "none" or config.score_norm != "none":
         return math.inf
-    return THRESHOLDS.get((_encoder_of(model), config.metric), math.inf)
+    return THRESHOLDS.get((checkpoint_sha256, _encoder_of(model), config.metric), math.inf)
 
 
 def _encoder_of(model: str) -> str:
