@@ -118,6 +118,81 @@ def test_of_a_larger_gallery_the_very_nearest_are_returned_without_an_index(crow
     assert searching.caution is None
 
 
+@pytest.fixture
+def without(copied, monkeypatch):
+    """What searches one's own gallery without an index, a few rows at a time."""
+    monkeypatch.setattr(search, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(search, "BLOCK_VALUES", 130 * SHAPE[0] * SHAPE[1])
+    return Search(copied, MatchingConfig())
+
+
+def test_without_an_index_new_people_are_found_and_removed_ones_are_not(copied, without):
+    with copied.writing() as writer:
+        writer.add([template(1000, number) for number in range(WALKS)])
+    for person in (1000, 7):
+        probe = walk(person, 50)
+        assert nearest(probe, without.shortlist([probe])) == nearest(probe, copied.templates())
+    delete(copied, "person 7")
+    probe = walk(7, 50)
+    found = without.shortlist([probe])
+    assert "person 7" not in {one.name for one in found}
+    assert nearest(probe, found) == nearest(probe, copied.templates())
+    assert not without.whole
+
+
+def test_without_an_index_those_past_their_expiry_are_not_found(copied, without):
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=now()) for one in copied.templates()[40:]})
+    current = [one for one in copied.templates() if not one.expires]
+    probe = walk(77, 50)  # whose walks are among those
+    found = without.shortlist([probe])
+    assert all(one.expires is None for one in found)
+    assert nearest(probe, found) == nearest(probe, current)
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=now()) for one in current})
+    assert without.shortlist([probe]) == []
+
+
+def test_without_an_index_the_nearest_among_many_copies_of_a_walk_are_found(copied, without):
+    own = walk(3, 50)
+    steps = [np.float32(2**-9) * n for n in range(60)]  # more than a sieve keeps, nearer than anybody else
+    copies = [
+        dataclasses.replace(
+            template(1000 + n, 0), parts=(own.parts.astype(np.float16) * (1 + step)).astype(np.float16)
+        )
+        for n, step in enumerate(steps)
+    ]
+    with copied.writing() as writer:
+        writer.add(copies[::-1])
+    assert {one.name for one in without.shortlist([own])} == {f"person {1000 + n}" for n in range(search.KEPT)}
+
+
+def test_distances_beyond_float32_are_taken_exactly(copied, without, monkeypatch):
+    probe = walk(7, 50)
+    expected = {one.template for one in without.shortlist([probe])}
+    monkeypatch.setattr(search.Sieve, "apart", lambda self, rows: np.full((1, len(rows)), np.inf, np.float32))
+    assert {one.template for one in without.shortlist([probe])} == expected
+
+
+def test_a_changed_row_that_is_found_is_refused(copied, without):
+    probe = walk(7, 50)
+    chosen = nearest(probe, copied.templates())
+    (row,) = (one for one in copied.templates() if one.template == chosen)
+    places = [
+        (path, path.read_bytes().find(row.parts.tobytes()))
+        for path in copied.data_files()
+        if row.parts.tobytes() in path.read_bytes()
+    ]
+    assert places
+    for path, place in places:
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1  # the last bit of a value
+        path.write_bytes(content)
+    for searching in (without, indexed(copied)):
+        with pytest.raises(GalleryError, match="is not what was written"):
+            searching.shortlist([probe])
+
+
 def test_several_probes_get_what_each_of_them_would(crowd):
     probes = [walk(person, 50) for person in (3, 77, 240)]
     alone = {one.template for probe in probes for one in indexed(crowd).shortlist([probe])}
@@ -262,6 +337,16 @@ def test_what_an_index_does_not_serve_is_told(crowd):
     assert nearest(walk(1, 50), search.shortlist([walk(1, 50)]), "cosine")
     assert "its index is for another matching.metric. Index it:" in search.caution
     assert indexed(crowd, metric="frobenius").shortlist([walk(1, 50)])  # it is near to the euclidean
+
+
+def test_embeddings_that_make_no_index_are_refused_and_searched_all_the_same(tmp_path, monkeypatch):
+    gallery, odd = Gallery.create(tmp_path / "db"), walk(0, 0).parts[:5, :3].astype(np.float16)
+    with gallery.writing() as writer:
+        writer.add([dataclasses.replace(template(n, 0), parts=odd + np.float16(n)) for n in range(index.LEAST)])
+    with pytest.raises(GalleryError, match="no index is made of embeddings of 15 values, which 8 does not divide"):
+        build(gallery, "euclidean")
+    probe = dataclasses.replace(walk(0, 0), parts=odd.astype(np.float32) + 30)
+    assert nearest(probe, indexed(gallery).shortlist([probe])) == nearest(probe, gallery.templates())
 
 
 def test_too_few_are_nothing_to_index(tmp_path):
