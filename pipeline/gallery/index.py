@@ -22,7 +22,7 @@ LEAST = 256  # rows that its cells can be learnt from
 EIGHTS = 8  # LanceDB packs one bit of each value into bytes
 ROUNDS = 12  # of k-means: more of them name no better candidates
 SAMPLES = 64  # rows for each centre that k-means looks at
-CELLS_VISITED = 64  # of those into which the rows are divided, by 8192 or so
+CELLS_VISITED = 256  # of those into which the rows are divided, by 8192 or so: all of two million
 REFINED = 4  # times as many are compared by LanceDB as it names: its codes are coarse
 FEW_LATER = 1000  # rows beside the index, which are searched in no time
 LATER_SHARE = 10  # beyond that, searching is slower when more than one row in so many is beside the index
@@ -47,7 +47,8 @@ def build(gallery: Gallery, metric: Metric) -> int:
         with refusals(gallery.path, "indexed"):
             kind = IvfRq(distance_type=_kind(metric), max_iterations=ROUNDS, sample_rate=SAMPLES)
             table.create_index("embedding", config=kind)
-        writer.tidy()  # of the older one, too
+        for _ in range(2):  # of older ones: LanceDB may write a large one once more while it merges files
+            writer.tidy()
     return rows
 
 

@@ -157,9 +157,7 @@ def test_without_an_index_the_nearest_among_many_copies_of_a_walk_are_found(copi
     own = walk(3, 50)
     steps = [np.float32(2**-9) * n for n in range(60)]  # more than a sieve keeps, nearer than anybody else
     copies = [
-        dataclasses.replace(
-            template(1000 + n, 0), parts=(own.parts.astype(np.float16) * (1 + step)).astype(np.float16)
-        )
+        dataclasses.replace(template(1000 + n, 0), parts=(own.parts.astype(np.float16) * (1 + step)).astype(np.float16))
         for n, step in enumerate(steps)
     ]
     with copied.writing() as writer:
@@ -218,6 +216,7 @@ def test_the_index_still_fits_after_files_are_merged(copied):
         for person in range(1000, 1005):
             writer.add([template(person, 0)])
         writer.tidy()
+    assert copied.table().index_stats("embedding_idx").num_unindexed_rows == 0
     assert nearest(walk(1003, 50), search.shortlist([walk(1003, 50)])) == nearest(walk(1003, 50), copied.templates())
     assert not search.whole
 
