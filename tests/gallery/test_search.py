@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -382,3 +384,33 @@ def test_whoever_another_process_enrols_is_found_at_once(copied, request):
         finish(process)
     assert seen == 10
     assert verify(copied).problems == []
+
+
+INDEX = """
+import sys; sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from pipeline.gallery.index import build
+from pipeline.gallery.store import Gallery
+while True:
+    build(Gallery.open(Path(sys.argv[1])), "cosine")
+    print("indexed", flush=True)
+"""
+
+
+def test_a_killed_index_leaves_a_gallery_that_is_searched_as_before(copied, request):
+    command = [sys.executable, "-c", INDEX, str(copied.path), *map(str, request.path.parents[:2])]
+    for moment in (0, 0.03, 0.08):  # seconds into the next one
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout.readline() == "indexed\n"
+            time.sleep(moment)
+        finally:
+            process.kill()
+            finish(process, status=-signal.SIGKILL)
+        probe = walk(1, 50)
+        assert nearest(probe, indexed(copied).shortlist([probe])) == nearest(probe, copied.templates())
+    build(copied, "euclidean")
+    assert copied.facts().versions == 1
+    assert verify(copied).problems == []
+    delete(copied, "person 7")
+    assert not [path for path in copied.files() if "_indices" in path.parts]
