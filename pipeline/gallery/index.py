@@ -1,8 +1,9 @@
-"""LanceDB's own index of a large gallery's embeddings (IVF_PQ), which names the few templates to compare exactly.
+"""LanceDB's own index of a large gallery's embeddings (IVF_RQ), which names the few templates to compare exactly.
 
 It is a part of the table. Rows that come later are searched beside it, and taken in when small files are merged. A
-table that is written anew, because somebody was removed or changed, has none. The index knows L2 distances and cosines
-of whole embeddings, near to the means over parts that are compared in the end (research/log/2026-11-30-index.md).
+table that is written anew, because somebody was removed or changed, has none. The index keeps one bit of each value,
+and knows L2 distances and cosines of whole embeddings, near to the means over parts that are compared in the end
+(research/log/2026-11-30-index.md).
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pipeline.gallery.folder import refusals
 from pipeline.gallery.store import Gallery
 from pipeline.matching.distance import Metric
 
-LEAST = 256  # rows that its codes can be learnt from
+LEAST = 256  # rows that its cells can be learnt from
+EIGHTS = 8  # LanceDB packs one bit of each value into bytes
 ROUNDS = 12  # of k-means: more of them name no better candidates
 SAMPLES = 64  # rows for each centre that k-means looks at
-CELLS_VISITED = 64  # of those into which the rows are divided, by 8192 or so
+CELLS_VISITED = 256  # of those into which the rows are divided, by 8192 or so: all of two million
 REFINED = 4  # times as many are compared by LanceDB as it names: its codes are coarse
 FEW_LATER = 1000  # rows beside the index, which are searched in no time
 LATER_SHARE = 10  # beyond that, searching is slower when more than one row in so many is beside the index
@@ -29,18 +31,24 @@ LATER_SHARE = 10  # beyond that, searching is slower when more than one row in s
 def build(gallery: Gallery, metric: Metric) -> int:
     """Index all rows for a metric, in place of an older index; returns how many. Writers wait, readers go on.
 
-    Raises GalleryError for a gallery with fewer rows than an index can be learnt from.
+    Raises GalleryError for a gallery that no index can be made of.
     """
-    from lancedb.index import IvfPq
+    from lancedb.index import IvfRq
 
     with gallery.writing() as writer:
         table = gallery.reading(gallery.table)
         if (rows := int(table.count_rows())) < LEAST:
             raise GalleryError(f"{gallery.path}: {rows} templates are too few for an index. It takes {LEAST}.")
+        if (values := table.schema.field("embedding").type.list_size) % EIGHTS:
+            raise GalleryError(
+                f"{gallery.path}: no index is made of embeddings of {values} values, which {EIGHTS} does not divide. "
+                "Go on without one: every template is compared."
+            )
         with refusals(gallery.path, "indexed"):
-            kind = IvfPq(distance_type=_kind(metric), max_iterations=ROUNDS, sample_rate=SAMPLES)
+            kind = IvfRq(distance_type=_kind(metric), max_iterations=ROUNDS, sample_rate=SAMPLES)
             table.create_index("embedding", config=kind)
-        writer.tidy()  # of the older one, too
+        for _ in range(2):  # of older ones: LanceDB may write a large one once more while it merges files
+            writer.tidy()
     return rows
 
 
@@ -57,14 +65,15 @@ def rows_later(table: Any) -> int:
     return later if later > max(FEW_LATER, table.count_rows() // LATER_SHARE) else 0
 
 
-def candidates(table: Any, values: NDArray[np.floating], count: int, where: str | None) -> Any:
-    """A query for the `count` rows whose embeddings are likely to be nearest to these values (C·P).
+def candidates(table: Any, values: NDArray[np.floating], count: int, where: str | None) -> NDArray[np.uint64]:
+    """LanceDB's numbers of `count` rows whose embeddings are likely to be nearest to these values (C·P).
 
     where: a condition on the rows.
     """
-    query = table.search(values.astype(np.float16), vector_column_name="embedding").select(["embedding", "_distance"])
-    query = query.limit(count).nprobes(CELLS_VISITED).refine_factor(REFINED)
-    return query.where(where) if where else query
+    query = table.search(values.astype(np.float16), vector_column_name="embedding").select(["_distance"])
+    query = query.limit(count).nprobes(CELLS_VISITED).refine_factor(REFINED).with_row_id(True)
+    found = (query.where(where) if where else query).to_arrow()
+    return np.asarray(found.column("_rowid").to_numpy())
 
 
 def _facts(table: Any) -> Any:

@@ -1,17 +1,17 @@
 """Which templates probes are compared with: all of a small gallery, the nearest ones of a larger one.
 
-Up to 100,000 templates, and wherever an index is of no use, every embedding is compared, a block at a time. Above that
-LanceDB's index names candidates, and their embeddings are compared exactly. The templates that are found so are then
-compared once more, as everywhere else.
+Up to 100,000 templates, and wherever an index is of no use, a sieve in float32 goes through every embedding, a block at
+a time, for all probes at once. Above that LanceDB's index names candidates. Of the templates that are found so the
+nearest are kept by their exact distances, and compared as everywhere else.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,14 @@ from pipeline.gallery.rows import COLUMNS, briefs_of, embeddings_of, from_rows
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Brief, Template, now
 from pipeline.matching.distance import distances_between
+from pipeline.matching.sieve import Sieve
 from pipeline.types import Embedding
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WHOLE_UP_TO = 10_000  # templates that are all returned
 EXACT_UP_TO = 100_000  # templates: all of their embeddings (8 KB each) are compared once a run
-CANDIDATES = 48  # templates that the index names for each probe
-KEPT = 24  # templates that are returned for each probe
-BLOCK_VALUES = 1 << 23  # of embeddings that are compared at once
+CANDIDATES = 48  # templates for each probe that the index or the sieve names
+KEPT = 24  # of these, the nearest, are returned
+BLOCK_VALUES = 1 << 21  # of embeddings that are compared at once: 8 MB, which stay near the processor
 
 
 class Search:
@@ -157,42 +155,51 @@ class Search:
         self.expired = int(table.count_rows(f"expires <= {moment}"))
         current = f"(expires IS NULL OR expires > {moment})" if self.expired else None
         if by_index:
-            asked = [candidates(table, probe.parts.ravel(), CANDIDATES, current) for probe in probes]
-            near = np.concatenate([self._near([probe], _rows_of(q)) for probe, q in zip(probes, asked, strict=True)])
+            near = np.concatenate([candidates(table, one.parts.ravel(), CANDIDATES, current) for one in probes])
         else:
-            query = table.search().select(["embedding"])
-            query = query.where(current) if current else query
-            near = self._near(probes, _rows_of(query, BLOCK_VALUES // probes[0].parts.size))
+            near = self._sifted(table, probes, current)
         path = str(self._gallery.path)
-        found = from_rows(table.take_row_ids(np.unique(near).tolist()).select(list(COLUMNS)).to_arrow(), path)
+        rows = table.take_row_ids(np.unique(near).tolist()).select(list(COLUMNS)).to_arrow()
+        found = self._kept(probes, from_rows(rows, path))
         if self._matching.templates == "nearest" or not found:
             return found
         owners = ", ".join(sorted({repr(template.identity) for template in found}))  # a mean is over all that they have
         whose = f"identity IN ({owners})" + (f" AND {current}" if current else "")
         return from_rows(table.search().where(whose).select(list(COLUMNS)).to_arrow(), path)
 
-    def _near(self, probes: Sequence[Embedding], blocks: Iterable[pa.RecordBatch]) -> NDArray[np.uint64]:
-        """LanceDB's numbers of the rows that are nearest to each probe, all in one array."""
-        numbers, apart = np.zeros((len(probes), 0), np.uint64), np.zeros((len(probes), 0))
+    def _sifted(self, table: Any, probes: Sequence[Embedding], where: str | None) -> NDArray[np.uint64]:
+        """LanceDB's numbers of the rows that are nearest to each probe by float32, all in one array."""
+        sieve = Sieve(probes, self._matching.metric, self._fitted.discriminant if self._fitted else None)
+        query = table.search().select(["embedding"]).with_row_id(True)
+        blocks = (query.where(where) if where else query).to_batches(max(1, BLOCK_VALUES // probes[0].parts.size))
+        numbers, apart = np.zeros((len(probes), 0), np.uint64), np.zeros((len(probes), 0), np.float32)
         for block in blocks:
+            embeddings = embeddings_of(block)
+            here = sieve.apart(embeddings)
+            if not np.isfinite(here).all():
+                if not np.isfinite(embeddings).all():
+                    raise ValueError("an embedding has values that are not finite")
+                here = self._apart(probes, embeddings.reshape(-1, *probes[0].parts.shape))
             numbers = np.hstack([numbers, np.tile(block.column("_rowid").to_numpy(), (len(probes), 1))])
-            apart = np.hstack([apart, self._apart(probes, embeddings_of(block))])
-            order = np.argsort(apart, axis=1, kind="stable")[:, :KEPT]
-            numbers, apart = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(apart, order, axis=1)
+            apart = np.hstack([apart, here])
+            if apart.shape[1] > CANDIDATES:
+                order = np.argpartition(apart, CANDIDATES - 1, axis=1)[:, :CANDIDATES]
+                numbers, apart = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(apart, order, axis=1)
         return numbers.ravel()
 
-    def _apart(self, probes: Sequence[Embedding], embeddings: NDArray[np.float16]) -> NDArray[np.floating]:
-        """How far probes are from embeddings of C·P values, N×M."""
-        parts = embeddings.astype(np.float32).reshape(-1, *probes[0].parts.shape)
-        if not np.isfinite(parts).all():
-            raise ValueError("an embedding has values that are not finite")
-        metric = self._matching.metric
+    def _kept(self, probes: Sequence[Embedding], found: list[Template]) -> list[Template]:
+        """Those of the templates that are among the nearest of a probe."""
+        if len(found) <= KEPT:
+            return found
+        step = max(1, BLOCK_VALUES // found[0].parts.size)
+        blocks = (np.stack([one.parts for one in found[n : n + step]]) for n in range(0, len(found), step))
+        apart = np.hstack([self._apart(probes, parts) for parts in blocks])
+        return [found[n] for n in np.unique(np.argsort(apart, axis=1, kind="stable")[:, :KEPT])]
+
+    def _apart(self, probes: Sequence[Embedding], parts: NDArray[np.float16]) -> NDArray[np.floating]:
+        """How far probes are from M×C×P values, N×M, as exactly as everywhere else."""
+        values, metric = parts.astype(np.float32), self._matching.metric
         if self._fitted is None:
-            return distances_between(np.stack([probe.parts for probe in probes]), parts, metric)
-        templates = [dataclasses.replace(probes[0], parts=one) for one in parts]
+            return distances_between(np.stack([probe.parts for probe in probes]), values, metric)
+        templates = [dataclasses.replace(probes[0], parts=one) for one in values]
         return self._fitted.discriminant.between(probes, templates, metric)
-
-
-def _rows_of(query: Any, at_once: int = CANDIDATES) -> Iterator[pa.RecordBatch]:
-    """The numbers and embeddings of a query's rows, so many at a time."""
-    yield from query.with_row_id(True).to_batches(at_once)

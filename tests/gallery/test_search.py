@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -118,6 +120,79 @@ def test_of_a_larger_gallery_the_very_nearest_are_returned_without_an_index(crow
     assert searching.caution is None
 
 
+@pytest.fixture
+def without(copied, monkeypatch):
+    """What searches one's own gallery without an index, a few rows at a time."""
+    monkeypatch.setattr(search, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(search, "BLOCK_VALUES", 130 * SHAPE[0] * SHAPE[1])
+    return Search(copied, MatchingConfig())
+
+
+def test_without_an_index_new_people_are_found_and_removed_ones_are_not(copied, without):
+    with copied.writing() as writer:
+        writer.add([template(1000, number) for number in range(WALKS)])
+    for person in (1000, 7):
+        probe = walk(person, 50)
+        assert nearest(probe, without.shortlist([probe])) == nearest(probe, copied.templates())
+    delete(copied, "person 7")
+    probe = walk(7, 50)
+    found = without.shortlist([probe])
+    assert "person 7" not in {one.name for one in found}
+    assert nearest(probe, found) == nearest(probe, copied.templates())
+    assert not without.whole
+
+
+def test_without_an_index_those_past_their_expiry_are_not_found(copied, without):
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=now()) for one in copied.templates()[40:]})
+    current = [one for one in copied.templates() if not one.expires]
+    probe = walk(77, 50)  # whose walks are among those
+    found = without.shortlist([probe])
+    assert all(one.expires is None for one in found)
+    assert nearest(probe, found) == nearest(probe, current)
+    with copied.writing() as writer:
+        writer.rewrite({one.template: dataclasses.replace(one, expires=now()) for one in current})
+    assert without.shortlist([probe]) == []
+
+
+def test_without_an_index_the_nearest_among_many_copies_of_a_walk_are_found(copied, without):
+    own = walk(3, 50)
+    steps = [np.float32(2**-9) * n for n in range(60)]  # more than a sieve keeps, nearer than anybody else
+    copies = [
+        dataclasses.replace(template(1000 + n, 0), parts=(own.parts.astype(np.float16) * (1 + step)).astype(np.float16))
+        for n, step in enumerate(steps)
+    ]
+    with copied.writing() as writer:
+        writer.add(copies[::-1])
+    assert {one.name for one in without.shortlist([own])} == {f"person {1000 + n}" for n in range(search.KEPT)}
+
+
+def test_distances_beyond_float32_are_taken_exactly(copied, without, monkeypatch):
+    probe = walk(7, 50)
+    expected = {one.template for one in without.shortlist([probe])}
+    monkeypatch.setattr(search.Sieve, "apart", lambda self, rows: np.full((1, len(rows)), np.inf, np.float32))
+    assert {one.template for one in without.shortlist([probe])} == expected
+
+
+def test_a_changed_row_that_is_found_is_refused(copied, without):
+    probe = walk(7, 50)
+    chosen = nearest(probe, copied.templates())
+    (row,) = (one for one in copied.templates() if one.template == chosen)
+    places = [
+        (path, path.read_bytes().find(row.parts.tobytes()))
+        for path in copied.data_files()
+        if row.parts.tobytes() in path.read_bytes()
+    ]
+    assert places
+    for path, place in places:
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1  # the last bit of a value
+        path.write_bytes(content)
+    for searching in (without, indexed(copied)):
+        with pytest.raises(GalleryError, match="is not what was written"):
+            searching.shortlist([probe])
+
+
 def test_several_probes_get_what_each_of_them_would(crowd):
     probes = [walk(person, 50) for person in (3, 77, 240)]
     alone = {one.template for probe in probes for one in indexed(crowd).shortlist([probe])}
@@ -143,6 +218,7 @@ def test_the_index_still_fits_after_files_are_merged(copied):
         for person in range(1000, 1005):
             writer.add([template(person, 0)])
         writer.tidy()
+    assert copied.table().index_stats("embedding_idx").num_unindexed_rows == 0
     assert nearest(walk(1003, 50), search.shortlist([walk(1003, 50)])) == nearest(walk(1003, 50), copied.templates())
     assert not search.whole
 
@@ -264,6 +340,16 @@ def test_what_an_index_does_not_serve_is_told(crowd):
     assert indexed(crowd, metric="frobenius").shortlist([walk(1, 50)])  # it is near to the euclidean
 
 
+def test_embeddings_that_make_no_index_are_refused_and_searched_all_the_same(tmp_path, monkeypatch):
+    gallery, odd = Gallery.create(tmp_path / "db"), walk(0, 0).parts[:5, :3].astype(np.float16)
+    with gallery.writing() as writer:
+        writer.add([dataclasses.replace(template(n, 0), parts=odd + np.float16(n)) for n in range(index.LEAST)])
+    with pytest.raises(GalleryError, match="no index is made of embeddings of 15 values, which 8 does not divide"):
+        build(gallery, "euclidean")
+    probe = dataclasses.replace(walk(0, 0), parts=odd.astype(np.float32) + 30)
+    assert nearest(probe, indexed(gallery).shortlist([probe])) == nearest(probe, gallery.templates())
+
+
 def test_too_few_are_nothing_to_index(tmp_path):
     with pytest.raises(GalleryError, match="0 templates are too few for an index"):
         build(Gallery.create(tmp_path / "db"), "euclidean")
@@ -298,3 +384,33 @@ def test_whoever_another_process_enrols_is_found_at_once(copied, request):
         finish(process)
     assert seen == 10
     assert verify(copied).problems == []
+
+
+INDEX = """
+import sys; sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from pipeline.gallery.index import build
+from pipeline.gallery.store import Gallery
+while True:
+    build(Gallery.open(Path(sys.argv[1])), "cosine")
+    print("indexed", flush=True)
+"""
+
+
+def test_a_killed_index_leaves_a_gallery_that_is_searched_as_before(copied, request):
+    command = [sys.executable, "-c", INDEX, str(copied.path), *map(str, request.path.parents[:2])]
+    for moment in (0, 0.03, 0.08):  # seconds into the next one
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout.readline() == "indexed\n"
+            time.sleep(moment)
+        finally:
+            process.kill()
+            finish(process, status=-signal.SIGKILL)
+        probe = walk(1, 50)
+        assert nearest(probe, indexed(copied).shortlist([probe])) == nearest(probe, copied.templates())
+    build(copied, "euclidean")
+    assert copied.facts().versions == 1
+    assert verify(copied).problems == []
+    delete(copied, "person 7")
+    assert not [path for path in copied.files() if "_indices" in path.parts]

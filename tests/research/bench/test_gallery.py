@@ -23,6 +23,7 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     assert row["queries"] >= 200
     assert 0 < row["p50_ms"] <= row["p99_ms"]
     assert 0 < row["index_bytes"] < row["disk_bytes"]
+    assert min(row["processor_ms"], row["exact_run_processor_seconds"]) > 0
     assert row["search_rss_bytes"] <= row["search_peak_rss_bytes"]
     assert list(folder.iterdir()) == []
     assert "600" in out
