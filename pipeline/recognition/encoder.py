@@ -136,7 +136,7 @@ def refuse_weights(encoder: str, config: RecognitionConfig, checkpoint: Checkpoi
         whose = checkpoint.card.model
         raise ConfigError(
             f"recognition.checkpoint: the encoder {encoder} has no weights, {checkpoint.path.name} is of no use to it. "
-            f"Leave it out, or choose {f'recognition.encoder={whose}' if whose else 'another recognition.encoder'}."
+            f"Set recognition.checkpoint=null, or {f'recognition.encoder={whose}' if whose else 'another encoder'}."
         )
     if config.features not in ("auto", "embeddings"):
         raise ConfigError(

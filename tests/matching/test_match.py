@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.jobs.people import People
-from pipeline.matching.match import posteriors, threshold_of
+from pipeline.matching.match import THRESHOLDS, posteriors, threshold_of
+from pipeline.profiles import configs_dir
 from pipeline.types import Embedding, Tracklet
+from pipeline.weights.files import sha256_of
+
+SHIPPED = "515c4b6b074ed96cd5e0b6338c1764505ad155299ae4f44ea681b4f6b295fec1"  # gaitbase_synth
 
 
 def walk(track_id, value, video="probe", model="gaitbase-2"):
@@ -151,15 +157,25 @@ def test_confidence_is_defined_where_all_distances_are_zero():
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "expected"),
+    ("model", "weights", "settings", "expected"),
     [
-        ("gei-16", {}, 0.14),
-        ("gei-16+heading", {}, 0.14),
-        ("gei-16+both", {}, np.inf),
-        ("gei-16", {"metric": "frobenius"}, np.inf),
-        ("gei-16", {"threshold": 7.0}, 7.0),
-        ("gaitbase-16", {}, np.inf),
+        ("gei-16", "", {}, 0.14),
+        ("gei-16+heading", "", {}, 0.14),
+        ("gei-16+both", "", {}, np.inf),
+        ("gei-16", "", {"metric": "frobenius"}, np.inf),
+        ("gei-16", "", {"threshold": 7.0}, 7.0),
+        ("gaitbase-16+heading", "of others", {"metric": "cosine"}, np.inf),
+        ("gaitbase-16+heading", SHIPPED, {"metric": "cosine"}, THRESHOLDS[SHIPPED, "gaitbase+heading", "cosine"]),
+        ("gaitbase-16", SHIPPED, {"metric": "cosine"}, np.inf),
+        ("gaitbase-16+heading", SHIPPED, {"metric": "cosine", "transform": "lda"}, np.inf),
     ],
 )
-def test_the_threshold_is_the_configured_one_or_the_encoders_own(model, settings, expected):
-    assert threshold_of(MatchingConfig(**settings), [walk(1, 0.0, model=model)]) == expected
+def test_the_threshold_is_the_configured_one_or_that_of_the_encoder_with_its_weights(
+    model, weights, settings, expected
+):
+    embedding = dataclasses.replace(walk(1, 0.0, model=model), checkpoint_sha256=weights)
+    assert threshold_of(MatchingConfig(**settings), [embedding]) == expected
+
+
+def test_the_shipped_weights_are_those_of_their_threshold():
+    assert sha256_of(configs_dir().parent / "checkpoints/gaitbase_synth.safetensors") == SHIPPED

@@ -29,7 +29,7 @@ def checkpoint(path, **inputs):
 @pytest.fixture(scope="module")
 def movenet(shared):
     found = resolve("movenet_singlepose_lightning_int8", folders=[shared / "checkpoints"], stage="pose")
-    return open_estimator(PoseConfig(), CPU, found)
+    return open_estimator(PoseConfig(estimator="movenet"), CPU, found)
 
 
 def test_every_estimator_that_is_listed_can_be_imported():
@@ -47,7 +47,7 @@ def test_weights_that_diverged_are_blamed(shared, tmp_path):
     lightning = shared / "checkpoints/movenet_singlepose_lightning_int8_4.tflite"
     path = with_values(lightning, tmp_path / "bad.tflite", np.nan)
     with pytest.raises(CheckpointError, match=r"bad\.tflite: its weights are no finite numbers"):
-        open_estimator(PoseConfig(), CPU, checkpoint(path))
+        open_estimator(PoseConfig(estimator="movenet"), CPU, checkpoint(path))
 
 
 def test_joints_lie_on_the_demo_s_people(shared, movenet):
@@ -90,14 +90,14 @@ def test_a_damaged_file_is_refused(shared, tmp_path):
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(CheckpointError, match=r"cut\.tflite"):
-        open_estimator(PoseConfig(), CPU, checkpoint(path))
+        open_estimator(PoseConfig(estimator="movenet"), CPU, checkpoint(path))
 
 
 @pytest.mark.parametrize("size", [[192], "large", [0, 192], [192, 99999]])
 def test_a_card_with_an_impossible_size_is_refused(shared, size):
     path = shared / "checkpoints/movenet_singlepose_lightning_int8_4.tflite"
     with pytest.raises(CheckpointError, match=r"inputs\.size"):
-        open_estimator(PoseConfig(), CPU, checkpoint(path, size=size))
+        open_estimator(PoseConfig(estimator="movenet"), CPU, checkpoint(path, size=size))
 
 
 def test_columns_and_rows_become_places():

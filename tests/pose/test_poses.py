@@ -36,7 +36,8 @@ def test_joints_are_gathered_by_track_in_pixels_of_the_frame():
         crops = cut_poses(*frame_and_people(index, [(10, 20, 40, 84), (80, 20, 110, 84)]), PoseConfig(), VIEW)
         joints = np.zeros((2, 17, 3), np.float32)
         joints[..., :2], joints[..., 2] = 32, 0.5 + index / 10
-        builder.add(crops, joints)
+        for crop, found in zip(crops, joints, strict=True):
+            builder.add(crop.track_id, crop.frame_index, crop.to_frame(found))
     first, second, never = builder.finish([1, 2, 9])
     assert first.frame_indices.tolist() == [0, 1, 2]
     assert first.keypoints[1, 4] == pytest.approx([25, 52, 0.6])
@@ -52,12 +53,6 @@ def test_frames_are_left_out_as_configured():
 
 def test_boxes_outside_of_the_frame_give_no_pose():
     assert cut_poses(*frame_and_people(0, [(500, 20, 540, 84)]), PoseConfig(), VIEW) == []
-
-
-def test_crops_and_joints_must_be_as_many():
-    crops = cut_poses(*frame_and_people(0, [(10, 20, 40, 84)]), PoseConfig(), VIEW)
-    with pytest.raises(ValueError, match="must have the same length"):
-        PoseBuilder("probe", (120, 160)).add(crops, np.zeros((2, 17, 3), np.float32))
 
 
 def test_frames_with_faint_joints_are_not_usable():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.matching.distance import distance_matrix
 from pipeline.matching.match import threshold_of
@@ -123,7 +123,7 @@ def test_features_of_different_mirroring_are_never_compared(masks, others):
 
 def test_a_threshold_that_was_measured_without_mirroring_does_not_hold_with_it(masks):
     plain, mirrored = (encoder(how).encode([walk(masks, 1.0)]) for how in ("off", "both"))
-    matching = load_config("light").matching
+    matching = MatchingConfig()
     assert threshold_of(matching, plain) < threshold_of(matching, mirrored) == np.inf
 
 

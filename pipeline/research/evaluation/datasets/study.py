@@ -166,8 +166,10 @@ def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
 def _settings(wanted: Wanted, learnt: Trained | None) -> list[str]:
     """The options that are settings, as --set would give them, after what holds without a profile, before --set."""
     frames = learnt.evaluator.sampler.frames_all_limit if learnt else None
-    chosen = [] if wanted.profile else [f"recognition.max_frames={frames or FRAMES}"]
+    chosen = [] if wanted.profile else [f"recognition.max_frames={frames or FRAMES}", "matching.metric=euclidean"]
     chosen += [f"matching.metric={METRICS[learnt.evaluator.metric]}"] if learnt else []
+    if wanted.encoder is not None and wanted.checkpoint is None:
+        chosen.append("recognition.checkpoint=null")  # that of the profile is another encoder's
     if load_config(wanted.profile or DEFAULT_PROFILE).recognition.mirroring == "heading":
         chosen.append("recognition.mirroring=off")  # a dataset's walks have none
     encoder = learnt.encoder if learnt else wanted.encoder
