@@ -162,6 +162,7 @@ class Street:
 
 def draw_street(rng: np.random.Generator, posters: int = 0) -> Street:
     """A new place. posters: how many coloured things, as tall as people, hang or stand at ten metres of its wall."""
+    (beside,) = rng.spawn(1)  # who walks by does not depend on what hangs there
     grey, warm = rng.uniform(120, 190), rng.uniform(-22, 22)
     ground = rng.uniform(95, 150)
     return Street(
@@ -172,7 +173,7 @@ def draw_street(rng: np.random.Generator, posters: int = 0) -> Street:
         windows=float(rng.uniform(2.2, 3.4)),
         stones=float(rng.uniform(0.4, 0.9)),
         light=float(rng.uniform(0.9, 1.08)),
-        posters=tuple(_draw_poster(rng) for _ in range(posters)),
+        posters=tuple(_draw_poster(beside) for _ in range(posters)),
     )
 
 
