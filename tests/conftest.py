@@ -35,6 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(allowed_skips.Judge(allowed_skips.listed()))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: what comes last must be short, so that all workers end together."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

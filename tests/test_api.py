@@ -18,7 +18,8 @@ from pipeline.research.synth.videos import Show, write_videos
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory) -> list[Path]:
     """A gallery video and a probe video of two people."""
-    return list(write_videos(tmp_path_factory.mktemp("videos"), Show(people=2, seconds=5)))[:2]
+    show = Show(people=2, probes=1, seconds=4, size=(428, 240))
+    return list(write_videos(tmp_path_factory.mktemp("videos"), show))
 
 
 @pytest.fixture(scope="module")

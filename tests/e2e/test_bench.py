@@ -22,8 +22,8 @@ def report(gait_in, walkers, tmp_path_factory) -> dict:
 
 def test_every_frame_and_crop_is_accounted_for(report: dict) -> None:
     stages = report["stages"]
-    assert report["frames"] == stages["decode"]["items"] == stages["detect"]["items"] == stages["draw"]["items"] == 60
-    assert stages["segment"]["items"] == stages["silhouette"]["items"] >= 200  # four people in nearly every frame
+    assert report["frames"] == stages["decode"]["items"] == stages["detect"]["items"] == stages["draw"]["items"] == 40
+    assert stages["segment"]["items"] == stages["silhouette"]["items"] >= 130  # four people in nearly every frame
     assert stages["recognise"]["items"] <= stages["segment"]["items"]
 
 
@@ -40,9 +40,10 @@ def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> No
     assert report["against_f32"]["embedding_difference"] == 0  # gei on the same silhouettes
 
 
-def test_made_up_walkers_are_found_where_no_video_is_given(gait_in, tmp_path) -> None:
+def test_made_up_walkers_are_found_where_no_video_is_given(gait_in, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.research.bench.run.SECONDS", 1)
     done = gait_in(tmp_path)("bench", "--json", tmp_path / "figures.json")
     assert done.returncode == 0, done.stderr
     stages = json.loads((tmp_path / "figures.json").read_text())["stages"]
-    assert stages["detect"]["items"] == 240
-    assert stages["recognise"]["items"] > 300  # usable silhouettes, of four people in most frames
+    assert stages["detect"]["items"] == 60
+    assert stages["recognise"]["items"] > 75  # usable silhouettes, of four people in most frames

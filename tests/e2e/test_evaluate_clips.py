@@ -9,32 +9,41 @@ import pytest
 
 from pipeline.video import open_video
 
-# Two crossings of each video, walking one way and then the other (crossings.txt), and what lies between them.
-CROSSINGS = {
-    "person01_d1": [(1, 75), (152, 225)],
-    "person01_d4": [(1, 115), (155, 260)],
-    "person04_d1": [(1, 85), (108, 196)],
-    "person04_d4": [(1, 100), (112, 205)],
+# Two crossings of each video, walking one way and then the other (crossings.txt): of each the middle, and what lies
+# between them, as frames of the recording and as those of what is kept of it.
+KEPT = {
+    "person01_d1": [(13, 62), (96, 135), (164, 213)],
+    "person01_d4": [(33, 82), (126, 145), (183, 232)],
+    "person04_d1": [(18, 67), (90, 109), (127, 176)],
+    "person04_d4": [(26, 75), (101, 110), (134, 183)],
 }
-EMPTY = ("person01_d1", 95, 140)  # nobody is in the picture
+CROSSINGS = {
+    "person01_d1": [(1, 50), (91, 140)],
+    "person01_d4": [(1, 50), (71, 120)],
+    "person04_d1": [(1, 50), (71, 120)],
+    "person04_d4": [(1, 50), (61, 110)],
+}
+EMPTY = ("person01_d1", 53, 88)  # nobody is in the picture
 
 
 @pytest.fixture(scope="module")
 def kth(shared, tmp_path_factory):
-    """A folder with the first frames of four videos and their manifest."""
+    """A folder with the middle of the first two walks of four videos and their manifest."""
     folder = tmp_path_factory.mktemp("kth")
     rows = ["video,first,last,person,condition,role"]
     for name, crossings in CROSSINGS.items():
         with open_video(shared / "videos/kth" / f"{name}.mp4") as video:
-            images = [frame.image for frame in video if frame.index < crossings[-1][1]]
-        clips.write(folder / f"{name}.mp4", images, fps=25, options={"preset": "ultrafast", "crf": "4"})
+            kept = [
+                frame.image for frame in video if any(first <= frame.index + 1 <= last for first, last in KEPT[name])
+            ]
+        clips.write(folder / f"{name}.mp4", kept, fps=25, options={"preset": "ultrafast", "crf": "4"})
         person, condition = name.split("_")
         role = "gallery" if condition == "d1" else "probe"
         rows += [f"{name}.mp4,{first},{last},{person},{condition},{role}" for first, last in crossings]
         if role == "gallery":  # the gallery's own walks as probes: they must be found
             rows += [f"{name}.mp4,{first},{last},{person},same,probe" for first, last in crossings]
     rows.append(f"{EMPTY[0]}.mp4,{EMPTY[1]},{EMPTY[2]},person01,empty,probe")
-    rows.append("person01_d1.mp4,1,75,somebody else,same,probe")
+    rows.append("person01_d1.mp4,1,50,somebody else,same,probe")
     (folder / "clips.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
@@ -98,7 +107,7 @@ def test_the_clips_are_the_walks_that_the_manifest_means(evaluated):
         there, back = (rows[f"{name}.mp4", first] for first, _ in crossings)
         assert min(there["silhouettes"], back["silhouettes"]) >= 20
         assert there["heading"] * back["heading"] < -1  # more than a body height, either way
-    assert rows["person01_d1.mp4", 95]["silhouettes"] == 0
+    assert rows["person01_d1.mp4", EMPTY[1]]["silhouettes"] == 0
 
 
 def test_kept_silhouettes_are_taken_again_without_a_look_at_the_videos(evaluated):
@@ -126,10 +135,10 @@ def test_other_settings_may_not_use_the_kept_silhouettes(evaluated, kth, gait_in
     )
 
 
-@pytest.mark.parametrize(("first", "last", "missing"), [(900, 950, 900), (200, 226, 226)])
+@pytest.mark.parametrize(("first", "last", "missing"), [(900, 950, 900), (120, 141, 141)])
 def test_a_clip_beyond_the_video_is_refused(kth, gait, first, last, missing):
     manifest = kth / "beyond.csv"
     manifest.write_text((kth / "clips.csv").read_text() + f"person01_d1.mp4,{first},{last},person01,d1,probe\n")
     refused = gait("evaluate", "clips", "--manifest", manifest)
     assert refused.returncode == 2 and not gait.runs()
-    assert f"line 16: person01_d1.mp4 has 225 frames, none at {missing}." in refused.stderr
+    assert f"line 16: person01_d1.mp4 has 140 frames, none at {missing}." in refused.stderr

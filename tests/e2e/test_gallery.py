@@ -64,7 +64,7 @@ def test_enrol_tells_which_track_is_who(enrolled, gait, walkers):
     assert [line.split(" (")[0] for line in tracks[:3]] == ["track 001: Ада", "track 002: Zoë M.", "track 003: Cy"]
     assert tracks[3] == "track 004: not named"
     with open_video(gait.cwd / folder / f"videos/{walkers('gallery').stem}.mp4") as video:
-        assert len(list(video)) == 30
+        assert len(list(video)) == 20
     results = json.loads((gait.cwd / folder / "results.json").read_text())
     (entries,) = results["gallery"].values()
     assert entries["002"]["name"] == "Zoë M." and entries["004"]["status"] == "not named"
@@ -84,7 +84,7 @@ def test_identify_names_those_who_are_enrolled_and_labels_the_other(identified, 
             assert row["name"].startswith("unknown-")
     assert all(name in identified.stdout for name in known.values())
     with open_video(folder / f"videos/{video}.mp4") as annotated:
-        assert len(list(annotated)) == 30
+        assert len(list(annotated)) == 20
 
 
 def test_the_report_of_an_enrolment_shows_who_is_enrolled_as_whom(enrolled, gait):

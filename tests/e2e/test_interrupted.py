@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from processes import finish, killed
 
-FRAMES = 24  # of each clip
+FRAMES = 16  # of each clip
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 

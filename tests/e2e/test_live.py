@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX sig
 def people(tmp_path_factory, gait_in, walkers):
     """A gallery of the demo's four people, enrolled from a second of their gallery video."""
     gait = gait_in(tmp_path_factory.mktemp("enrolled"))
-    done = gait("enrol", walkers("gallery", 60, 24), "--db", "people", "--set", "output.videos=false")
+    done = gait("enrol", walkers("gallery", 60, 16), "--db", "people", "--set", "output.videos=false")
     assert done.returncode == 0, done.stderr
     return gait.cwd / "people"
 
@@ -50,7 +50,7 @@ def test_a_file_is_played_as_live_recorded_and_written_down(gait, people, walker
     events = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
     assert {event["event"] for event in events[:4]} == {"looking"}
     assert {event["track"] for event in events[:4]} == {1, 2, 3, 4}
-    enrolled = {f"{walkers('gallery', 60, 24).stem}-{number:03d}" for number in range(1, 5)}
+    enrolled = {f"{walkers('gallery', 60, 16).stem}-{number:03d}" for number in range(1, 5)}
     for event in events:
         assert event["event"] in ("looking", "known", "unknown", "left")
         if event["event"] == "known":
@@ -107,7 +107,7 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
     gallery = Gallery.create(tmp_path / "mine")
     with gallery.writing() as writer:
         writer.add(Gallery.open(people).templates(stored=True))
-    street = walkers("probe2", 0, 240)  # some ten seconds
+    street = walkers("probe2", 0, 180)  # some seven seconds
     process = gait.start("live", street, "--db", "mine", "--events", "seen.jsonl", "--set", "live.refresh=2")
     lines = []
     for line in process.stderr:

@@ -97,7 +97,7 @@ def test_a_modality_that_no_stage_makes_is_refused_before_anything_is_written(ga
     save_small(BACKENDS["smplgait"], weights)
     weights.with_suffix(".yaml").write_text(
         "stage: encoder\nloader: opengait\nmodel: smplgait\narchitecture:\n"
-        "  layers: [BC-16, BC-16, M, BC-32, BC-32, M, BC-64, BC-64]\n"
+        "  layers: [BC-4, BC-4, M, BC-8, BC-8, M, BC-16, BC-16]\n"
     )
     settings = ["recognition.encoder=smplgait", f"recognition.checkpoint={weights}"]
     options = [part for setting in settings for part in ("--set", setting)]

@@ -142,7 +142,7 @@ def test_damage_in_the_middle_is_counted(gait, tmp_path):
 
 
 def test_a_probe_that_is_the_gallery_gives_everybody_their_own_name(gait, walkers):
-    clip = walkers("gallery", 60, 24)
+    clip = walkers("gallery", 60, 16)
     run = gait.run(clip, clip)
     (name,) = run.results["gallery"]
     enrolled = {track for track, row in run.results["gallery"][name].items() if row["status"] == "enrolled"}
@@ -154,7 +154,7 @@ def test_a_probe_that_is_the_gallery_gives_everybody_their_own_name(gait, walker
 
 
 def test_a_gallery_without_people_leaves_everybody_unknown(gait, tmp_path, walkers):
-    run = gait.run(clips.plain(tmp_path / "empty.mp4", 5), walkers("gallery", 60, 24))
+    run = gait.run(clips.plain(tmp_path / "empty.mp4", 5), walkers("gallery", 60, 16))
     (answers,) = run.results["probes"].values()
     assert answers and {row["status"] for row in answers.values()} <= {"unknown", "unusable"}
     reasons = {row["reason"] for row in answers.values() if row["status"] == "unknown"}
@@ -183,7 +183,7 @@ def test_a_probe_that_cannot_be_read_is_left_out_and_named(gait, tmp_path, walke
 
 
 def test_odd_names_reach_every_file(gait, tmp_path, walkers):
-    clip = walkers("gallery", 60, 20)
+    clip = walkers("gallery", 60, 14)
     names = ["人 & co: 5%.mp4", "it's [1] {x}.mp4", b"caf\xe9.mp4".decode("utf-8", "surrogateescape")]
     for name in names:
         (tmp_path / name).write_bytes(clip.read_bytes())
@@ -207,7 +207,7 @@ def test_inputs_are_found_without_options(gait, tmp_path, walkers):
 def twins(tmp_path_factory, gait_in, walkers):
     """The same run three times: afresh, afresh in another folder, and again beside the first."""
     gait = gait_in(tmp_path_factory.mktemp("twins"))
-    videos = walkers("gallery", 60, 20), walkers("probe2", 60, 20)
+    videos = walkers("gallery", 60, 14), walkers("probe2", 60, 20)
     return [gait.run(*videos, output=output) for output in ("one", "other", "one")]
 
 

@@ -19,7 +19,7 @@ def run(tmp_path_factory, gait_in, walkers):
     """A run without annotated videos, and what started it."""
     gait = gait_in(tmp_path_factory.mktemp("report"))
     options = ["--set", "output.videos=false", "--set", "output.silhouettes=false"]
-    return gait, gait.run(walkers("gallery"), walkers("probe2"), options=options)
+    return gait, gait.run(walkers("gallery", 60, 30), walkers("probe2", 60, 30), options=options)
 
 
 def portraits_of(folder):
@@ -34,7 +34,7 @@ def detail(path, share: float) -> float:
 
 def test_nothing_says_where_it_was_made_and_nothing_is_open_to_others(run, walkers):
     gait, run = run
-    assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery").parent) == []
+    assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery", 60, 30).parent) == []
     for folder in (run.path, run.path.parent / ".cache", run.path.parent / ".resume"):
         assert handed_on.open_to_others(folder) == []
 
@@ -104,5 +104,5 @@ def test_why_and_other_formats_come_from_the_command_line(run, tmp_path):
 
 def test_no_report_is_made_where_none_is_wanted(gait, walkers):
     options = [part for name in ("report", "videos", "silhouettes") for part in ("--set", f"output.{name}=false")]
-    run = gait.run(walkers("gallery"), walkers("gallery"), options=options)
+    run = gait.run(walkers("gallery", 60, 30), walkers("gallery", 60, 30), options=options)
     assert not (run.path / "report.html").exists() and not (run.path / "portraits").exists()

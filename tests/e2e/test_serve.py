@@ -88,7 +88,7 @@ class Watched:
 def small_walkers(tmp_path_factory: pytest.TempPathFactory, walkers) -> Path:
     """A folder of short clips of the demo."""
     folder = tmp_path_factory.mktemp("small")
-    for name, frames in (("gallery", 30), ("probe2", 30), ("probe1", 200)):
+    for name, frames in (("gallery", 16), ("probe2", 16), ("probe1", 200)):
         (folder / f"{name}.mp4").symlink_to(walkers(name, 60, frames))
     return folder
 
