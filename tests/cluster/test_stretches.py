@@ -22,7 +22,7 @@ from pipeline.runs.job import Video
 from pipeline.types import Frame
 from pipeline.video import open_video
 
-FRAMES, STRETCH = 47, 12
+FRAMES, STRETCH = 39, 10
 SETTINGS = ["pose.always=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]
 
 

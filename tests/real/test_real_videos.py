@@ -15,7 +15,9 @@ from pipeline.video import open_video
 
 pytestmark = pytest.mark.slow
 
-KTH = ("person01_d1", "person04_d4", "person09_d3", "person07_d2")  # outdoors, indoors, other clothes, scale change
+KTH = {  # outdoors, indoors, other clothes, scale change; how many walks are looked at
+    "person01_d1": 2, "person04_d4": 2, "person09_d3": 1, "person07_d2": 1,
+}  # fmt: skip
 
 
 def job_done(folder, gallery, probes, checkpoints, *settings):
@@ -35,7 +37,7 @@ def frames_by_track(path, video) -> dict[int, set[int]]:
 
 @pytest.fixture(scope="module")
 def kth(tmp_path_factory, shared):
-    """The first two walks of each of the four KTH recordings, 160×120."""
+    """The first walks of four of the KTH recordings, 160×120."""
     folder = tmp_path_factory.mktemp("kth")
     for name in KTH:
         end = max(crossings(shared, name)[-1]) + 25
@@ -47,10 +49,10 @@ def kth(tmp_path_factory, shared):
 
 
 def crossings(shared, name) -> list[set[int]]:
-    """The frames in which the person crosses the picture for the first and the second time, 1-based."""
+    """The frames of each time that the person crosses the picture, 1-based."""
     lines = (shared / "videos/kth/crossings.txt").read_text().splitlines()
     (spans,) = [line.split("\t")[1] for line in lines if line.startswith(name)]
-    bounds = [map(int, span.split("-")) for span in spans.split(", ")[:2]]
+    bounds = [map(int, span.split("-")) for span in spans.split(", ")[: KTH[name]]]
     return [set(range(first, last + 1)) for first, last in bounds]
 
 
@@ -61,7 +63,7 @@ def test_whoever_crosses_is_followed(kth, shared, name):
         assert len(crossing & tracked) >= 0.6 * len(crossing)
 
 
-@pytest.mark.parametrize("name", KTH)
+@pytest.mark.parametrize("name", [name for name, walks in KTH.items() if walks > 1])
 def test_nobody_is_followed_where_nobody_is(kth, shared, name):
     tracked = set().union(*frames_by_track(kth[0], name).values())
     walks = crossings(shared, name)
@@ -88,7 +90,7 @@ def test_one_person_is_never_two_for_long(kth, name):
 def test_every_track_has_an_answer_and_a_reason(kth):
     _, record, results = kth
     assert record["status"] == "done"
-    assert set(results["probes"]) == set(KTH[1:])
+    assert set(results["probes"]) == set(KTH) - {record["inputs"]["gallery"]["name"]}
     for answers in results["probes"].values():
         assert answers and all(row["reason"] for row in answers.values())
         assert any(row["status"] != "unusable" for row in answers.values())
