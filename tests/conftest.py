@@ -11,6 +11,7 @@ import importlib.util
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import allowed_skips
 import compiled_once
@@ -19,13 +20,9 @@ import pytest
 from filelock import FileLock
 from made_templates import made  # noqa: F401 - a fixture
 
-SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+from pipeline.inference import runtime
 
-# A core for each worker, as a container or taskset would give it: OpenVINO and torch, which take as many threads as
-# they see cores, do not wait for cores that are at work elsewhere.
-if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")) and hasattr(os, "sched_setaffinity"):
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 # Started in a shell's background this process ignores Ctrl-C, and those it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,6 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         compiled_once.install(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_core_for_each_worker() -> Iterator[None]:
+    """Networks in a worker see one core: with a thread for every core the workers would wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setattr(runtime, "os", SimpleNamespace(sched_getaffinity=lambda process: {0}))
         yield
 
 
