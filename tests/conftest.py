@@ -11,6 +11,7 @@ import importlib.util
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import allowed_skips
 import compiled_once
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from made_templates import made  # noqa: F401 - a fixture
+
+from pipeline.inference import runtime
 
 SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -51,6 +54,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         compiled_once.install(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_core_for_each_worker() -> Iterator[None]:
+    """Networks in a worker see one core: with a thread for every core the workers would wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setattr(runtime, "os", SimpleNamespace(sched_getaffinity=lambda process: {0}))
         yield
 
 

@@ -100,7 +100,7 @@ def test_every_command_would_be_taken(page):
 
 @todays_pages
 def test_every_option_is_one_of_a_command(page):
-    known = {"--help", "--logdir", "--strict", "--dist", "--no-loadscope-reorder"}  # of TensorBoard, MkDocs, pytest
+    known = {"--help", "--logdir", "--strict"}  # of TensorBoard, MkDocs
     for command in [GAIT, *GAIT.commands.values()]:
         for each in [command, *getattr(command, "commands", {}).values()]:
             known |= {option for parameter in each.params for option in (*parameter.opts, *parameter.secondary_opts)}
