@@ -24,12 +24,6 @@ from pipeline.inference import runtime
 
 SHARED = Path(os.environ.get("GAIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
-# A core for each worker, as a container or taskset would give it: OpenVINO and torch, which take as many threads as
-# they see cores, do not wait for cores that are at work elsewhere.
-if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")) and hasattr(os, "sched_setaffinity"):
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
-
 # Started in a shell's background this process ignores Ctrl-C, and those it starts would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
