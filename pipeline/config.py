@@ -188,8 +188,10 @@ class MatchingConfig(Section):
     cohort: str | None = Field(
         None, description="folder of a gallery or a run with other people: what both are fitted on, not the gallery"
     )
-    threshold: float | None = Field(
-        None, description="best distance above this: unknown; default: the encoder's own, if it was measured"
+    threshold: Annotated[float | Literal["off"] | None, BeforeValidator(_off)] = Field(
+        None,
+        description="best distance above this: unknown; default: the encoder's own, if it was measured; off: not even "
+        "that, so that the nearest is named unless a gallery is calibrated",
     )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
     templates: Literal["nearest", "mean", "weighted"] = Field(
@@ -208,7 +210,7 @@ class MatchingConfig(Section):
     def _sensible(self) -> MatchingConfig:
         if self.cohort and self.transform == self.score_norm == "none":
             raise ValueError("matching.cohort: nothing is fitted on it. Set matching.transform or matching.score_norm")
-        if self.threshold is not None and self.threshold <= 0 and not self.signed:
+        if isinstance(self.threshold, float) and self.threshold <= 0 and not self.signed:
             raise ValueError("matching.threshold must be above 0: distances are")
         return self
 

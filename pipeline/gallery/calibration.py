@@ -150,7 +150,7 @@ def usable(
 
 def with_threshold(calibration: Calibration | None, matching: MatchingConfig) -> MatchingConfig:
     """The settings with the calibration's threshold, unless they have one of their own."""
-    if calibration is None or matching.threshold is not None:
+    if calibration is None or isinstance(matching.threshold, float):
         return matching
     return matching.model_copy(update={"threshold": calibration.threshold})
 

@@ -101,7 +101,7 @@ def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str
     between = (
         "" if calibration.found_ci95 is None else " (95 % interval {:.1%} to {:.1%})".format(*calibration.found_ci95)
     )
-    own = "" if matching.threshold is None else " The threshold in use is another: that of the settings."
+    own = "" if not isinstance(matching.threshold, float) else " The threshold in use is another: that of the settings."
     return (
         f"The gallery is calibrated: at the threshold {calibration.threshold:.3g} at most {calibration.fpir:.1%} of "
         f"strangers' searches should name somebody; {calibration.found:.1%} did{between}, of "

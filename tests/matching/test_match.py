@@ -167,6 +167,7 @@ def test_confidence_is_defined_where_all_distances_are_zero():
         ("gaitbase-16+heading", "of others", {"metric": "cosine"}, np.inf),
         ("gaitbase-16+heading", SHIPPED, {"metric": "cosine"}, THRESHOLDS[SHIPPED, "gaitbase+heading", "cosine"]),
         ("gaitbase-16", SHIPPED, {"metric": "cosine"}, np.inf),
+        ("gaitbase-16+heading", SHIPPED, {"metric": "cosine", "threshold": "off"}, np.inf),
         ("gaitbase-16+heading", SHIPPED, {"metric": "cosine", "transform": "lda"}, np.inf),
     ],
 )
