@@ -49,7 +49,7 @@ def clip(person, row):
 
 @pytest.fixture
 def config():
-    return load_config("light")
+    return load_config("light", ["matching.metric=euclidean"])
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_an_encoder_without_a_threshold_has_that_of_its_gallery(found, templates
 
 def test_a_threshold_of_the_users_own_counts_more(found, templates, config):
     calibration, _ = calibration_of(found, templates, 0.05, config)
-    strict = load_config("light", ["matching.threshold=0.001"])
+    strict = load_config("light", ["matching.metric=euclidean", "matching.threshold=0.001"])
     people = People.of_gallery(templates, strict.matching, calibration)
     (answer,) = people.match([embedding(walks_of(0, 1, seed=3)[0])], [], {})
     assert answer.status == "unknown"
