@@ -21,20 +21,22 @@ def install(patch: pytest.MonkeyPatch) -> None:
     make = OpenVinoNetwork.__init__
 
     @wraps(make)
-    def open_or_share(self, source, runtime, shape=None, pictures=None, columns=None, streams=None):
+    def open_or_share(self, source, runtime, shape=None, pictures=None, columns=None, outputs=None, streams=None):
         if not isinstance(source, Path) or not source.is_file():
-            return make(self, source, runtime, shape, pictures, columns, streams)
+            return make(self, source, runtime, shape, pictures, columns, outputs, streams)
         files = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in _parts(source))
-        how = runtime.precision, threads(runtime), shape, repr(pictures), tuple(columns or ()), streams
+        asked = tuple(columns or ()), tuple(outputs or ())
+        how = runtime.precision, threads(runtime), shape, repr(pictures), *asked, streams
         key = (str(source.resolve()), files, *how)
         if key not in kept:
-            make(self, source, runtime, shape, pictures, columns, streams)
+            make(self, source, runtime, shape, pictures, columns, outputs, streams)
             while len(kept) >= MOST:
                 del kept[next(iter(kept))]
             kept[key] = OpenVinoNetwork.__new__(OpenVinoNetwork)
             kept[key].__dict__.update(self.__dict__)
         kept[key] = kept.pop(key)  # the youngest last
-        self.__dict__.update(kept[key].__dict__, _requests=[], _origin=(source, runtime, shape, pictures, columns))
+        origin = source, runtime, shape, pictures, columns, outputs
+        self.__dict__.update(kept[key].__dict__, _requests=[], _origin=origin)
         return None
 
     patch.setattr(OpenVinoNetwork, "__init__", open_or_share)

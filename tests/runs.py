@@ -69,7 +69,7 @@ def made_up(path: Path, *, hostile: str = "", model: str = "", videos: bool = Tr
         embeddings[video].append(embedding)
     for video, some in tracks.items():
         write_mot(folder.tracks(video), [track.tracklet for track in some])
-    config = load_config(overrides=["matching.threshold=0.1"])
+    config = load_config(overrides=["matching.threshold=0.1", "matching.metric=euclidean"])
     people = People.of_tracks(embeddings["gallery"], config.matching)
     matches = people.match(embeddings["probe"], [track.tracklet for track in tracks["probe"]], unusable)
     enrolled = [TrackResult.of_gallery(track, unusable.get(track.key)) for track in tracks["gallery"]]

@@ -222,3 +222,10 @@ def test_a_record_with_old_names_is_read_without_a_word(capsys):
     runtime = load_config(record, ["runtime.engine=openvino"]).runtime
     assert (runtime.engine, runtime.cluster, record["runtime"]["backend"]) == ("openvino", "ray", "torch")
     assert load_config(record).runtime.engine == "torch" and capsys.readouterr().err == ""
+
+
+def test_the_weights_of_a_profile_go_with_its_encoder():
+    assert load_config("light", ["recognition.encoder=gei"]).recognition.checkpoint is None
+    assert load_config("light", ["recognition.encoder=gaitbase"]).recognition.checkpoint == "gaitbase_synth"
+    both = ["recognition.checkpoint=gaitset_casiae", "recognition.encoder=gaitset"]
+    assert load_config("light", both).recognition.checkpoint == "gaitset_casiae"

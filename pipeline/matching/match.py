@@ -15,9 +15,9 @@ from pipeline.matching.stitch import stitch_tracks
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
 # GEI: measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts, masks of PP-HumanSeg): at 0.14 nobody
-# gets a wrong name and 9 of 12 get their own. gaitbase_synth: one in ten of 81 walks of made-up people is as near as that
-# to the nearest of 23 others, on silhouettes of `light` (docs/accuracy.md). Other encoders have none until it is
-# measured, or set.
+# gets a wrong name and 9 of 12 get their own. gaitbase_synth: one in ten of 81 walks of made-up people is that near to
+# the nearest of 23 others, on silhouettes of `light` (docs/accuracy.md). Other encoders have none until it is measured,
+# or set.
 _SYNTH = "515c4b6b074ed96cd5e0b6338c1764505ad155299ae4f44ea681b4f6b295fec1"  # gaitbase_synth
 THRESHOLDS: Mapping[tuple[str, str, str], float] = {
     ("", "gei", "euclidean"): 0.14,

@@ -31,13 +31,13 @@ def test_networks_alone_take_less_than_the_run(report: dict) -> None:
     assert 0 < report["networks_seconds_side_by_side"] < report["wall_seconds"]
     assert report["wall_over_networks"] == pytest.approx(report["wall_seconds"] / report["networks_seconds"], rel=1e-3)
     named = [stage for stage, row in report["stages"].items() if row["network_seconds"] is not None]
-    assert named == ["detect", "segment"]  # gei has no network
+    assert named == ["detect", "segment", "recognise"]
 
 
 def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> None:
     assert 50e6 < report["peak_rss_bytes"] < 1.5e9
     assert 0 <= report["against_f32"]["mask_pixels_changed"] < 0.03  # 0 where the processor has no bf16
-    assert report["against_f32"]["embedding_difference"] == 0  # gei on the same silhouettes
+    assert 0 <= report["against_f32"]["embedding_difference"] < 0.05
 
 
 def test_made_up_walkers_are_found_where_no_video_is_given(gait_in, tmp_path, monkeypatch) -> None:

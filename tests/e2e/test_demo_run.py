@@ -51,13 +51,14 @@ def scores(full, shared, short_demo):
     _, gallery, _ = module.compare(short_demo / "gallery.gt.txt", full.path / "tracks/gallery.txt")
     for video in VIDEOS:
         idf1, person_of, pairs = module.compare(short_demo / f"{video}.gt.txt", full.path / f"tracks/{video}.txt")
-        right = 0
+        right = wrong = 0
         for person in {1, 2, 3, 4} & set(person_of.values()):
             mine = [track for track, who in person_of.items() if who == person]
             longest = max(mine, key=lambda track: pairs[(person, track)])
             identity = tracks_of(full, video)[longest]["identity"]
-            right += identity is not None and gallery.get(int(identity.rpartition("-")[2])) == person
-        found[video] = {"idf1": idf1, "right": right}
+            own = identity is not None and gallery.get(int(identity.rpartition("-")[2])) == person
+            right, wrong = right + own, wrong + (identity is not None and not own)
+        found[video] = {"idf1": idf1, "right": right, "wrong": wrong}
     return found
 
 
@@ -229,9 +230,10 @@ def test_most_tracked_frames_give_a_usable_silhouette(full, video):
     assert usable >= 0.85 * tracked
 
 
-def test_people_get_their_own_names(scores):
-    assert scores["probe2"]["right"] == scores["probe3"]["right"] == 4
-    assert sum(scores[probe]["right"] for probe in PROBES) >= 8
+def test_people_get_their_own_names_or_mostly_none(scores):
+    assert scores["probe2"]["right"] == 4
+    assert sum(scores[probe]["right"] for probe in PROBES) >= 7
+    assert sum(scores[probe]["wrong"] for probe in PROBES) <= 1
 
 
 @pytest.mark.parametrize("probe", PROBES)

@@ -52,10 +52,13 @@ def kth(shared, tmp_path_factory):
 def evaluated(kth, gait_in, tmp_path_factory):
     """The light profile and its baselines, with the silhouettes kept; and the same again from those."""
     gait = gait_in(tmp_path_factory.mktemp("evaluated"))
-    (gait.cwd / "as-they-are.yaml").write_text("base: light\nrecognition: {mirroring: off}\n", encoding="utf-8")
+    for name, mirroring in (("as-they-are", "off"), ("mirrored", "heading")):
+        text = f"recognition: {{encoder: gei, mirroring: {mirroring}}}\n"
+        (gait.cwd / f"{name}.yaml").write_text(text, encoding="utf-8")
     common = ["--manifest", kth / "clips.csv", "--config", "light", "--sequences", "kept"]
     first = gait("evaluate", "clips", *common, "--baselines", "--untrained-seeds", "2", "--json", "first.json")
-    again = gait("evaluate", "clips", *common, "--config", "as-they-are.yaml", "--json", "again.json")
+    others = ("--config", "as-they-are.yaml", "--config", "mirrored.yaml")
+    again = gait("evaluate", "clips", *common, *others, "--json", "again.json")
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     return gait.cwd, first, again
 
@@ -118,7 +121,7 @@ def test_kept_silhouettes_are_taken_again_without_a_look_at_the_videos(evaluated
 
 def test_mirroring_by_heading_makes_opposite_directions_as_good_as_the_same(evaluated):
     folder, *_ = evaluated
-    plain, mirrored = (read(folder / "again.json")[name]["same"] for name in ("as-they-are.yaml", "light"))
+    plain, mirrored = (read(folder / "again.json")[name]["same"] for name in ("as-they-are.yaml", "mirrored.yaml"))
     assert mirrored["map"] > plain["map"]  # the other walk of the same day goes the other way
     assert mirrored["directions"]["opposite"]["rank1"] >= plain["directions"]["opposite"]["rank1"]
 

@@ -163,7 +163,7 @@ def test_an_unknown_checkpoint_gets_the_nearest_name(gait, video):
         ("recognition.encoder=gaitbose", ["recognition.encoder", "did you mean 'gaitbase'"]),
         ("tracking.tracker=sort", ["tracking.tracker", "bytetrack"]),
         ("matching.metrik=cosine", ["did you mean 'matching.metric'"]),
-        ("recognition.encoder=gaitbase", ["gaitbase", "recognition.checkpoint"]),
+        ("recognition.encoder=gaitset", ["gaitset", "recognition.checkpoint"]),
         ("runtime.engine=padle", ["runtime.engine", "paddle"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -101,7 +101,8 @@ def server(
     gait = gait_in(tmp_path_factory.mktemp("serve"))
     (gait.cwd / "inputs").mkdir()
     shutil.copy(small_walkers / "probe2.mp4", gait.cwd / "inputs/probe2.mp4")
-    process = gait.start("serve", "--port", "0", "--db", "people")
+    near = "matching.threshold=0.4"  # so short clips are far from one another
+    process = gait.start("serve", "--port", "0", "--db", "people", "--set", near)
     try:
         yield process.stdout.readline().strip(), gait.cwd, gait
     finally:

@@ -370,7 +370,7 @@ def test_the_commands_say_what_they_did(db, cohort, capsys):
     with pytest.raises(ConfigError, match=r"matching\.transform=lda: an index does not serve it"):
         said("index", "--set", "matching.transform=lda")
     told = said("fit")
-    assert f"lda for euclidean distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told
+    assert f"lda for cosine distances of made, fitted on {PEOPLE * WALKS} walks of {PEOPLE} people of the" in told
     assert "--set matching.transform=lda" in told
     assert "of the cohort" in said("fit", "--backend", "lda", "--cohort", cohort, "--set", "matching.metric=cosine")
     with pytest.raises(ConfigError, match=r"matching.transform=plda is gone: .* Choose lda"):

@@ -19,7 +19,7 @@ from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.types import SilhouetteSequence, TrackedBoxes
 
-CONFIG = load_config(overrides=["matching.threshold=0.1"])
+CONFIG = load_config(overrides=["matching.threshold=0.1", "matching.metric=euclidean"])
 ENCODER = GaitEnergyImageEncoder(CONFIG.recognition)
 WIDTHS = {"Ada": 5, "Bo": 9, "Cy": 16}
 
@@ -84,7 +84,7 @@ def test_who_is_enrolled_or_removed_meanwhile_is_noticed(watched, gallery, clock
 def test_a_back_end_that_is_stored_meanwhile_is_taken_and_goes_with_people(gallery, clock, lines):
     again = [template(one.name, WIDTHS[one.name] + 1, identity=one.identity) for one in gallery.templates()]
     add(gallery, template("Cy"), *again)
-    config = load_config(overrides=["matching.threshold=0.1", "matching.transform=lda"])
+    config = load_config(overrides=["matching.threshold=0.1", "matching.metric=euclidean", "matching.transform=lda"])
     watched = WatchedGallery(gallery.path, ENCODER, config, clock)
     probe = template("Ada").embedding()
     anew = watched.people.distances([probe])[0]

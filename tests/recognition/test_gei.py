@@ -76,12 +76,12 @@ def test_parts_that_do_not_divide_the_rows_are_refused(masks):
         encoder(parts=7).encode([walk(masks)])
 
 
-@pytest.mark.parametrize(
-    ("model", "remedy"), [("", "another recognition.encoder"), ("gaitset", "recognition.encoder=gaitset")]
-)
+@pytest.mark.parametrize(("model", "remedy"), [("", "another encoder"), ("gaitset", "recognition.encoder=gaitset")])
 def test_weights_are_refused_with_the_encoder_that_takes_them(model, remedy):
     card = Card(name="gaitbase_grew", stage="encoder", loader="opengait", model=model, file="g.pt", licence="none")
-    with pytest.raises(ConfigError, match=rf"gei has no weights, g\.pt is of no use .* choose {remedy}\."):
+    with pytest.raises(
+        ConfigError, match=rf"gei has no weights, g\.pt is of no use .* Set recognition\.checkpoint=null, or {remedy}\."
+    ):
         open_encoder(RecognitionConfig(encoder="gei"), CPU, Checkpoint(card, Path("g.pt"), ""))
 
 

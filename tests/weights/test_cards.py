@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.errors import CheckpointError
 from pipeline.recognition import ENCODERS
+from pipeline.segmentation import SEGMENTERS
 from pipeline.weights.cards import cards, own_card
 
 OWN = "stage: detector\nloader: yolox-onnx\nlicence: mine\n"
@@ -54,9 +55,10 @@ def test_cards_of_one_zip_mean_different_files() -> None:
     assert len({(card.url, card.member or card.file) for card in unhashed}) == len(unhashed)
 
 
-def test_cards_say_whether_an_encoder_reads_them() -> None:
+def test_cards_say_whether_anything_reads_them() -> None:
     for card in cards().values():
-        assert card.runs == (not card.model or card.model in ENCODERS), card.name
+        known = SEGMENTERS if card.stage == "segmenter" else ENCODERS
+        assert card.runs == (not card.model or card.model in known), card.name
 
 
 @pytest.mark.parametrize("data", ["grew", "gait3d", "casiab", "oumvlp"])

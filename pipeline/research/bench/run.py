@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from pipeline.config import Config
 from pipeline.engine.memory import peak_memory
 from pipeline.engine.progress import Bars, Lines, on_a_terminal
 from pipeline.files import read_json, write_json
-from pipeline.inference.runtime import OpenVinoNetwork, device
+from pipeline.inference.runtime import Arrays, OpenVinoNetwork, device
 from pipeline.inference.tally import Calls, tally_networks
 from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
@@ -151,11 +152,9 @@ def effect_of_precision(
         if call.name == "segment" and isinstance(call.run, OpenVinoNetwork):
             twin = call.run.at_precision("f32")
             for blob in call.samples:
-                here, there = call.run(blob)[0], twin(blob)[0]
-                if here.ndim == 4 and here.shape[1] > 1:
-                    here, there = here.argmax(axis=1), there.argmax(axis=1)
-                changed += int(np.count_nonzero(here != there))
-                pixels += here.size
+                marked, as_f32 = _marked(call.run(blob)), _marked(twin(blob))
+                changed += int(np.count_nonzero(marked != as_f32))
+                pixels += marked.size
     if pixels:
         found["mask_pixels_changed"] = changed / pixels
     encoder = open_fitting_encoder(exact, find_checkpoints(exact, checkpoints, ("encoder",)))
@@ -169,6 +168,13 @@ def effect_of_precision(
     if values:
         found["embedding_difference"] = float(np.sqrt(np.mean(differences) / max(np.mean(values), 1e-30)))
     return found
+
+
+def _marked(outputs: Arrays) -> NDArray[np.bool_]:
+    """The pixels that a segmenter's network marks: of its largest output, two maps, labels or logits."""
+    maps = max(outputs, key=lambda output: output.size)
+    two = maps.ndim == 4 and maps.shape[1] == 2
+    return np.asarray(maps.argmax(axis=1) == 1 if two else maps > 0)
 
 
 def _seconds(work: Callable[[], Any]) -> float:
