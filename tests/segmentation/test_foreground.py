@@ -10,6 +10,7 @@ from pipeline.config import SegmentationConfig
 from pipeline.errors import InputError
 from pipeline.extraction.extract import learn_background
 from pipeline.profiles import load_config
+from pipeline.research.bench.segmenters import overlap
 from pipeline.research.synth.videos import Show, write_video
 from pipeline.runs.job import Video
 from pipeline.segmentation.crop import View
@@ -94,10 +95,7 @@ def _overlaps(path, segmenter, config):
                 continue
             answers = segmenter.segment(np.stack([crop.image for crop in crops]))
             for crop, one in zip(crops, finish(crops, answers, config.segmentation), strict=True):
-                owned = (truth["owner"][picture.index] == crop.track_id).astype(np.uint8) * 255
-                own = crop.crop.same_of(owned, 0) > 127
-                mask = one.mask > 0
-                yield (own & mask).sum() / (own | mask).sum()
+                yield overlap(crop, one, truth["owner"][picture.index])
 
 
 def test_a_moving_camera_has_no_background(tmp_path):

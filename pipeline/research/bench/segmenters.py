@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config, SegmentationConfig
 from pipeline.errors import CheckpointError
-from pipeline.extraction.extract import learn_background
 from pipeline.files import write_json
 from pipeline.profiles import Options
 from pipeline.research.synth.videos import Show, write_video
-from pipeline.runs.job import Video
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.segmentation.sequences import PersonCrop, Silhouette, cut_people, finish
-from pipeline.types import TrackedBoxes
+from pipeline.types import Frame, TrackedBoxes
 from pipeline.video import open_video
 from pipeline.weights.cards import cards
 from pipeline.weights.checkpoints import resolve, search_folders
@@ -106,7 +104,7 @@ def _print(rows: dict[str, dict[str, Any]]) -> None:
 class Scene:
     """A frame with the people in it. owner: H×W uint8, whose pixel it is: 0, or a track's number."""
 
-    frame: Any
+    frame: Frame
     tracked: TrackedBoxes
     owner: NDArray[np.uint8]
 
@@ -129,19 +127,17 @@ def filmed(show: Show, number: int, every: int = EVERY) -> list[Scene]:
     with tempfile.TemporaryDirectory(prefix="gait-bench-") as folder:
         path = Path(folder) / "video.mp4"
         write_video(path, show, number)
-        truth = np.load(path.with_suffix(".truth.npz"))
-        background = learn_background(Video("video", str(path)), Config(), needed=False)
+        with np.load(path.with_suffix(".truth.npz")) as truth:  # each array is unpacked when it is asked for
+            all_boxes, visibility, owner = truth["boxes"], truth["visibility"], truth["owner"]
         with open_video(path) as video:
             for frame in video:
-                boxes = truth["boxes"][frame.index]
-                seen = np.flatnonzero(truth["visibility"][frame.index] >= LEAST_VISIBLE)
+                boxes, seen = all_boxes[frame.index], np.flatnonzero(visibility[frame.index] >= LEAST_VISIBLE)
                 if frame.index % every or not len(seen):
                     continue
                 loose = LOOSE * (boxes[:, 3] - boxes[:, 1])[:, None] * rng.standard_normal(boxes.shape)
                 boxes = (boxes + loose)[seen].astype(np.float32)
                 tracked = TrackedBoxes(frame.index, seen + 1, boxes, np.ones(len(seen), np.float32))
-                shown = frame if isinstance(background, str) else background.subtract(frame)
-                scenes.append(Scene(shown, tracked, truth["owner"][frame.index]))
+                scenes.append(Scene(frame, tracked, owner[frame.index]))
     return scenes
 
 
