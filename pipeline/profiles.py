@@ -30,7 +30,6 @@ GONE: Mapping[str, str] = {
 }
 """Settings, and values of settings, that are gone, and why. One that is off is passed over."""
 
-ENCODER = "recognition.encoder"
 _CLUSTERS = ("local", "ray")  # the values of runtime.engine while it was what runtime.cluster is now
 
 
@@ -84,22 +83,25 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     else:
         origin, tree = "run.json", with_current_names(profile, say=False)
     refuse_gone(tree, origin)
-    _leave_weights_of_another_encoder(tree, overrides)
+    profiles_encoder = _encoder_of(tree)
     for override in overrides:
         apply_override(tree, override)
         refuse_gone(tree, "--set")
+    if profiles_encoder not in (None, _encoder_of(tree)):  # its weights are of no use to another
+        chosen = {override.partition("=")[0] for override in overrides}
+        for name in ("checkpoint", "card"):
+            if f"recognition.{name}" not in chosen:
+                tree["recognition"].pop(name, None)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {_explain(error)}") from None
 
 
-def _leave_weights_of_another_encoder(tree: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Take the encoder's checkpoint out of a profile's tree where `--set recognition.encoder` names another encoder."""
-    wanted = [value for key, _, value in (override.partition("=") for override in overrides) if key == ENCODER]
+def _encoder_of(tree: Mapping[str, Any]) -> Any:
+    """recognition.encoder as a tree of settings names it; None where it does not."""
     section = tree.get("recognition")
-    if wanted and isinstance(section, dict) and wanted[-1] != section.get("encoder"):
-        tree["recognition"] = {key: value for key, value in section.items() if key not in ("checkpoint", "card")}
+    return section.get("encoder") if isinstance(section, dict) else None
 
 
 def is_training_config(tree: Mapping[str, Any]) -> bool:

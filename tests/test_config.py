@@ -227,5 +227,6 @@ def test_a_record_with_old_names_is_read_without_a_word(capsys):
 def test_the_weights_of_a_profile_go_with_its_encoder():
     assert load_config("light", ["recognition.encoder=gei"]).recognition.checkpoint is None
     assert load_config("light", ["recognition.encoder=gaitbase"]).recognition.checkpoint == "gaitbase_synth"
+    assert load_config("light", ['recognition.encoder="gaitbase"']).recognition.checkpoint == "gaitbase_synth"
     both = ["recognition.checkpoint=gaitset_casiae", "recognition.encoder=gaitset"]
     assert load_config("light", both).recognition.checkpoint == "gaitset_casiae"
