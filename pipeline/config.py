@@ -190,8 +190,11 @@ class MatchingConfig(Section):
     )
     threshold: Annotated[float | Literal["off"] | None, BeforeValidator(_off)] = Field(
         None,
-        description="best distance above this: unknown; default: the encoder's own, if it was measured; off: not even "
-        "that, so that the nearest is named unless a gallery is calibrated",
+        description="best distance above this: unknown; default: the probability decides, or the gallery's "
+        "calibration; off: the nearest is named unless a gallery is calibrated",
+    )
+    min_confidence: float = Field(
+        0.5, ge=0, le=1, description="no name is given below this probability that it is right (without a threshold)"
     )
     one_to_one: bool = Field(True, description="tracks seen in the same frame never share an identity")
     templates: Literal["nearest", "mean", "weighted"] = Field(
@@ -203,7 +206,7 @@ class MatchingConfig(Section):
     temperature: float = Field(
         0.1,
         gt=0,
-        description="softmax temperature of the confidence, relative to the threshold (or the median distance)",
+        description="softmax temperature of the confidence beside a threshold, relative to it (or the median distance)",
     )
 
     @model_validator(mode="after")

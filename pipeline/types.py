@@ -238,10 +238,11 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One gallery identity with its distance to the probe track (smaller is more alike)."""
+    """One gallery identity with its distance to the probe track (smaller is more alike), and how likely it is."""
 
     identity: str
     distance: float
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,16 @@ def videos(
     """Videos of walkers who do not exist, with the truth: boxes, identities, masks, joints, visibility."""
 
 
+@command(synth, "commands.synth:synth_cohort", "gait synth cohort --out made_up.npz")
+def cohort(
+    out: Path = Option(..., help="The file.", metavar="FILE"),
+    people: int = Option(60, help="People, three walks each.", metavar="N"),
+    seed: int = SEED,
+    checkpoints: Path | None = CHECKPOINTS,
+) -> None:
+    """The made-up people who tell what a distance is worth: silhouettes and joints, as the light profile sees them."""
+
+
 bench = typer.Typer(
     help="Time a run stage by stage; bench segmenters: how well people are cut out; bench gallery: large galleries."
 )

@@ -126,11 +126,28 @@ def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
         f"open set: {first['enrolled']} of {first['people']} people enrolled, {first['splits']} draws; "
         "in %, with 95 % intervals over people",
     )
+    show_unlabelled(figures)
     if not all(first[key]["enough"] for key in rates):
         print(
             f"* a draw has {first['strangers_clips']:g} searches for strangers, too few for this rate: it comes from "
             "the same clips in several draws and is not significant"
         )
+
+
+def show_unlabelled(figures: dict[str, dict[str, Any]]) -> None:
+    """What `gait identify` would have done without a calibration, on standard output."""
+    rows = []
+    for name, one in figures.items():
+        found = one["unlabelled"]
+        names = [percent(found[key]) if found[key] is not None else "–" for key in ("said", "right", "ece_names")]
+        rates = [percent(found[key]) for key in ("fpir", "close", "fixed", "named_strangers", "named_rightly")]
+        rows.append([name, *rates, *names, percent(found["ece"])])
+    columns = ["strangers as near", "draws within 5", "of one limit", "strangers named", "enrolled named rightly"]
+    print_table(
+        ["", *columns, "said of names", "right", "error", "error of all"],
+        rows,
+        "without a labelled clip, at a promise of 10 %; in %",
+    )
 
 
 def _open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -54,3 +54,19 @@ def synth_videos(out: Path, people: int, probes: int, seed: int, seconds: float,
     show = Show(people=people, probes=probes, seed=seed, seconds=seconds, handheld=handheld)
     for path in track(write_videos(out, show), "Filming", total=probes + 1, transient=True):
         print(path)
+
+
+def synth_cohort(out: Path, people: int, seed: int, checkpoints: Path | None = None) -> None:
+    """Write the made-up people of `jobs/made_up.py`. Raises ConfigError for what makes no sense, OutputError."""
+    from rich.progress import track
+
+    from pipeline.extraction.networks import find_checkpoints
+    from pipeline.profiles import load_config
+    from pipeline.research.synth.cohort import write_cohort
+
+    if people < 4 or seed < 0:
+        raise ConfigError("--people must be at least 4, and --seed must not be negative.")
+    find_checkpoints(load_config(), checkpoints, ["segmenter"])
+    for _ in track(write_cohort(out, people, seed, checkpoints), "Walkers", total=people, transient=True):
+        pass
+    print(f"{people} people: {out}")

@@ -34,12 +34,15 @@ class Label:
     status: Literal["known", "unknown", "unusable"] = "known"
 
     @classmethod
-    def of(cls, match: Match, title: str, colour: Colour) -> Label:
-        """The label of a probe track: `title` and `colour` are those of its identity, used only where it has one."""
+    def of(cls, match: Match, title: str, colour: Colour, doubtful: str = "") -> Label:
+        """The label of a probe track: `title` and `colour` are those of its identity, used only where it has one.
+
+        doubtful: whom somebody unknown is most like.
+        """
         if match.status == "known":
             sure = "" if match.confidence is None else f"{100 * match.confidence:.0f} %"
             return cls(title, sure, colour)
-        return cls("unknown", status="unknown") if match.status == "unknown" else UNUSABLE
+        return cls("unknown", doubtful, status="unknown") if match.status == "unknown" else UNUSABLE
 
 
 UNUSABLE = Label("-", status="unusable")

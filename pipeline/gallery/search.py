@@ -31,6 +31,7 @@ WHOLE_UP_TO = 10_000  # templates that are all returned
 EXACT_UP_TO = 100_000  # templates: all of their embeddings (8 KB each) are compared once a run
 CANDIDATES = 48  # templates for each probe that the index or the sieve names
 KEPT = 24  # of these, the nearest, are returned
+SAMPLE = 200  # templates that are looked at beside them, to know what is usual
 BLOCK_VALUES = 1 << 21  # of embeddings that are compared at once: 8 MB, which stay near the processor
 
 
@@ -100,6 +101,13 @@ class Search:
         if self.whole:
             return found
         return self._gallery.reading(lambda: briefs_of(self._gallery.table(), at or now()))
+
+    def among(self, found: Sequence[Template]) -> tuple[list[Template], int]:
+        """What the last search found with some of the others, who tell what is usual; and how many are enrolled."""
+        everybody, there = self.everybody(found), {template.template for template in found}
+        some = {brief.template for brief in everybody[:: max(1, len(everybody) // SAMPLE)]} - there
+        more = self._gallery.templates(only=some) if some else []
+        return [*found, *more], len({brief.identity for brief in everybody})
 
     def cautions(self) -> list[str]:
         """What the user should know of the last search."""

@@ -15,7 +15,7 @@ from pipeline.files import write_json
 from pipeline.gallery.calibration import calibration_as_json, read_calibration, with_expected_threshold
 from pipeline.gallery.discriminant import discriminant_as_json, stored_discriminant, usable_calibration
 from pipeline.gallery.people import Person, people_of
-from pipeline.gallery.search import Search
+from pipeline.gallery.search import KEPT, Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import moments, refuse_other_encoder
 from pipeline.jobs.analyse import Analysis, analyse
@@ -26,7 +26,6 @@ from pipeline.jobs.report import report
 from pipeline.jobs.roster import MOST_CANDIDATES, roster_of_gallery
 from pipeline.jobs.session import Session
 from pipeline.jobs.strangers import Newcomer, newcomers, refuse_no_threshold
-from pipeline.matching.scores import scores_among
 from pipeline.runs.job import Job, plan
 from pipeline.runs.results import TrackResult, results_tree
 
@@ -66,7 +65,7 @@ def identify(
     stored, unused = stored_discriminant(path, config.matching, encoder)
     search = Search(gallery, config.matching, fitted=stored)
     if unknown_as == "new":  # refused now rather than after the work
-        refuse_no_threshold(with_expected_threshold(path, config.matching, *encoder), *encoder)
+        refuse_no_threshold(with_expected_threshold(path, config.matching, *encoder))
         with gallery.writing():
             pass
     sources = [session.source(video) for video in job.videos]
@@ -75,6 +74,9 @@ def identify(
             session.record.warn(f"{path}: nobody is enrolled, so everybody is unknown")
         found = analyse(session, sources)
         current = search.shortlist(list(found.embeddings.values()))  # others may have enrolled meanwhile
+        enrolled = None
+        if not search.whole:
+            current, enrolled = search.among(current)
         refuse_other_encoder(session.encoder, {template.origin for template in current}, path, config.profile)
         calibration, doubts = read_calibration(path), list[str]()
         if calibration is not None or stored is not None:
@@ -83,12 +85,16 @@ def identify(
             )
         for caution in (*search.cautions(), *([unused] if unused else []), *doubts):
             session.record.warn(caution)
-        people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)
+        transform = stored.discriminant if stored else None
+        people = People.of_gallery(current, config.matching, session.made_up, calibration, transform)
+        if enrolled is not None:
+            people = dataclasses.replace(people, enrolled=enrolled, aside=KEPT)
         persons = people_of(current)
         matches = people.match_videos(session, found, [video.name for video in job.videos])
         new = _keep_unknown(gallery, session, found, people, persons, matches) if unknown_as == "new" else []
         results = _results(found, people, persons, matches, new)
         facts = {"db": path.name, "rule": config.matching.templates, "calibration": calibration_as_json(calibration)}
+        facts["unknown"] = people.decision(len(found.embeddings))
         write_json(session.folder.results, {**results, **facts, "backend": discriminant_as_json(stored)})
         labels = _labels(people, matches, new)
         draw_videos(session, found, {session.folder.gallery_video(video): (video, labels[video]) for video in matches})
@@ -118,8 +124,8 @@ def _keep_unknown(
     unnamed = {people.names[p.identity]: p for p in persons if not p.templates[-1].named}
     tracks = [track for of in found.tracks.values() for track in of if answers[track.key].status == "unknown"]
     embeddings = [found.embeddings[track.key] for track in tracks]
-    apart = scores_among(embeddings, people.templates, people.owners, people.how)
-    new = newcomers(embeddings, [track.tracklet for track in tracks], apart, people.matching)
+    tracklets = [track.tracklet for track in tracks]
+    new = newcomers(embeddings, tracklets, *people.alike(embeddings, tracklets))
     labels = {track: (newcomer.identity, newcomer.name) for newcomer in new for track in newcomer.tracks}
     for key, match in answers.items():
         if match.identity in unnamed:

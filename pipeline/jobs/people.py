@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from pipeline.drawing.lettering import distinct_titles
 from pipeline.jobs.analyse import Analysis
 from pipeline.jobs.session import Session
 from pipeline.matching import match_distances
-from pipeline.matching.people import people_distances
-from pipeline.matching.scores import Comparison
+from pipeline.matching.evidence import FPIR, FROM_HERE, CohortDistances, Evidence, Usual, deviations
+from pipeline.matching.match import Known, seen_together
+from pipeline.matching.people import people_distances, to_people
+from pipeline.matching.scores import Cohort, Comparison, scores, scores_among
 from pipeline.runs.results import TrackResult, TrackSummary
 from pipeline.types import Embedding, Match, TrackKey, Tracklet, identity_of
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.matching.discriminants import Discriminant
 
 Matches = Mapping[str, Sequence[Match]]  # by video
+MadeUp = Callable[[], Cohort]  # walks of made-up people, as the encoder sees them
+SAMPLE = 200  # templates that tell how far the enrolled are apart
 
 
 @dataclass(frozen=True)  # without slots: what is derived is kept
@@ -41,7 +45,10 @@ class People:
         owners: T identities; a person's place is where `owners` first names them.
         weights: T: how much each template counts.
         how: How they are compared, with the threshold that applies.
+        made_up: Tells what a distance is worth where nobody measured it; None where the settings have a threshold.
         calibration: What a distance to these people is worth, where that was measured.
+        enrolled: How many people there are; None: those here. More of them where only the nearest are here.
+        aside: How many of the nearest of a probe tell nothing of what is usual.
     """
 
     names: Mapping[str, str]
@@ -50,20 +57,27 @@ class People:
     owners: Sequence[str]
     weights: Sequence[float]
     how: Comparison
+    made_up: MadeUp | None = None
     calibration: Calibration | None = None
+    enrolled: int | None = None
+    aside: int = 1
 
     @classmethod
-    def of_tracks(cls, embeddings: Sequence[Embedding], matching: MatchingConfig) -> People:
+    def of_tracks(
+        cls, embeddings: Sequence[Embedding], matching: MatchingConfig, made_up: MadeUp | None = None
+    ) -> People:
         """Everybody in a gallery video, a template each, under the names of their tracks."""
         owners = [identity_of(one.video, one.track_id) for one in embeddings]
         names = {identity: identity for identity in owners}
-        return cls(names, distinct_titles(names), embeddings, owners, [1.0] * len(owners), _comparison(matching))
+        titles, weights = distinct_titles(names), [1.0] * len(owners)
+        return cls(names, titles, embeddings, owners, weights, _comparison(matching), made_up)
 
     @classmethod
     def of_gallery(
         cls,
         templates: Sequence[Template],
         matching: MatchingConfig,
+        made_up: MadeUp | None = None,
         calibration: Calibration | None = None,
         transform: Discriminant | None = None,
     ) -> People:
@@ -79,6 +93,7 @@ class People:
             [template.identity for template in templates],
             [template.weight for template in templates],
             _comparison(with_threshold(calibration, matching), transform),
+            made_up,
             calibration,
         )
 
@@ -96,6 +111,55 @@ class People:
     def colours(self) -> dict[str, Colour]:
         """By name."""
         return {name: identity_colour(number) for number, name in enumerate(self.names.values())}
+
+    @cached_property
+    def _cohort(self) -> CohortDistances | None:
+        """Made-up people, compared with one another as these are; None where a threshold of distances decides."""
+        if self.matching.threshold is not None or self.made_up is None or not self.templates:
+            return None
+        cohort = self.made_up()
+        between = scores_among(cohort.embeddings, self.templates, self.owners, self.how)
+        return CohortDistances(between, np.unique(np.array(cohort.people), return_inverse=True)[1])
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """What a deviation is worth in a search among these people; None where a threshold of distances decides."""
+        if self._cohort is None:
+            return None
+        return self._cohort.evidence(self.enrolled or len(self.names), round(len(self.templates) / len(self.names)))
+
+    @cached_property
+    def _apart(self) -> NDArray[np.float64]:
+        """How far walks of the enrolled are from the others, of some of many templates."""
+        some = range(0, len(self.templates), max(1, len(self.templates) // SAMPLE))
+        probes, columns = [self.templates[row] for row in some], list(dict.fromkeys(self.owners))
+        if len(columns) < 2:
+            return np.zeros(0)
+        to_templates = scores(probes, self.templates, self.owners, self.how)
+        found = to_people(to_templates, self.owners, self.weights, self.matching.templates)
+        own = np.array([columns.index(self.owners[row]) for row in some])
+        return np.asarray(found[own[:, None] != np.arange(len(columns))])
+
+    def usual(self, probes: Sequence[Embedding], together: NDArray[np.bool_]) -> Usual:
+        """How far people are apart, as the enrolled show it and probes that were seen together.
+
+        together: N×N, which probes were.
+        """
+        apart = self._apart
+        if together.any():
+            between = scores_among(probes, self.templates, self.owners, self.how)
+            apart = np.concatenate([apart, between[np.triu(together)]])
+        return Usual.of(apart, self._cohort.usual if self._cohort else None)
+
+    def alike(self, probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> tuple[NDArray[np.float64], float]:
+        """How far probes are from one another, N×N, and below what two are rather one person than two."""
+        between = scores_among(probes, self.templates, self.owners, self.how)
+        if self.evidence is None or self._cohort is None:
+            threshold = self.matching.threshold
+            return between, threshold if isinstance(threshold, float) else float("inf")
+        usual = self.usual(probes, seen_together(probes, tracklets))
+        found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual).values
+        return found, self._cohort.evidence(max(1, len(probes))).alike
 
     def distances(self, probes: Sequence[Embedding]) -> NDArray[np.float64]:
         """How far N probes are from every person, N×M. Raises ConfigError for embeddings that cannot be compared."""
@@ -117,7 +181,11 @@ class People:
             distances: N×M, where they are known already.
         """
         distances = self.distances(probes) if distances is None else distances
-        found = match_distances(probes, list(self.names.values()), distances, tracklets, unusable, self.matching)
+        known = Known(list(self.names.values()), aside=self.aside)
+        if self.evidence is not None:
+            usual = self.usual(probes, seen_together(probes, tracklets))
+            known = Known(known.identities, self.evidence, usual, self.aside)
+        found = match_distances(probes, distances, tracklets, unusable, known, self.matching)
         if self.calibration is None:
             return found
         from pipeline.gallery.calibration import with_calibration
@@ -125,19 +193,39 @@ class People:
         return [with_calibration(match, self.calibration) for match in found]
 
     def match_videos(self, session: Session, found: Analysis, videos: Sequence[str]) -> dict[str, list[Match]]:
-        """The answers for every track of these videos."""
-        matches = {}
-        for video in videos:
-            tracklets = [track.tracklet for track in found.tracks[video]]
-            reasons = {key: reason for key, reason in found.unusable.items() if key[0] == video}
-            with session.record.meter.time("match", tracks=len(tracklets)):
-                matches[video] = self.match(found.of(video), tracklets, reasons)
-        return matches
+        """The answers for every track of these videos, which are looked at together: they tell what is usual."""
+        tracklets = [track.tracklet for video in videos for track in found.tracks[video]]
+        probes = [embedding for video in videos for embedding in found.of(video)]
+        reasons = {key: reason for key, reason in found.unusable.items() if key[0] in videos}
+        with session.record.meter.time("match", tracks=len(tracklets)):
+            matches = self.match(probes, tracklets, reasons)
+        return {video: [match for match in matches if match.video == video] for video in videos}
+
+    def decision(self, probes: int) -> dict[str, Any]:
+        """What results.json says of how "unknown" was decided, for so many probes."""
+        if self.evidence is None:
+            by = "calibrated" if self.calibration else "set" if isinstance(self.matching.threshold, float) else "off"
+            return {"from": by}
+        pairs = len(self._apart) + probes * max(len(self.names) - self.aside, 0)
+        return {
+            "from": "self" if pairs >= FROM_HERE else "cohort",
+            "pairs": pairs,
+            "fpir": FPIR,
+            "fpir_spread": list(self.evidence.spread),
+            "min_confidence": self.matching.min_confidence,
+        }
 
     def label(self, match: Match) -> Label:
-        """What is written at a probe track: name and confidence, in the colour that the person has everywhere."""
+        """What is written at a probe track: name and confidence, in the colour that the person has everywhere.
+
+        Of somebody unknown: whom they are most like, in grey.
+        """
         name = match.identity or ""
-        return Label.of(match, self.titles.get(name, ""), self.colours.get(name, GREY))
+        likely = max(match.candidates, key=lambda one: one.probability or 0.0, default=None)
+        doubtful = ""
+        if self.evidence is not None and match.status == "unknown" and likely is not None and likely.probability:
+            doubtful = f"{self.titles[likely.identity]}? {100 * likely.probability:.0f} %"
+        return Label.of(match, self.titles.get(name, ""), self.colours.get(name, GREY), doubtful)
 
     def labels(self, matches: Sequence[Match]) -> dict[int, Label]:
         """What is written at the probe tracks of one video."""

@@ -17,10 +17,9 @@ from pipeline.gallery.template import Template
 from pipeline.jobs.people import Matches, People
 from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
-from pipeline.matching.match import threshold_of
 from pipeline.report.cards import quality_of
 from pipeline.report.page import Fact
-from pipeline.report.roster import UNCALIBRATED, ReportCard, Roster, tag_of
+from pipeline.report.roster import UNCALIBRATED, ReportCard, Roster, tag_of, threshold_in
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
@@ -76,7 +75,7 @@ def roster_of_gallery(
         columns=[identity for identity, name in people.names.items() if name in near],
         card_of=lambda track, identity: cards.get((track, identity)),
         others=others,
-        threshold=threshold_of(people.matching, list(embeddings.values())),
+        threshold=threshold_in(people.matching),
         caution=caution_of(people.calibration, people.matching),
     )
 

@@ -67,7 +67,7 @@ def run(
         turned = [found.sources[video.name].video for video in (job.gallery, *job.probes)]
         folder.keep_for_resuming(as_record(config), [*turned, *unreadable])
 
-        people = People.of_tracks(found.of(job.gallery.name), config.matching)
+        people = People.of_tracks(found.of(job.gallery.name), config.matching, session.made_up)
         matches = people.match_videos(session, found, [probe.name for probe in job.probes])
         write_results(session, job, found, people, matches)
         draw(session, job, found, people, matches)
@@ -80,7 +80,8 @@ def write_results(session: Session, job: Job, found: Analysis, people: People, m
     gallery = job.gallery.name
     enrolled = [TrackResult.of_gallery(track, found.unusable.get(track.key)) for track in found.tracks[gallery]]
     probes = {video: people.results(answers, found.tracks[video]) for video, answers in matches.items()}
-    write_json(session.folder.results, results_tree({gallery: enrolled}, probes))
+    seen = sum(track.key in found.embeddings for video in matches for track in found.tracks[video])
+    write_json(session.folder.results, {**results_tree({gallery: enrolled}, probes), "unknown": people.decision(seen)})
 
 
 def draw(session: Session, job: Job, found: Analysis, people: People, matches: Matches) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from loguru import logger
 
 from pipeline.config import Config
@@ -28,7 +30,10 @@ from pipeline.extraction.networks import (
     stages_of,
     wants_poses,
 )
+from pipeline.files import digests
 from pipeline.inference import runtime
+from pipeline.jobs.made_up import FILE, embed_made_up, made_up_walks
+from pipeline.matching.scores import Cohort
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
 from pipeline.runs.cache import Cache
@@ -36,6 +41,7 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
 from pipeline.runs.record import Record
 from pipeline.tracking import open_tracker
+from pipeline.types import Embedding
 from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
@@ -136,6 +142,22 @@ class Session:
             tracks += [settings["pose"], weights.get("pose", "")]
         features = [*tracks, settings["recognition"], weights["encoder"]]
         return Source(video, info, sha256, key_of(tracks), key_of(features))
+
+    def made_up(self) -> Cohort:
+        """Made-up people as the encoder sees them; what an earlier run has embedded is taken from the cache."""
+        _, people = made_up_walks()
+        key = key_of([__version__, digests({"": FILE}), self._settings["recognition"], self.encoder.checkpoint_sha256])
+        with TemporaryDirectory() as folder, self.record.meter.time("made-up people"):
+            file = Path(folder) / "made_up.npz"
+            if self.cache.restore("made_up", key, {file.name: file}) is not None:
+                with np.load(file, allow_pickle=False) as kept:
+                    parts = kept["parts"]
+                origin = self.encoder.model, self.encoder.checkpoint_sha256
+                return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
+            cohort = embed_made_up(self.encoder)
+            np.savez(file, parts=np.stack([one.parts for one in cohort.embeddings]))
+            self.cache.store("made_up", key, {file.name: file})
+        return cohort
 
     @property
     def extraction(self) -> Extraction:

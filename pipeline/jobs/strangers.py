@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from pipeline.drawing.lettering import SHORT
 from pipeline.errors import GalleryError
 from pipeline.gallery.template import new_id
 from pipeline.matching.assign import covisible
-from pipeline.matching.match import threshold_for, threshold_of
 from pipeline.types import Embedding, Tracklet
 
 
@@ -31,19 +29,15 @@ def newcomers(
     embeddings: Sequence[Embedding],
     tracklets: Sequence[Tracklet],
     distances: NDArray[np.float64],
-    config: MatchingConfig,
+    threshold: float,
 ) -> list[Newcomer]:
     """Group unknown tracks into people: those within the threshold of one another, closest first, that were never seen
     together (complete linkage, so that no chain of look-alikes makes one person of many).
 
     embeddings, tracklets: N of each, of the same tracks; distances: N×N, between them. The order does not matter.
-    Raises GalleryError where there is no threshold: then nobody is near or far.
     """
     if not embeddings:
         return []
-    for embedding in embeddings:
-        refuse_no_threshold(config, embedding.model, embedding.checkpoint_sha256)
-    threshold = threshold_of(config, embeddings)
     distances = np.where(covisible(tracklets), np.inf, distances)
     groups = [[row] for row in range(len(embeddings))]
     while len(groups) > 1:
@@ -64,7 +58,7 @@ def newcomers(
     return sorted(found, key=lambda newcomer: newcomer.tracks)
 
 
-def refuse_no_threshold(config: MatchingConfig, model: str, checkpoint_sha256: str) -> None:
-    """Raise GalleryError for an encoder without a threshold."""
-    if math.isinf(threshold_for(config, model, checkpoint_sha256)):
-        raise GalleryError(f"{model} has no threshold, so nobody is unknown. Set matching.threshold.")
+def refuse_no_threshold(config: MatchingConfig) -> None:
+    """Raise GalleryError where the settings name the nearest, whoever it is."""
+    if config.threshold == "off":
+        raise GalleryError("matching.threshold=off: nobody is unknown. Leave it out, or set a distance.")

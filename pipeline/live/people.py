@@ -18,6 +18,7 @@ from pipeline.gallery.discriminant import stored_discriminant, usable_calibratio
 from pipeline.gallery.discriminant_file import FILE as BACKEND
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now, refuse_other_encoder
+from pipeline.jobs.made_up import embed_made_up
 from pipeline.jobs.people import People
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
@@ -91,7 +92,8 @@ def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[Peo
     calibration, doubts = usable_calibration(read_calibration(path), stored, current, config.matching, path)
     for doubt in filter(None, (unused, *doubts)):
         logger.warning(doubt)
-    people = People.of_gallery(current, config.matching, calibration, stored.discriminant if stored else None)
+    transform = stored.discriminant if stored else None
+    people = People.of_gallery(current, config.matching, lambda: embed_made_up(encoder), calibration, transform)
     return people, min((template.expires for template in current if template.expires), default=None)
 
 
@@ -116,4 +118,4 @@ def people_of_run(path: Path, encoder: Encoder, config: Config) -> People:
                 f"{path}: its features are of {one.model}, these would be of {encoder.model} or of other weights, "
                 "and the two cannot be compared. Give --config and --set as for that run."
             )
-    return People.of_tracks(embeddings, config.matching)
+    return People.of_tracks(embeddings, config.matching, lambda: embed_made_up(encoder))

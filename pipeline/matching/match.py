@@ -11,66 +11,69 @@ from numpy.typing import NDArray
 
 from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
+from pipeline.matching.evidence import NOTHING_KNOWN, Evidence, Usual, deviations, posteriors
 from pipeline.matching.stitch import stitch_tracks
 from pipeline.types import Candidate, Embedding, Match, Tracklet
 
-# GEI: measured on All-in-One-Gait's demo (4 people, 12 probe walks, 16 parts, masks of PP-HumanSeg): at 0.14 nobody
-# gets a wrong name and 9 of 12 get their own. gaitbase_synth: one in ten of 81 walks of made-up people is that near to
-# the nearest of 23 others, on silhouettes of `light` (docs/accuracy.md). Other encoders have none until it is measured,
-# or set.
-_SYNTH = "515c4b6b074ed96cd5e0b6338c1764505ad155299ae4f44ea681b4f6b295fec1"  # gaitbase_synth
-THRESHOLDS: Mapping[tuple[str, str, str], float] = {
-    ("", "gei", "euclidean"): 0.14,
-    ("", "gei", "cosine"): 0.045,
-    ("", "gei+heading", "euclidean"): 0.14,
-    ("", "gei+heading", "cosine"): 0.045,
-    (_SYNTH, "gaitbase+heading", "cosine"): 0.11,
-}
-"""By sha256 of the weights, encoder and metric."""
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom probes are compared with, and what their distances are worth.
+
+    Attributes:
+        identities: M people.
+        evidence: What deviations are worth among them; None where a threshold of distances decides.
+        usual: How far people are apart, as far as it is known before the probes are looked at.
+        aside: How many of the nearest of each probe tell nothing of what is usual.
+    """
+
+    identities: Sequence[str]
+    evidence: Evidence | None = None
+    usual: Usual = NOTHING_KNOWN
+    aside: int = 1
 
 
 def match_distances(
     probes: Sequence[Embedding],
-    identities: Sequence[str],
     distances: NDArray[np.float64],
     tracklets: Sequence[Tracklet],
     unusable: Mapping[tuple[str, int], str],
+    known: Known,
     config: MatchingConfig,
 ) -> list[Match]:
     """Name every probe track: one answer for each tracklet, in their order, then for what no tracklet belongs to.
 
     Args:
         probes: N embeddings.
-        identities: M people.
         distances: N×M, smaller is more alike.
         tracklets: The probe side's; they say who was seen together.
         unusable: Why a track has no embedding.
+        known: The M people.
         config: The settings.
 
     Tracks that are one broken track (stitch.py) are answered together, by the mean of their distances, each weighted by
     the silhouettes behind it.
     """
-    together = _exclusive(probes, tracklets)
-    own = "off" if config.threshold == "off" else None
-    plain = threshold_of(
-        config.model_copy(update={"transform": "none", "score_norm": "none", "threshold": own}), probes
+    together = seen_together(probes, tracklets)
+    near = (
+        config.threshold
+        if isinstance(config.threshold, float) and config.transform == config.score_norm == "none"
+        else math.inf
     )
-    groups = stitch_tracks(probes, tracklets, together, config.metric, plain, config.stitch_seconds)
+    groups = stitch_tracks(probes, tracklets, together, config.metric, near, config.stitch_seconds)
     table = _Table(
-        identities=identities,
+        identities=known.identities,
         distances=np.stack([_mean_row(distances[rows], [probes[row] for row in rows]) for rows in groups])
         if groups
         else distances,
         exclusive=_of_groups(together, groups) if config.one_to_one else _nobody(len(groups)),
         track_ids=[probes[rows[0]].track_id for rows in groups],
-        threshold=threshold_of(config, probes),
-        temperature=config.temperature,
-        scale=1.0 if config.signed else None,
     )
-    chosen = assign(table.distances, table.exclusive, table.threshold)
+    decide = _by_threshold if known.evidence is None else _by_evidence
+    decided = decide(table, known, config)
     answers = {
         (probes[member].video, probes[member].track_id): _with_others(
-            _answer(probes[member], row, chosen, table), [probes[other].track_id for other in rows if other != member]
+            _answer(probes[member], row, decided, table), [probes[other].track_id for other in rows if other != member]
         )
         for row, rows in enumerate(groups)
         for member in rows
@@ -103,49 +106,72 @@ def _with_others(match: Match, others: Sequence[int]) -> Match:
     return replace(match, reason=f"{match.reason}; {broken}")
 
 
-def threshold_of(config: MatchingConfig, probes: Sequence[Embedding]) -> float:
-    """The configured threshold, or the measured one of the encoder that made the embeddings, or infinity."""
-    if isinstance(config.threshold, float):
-        return config.threshold
-    encoders = {(embedding.model, embedding.checkpoint_sha256) for embedding in probes}
-    return min((threshold_for(config, *encoder) for encoder in encoders), default=math.inf)
-
-
-def threshold_for(config: MatchingConfig, model: str, checkpoint_sha256: str) -> float:
-    """The configured threshold, or the measured one of the encoder of that name with these weights, or infinity.
-
-    What was measured holds for plain distances only.
-    """
-    if isinstance(config.threshold, float):
-        return config.threshold
-    if config.threshold == "off":
-        return math.inf
-    if config.transform != "none" or config.score_norm != "none":
-        return math.inf
-    return THRESHOLDS.get((checkpoint_sha256, _encoder_of(model), config.metric), math.inf)
-
-
-def _encoder_of(model: str) -> str:
-    """Of "gei-16", "gei"; of "gei-16+both", "gei+both": mirroring makes for distances of another size."""
-    model, plus, mirroring = model.partition("+")
-    return model.partition("-")[0] + plus + mirroring
-
-
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Probes (rows) against gallery identities (columns). scale: of the distances; None: the threshold says."""
+    """Probes (rows) against gallery identities (columns)."""
 
     identities: Sequence[str]
     distances: NDArray[np.float64]
     exclusive: NDArray[np.bool_]
     track_ids: Sequence[int]
-    threshold: float
-    temperature: float
-    scale: float | None = None
 
 
-def _exclusive(probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
-    """Which probes were seen together; one without a tracklet excludes nobody."""
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """chosen: a column or UNKNOWN, for each row. likely: N×(M+1), nobody last. why: of those who got no name."""
+
+    chosen: Sequence[int]
+    likely: NDArray[np.float64]
+    why: Mapping[int, str]
+    threshold: float = math.inf
+
+
+def _by_threshold(table: _Table, known: Known, config: MatchingConfig) -> _Decided:
+    """The nearest within a distance; the settings say which, or that it has no end."""
+    threshold = config.threshold if isinstance(config.threshold, float) else math.inf
+    scale = 1.0 if config.signed else None
+    likely = [softmax(row, threshold, config.temperature, scale) for row in table.distances]
+    chosen = assign(table.distances, table.exclusive, threshold)
+    why = {
+        row: _beyond(row, table, threshold)
+        for row, column in enumerate(chosen)
+        if column == UNKNOWN and len(table.identities)
+    }
+    return _Decided(chosen, np.array(likely), why, threshold)
+
+
+def _beyond(row: int, table: _Table, threshold: float) -> str:
+    nearest = int(table.distances[row].argmin())
+    name, distance = table.identities[nearest], table.distances[row, nearest]
+    return f"nearest is {name} at {distance:.3g}, beyond the threshold {threshold:.3g}" if distance > threshold else ""
+
+
+def _by_evidence(table: _Table, known: Known, config: MatchingConfig) -> _Decided:
+    """The likeliest, where that is likely enough and nearer than strangers usually come."""
+    evidence = known.evidence
+    assert evidence is not None
+    found = deviations(table.distances, known.usual, known.aside).values
+    likely = posteriors(found, table.exclusive, evidence)
+    chosen, why = [UNKNOWN] * len(found), dict[int, str]()
+    if not found.shape[1]:
+        return _Decided(chosen, likely, why)
+    best = likely[:, :-1].argmax(axis=1)
+    for row in np.argsort(-likely[np.arange(len(best)), best], kind="stable").tolist():
+        column = int(best[row])
+        name, sure = table.identities[column], float(likely[row, column])
+        if sure < config.min_confidence:
+            why[row] = f"most like {name} ({sure:.0%}), too unsure for a name"
+        elif found[row, column] > evidence.limit:
+            why[row] = f"most like {name} ({sure:.0%}), but more than one stranger in ten comes as near to somebody"
+        elif any(chosen[other] == column for other in np.flatnonzero(table.exclusive[row]).tolist()):
+            why[row] = f"most like {name} ({sure:.0%}), who is somebody else in the same frames"
+        else:
+            chosen[row] = column
+    return _Decided(chosen, likely, why)
+
+
+def seen_together(probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
+    """Which probes were seen in one frame, N×N; one without a tracklet was seen with nobody."""
     position = {(tracklet.video, tracklet.track_id): i for i, tracklet in enumerate(tracklets)}
     rows = [row for row, probe in enumerate(probes) if (probe.video, probe.track_id) in position]
     known = [position[probes[row].video, probes[row].track_id] for row in rows]
@@ -158,19 +184,20 @@ def _nobody(count: int) -> NDArray[np.bool_]:
     return np.zeros((count, count), np.bool_)
 
 
-def _answer(probe: Embedding, row: int, chosen: Sequence[int], table: _Table) -> Match:
-    distances = table.distances[row]
+def _answer(probe: Embedding, row: int, decided: _Decided, table: _Table) -> Match:
+    distances, likely = table.distances[row], decided.likely[row]
     ranked = np.argsort(distances, kind="stable").tolist()
-    candidates = tuple(Candidate(table.identities[column], float(distances[column])) for column in ranked)
-    column = chosen[row]
+    candidates = tuple(
+        Candidate(table.identities[column], float(distances[column]), float(likely[column])) for column in ranked
+    )
+    column = decided.chosen[row]
     known = column != UNKNOWN
     if not candidates:
         distance, confidence, reason = None, None, "no gallery person to compare with"
     else:
-        posterior = posteriors(distances, table.threshold, table.temperature, table.scale)
         distance = float(distances[column if known else ranked[0]])
-        confidence = float(posterior[column])  # UNKNOWN, −1, is the last of them
-        reason = _reason(row, ranked, chosen, table)
+        confidence = float(likely[column])  # UNKNOWN, −1, is the last of them
+        reason = decided.why.get(row) or _reason(row, ranked, decided, table)
     return Match(
         video=probe.video,
         track_id=probe.track_id,
@@ -183,16 +210,18 @@ def _answer(probe: Embedding, row: int, chosen: Sequence[int], table: _Table) ->
     )
 
 
-def posteriors(
+def softmax(
     distances: NDArray[np.floating], threshold: float, temperature: float, scale: float | None = None
 ) -> NDArray[np.float64]:
-    """How likely each candidate is, and, last, nobody of the gallery: M + 1 values that sum to 1.
+    """A weight for each candidate and, last, for nobody of the gallery: M + 1 values that sum to 1.
 
-    A softmax of −distance / T with "nobody" at the threshold; T is `temperature` times the scale: unless told, the
+    Of −distance / T with "nobody" at the threshold; T is `temperature` times the scale: unless told, the
     threshold (the median distance where there is none), so that the size of the distances does not matter. Not
     calibrated: 0.9 is more than 0.6, but nine in ten need not be right. With one candidate and no threshold there is
     no alternative, hence 1.
     """
+    if not len(distances):
+        return np.ones(1)
     if scale is None:
         scale = threshold if math.isfinite(threshold) else float(np.median(distances))
     energies = np.append(distances.astype(np.float64), threshold) / (temperature * max(scale, 1e-12))
@@ -200,28 +229,28 @@ def posteriors(
     return np.asarray(weights / weights.sum())
 
 
-def _reason(row: int, ranked: Sequence[int], chosen: Sequence[int], table: _Table) -> str:
-    """Why this answer: names, distances and who took the nearer ones."""
+def _reason(row: int, ranked: Sequence[int], decided: _Decided, table: _Table) -> str:
+    """Why this name, or none although somebody is near: names, distances and who took the nearer ones."""
 
     def named(column: int) -> str:
         return f"{table.identities[column]} at {table.distances[row, column]:.3g}"
 
-    answer, nearest, distances = chosen[row], ranked[0], table.distances[row]
-    if distances[nearest] > table.threshold:
-        return f"nearest is {named(nearest)}, beyond the threshold {table.threshold:.3g}"
+    chosen, answer, nearest = decided.chosen, decided.chosen[row], ranked[0]
+    distances, endless = table.distances[row], math.isinf(decided.threshold)
     if answer != UNKNOWN and distances[answer] == distances[nearest]:
         if len(ranked) == 1:
-            within = f"within the threshold {table.threshold:.3g}"
-            sure = "so it is always them" if math.isinf(table.threshold) else within
-            return f"only one person to compare with, at {distances[answer]:.3g}, {sure}"
+            within = "" if endless else f", within the threshold {decided.threshold:.3g}"
+            return f"only one person to compare with, at {distances[answer]:.3g}{within}"
         second = next(column for column in ranked if column != answer)
         return f"nearest of {len(ranked)} at {distances[answer]:.3g}, next {named(second)}"
     holders = [other for other in np.flatnonzero(table.exclusive[row]).tolist() if chosen[other] == nearest]
     owner = f" to track {table.track_ids[holders[0]]} seen in the same frames" if holders else " to another track"
     taken = f"{named(nearest)} is nearer but belongs{owner}"
     if answer != UNKNOWN:
+        if not holders:
+            taken = f"{named(nearest)} is nearer, as to many others"
         return f"number {ranked.index(answer) + 1} of {len(ranked)} at {distances[answer]:.3g}: {taken}"
-    left = "" if math.isinf(table.threshold) else f" within the threshold {table.threshold:.3g}"
+    left = "" if endless else f" within the threshold {decided.threshold:.3g}"
     return f"nobody else is left{left}: {taken}"
 
 

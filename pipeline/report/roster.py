@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.config import MatchingConfig
 from pipeline.drawing.colours import Colour, identity_colour, text_colour
-from pipeline.matching.match import threshold_of
 from pipeline.report.page import Fact, Tag, css
 from pipeline.runs.reader import Run
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
-UNCALIBRATED = "Confidence is not calibrated."
+UNCALIBRATED = (
+    "Confidence is the probability that the name is right, told by this run's own walks and by made-up people: "
+    "nobody told us who was who."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def roster_of(run: Run) -> Roster:
         columns=list(tracks),
         card_of=lambda _, identity: card_in(run, tracks[identity]) if identity in tracks else None,
         others=others,
-        threshold=threshold_of(run.matching, others),
+        threshold=threshold_in(run.matching),
     )
 
 
@@ -80,6 +84,11 @@ def card_in(run: Run, track: TrackKey) -> ReportCard:
         run.fps(video),
         run.folder.portrait(*track),
     )
+
+
+def threshold_in(matching: MatchingConfig) -> float:
+    """The distance beyond which nobody is recognised; infinite where the probability decides."""
+    return matching.threshold if isinstance(matching.threshold, float) else math.inf
 
 
 def tag_of(name: str, colour: Colour) -> Tag:

@@ -22,6 +22,7 @@ from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
+from pipeline.jobs.made_up import embed_made_up
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
@@ -31,6 +32,7 @@ from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
 from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
 from pipeline.research.evaluation.ranks import FloatMatrix, Labels, by_direction, score
 from pipeline.research.evaluation.report import Compared, Report, report
+from pipeline.research.evaluation.unlabelled import without_labels
 from pipeline.types import Embedding
 
 REPORT = "evaluation.json"
@@ -156,15 +158,21 @@ def _rank(
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
         if splits:
-            opened.append(_open_set(encoded, distances, splits))
+            opened.append(_open_set(encoded, encoder, distances, splits))
         bars.advance(contestant.name)
     bars.finish(contestant.name)
     return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)
 
 
-def _open_set(encoded: Encoded, distances: FloatMatrix, splits: Sequence[NDArray[np.bool_]]) -> dict[str, Any]:
+def _open_set(
+    encoded: Encoded, encoder: Encoder, distances: FloatMatrix, splits: Sequence[NDArray[np.bool_]]
+) -> dict[str, Any]:
     labelled = encoded.labelled
     whose = labelled.probe_people, labelled.gallery_people
     searches = search(encoded.distances, *whose, splits)
     figures = open_set_figures(searches, labelled.people, len(splits))
+    usable = labelled.probe_people[encoded.rows], labelled.gallery_people[encoded.columns]
+    figures["unlabelled"] = without_labels(
+        encoded.probes, encoded.gallery, usable, lambda: embed_made_up(encoder), encoded.config.matching, splits
+    )
     return {"eer": round(equal_error_rate(distances, *whose, labelled.people), 6), **figures}

@@ -23,8 +23,8 @@ from pipeline.research.synth.painting import draw_looks, draw_street, paint_shad
 from pipeline.research.synth.silhouette import Person, SyntheticSequence, fill, film_outlines, person, sequences
 from pipeline.research.training.data.dataset import sample_path, write_partition, write_sample
 from pipeline.segmentation import Segmenter, open_segmenter
-from pipeline.segmentation.sequences import cut_people, finish
-from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Frame, Image, TrackedBoxes
+from pipeline.segmentation.sequences import Silhouette, cut_people, finish
+from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, FloatArray, Frame, Image, TrackedBoxes
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def _walks(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
 
 def _try_cameras(plan: Plan, number: int, index: int, kind: str) -> SyntheticSequence | None:
     """A walk as the segmenter sees it; None where it can make it out from no camera that was tried."""
-    segmenter, config = _segmenter(plan.checkpoints)
+    segmenter, config = light_segmenter(plan.checkpoints)
     who = person((plan.seed, number))
     for attempt in range(1, ATTEMPTS + 1):
         rng = np.random.default_rng([plan.seed, number, index + 1, attempt])
@@ -98,7 +98,7 @@ def _try_cameras(plan: Plan, number: int, index: int, kind: str) -> SyntheticSeq
 
 
 @cache
-def _segmenter(checkpoints: Path | None) -> tuple[Segmenter, SegmentationConfig]:
+def light_segmenter(checkpoints: Path | None) -> tuple[Segmenter, SegmentationConfig]:
     """Opened once a process, on one thread: each process works on people of its own."""
     config = load_config(DEFAULT_PROFILE, ["runtime.threads=1"])
     card = find_checkpoints(config, checkpoints, ["segmenter"])["segmenter"]
@@ -145,10 +145,19 @@ def segmented_sequence(
     own cutting, segmentation and cleaning. A frame that could not be used repeats the one before.
     """
     outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
-    shapes, size = _in_picture(film_outlines(who, outfit, shot, frames, rng, detail=True))
-    pictures = _pictures(shapes, size, shot, rng)
-    masks = _cut_out(pictures, shapes.box(), segmenter, config, rng)
+    silhouettes, _ = segment_walk(
+        film_outlines(who, outfit, shot, frames, rng, detail=True), shot, (segmenter, config), rng
+    )
+    masks = _without_gaps(silhouettes)
     return None if masks is None else SyntheticSequence(masks, kind, shot, outfit)
+
+
+def segment_walk(
+    shapes: Outlines, shot: Shot, by: tuple[Segmenter, SegmentationConfig], rng: np.random.Generator
+) -> tuple[list[Silhouette], list[FloatArray | None]]:
+    """Paint a walk before a street and segment it: silhouettes, and joints (17×3, pixels) where they are found."""
+    shapes, size = _in_picture(shapes)
+    return _cut_out(_pictures(shapes, size, shot, rng), shapes.box(), by, rng)
 
 
 def _in_picture(shapes: Outlines) -> tuple[Outlines, tuple[int, int]]:
@@ -196,9 +205,10 @@ def _expose(picture: Image, camera: Film, rng: np.random.Generator) -> Image:
 
 
 def _cut_out(
-    pictures: list[Image], boxes: Floats, segmenter: Segmenter, config: SegmentationConfig, rng: np.random.Generator
-) -> NDArray[np.uint8] | None:
-    """T×64×44: cut by boxes as a tracker gives them, segmented, cleaned, aligned."""
+    pictures: list[Image], boxes: Floats, by: tuple[Segmenter, SegmentationConfig], rng: np.random.Generator
+) -> tuple[list[Silhouette], list[FloatArray | None]]:
+    """Cut by boxes as a tracker gives them, segmented, cleaned, aligned; and the joints in pixels of the picture."""
+    segmenter, config = by
     height = (boxes[:, 3] - boxes[:, 1])[:, None]
     loose = rng.normal(0.03, 0.03, 4) * np.array([-1, -1, 1, 1])  # how the detector likes its boxes
     seen = boxes + height * (loose + 0.012 * rng.standard_normal(boxes.shape))
@@ -212,11 +222,21 @@ def _cut_out(
             segmenter.view,
         )
     ]
-    silhouettes = finish(crops, segmenter.segment(np.stack([crop.image for crop in crops])), config)
+    segmented = segmenter.segment(np.stack([crop.image for crop in crops]))
+    joints = [None] * len(crops) if segmented.joints is None else segmented.joints
+    placed = [
+        None if crop.crop is None or found is None else crop.crop.to_frame(found)
+        for crop, found in zip(crops, joints, strict=True)
+    ]
+    return finish(crops, segmented, config), placed
+
+
+def _without_gaps(silhouettes: list[Silhouette]) -> NDArray[np.uint8] | None:
+    """T×64×44, a frame that is not usable as the one before; None where too few are."""
     usable = [silhouette.aligned for silhouette in silhouettes if silhouette.aligned is not None]
-    if len(usable) < LEAST_USABLE * len(pictures):
+    if len(usable) < LEAST_USABLE * len(silhouettes):
         return None
-    masks = np.zeros((len(pictures), SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
+    masks = np.zeros((len(silhouettes), SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH), np.uint8)
     last = usable[0]
     for frame, silhouette in enumerate(silhouettes):
         last = last if silhouette.aligned is None else silhouette.aligned

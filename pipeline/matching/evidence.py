@@ -1,0 +1,252 @@
+"""What a distance says: the probability that two walks are one person's, learnt without anybody's name.
+
+People here, on this camera, are compared with one another already. Nearly every distance of a probe walk to the
+enrolled is one between different people. So the run itself tells which distances are usual, for each walk and for each
+of the enrolled (S-norm: Kenny, Odyssey 2010, with the enrolled in the cohort's place); what is left is told in
+deviations. How much a deviation is worth comes from made-up people whom the same encoder looked at and whose names are
+known: searches among them are simulated, and a conditional logit (McFadden 1974) is fitted on the answers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FPIR = 0.1  # share of the searches for strangers that may come as near as the limit
+FROM_HERE = 20  # distances between people of this run, from which on "usual" is told from the run
+
+ROWS, COLUMNS = (
+    4.0,
+    4.0,
+)  # distances that the middle of everybody counts for in the middle of one walk, or of one person
+USUAL = 4.0  # and that what is known before counts for in what is found
+DEPENDENT = 0.3  # of the evidence for how many are enrolled: walks of one person repeat each other
+DRAWS, SEED = 100, 1
+STEPS, ROUNDS = 30, 60
+STEEPEST = 60.0  # of logarithms of odds
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How far walks of different people are apart. pairs: how many distances of this run stand behind it."""
+
+    mean: float
+    deviation: float
+    pairs: int = 0
+
+    @classmethod
+    def of(cls, distances: Floats, before: Usual | None = None) -> Usual:
+        """Of distances between different people. Infinite ones tell nothing.
+
+        before: of other people; only how widely they spread, given their mean, is taken over. It counts as two of them.
+        """
+        seen = distances[np.isfinite(distances)]
+        if not len(seen):
+            return before or NOTHING_KNOWN
+        mean, squares, count = float(seen.mean()), float(seen.var()) * len(seen), len(seen)
+        if before is not None:
+            larger = mean / before.mean if before.mean > before.deviation else 1.0
+            squares, count = squares + 2 * (before.deviation * larger) ** 2, count + 2
+        return cls(mean, max(math.sqrt(squares / count), 1e-9), len(seen))
+
+
+NOTHING_KNOWN = Usual(1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviations:
+    """N×M distances in deviations from what is usual between different people.
+
+    usual: of all of them; the distances stand behind it that were left once the nearest of each row was put aside.
+    """
+
+    values: Floats
+    usual: Usual
+
+
+def deviations(distances: Floats, usual: Usual, aside: int = 1) -> Deviations:
+    """Take the middle of each row and of each column from N×M distances, and divide by what is left of their spread.
+
+    The nearest of a row may be the walk's own person, so it does not count for what is usual.
+
+    Args:
+        distances: N×M.
+        usual: What is known before.
+        aside: How many of the nearest of each row do not count.
+    """
+    rows, columns = distances.shape
+    counted = np.isfinite(distances).astype(np.float64)
+    if rows and columns > aside:
+        np.put_along_axis(counted, np.argpartition(distances, aside - 1, axis=1)[:, :aside], 0, axis=1)
+    values = np.where(np.isfinite(distances), distances, 0.0)
+    of_row, of_column, mean = np.zeros(rows), np.zeros(columns), usual.mean
+    for _ in range(5):
+        left = values - of_row[:, None] - of_column
+        mean = (USUAL * usual.mean + (counted * left).sum()) / (USUAL + counted.sum())
+        of_row = (counted * (values - mean - of_column)).sum(axis=1) / (counted.sum(axis=1) + ROWS)
+        of_column = (counted * (values - mean - of_row[:, None])).sum(axis=0) / (counted.sum(axis=0) + COLUMNS)
+    left = values - mean - of_row[:, None] - of_column
+    learnt = sum((side / (side + prior)).sum() for side, prior in ((counted.sum(1), ROWS), (counted.sum(0), COLUMNS)))
+    freedom = max(float(counted.sum() - learnt), 1.0)
+    spread = (USUAL * usual.deviation**2 + (counted * left**2).sum()) / (USUAL + freedom)
+    deviation = math.sqrt(max(spread, 1e-18))
+    found = Usual(mean, deviation, usual.pairs + int(counted.sum()))
+    return Deviations(np.where(np.isfinite(distances), left / deviation, np.inf), found)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What deviations are worth in a search among `people` enrolled.
+
+    slope, offset: the logarithm of how much likelier a deviation z is between walks of one person than between those of
+    two is −slope·z − offset. limit: as near as this come strangers in one search of ten. spread: the share of strangers
+    that came as near in the simulated searches, 2.5th and 97.5th percentile over groups of as many strangers.
+    """
+
+    people: int
+    slope: float
+    offset: float
+    limit: float
+    spread: tuple[float, float]
+
+    def ratio(self, deviation: Floats) -> Floats:
+        """The logarithm of the likelihood ratio."""
+        return np.clip(-self.slope * deviation - self.offset, -STEEPEST, STEEPEST)
+
+    @property
+    def alike(self) -> float:
+        """The deviation at which two walks are as likely one person's as two people's."""
+        return -self.offset / self.slope
+
+
+@dataclass(frozen=True)  # without slots: what is derived is kept
+class CohortDistances:
+    """K walks of made-up people, compared with one another as the run's are. between: K×K; people: K, whose each is."""
+
+    between: Floats
+    people: NDArray[np.int64]
+
+    @cached_property
+    def usual(self) -> Usual:
+        """Of walks of different people."""
+        found = Usual.of(self.between[self.people[:, None] != self.people])
+        return Usual(found.mean, found.deviation)
+
+    def evidence(self, people: int, templates: int = 1) -> Evidence:
+        """What a deviation is worth in a search among so many people with so many templates each.
+
+        A cohort of P people can play a gallery of P/2; for more people the limit goes on as a normal distribution's.
+        """
+        whose = np.unique(self.people)
+        played = max(1, min(people, len(whose) // 2))
+        searches = [
+            self._search(np.random.default_rng([SEED, draw]), whose, played, templates) for draw in range(DRAWS)
+        ]
+        found = np.concatenate([values for values, _ in searches])
+        own = np.concatenate([same for _, same in searches])
+        slope, offset = _fit(found, own)
+        nearest = [values[~same.any(axis=1)].min(axis=1) for values, same in searches]
+        limit = float(np.quantile(np.concatenate(nearest), FPIR))
+        low, high = np.quantile([(one <= limit).mean() for one in nearest], [0.025, 0.975])
+        more = _one_of(people) - _one_of(played)
+        return Evidence(people, slope, offset, limit + more, (float(low), float(high)))
+
+    def _search(
+        self, draw: np.random.Generator, whose: NDArray[np.int64], enrolled: int, templates: int
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Deviations of the walks of enrolled and of as many strangers, and which of them are of the same person."""
+        chosen = draw.permutation(whose)[: 2 * enrolled]
+        gallery, probes = [], []
+        for place, person in enumerate(chosen.tolist()):
+            walks = draw.permutation(np.flatnonzero(self.people == person))
+            kept = min(templates, len(walks) - 1) if place < enrolled else 0
+            gallery += [walks[:kept]] if place < enrolled else []
+            probes += walks[kept : kept + 1].tolist()
+        distances = np.stack([self.between[np.ix_(probes, walks)].min(axis=1) for walks in gallery], axis=1)
+        within = [
+            float(self.between[walk, others].min())
+            for own, walks in enumerate(gallery)
+            for walk in walks
+            for other, others in enumerate(gallery)
+            if other != own
+        ]
+        same = self.people[probes][:, None] == chosen[:enrolled]
+        return deviations(distances, Usual.of(np.array(within), self.usual)).values, same
+
+
+def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) -> Floats:
+    """How likely each of M people is, and, last, nobody of them: N×(M+1), rows sum to 1.
+
+    How many of the walks are of enrolled people is estimated from all of them together. Tracks that were seen together
+    are not one person: belief propagation for data association (Williams and Lau, IEEE T-AES 50, 2014) reckons with it.
+
+    Args:
+        found: N×M deviations.
+        exclusive: N×N, who was seen together.
+        evidence: What deviations are worth.
+    """
+    rows, columns = found.shape
+    if not rows or not columns:
+        return np.ones((rows, columns + 1))
+    ratio, people = evidence.ratio(found), max(evidence.people, columns)
+    others = exclusive.sum(axis=1)
+    shares = np.linspace(0.02, 0.98, 49)
+    fewer = np.array([_left_over(people, share, others) for share in shares])  # 49×N
+    weight = np.exp(ratio).sum(axis=1) / fewer
+    likely = DEPENDENT * np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1)
+    best = int((likely + np.log(shares * (1 - shares))).argmax())
+    odds = np.exp(ratio) * (shares[best] / (1 - shares[best]) / fewer[best])[:, None]
+    free = np.ones_like(odds)  # what the others say of each person: not theirs
+    for _ in range(ROUNDS if exclusive.any() else 0):
+        claimed = odds / np.maximum(1 + (odds * free).sum(axis=1, keepdims=True) - odds * free, 1e-12)
+        before, free = free, 1 / (1 + exclusive.astype(np.float64) @ claimed)
+        if np.abs(free - before).max() < 1e-9:
+            break
+    weights = np.concatenate([odds * free, np.ones((rows, 1))], axis=1)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _left_over(people: int, share: float, others: NDArray[np.int64]) -> Floats:
+    """Among how many people a walk has to choose, in the mean, when others in the same frames have chosen: N.
+
+    share: of the walks, how many are of enrolled people; others: N, how many were seen together with each.
+    """
+    taken = np.clip(share * (others + 1), 1, people)
+    ways = np.array([math.lgamma(people + 1) - math.lgamma(people - one + 1) for one in taken.tolist()])
+    return np.asarray(np.exp(ways / taken))
+
+
+def _one_of(people: int) -> float:
+    """The deviation that the nearest of so many undercuts in one search of ten, were they normal."""
+    return NORMAL.inv_cdf(1 - (1 - FPIR) ** (1 / max(people, 1)))
+
+
+def _fit(found: Floats, own: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset of the conditional logit of N searches among M people; strangers as often as enrolled.
+
+    found: N×M deviations; own: N×M, which of them are of the walk's own person.
+    """
+    rows, columns = found.shape
+    share = float(own.any(axis=1).mean())
+    prior = math.log(share / columns / (1 - share))
+    weights = np.array([1.0, 0.5])
+    features = np.stack([-found, -np.ones_like(found)], axis=-1)  # N×M×2
+    for _ in range(STEPS):
+        odds = np.exp(np.clip(features @ weights + prior, -STEEPEST, STEEPEST))
+        likely = odds / (1 + odds.sum(axis=1, keepdims=True))
+        gradient = ((own - likely)[..., None] * features).sum(axis=(0, 1)) / rows - 1e-3 * weights
+        mean = (likely[..., None] * features).sum(axis=1)
+        squares = np.einsum("nm,nmi,nmj->ij", likely, features, features) - mean.T @ mean
+        step = np.linalg.solve(squares / rows + 1e-3 * np.eye(2), gradient)
+        weights = weights + step * min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-12))
+        if np.abs(step).max() < 1e-7:
+            break
+    return max(float(weights[0]), 0.05), float(weights[1])
