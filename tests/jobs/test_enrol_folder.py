@@ -123,20 +123,21 @@ def test_a_clip_with_two_tracks_about_as_long_is_left_out(film, people, begins, 
 
 
 def test_what_cannot_be_recognised_is_left_out_with_the_reason(film, people):
-    film("Ada.mp4", Walk(usable=4))
-    film("Bo.mp4")
-    folder = film("Cy.mp4", LEFT)
-    (folder / "Dee.mp4").write_bytes(b"no video" * 99)
+    film("Ada/1.mp4", Walk(usable=4))
+    film("Bo/1.mp4")
+    folder = film("Cy/1.mp4", LEFT)
+    (folder / "Dee").mkdir()
+    (folder / "Dee/1.mp4").write_bytes(b"no video" * 99)
     (folder / "notes.txt").touch()
     run = people.enrol(folder)
     assert [person.name for person in people.people()] == ["Cy"]
     assert told(run) == {
-        "Ada.mp4": ("", "4 usable silhouettes in 50 frames, 10 needed"),
-        "Bo.mp4": ("", "nobody was found"),
-        "Cy.mp4": ("new", ""),
-        "Dee.mp4": ("", "this is text, not a video. Pass a video."),
+        "Ada/1.mp4": ("", "4 usable silhouettes in 50 frames, 10 needed"),
+        "Bo/1.mp4": ("", "nobody was found"),
+        "Cy/1.mp4": ("new", ""),
+        "Dee/1.mp4": ("", "this is text, not a video. Pass a video."),
     }
-    assert [entry["name"] for entry in run.record["unreadable"]] == ["Dee"]
+    assert [entry["name"] for entry in run.record["unreadable"]] == ["Dee-1"]
     assert "no clips, left out: notes.txt" in run.record["warnings"]
     assert str(folder) not in (run.path / "results.json").read_text() + (run.path / "run.json").read_text()
 
@@ -150,11 +151,13 @@ def test_a_further_copy_of_a_clip_is_left_out_and_one_of_somebody_else_refused(f
         people.enrol(folder, merge=True)
 
 
-def test_people_who_are_enrolled_get_further_templates_with_merge_only(film, people):
+def test_people_who_are_enrolled_get_further_templates_with_merge_only(film, people, tmp_path):
     people.enrol(film("Ada.mp4", LEFT))
     folder = film("Ada/2.mp4", RIGHT)
+    before = sorted((tmp_path / "output").iterdir())
     with pytest.raises(GalleryError, match=r"'Ada' is enrolled already\. Give --merge"):
         people.enrol(folder)
+    assert sorted((tmp_path / "output").iterdir()) == before  # before any work
     run = people.enrol(folder, merge=True)
     assert {file: outcome for file, (outcome, _) in told(run).items()} == {
         "Ada.mp4": "there already",
@@ -184,7 +187,7 @@ def test_the_view_is_told_and_what_is_missing(film, people, walks, views, advice
     assert [clip.view for clip in run.clips] == views and run.advice == {"Ada": advice}
 
 
-def test_views_that_were_enrolled_before_are_not_missing(film, people, tmp_path):
+def test_views_that_were_enrolled_before_are_not_missing(film, people):
     folder = film("Ada.mp4", LEFT)
     people.enrol(folder)
     (folder / "Ada.mp4").unlink()
@@ -223,6 +226,11 @@ def test_a_folder_takes_no_names_of_tracks_and_wants_a_clip_that_can_be_read(fil
     with pytest.raises(InputError, match="not a video"):
         people.enrol(folder)
     assert not people.path.exists()
+
+
+def test_clips_are_turned_as_the_settings_say(film, people, tmp_path):
+    turned = gait.Gallery(people.path, profile="offline", settings={**SETTINGS, "video.rotate": 90}, output=tmp_path)
+    assert turned.enrol(film("Ada.mp4", LEFT)).record["inputs"]["gallery"]["turn"] == 90
 
 
 @pytest.fixture

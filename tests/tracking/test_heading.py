@@ -79,7 +79,9 @@ def test_who_walks_towards_the_camera_or_away_is_seen_along_its_axis(growth):
         pytest.param(
             np.full(100, 300.0), np.r_[np.linspace(80, 240, 50), np.linspace(240, 80, 50)], id="there and back"
         ),
-        pytest.param(300 + 150 * np.sin(np.arange(100) / 10), np.linspace(80, 100, 100), id="to and fro"),
+        pytest.param(np.linspace(300, 500, 100), np.linspace(100, 160, 100), id="obliquely nearer"),
+        pytest.param(300 + 100 * np.sin(np.arange(100) / 5), np.linspace(80, 160, 100), id="to and fro"),
+        pytest.param(np.full(100, 60.0), np.linspace(50, 60, 100), id="a step"),
     ],
 )
 def test_who_walks_otherwise_is_not(middles, heights):
