@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pipeline.errors import GaitError
     from pipeline.gallery.register import Who as Person
     from pipeline.runs.reader import Run
-    from pipeline.runs.results import TrackResult
+    from pipeline.runs.results import ClipResult, TrackResult
 
 __all__ = [
+    "ClipResult",
     "GaitError",
     "Gallery",
     "LoadedEncoder",
@@ -37,6 +38,7 @@ __all__ = [
 
 
 _ELSEWHERE = {  # than in pipeline.api
+    "ClipResult": "pipeline.runs.results:ClipResult",
     "GaitError": "pipeline.errors:GaitError",
     "Person": "pipeline.gallery.register:Who",
     "Run": "pipeline.runs.reader:Run",

@@ -111,29 +111,33 @@ class Gallery:
         consent: str = "",
         expires: datetime | None = None,
     ) -> Run:
-        """Enrol the people of a video.
+        """Enrol the people of a video, or of a folder of clips that are named after people.
 
         Args:
-            video: The video.
-            names: By track number; only these are enrolled. Without, everybody is, as `<video>-<track>`.
+            video: The video, or the folder: `NAME.mp4` is a clip of NAME, and so is every clip in a folder `NAME`.
+            names: By track number; only these are enrolled. Without, everybody is, as `<video>-<track>`. A folder takes
+                none.
             merge: Somebody who has such a name already gets a further template; else that is refused.
             consent: A note of what they agreed to.
             expires: Until when they may be known (with a time zone); None for good.
 
         Returns:
-            What became of each track of the video: `run.gallery`.
+            What became of each track: `run.gallery`. Of a folder also what became of each clip, `run.clips`, and which
+            view of whom is missing, `run.advice`.
 
         Raises:
             GaitError: Whatever a user can mend: a video, a name that is taken, another encoder than the gallery's.
         """
         from pipeline.jobs.enrol import Enrolment, enrol
+        from pipeline.jobs.enrol_folder import enrol_folder
+        from pipeline.runs.clips import is_folder_of_clips
 
         if expires is not None and expires.tzinfo is None:
             raise ConfigError("expires: a time without a zone. Give one, such as datetime(2027, 1, 31, tzinfo=UTC).")
         wanted = Enrolment(dict(names or {}), merge, consent, expires)
-        progress = _Callback.of(self._progress)
-        _, folder = enrol(os.fspath(video), self.path, self._config, wanted, self._checkpoints, progress)
-        return Run.open(folder)
+        how = self.path, self._config, wanted, self._checkpoints, _Callback.of(self._progress)
+        source = os.fspath(video)
+        return Run.open(enrol_folder(source, *how) if is_folder_of_clips(source) else enrol(source, *how)[1])
 
     def identify(self, videos: Path_ | Iterable[Path_], *, unknown_as: Literal["unknown", "new"] = "unknown") -> Run:
         """Name everybody in these videos after the people of the gallery.

@@ -12,7 +12,7 @@ import pytest
 
 import pipeline as gait
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
-from pipeline.research.synth.videos import Show, write_videos
+from pipeline.research.synth.videos import Show, write_video, write_videos
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,25 @@ def test_people_are_enrolled_recognised_and_removed(videos, output, tmp_path):
     named.delete("Ada")
     assert [person.name for person in named.people()] == ["Bo"]
     assert len(people.people()) == len(tracks)
+
+
+def test_a_folder_of_clips_is_enrolled_and_its_people_recognised(output, tmp_path):
+    show = Show(people=1, seconds=2, size=(428, 240))
+    for file, number in (("Ada.mp4", 0), ("Ada/2.mp4", 3)):  # to the right, to the left
+        write_video(tmp_path / "clips" / file, show, number)
+    people = gait.Gallery(tmp_path / "people", profile="offline", output=output)
+    run = people.enrol(tmp_path / "clips")
+    clips = {clip.file: clip for clip in run.clips}
+    assert {file: (clip.view, clip.outcome) for file, clip in clips.items()} == {
+        "Ada.mp4": ("right", "new"),
+        "Ada/2.mp4": ("left", "new"),
+    }
+    assert run.advice == {"Ada": "only from the left and the right; film them from the front too"}
+    assert [(person.name, person.templates) for person in people.people()] == [("Ada", 2)]
+    html = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "walks in 2 videos belong to people who are enrolled now" in html and html.count("<video") == 2
+    (answer,) = people.identify(tmp_path / "clips/Ada.mp4").probes["Ada"]
+    assert answer.name == "Ada"
 
 
 def test_an_encoder_embeds_silhouettes():

@@ -25,7 +25,11 @@ SEQUENCES: Any = Option(None, help="Keep the silhouettes of every clip here.", m
 @command(app, "commands.gallery.enrol:enrol_command",
          "gait enrol lobby.mp4 --db people --name 1=Ada --name 2=Bo --expires 365", EMBEDDING)  # fmt: skip
 def enrol(
-    video: str = Argument(help="Video of the people.", metavar="VIDEO", show_default=False),
+    video: str = Argument(
+        help="Video of the people, or a folder: NAME.mp4 is a clip of NAME, and so is every clip in a folder NAME.",
+        metavar="VIDEO|FOLDER",
+        show_default=False,
+    ),
     db: Path = DB,
     names: list[str] = Option(
         [], "--name", help="Who a track is; repeatable. Only these are enrolled.", metavar="TRACK=NAME"
@@ -34,7 +38,10 @@ def enrol(
     expires: str | None = Option(None, help="Until when: 2027-01-31, or a number of days.", metavar="DATE|DAYS"),
     merge: bool = Option(False, "--merge", help="Who has such a name already gets a further template."),
 ) -> None:
-    """Enrol the people of a video in a gallery that lasts. Without --name: everybody, as <video>-<track>."""
+    """Enrol the people of a video in a gallery that lasts. Without --name: everybody, as <video>-<track>.
+
+    Of a folder of clips named after people: the person of each clip, and a table of what was taken and what is missing.
+    """
 
 
 @command(app, "commands.gallery.identify:identify_command", "gait identify street.mp4 --db people", EMBEDDING)

@@ -30,8 +30,12 @@ from pipeline.jobs.session import Session
 from pipeline.matching.assign import covisible
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import plan
-from pipeline.runs.results import TrackResult, TrackSummary, results_tree
+from pipeline.runs.results import TrackResult, Tracks, TrackSummary, results_tree
 from pipeline.types import TrackKey, Tracklet, identity_of
+
+Became = tuple[
+    str, str, str
+]  # of a track: identity, name, and outcome: new, added (to somebody enrolled), there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,10 @@ def enrol(
         GaitError: Whatever a user can mend.
     """
     names = {track: checked_name(name) for track, name in wanted.names.items()}
-    if Gallery.exists(path):  # refuse what cannot be written before the work, and make nothing for a wrong video
-        with Gallery.open(path).writing():
-            pass
+    refuse_unwritable(path)
     job = plan(video, [video]).turned(config.video.rotate)
     session = Session.open({job.gallery: job.gallery.inspect()}, config, checkpoints, progress)
-    gallery = Gallery.create(path)
-    register = Register.of(gallery)
-    refuse_other_encoder(session.encoder, register.encoders, path, config.profile)
-    if not wanted.merge:
-        _refuse_taken(register, names.values())
+    gallery = opened_for(session, path, () if wanted.merge else names.values())
     sources = [session.source(job.gallery)]
     with session.working(sources, {"gallery": job.gallery, "probes": ()}):
         found = analyse(session, sources)
@@ -85,21 +83,66 @@ def enrol(
         names = names or {track: identity_of(name, track) for name, track in found.embeddings}
         _refuse_missing(names, tracks, found)
         _refuse_one_person_twice(names, [track.tracklet for track in tracks])
-        same = {"identity": "", "consent": wanted.consent, "expires": wanted.expires}
-        named = [key for key in found.embeddings if key[1] in names]
-        made = [
-            template_of(found, key, session.folder, gallery.path, name=names[key[1]], enrolled=moment, **same)
-            for key, moment in zip(named, moments(), strict=False)
-        ]
-        became = add_templates(gallery, made, wanted.merge)
-        results = tuple(_result(track, became, found) for track in tracks)
-        write_json(session.folder.results, results_tree({job.gallery.name: results}, {}, names=True))
-        register = Register.of(gallery)
-        people = register.of_identities(identity for identity, _, _ in became.values())
-        labels = _labels(results, people, register)
-        draw_videos(session, found, {session.folder.gallery_video(job.gallery.name): (job.gallery.name, labels)})
-        report(session, found, roster_of_enrolment(people.values(), len(register)))
-    return results, session.folder.path
+        became = commit(
+            session, gallery, found, {key: names[key[1]] for key in found.embeddings if key[1] in names}, wanted
+        )
+        results = results_of(found, became)
+        write_json(session.folder.results, results_tree(results, {}, names=True))
+        draw_and_report(session, gallery, found, results)
+    return results[job.gallery.name], session.folder.path
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise GalleryError for a gallery that may not be written, before the work; nothing is made for a wrong video."""
+    if Gallery.exists(path):
+        with Gallery.open(path).writing():
+            pass
+
+
+def opened_for(session: Session, path: Path, free: Collection[str]) -> Gallery:
+    """The gallery at `path`, made where there is none. free: names that nobody in it may have.
+
+    Raises GalleryError where one of them is taken, and where the gallery is of another encoder.
+    """
+    gallery = Gallery.create(path)
+    register = Register.of(gallery)
+    refuse_other_encoder(session.encoder, register.encoders, path, session.config.profile)
+    _refuse_taken(register, free)
+    return gallery
+
+
+def commit(
+    session: Session, gallery: Gallery, found: Analysis, names: Mapping[TrackKey, str], wanted: Enrolment
+) -> dict[TrackKey, Became]:
+    """Make templates of the tracks that have names and add them all in one commit. Raises as `add_templates`."""
+    same = {"identity": "", "consent": wanted.consent, "expires": wanted.expires}
+    made = [
+        template_of(found, key, session.folder, gallery.path, name=name, enrolled=moment, **same)
+        for (key, name), moment in zip(names.items(), moments(), strict=False)
+    ]
+    return add_templates(gallery, made, wanted.merge)
+
+
+def results_of(
+    found: Analysis, became: Mapping[TrackKey, Became], why: Mapping[str, str] | None = None
+) -> dict[str, tuple[TrackResult, ...]]:
+    """What results.json says of the tracks of each video. why: the reason that a video's other tracks are left out."""
+    left_out = why or {}
+    return {
+        video: tuple(_result(track, became, found, left_out.get(video, "others were named")) for track in tracks)
+        for video, tracks in found.tracks.items()
+    }
+
+
+def draw_and_report(session: Session, gallery: Gallery, found: Analysis, results: Tracks) -> None:
+    """Draw the annotated videos and write the report."""
+    register, tracks = Register.of(gallery), [track for some in results.values() for track in some]
+    people = register.of_identities(track.identity for track in tracks if track.outcome and track.identity)
+    labels = _labels(tracks, people, register)
+    draw_videos(
+        session, found, {session.folder.gallery_video(video): (video, labels.get(video, {})) for video in results}
+    )
+    report(session, found, roster_of_enrolment(people.values(), len(register)))
 
 
 def template_of(found: Analysis, key: TrackKey, folder: RunFolder, gallery: Path, **facts: Any) -> Template:
@@ -144,21 +187,21 @@ def there_already(gallery: Gallery, made: Sequence[Template]) -> dict[str, Templ
     return {template.template: other for template in made for other in reversed(others) if same_track(template, other)}
 
 
-def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> dict[int, tuple[str, str, str]]:
+def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> dict[TrackKey, Became]:
     """Add what is new, under the identity that the name has, in one commit. Nobody else can write meanwhile.
 
     Args:
         gallery: The gallery.
-        made: Templates of one video's tracks.
+        made: Templates of tracks of one video or several.
         merge: As in `Enrolment`.
 
     Returns:
-        Identity, name and outcome of each track: new, added (to somebody enrolled), there already.
+        What each track became.
 
     Raises:
         GalleryError: A name is taken, or a track is enrolled under another name.
     """
-    became, new = {}, []
+    became, new = dict[TrackKey, Became](), []
     with gallery.writing() as writer:
         there = there_already(gallery, made)
         taken = namesakes(Register.of(gallery), {template.name for template in made})
@@ -168,10 +211,10 @@ def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> di
             if known := there.get(template.template):
                 if confusable_key(known.name) != confusable_key(template.name) and not _by_track(template):
                     raise GalleryError(
-                        f"track {template.track} is enrolled already, as {known.name!r}. "
+                        f"{template.video}: track {template.track} is enrolled already, as {known.name!r}. "
                         f"Rename: gait gallery rename {known.identity[:8]} {template.name!r} --db {gallery.path}"
                     )
-                became[template.track] = known.identity, known.name, "there already"
+                became[template.video, template.track] = known.identity, known.name, "there already"
                 continue
             person = taken.get(confusable_key(template.name))
             if person and not merge:
@@ -179,7 +222,7 @@ def add_templates(gallery: Gallery, made: Sequence[Template], merge: bool) -> di
             first = people[person.identity] if person else dataclasses.replace(template, identity=new_id())
             identity, name = identities.setdefault(confusable_key(template.name), (first.identity, first.name))
             new.append(dataclasses.replace(template, identity=identity, name=name))
-            became[template.track] = identity, name, "added" if person else "new"
+            became[template.video, template.track] = identity, name, "added" if person else "new"
         writer.add(new)
     return became
 
@@ -226,25 +269,32 @@ def _refuse_one_person_twice(names: Mapping[int, str], tracklets: Sequence[Track
                 )
 
 
-def _result(track: TrackSummary, became: Mapping[int, tuple[str, str, str]], found: Analysis) -> TrackResult:
-    """What results.json says of a track: as `gait run` of a gallery track, with who it is."""
+def _result(track: TrackSummary, became: Mapping[TrackKey, Became], found: Analysis, why: str) -> TrackResult:
+    """What results.json says of a track: as `gait run` of a gallery track, with who it is, or why it is nobody."""
     result = TrackResult.of_gallery(track, found.unusable.get(track.key))
-    if result.id in became:
-        identity, name, outcome = became[result.id]
+    if result.key in became:
+        identity, name, outcome = became[result.key]
         return dataclasses.replace(result, identity=identity, name=name, outcome=outcome)
     if result.status == "unusable":
         return result
-    return dataclasses.replace(result, status="not named", reason="others were named", identity=None, name=None)
+    return dataclasses.replace(result, status="not named", reason=why, identity=None, name=None)
 
 
-def _labels(results: Sequence[TrackResult], people: Mapping[str, Who], register: Register) -> dict[int, Label]:
-    """Names in the colours that `identify` will use; grey for those who were not enrolled. people: by identity."""
+def _labels(
+    tracks: Sequence[TrackResult], people: Mapping[str, Who], register: Register
+) -> dict[str, dict[int, Label]]:
+    """By video, names in the colours that `identify` will use; grey for those not enrolled. people: by identity."""
     names = {identity: person.name for identity, person in people.items()}
     titles = distinct_titles(names, (person.name for person in register))
 
     def label(result: TrackResult) -> Label:
         if person := people.get(result.identity or ""):
             return Label(titles[person.identity], "", identity_colour(person.number))
-        return UNUSABLE if result.status == "unusable" else Label("not enrolled", status="unusable")
+        return (
+            UNUSABLE if result.status == "unusable" else Label(f"track {result.id}", "not enrolled", status="unusable")
+        )
 
-    return {result.id: label(result) for result in results}
+    labels = dict[str, dict[int, Label]]()
+    for track in tracks:
+        labels.setdefault(track.video, {})[track.id] = label(track)
+    return labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -205,17 +205,24 @@ def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:
 
     Raises InputError for the gallery, and when no probe is left.
     """
-    infos, problems = {job.gallery: job.gallery.inspect()}, dict[Video, InputError]()
-    for probe in job.probes:
-        try:
-            if probe not in infos:
-                infos[probe] = probe.inspect()
-        except InputError as error:
-            problems[probe] = error
+    gallery = {job.gallery: job.gallery.inspect()}
+    infos, problems = inspected(probe for probe in job.probes if probe != job.gallery)
+    infos = gallery | infos
     probes = tuple(probe for probe in job.probes if probe in infos)
     if not probes:
         raise next(iter(problems.values()))
     return Job(job.gallery, probes), infos, {video: str(problem) for video, problem in problems.items()}
+
+
+def inspected(videos: Iterable[Video]) -> tuple[dict[Video, VideoInfo], dict[Video, InputError]]:
+    """What each video says of itself, and what is wrong with those that cannot be read."""
+    infos, problems = dict[Video, VideoInfo](), dict[Video, InputError]()
+    for video in videos:
+        try:
+            infos[video] = video.inspect()
+        except InputError as error:
+            problems[video] = error
+    return infos, problems
 
 
 def cautions(checkpoints: Checkpoints) -> list[str]:

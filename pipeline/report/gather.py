@@ -24,7 +24,7 @@ from pipeline.runs.results import TrackResult
 WORDS = {
     "run": Words("Gait report", "The gallery's people", "Nobody was found in the gallery video."),
     "identify": Words("Identification report", "The enrolled people they are most like", "Nobody is like them."),
-    "enrol": Words("Enrolment report", "Who is in the video", "Nobody was found in the video."),
+    "enrol": Words("Enrolment report", "Who was seen", "Nobody was found."),
 }
 
 
@@ -35,7 +35,7 @@ def page_of(run: Run, roster: Roster) -> Page:
     config = run.record.get("config", {})
     lead, counts = _of_enrolment(run) if roster.task == "enrol" else (_lead(probes), _counts(people, probes))
     return Page(
-        title=" and ".join(filter(None, (", ".join(run.gallery), _few(list(run.probes))))),
+        title=" and ".join(_few(list(videos)) for videos in (run.gallery, run.probes) if videos),
         words=WORDS[roster.task],
         caution=roster.caution,
         started=_date(str(run.record.get("started", ""))),
@@ -109,8 +109,9 @@ def _of_enrolment(run: Run) -> tuple[str, list[Fact]]:
     """The lead and the counts of an enrolment."""
     tracks = [track for found in run.gallery.values() for track in found]
     enrolled = [track for track in tracks if track.status == "enrolled"]
-    lead = f"{len(enrolled)} of {len(tracks)} walks in the video belong to people who are enrolled now."
-    counts = [Fact("people in the video enrolled", str(len({track.identity for track in enrolled})))]
+    where = "the video" if len(run.gallery) == 1 else f"{len(run.gallery)} videos"
+    lead = f"{len(enrolled)} of {len(tracks)} walks in {where} belong to people who are enrolled now."
+    counts = [Fact("people enrolled", str(len({track.identity for track in enrolled})))]
     for outcome, words in (("new", "new"), ("added", "walks added"), ("there already", "there already")):
         counts.append(Fact(words, str(sum(track.outcome == outcome for track in enrolled))))
     return lead, [*counts, Fact("left out", str(len(tracks) - len(enrolled)))]

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -155,6 +155,15 @@ def plan(gallery: str | None, probes: Sequence[str]) -> Job:
     return Job(first, tuple(dict.fromkeys(others)))
 
 
+def called(names: Mapping[str, str]) -> tuple[Video, ...]:
+    """Videos under names that are wanted for them, each made safe and unique. names: by file."""
+    taken: dict[str, str] = {}
+    return tuple(
+        Video(_unique(safe_name(name, LONGEST_NAME) or "video", source, taken), source)
+        for source, name in names.items()
+    )
+
+
 def fingerprint(video: Video) -> str:
     """sha256 of a video file, or of the names and bytes of a folder of images; "" for cameras and streams."""
     path = Path(video.source)
@@ -190,10 +199,14 @@ def _from_inputs() -> tuple[str, list[str]]:
 
 
 def _name(source: str, taken: dict[str, str]) -> str:
-    """The file's stem, made safe for file names, `-2`, `-3`, … appended where another file has it already."""
-    stem = _stem(source)
+    """The file's stem, made safe for file names and unique."""
+    return _unique(_stem(source), _identity(source), taken)
+
+
+def _unique(stem: str, owner: str, taken: dict[str, str]) -> str:
+    """The stem, `-2`, `-3`, … appended where another has it already. taken: owners by name."""
     name, attempt = stem, 1
-    while taken.setdefault(name.casefold(), _identity(source)) != _identity(source):
+    while taken.setdefault(name.casefold(), owner) != owner:
         attempt += 1
         name = f"{stem}-{attempt}"
     return name

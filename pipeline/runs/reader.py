@@ -18,7 +18,7 @@ from pipeline.profiles import with_current_names
 from pipeline.recognition.features import read_features
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.formats import features_table, results_table, supervision_detections
-from pipeline.runs.results import TrackResult, Tracks, read_tracks
+from pipeline.runs.results import ClipResult, TrackResult, Tracks, read_tracks
 from pipeline.segmentation.storage import read_sequence
 from pipeline.tracking.mot import read_mot
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey, Tracklet
@@ -39,6 +39,8 @@ class Run:
         gallery: The tracks of the gallery video; empty where the run was compared with a stored gallery.
         probes: The tracks of each probe video.
         people: Of a run that was compared with a stored gallery: what results.json says of each person, by identity.
+        clips: What became of each clip, where a folder was enrolled.
+        advice: Which view is missing, by name of the person, where a folder was enrolled.
     """
 
     folder: RunFolder
@@ -46,6 +48,8 @@ class Run:
     gallery: Tracks
     probes: Tracks
     people: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clips: tuple[ClipResult, ...] = ()
+    advice: Mapping[str, str] = field(default_factory=dict)
     _sequences: dict[TrackKey, SilhouetteSequence | None] = field(default_factory=dict)
     _embeddings: dict[TrackKey, Embedding | None] = field(default_factory=dict)
 
@@ -60,7 +64,10 @@ class Run:
         record, results = read_json(folder.record), read_json(folder.results)
         try:
             people = {str(identity): dict(entry) for identity, entry in results.get("people", {}).items()}
-            run = cls(folder, record, read_tracks(results["gallery"]), read_tracks(results["probes"]), people)
+            clips = tuple(ClipResult.read(entry) for entry in results.get("clips", ()))
+            advice = {str(name): str(text) for name, text in results.get("advice", {}).items()}
+            tracks = read_tracks(results["gallery"]), read_tracks(results["probes"])
+            run = cls(folder, record, *tracks, people, clips, advice)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError(f"{folder.results}: not the answers of a run. Start a new run.") from None
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.runs.job import Video
 from pipeline.types import Match, TrackKey, Tracklet, identity_of
@@ -159,6 +159,42 @@ class TrackResult:
             **({} if self.fpir is None else {"fpir": _rounded(self.fpir)}),
             **({"outcome": self.outcome} if self.outcome else {}),
         }
+
+
+View = Literal["left", "right", "front or back", ""]  # the side that a camera sees
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What became of one clip of a folder that was enrolled.
+
+    Attributes:
+        person: Whose clip it is, as its name says.
+        file: Where it lies in the folder.
+        video: Its name in the run; "" where it was not looked at.
+        track: The track that is the person; None where that is not clear.
+        usable: How many frames of this track the encoder can look at: those with a usable silhouette, or pose.
+        view: The side of the person that is seen (the left, of who walks to the left); "" where it is not clear.
+        outcome: new, added, there already; "" for a clip that was left out.
+        reason: Why it was left out.
+        rivals: The tracks that may be the person, where there are several.
+    """
+
+    person: str
+    file: str
+    video: str = ""
+    track: int | None = None
+    usable: int = 0
+    view: View = ""
+    outcome: str = ""
+    reason: str = ""
+    rivals: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> ClipResult:
+        """An entry of results.json. Raises KeyError, TypeError or ValueError for something else."""
+        facts = {one.name: entry[one.name] for one in dataclasses.fields(cls)}
+        return cls(**{**facts, "rivals": tuple(map(int, entry["rivals"]))})
 
 
 _OWN = {"video", "id", "status", "identity", "reason", "name", "candidates"}

@@ -71,7 +71,7 @@ def test_who_templates_become_is_what_a_look_at_every_template_tells(gallery, ma
             refused += 1
             continue
         became = add_templates(gallery, templates, merge)
-        assert [(track, outcome, name) for track, (_, name, outcome) in became.items()] == expected
+        assert [(track, outcome, name) for (_, track), (_, name, outcome) in became.items()] == expected
         after = gallery.templates()
         assert len(after) - len(before) == sum(outcome != "there already" for _, _, outcome in became.values())
         identities = {confusable_key(person.name): person.identity for person in people_of(after)}

@@ -8,7 +8,7 @@ import clips
 import pytest
 
 from pipeline.errors import ConfigError, InputError
-from pipeline.runs.job import Video, fingerprint, plan
+from pipeline.runs.job import Video, called, fingerprint, plan
 from pipeline.video import sha256_of
 
 
@@ -189,3 +189,10 @@ def test_the_fingerprint_of_a_folder_covers_names_and_bytes(here):
 
 def test_cameras_and_streams_have_no_fingerprint():
     assert fingerprint(Video("camera", "0")) == fingerprint(Video("s", "rtsp://host/s")) == ""
+
+
+def test_videos_are_called_as_is_wanted_where_that_can_be_and_never_alike():
+    names = {"Ada/1.mp4": "Ada-1", "Ada-1.mp4": "Ada-1", "odd.mp4": "a/b?", "dots.mp4": "..."}
+    assert [(video.name, video.source) for video in called(names)] == [
+        ("Ada-1", "Ada/1.mp4"), ("Ada-1-2", "Ada-1.mp4"), ("a_b_", "odd.mp4"), ("video", "dots.mp4"),
+    ]  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.runs.results import NamedCandidate, TrackResult, TrackSummary, read_tracks, results_tree
+from pipeline.runs.results import ClipResult, NamedCandidate, TrackResult, TrackSummary, read_tracks, results_tree
 from pipeline.types import Candidate, Match, Tracklet
 
 KNOWN = TrackResult(
@@ -64,3 +65,8 @@ def test_a_track_has_the_facts_of_its_tracklet_and_the_answer_of_its_match():
 def test_a_name_that_leads_out_of_the_run_is_refused():
     with pytest.raises(InputError, match="cannot be the name of a video"):
         read_tracks({"../elsewhere": {}})
+
+
+def test_a_clip_comes_back_as_it_was():
+    clip = ClipResult("Ada", "Ada/1.mp4", "Ada-1", None, 12, "left", "", "maybe more than one person", (1, 2))
+    assert ClipResult.read(json.loads(json.dumps(dataclasses.asdict(clip)))) == clip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.tracking.heading import heading
+from pipeline.tracking.heading import along_the_axis, heading
 from pipeline.types import Tracklet
 
 HEIGHT, FPS = 100.0, 25.0
@@ -61,3 +61,28 @@ def test_who_turns_after_most_of_the_way_keeps_the_direction():
 
 def test_a_few_boxes_tell_nothing():
     assert heading(tracklet([0, 200])) == 0
+    assert not along_the_axis(tracklet([300, 300], heights=np.array([60, 240])))
+
+
+@pytest.mark.parametrize("growth", [(80, 240), (240, 80)], ids=["towards", "away"])
+def test_who_walks_towards_the_camera_or_away_is_seen_along_its_axis(growth):
+    heights = np.linspace(*growth, 100)
+    assert along_the_axis(tracklet(300 + np.linspace(0, 40, 100), heights=heights, tremble=0.02))
+
+
+@pytest.mark.parametrize(
+    ("middles", "heights"),
+    [
+        pytest.param(np.linspace(0, 300, 100), HEIGHT, id="across"),
+        pytest.param(np.linspace(0, 400, 100), np.linspace(100, 130, 100), id="obliquely across"),
+        pytest.param(np.full(100, 600.0), 60 + 3 * np.sin(np.arange(100) / 4), id="boxes that breathe"),
+        pytest.param(
+            np.full(100, 300.0), np.r_[np.linspace(80, 240, 50), np.linspace(240, 80, 50)], id="there and back"
+        ),
+        pytest.param(np.linspace(300, 500, 100), np.linspace(100, 160, 100), id="obliquely nearer"),
+        pytest.param(300 + 100 * np.sin(np.arange(100) / 5), np.linspace(80, 160, 100), id="to and fro"),
+        pytest.param(np.full(100, 60.0), np.linspace(50, 60, 100), id="a step"),
+    ],
+)
+def test_who_walks_otherwise_is_not(middles, heights):
+    assert not along_the_axis(tracklet(middles, heights=heights, tremble=0.02))
