@@ -57,7 +57,7 @@ def synth_videos(out: Path, people: int, probes: int, seed: int, seconds: float,
 
 
 def synth_cohort(out: Path, people: int, seed: int, checkpoints: Path | None = None) -> None:
-    """Write the made-up people of `jobs/made_up.py`. Raises ConfigError for what makes no sense, OutputError."""
+    """Write the made-up people of `recognition/made_up.py`. Raises ConfigError for what makes no sense, OutputError."""
     from rich.progress import track
 
     from pipeline.extraction.networks import find_checkpoints

@@ -86,7 +86,7 @@ def identify(
         for caution in (*search.cautions(), *([unused] if unused else []), *doubts):
             session.record.warn(caution)
         transform = stored.discriminant if stored else None
-        people = People.of_gallery(current, config.matching, session.made_up, calibration, transform)
+        people = People.of_gallery(current, config.matching, calibration, transform, session.made_up)
         if enrolled is not None:
             people = dataclasses.replace(people, enrolled=enrolled, aside=KEPT)
         persons = people_of(current)

@@ -77,9 +77,9 @@ class People:
         cls,
         templates: Sequence[Template],
         matching: MatchingConfig,
-        made_up: MadeUp | None = None,
         calibration: Calibration | None = None,
         transform: Discriminant | None = None,
+        made_up: MadeUp | None = None,
     ) -> People:
         """The people of a stored gallery. Names that several share are told apart."""
         from pipeline.gallery.calibration import with_threshold

@@ -32,10 +32,10 @@ from pipeline.extraction.networks import (
 )
 from pipeline.files import digests
 from pipeline.inference import runtime
-from pipeline.jobs.made_up import FILE, embed_made_up, made_up_walks
 from pipeline.matching.scores import Cohort
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
+from pipeline.recognition.made_up import FILE, made_up_walks
 from pipeline.runs.cache import Cache
 from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
@@ -145,7 +145,7 @@ class Session:
 
     def made_up(self) -> Cohort:
         """Made-up people as the encoder sees them; what an earlier run has embedded is taken from the cache."""
-        _, people = made_up_walks()
+        walks, people = made_up_walks()
         key = key_of([__version__, digests({"": FILE}), self._settings["recognition"], self.encoder.checkpoint_sha256])
         with TemporaryDirectory() as folder, self.record.meter.time("made-up people"):
             file = Path(folder) / "made_up.npz"
@@ -154,10 +154,10 @@ class Session:
                     parts = kept["parts"]
                 origin = self.encoder.model, self.encoder.checkpoint_sha256
                 return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
-            cohort = embed_made_up(self.encoder)
-            np.savez(file, parts=np.stack([one.parts for one in cohort.embeddings]))
+            embeddings = self.encoder.encode(walks)
+            np.savez(file, parts=np.stack([one.parts for one in embeddings]))
             self.cache.store("made_up", key, {file.name: file})
-        return cohort
+        return Cohort(embeddings, people)
 
     @property
     def extraction(self) -> Extraction:

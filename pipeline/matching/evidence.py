@@ -27,7 +27,6 @@ ROWS, COLUMNS = (
     4.0,
 )  # distances that the middle of everybody counts for in the middle of one walk, or of one person
 USUAL = 4.0  # and that what is known before counts for in what is found
-DEPENDENT = 0.3  # of the evidence for how many are enrolled: walks of one person repeat each other
 DRAWS, SEED = 100, 1
 STEPS, ROUNDS = 30, 60
 STEEPEST = 60.0  # of logarithms of odds
@@ -162,14 +161,14 @@ class CohortDistances:
     def _search(
         self, draw: np.random.Generator, whose: NDArray[np.int64], enrolled: int, templates: int
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Deviations of the walks of enrolled and of as many strangers, and which of them are of the same person."""
+        """Deviations of the other walks of enrolled and of as many strangers; which of them are of the same person."""
         chosen = draw.permutation(whose)[: 2 * enrolled]
         gallery, probes = [], []
         for place, person in enumerate(chosen.tolist()):
             walks = draw.permutation(np.flatnonzero(self.people == person))
             kept = min(templates, len(walks) - 1) if place < enrolled else 0
             gallery += [walks[:kept]] if place < enrolled else []
-            probes += walks[kept : kept + 1].tolist()
+            probes += walks[kept:].tolist()
         distances = np.stack([self.between[np.ix_(probes, walks)].min(axis=1) for walks in gallery], axis=1)
         within = [
             float(self.between[walk, others].min())
@@ -201,7 +200,7 @@ def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) 
     shares = np.linspace(0.02, 0.98, 49)
     fewer = np.array([_left_over(people, share, others) for share in shares])  # 49×N
     weight = np.exp(ratio).sum(axis=1) / fewer
-    likely = DEPENDENT * np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1)
+    likely = np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1)
     best = int((likely + np.log(shares * (1 - shares))).argmax())
     odds = np.exp(ratio) * (shares[best] / (1 - shares[best]) / fewer[best])[:, None]
     free = np.ones_like(odds)  # what the others say of each person: not theirs

@@ -123,7 +123,9 @@ class _Decided:
     chosen: Sequence[int]
     likely: NDArray[np.float64]
     why: Mapping[int, str]
-    threshold: float = math.inf
+    threshold: float | None = (
+        None  # of distances; infinite where the nearest is always named, None where evidence decides
+    )
 
 
 def _by_threshold(table: _Table, known: Known, config: MatchingConfig) -> _Decided:
@@ -236,11 +238,12 @@ def _reason(row: int, ranked: Sequence[int], decided: _Decided, table: _Table) -
         return f"{table.identities[column]} at {table.distances[row, column]:.3g}"
 
     chosen, answer, nearest = decided.chosen, decided.chosen[row], ranked[0]
-    distances, endless = table.distances[row], math.isinf(decided.threshold)
+    distances, threshold = table.distances[row], decided.threshold
+    within = "" if threshold is None or math.isinf(threshold) else f" within the threshold {threshold:.3g}"
     if answer != UNKNOWN and distances[answer] == distances[nearest]:
         if len(ranked) == 1:
-            within = "" if endless else f", within the threshold {decided.threshold:.3g}"
-            return f"only one person to compare with, at {distances[answer]:.3g}{within}"
+            sure = "so it is always them" if threshold is not None and math.isinf(threshold) else within.strip()
+            return f"only one person to compare with, at {distances[answer]:.3g}{f', {sure}' if sure else ''}"
         second = next(column for column in ranked if column != answer)
         return f"nearest of {len(ranked)} at {distances[answer]:.3g}, next {named(second)}"
     holders = [other for other in np.flatnonzero(table.exclusive[row]).tolist() if chosen[other] == nearest]
@@ -250,8 +253,7 @@ def _reason(row: int, ranked: Sequence[int], decided: _Decided, table: _Table) -
         if not holders:
             taken = f"{named(nearest)} is nearer, as to many others"
         return f"number {ranked.index(answer) + 1} of {len(ranked)} at {distances[answer]:.3g}: {taken}"
-    left = "" if endless else f" within the threshold {decided.threshold:.3g}"
-    return f"nobody else is left{left}: {taken}"
+    return f"nobody else is left{within}: {taken}"
 
 
 def _unusable(track: tuple[str, int], reason: str) -> Match:

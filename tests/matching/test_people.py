@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import MatchingConfig
 from pipeline.errors import GalleryError
-from pipeline.jobs.strangers import newcomers
+from pipeline.jobs.strangers import newcomers, refuse_no_threshold
 from pipeline.matching.people import RULES, to_people
 from pipeline.matching.scores import Comparison, scores, scores_among
 from pipeline.types import Embedding, Tracklet
@@ -61,7 +61,7 @@ def grouped(*walks, threshold=1.0):
 def found(walks, config):
     embeddings = [embedding for embedding, _ in walks]
     apart = scores_among(embeddings, [], [], Comparison(config))
-    return newcomers(embeddings, [track for _, track in walks], apart, config)
+    return newcomers(embeddings, [track for _, track in walks], apart, config.threshold)
 
 
 def test_unknown_tracks_that_are_alike_and_were_never_seen_together_are_one_person():
@@ -79,7 +79,7 @@ def test_newcomers_have_names_of_their_own():
     walks = [walk("a", 1, 0.0), walk("a", 2, 9.0)]
     one, other = found(walks, MatchingConfig(threshold=1.0))
     assert one.identity != other.identity and one.name == f"unknown-{one.identity[:8]}" != other.name
-    assert found([], MatchingConfig()) == []
+    assert found([], MatchingConfig(threshold=1.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_strangers_are_compared_on_the_scale_of_the_gallery_s_distances(settings
         assert np.corrcoef(expected.ravel(), direct.ravel())[0, 1] > 0.95
 
 
-def test_without_a_threshold_nobody_is_unknown():
-    embedding, tracklet = walk("a", 1, 0.0)
-    with pytest.raises(GalleryError, match=r"matching\.threshold"):
-        found([(dataclasses.replace(embedding, model="other"), tracklet)], MatchingConfig())
+def test_where_the_nearest_is_always_named_nobody_is_unknown():
+    with pytest.raises(GalleryError, match=r"matching\.threshold=off: nobody is unknown"):
+        refuse_no_threshold(MatchingConfig(threshold="off"))
+    refuse_no_threshold(MatchingConfig())

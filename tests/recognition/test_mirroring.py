@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
+from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.matching.distance import distance_matrix
-from pipeline.matching.match import threshold_of
 from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
@@ -119,12 +118,6 @@ def test_features_of_different_mirroring_are_never_compared(masks, others):
     (probe,), (gallery,) = (encoder(how).encode([walk(masks, 1.0)]) for how in ("both", others))
     with pytest.raises(ConfigError, match=r"gei-16\+both, 176×16\) and .* cannot be compared"):
         distance_matrix([probe], [gallery], "euclidean")
-
-
-def test_a_threshold_that_was_measured_without_mirroring_does_not_hold_with_it(masks):
-    plain, mirrored = (encoder(how).encode([walk(masks, 1.0)]) for how in ("off", "both"))
-    matching = MatchingConfig()
-    assert threshold_of(matching, plain) < threshold_of(matching, mirrored) == np.inf
 
 
 def test_a_walk_whose_heading_nobody_measured_stays_as_it_is(masks):

@@ -22,7 +22,7 @@ from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
-from pipeline.jobs.made_up import embed_made_up
+from pipeline.live.people import made_up
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
@@ -173,6 +173,6 @@ def _open_set(
     figures = open_set_figures(searches, labelled.people, len(splits))
     usable = labelled.probe_people[encoded.rows], labelled.gallery_people[encoded.columns]
     figures["unlabelled"] = without_labels(
-        encoded.probes, encoded.gallery, usable, lambda: embed_made_up(encoder), encoded.config.matching, splits
+        encoded.probes, encoded.gallery, usable, made_up(encoder), encoded.config.matching, splits
     )
     return {"eer": round(equal_error_rate(distances, *whose, labelled.people), 6), **figures}

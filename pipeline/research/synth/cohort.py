@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.files import atomic
-from pipeline.jobs.made_up import LEVELS
+from pipeline.recognition.made_up import LEVELS
 from pipeline.research.synth.body import draw_outfit
 from pipeline.research.synth.camera import draw_shot
 from pipeline.research.synth.dataset import light_segmenter, segment_walk
@@ -28,7 +28,7 @@ Walk = tuple[NDArray[np.uint8], FloatArray, float]  # T×64×44, T×17×3, headi
 
 
 def write_cohort(path: Path, people: int, seed: int, checkpoints: Path | None = None) -> Iterator[int]:
-    """Write the walks of so many people as `jobs/made_up.py` reads them; yields each person's number when done.
+    """Write the walks of so many people as `recognition/made_up.py` reads them; yields each person's number when done.
 
     Raises CheckpointError where the light profile's segmenter has no weights.
     """
