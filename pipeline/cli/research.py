@@ -186,6 +186,7 @@ def synth_dataset(
         help="Share of the sequences that the light profile's segmenter cuts out of pictures.",
     ),
     checkpoints: Path | None = CHECKPOINTS,
+    varied: bool = Option(False, "--varied", help="Each person from many sides, mostly with bags or coats."),
 ) -> None:  # fmt: skip
     """Silhouettes of walkers who do not exist, in OpenGait's layout, to train with."""
 

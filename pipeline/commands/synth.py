@@ -16,6 +16,7 @@ def synth_dataset(
     workers: int,
     segmented: float = 0.0,
     checkpoints: Path | None = None,
+    varied: bool = False,
 ) -> None:
     """Write silhouettes in OpenGait's layout. Raises ConfigError for counts that make no sense, OutputError."""
     from rich.progress import track
@@ -34,7 +35,7 @@ def synth_dataset(
         raise OutputError(f"{out}: is not an empty folder. Choose a new one with --out.")
     if segmented:  # downloaded, or refused, before any process starts
         find_checkpoints(load_config(), checkpoints, ["segmenter"])
-    done = write_dataset(Plan(out, people, seed, sequences, frames, segmented, checkpoints), workers)
+    done = write_dataset(Plan(out, people, seed, sequences, frames, segmented, checkpoints, varied), workers)
     for _ in track(done, "Walkers", total=people, transient=True):
         pass
     print(f"{people} people, {people * sequences} sequences of {frames} silhouettes, partition: {out / PARTITION}")

@@ -149,7 +149,7 @@ def _beyond(row: int, table: _Table, threshold: float) -> str:
 
 
 def _by_evidence(table: _Table, known: Known, config: MatchingConfig) -> _Decided:
-    """The likeliest, where that is likely enough and nearer than strangers usually come."""
+    """The likeliest, where that is likely enough; of who is seen alone, if it is nearer than strangers usually come."""
     evidence = known.evidence
     assert evidence is not None
     found = deviations(table.distances, known.usual, known.aside).values
@@ -163,7 +163,7 @@ def _by_evidence(table: _Table, known: Known, config: MatchingConfig) -> _Decide
         name, sure = table.identities[column], float(likely[row, column])
         if sure < config.min_confidence:
             why[row] = f"most like {name} ({sure:.0%}), too unsure for a name"
-        elif found[row, column] > evidence.limit:
+        elif found[row, column] > evidence.limit and not table.exclusive[row].any():
             why[row] = f"most like {name} ({sure:.0%}), but more than one stranger in ten comes as near to somebody"
         elif any(chosen[other] == column for other in np.flatnonzero(table.exclusive[row]).tolist()):
             why[row] = f"most like {name} ({sure:.0%}), who is somebody else in the same frames"

@@ -99,3 +99,16 @@ def test_two_jobs_never_work_in_one_folder(session, video):
             other.working([source], {"videos": [video]}, resume=session.folder.path),
         ):
             pass
+
+
+def test_made_up_people_are_embedded_once_for_all_runs_with_these_weights(session, video, monkeypatch):
+    session.load()
+    with session.working([session.source(video)], {"videos": [video]}):
+        first = session.made_up()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(session.encoder), "encode", lambda self, walks: pytest.fail("embedded again"))
+            again = session.made_up()
+    assert first.people == again.people and len(first.embeddings) == 180
+    for one, other in zip(first.embeddings, again.embeddings, strict=True):
+        assert (one.model, one.checkpoint_sha256) == (other.model, other.checkpoint_sha256)
+        assert (one.parts == other.parts).all()

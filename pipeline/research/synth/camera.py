@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+TURN = 75.0  # degrees by which a camera may be moved around somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,21 @@ def draw_shot(rng: np.random.Generator) -> Shot:
         fps=float(rng.choice([25.0, 29.97, 30.0])),
         bend=float(rng.normal(0, 0.05)) if rng.random() < 0.3 else 0.0,
     )
+
+
+def draw_side(rng: np.random.Generator) -> float:
+    """From where somebody is mostly seen: degrees from the walking direction, 90 ± 25."""
+    return float(np.clip(rng.normal(90, 25), 30, 150))
+
+
+def turned(shot: Shot, side: float, rng: np.random.Generator, most: float = TURN) -> Shot:
+    """The camera near that side, from the left or from the right, and every second picture of it.
+
+    Three times of four it is moved around, by so many degrees at most.
+    """
+    moved = rng.uniform(-most, most) * (rng.random() < 0.75)
+    azimuth = np.deg2rad(side + moved) * rng.choice([-1, 1])
+    return replace(shot, azimuth=float(azimuth), fps=shot.fps / 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,15 @@ from numpy.typing import NDArray
 from pipeline.files import atomic
 from pipeline.recognition.made_up import LEVELS
 from pipeline.research.synth.body import draw_outfit
-from pipeline.research.synth.camera import draw_shot
+from pipeline.research.synth.camera import TURN, draw_shot, draw_side, turned
 from pipeline.research.synth.dataset import light_segmenter, segment_walk
-from pipeline.research.synth.silhouette import Person, film_outlines, person
+from pipeline.research.synth.silhouette import SIDEWAYS, Person, film_outlines, person
 from pipeline.types import FloatArray
 
 KINDS = ("nm", "bg", "cl")  # a walk of each
 FRAMES = 12  # kept of a walk, at half the camera's rate: a second or so
 LEAST = 8  # usable ones
 ATTEMPTS = 5  # cameras and outfits that are tried for a walk
-TURN = 75.0  # degrees by which the sides are apart at most from which somebody is seen
-SIDEWAYS = 0.3  # of the sine of the azimuth: beyond it a heading is clear
 
 Walk = tuple[NDArray[np.uint8], FloatArray, float]  # T×64×44, T×17×3, heading
 
@@ -54,14 +51,10 @@ def write_cohort(path: Path, people: int, seed: int, checkpoints: Path | None = 
 
 def _walk(who: Person, kind: str, seed: tuple[int, int, int], checkpoints: Path | None) -> Walk:
     by = light_segmenter(checkpoints)
-    base = float(
-        np.clip(np.random.default_rng(seed[:2]).normal(90, 25), 30, 150)
-    )  # the same for all of a person's walks
+    side = draw_side(np.random.default_rng(seed[:2]))  # the same for all of a person's walks
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng([*seed, attempt])
-        azimuth = np.deg2rad(base + rng.uniform(-TURN, TURN) / 2) * rng.choice([-1, 1])
-        outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
-        shot = replace(shot, azimuth=float(azimuth), fps=shot.fps / 2)
+        outfit, shot = draw_outfit(rng, kind), turned(draw_shot(rng), side, rng, TURN / 2)
         found = segment_walk(film_outlines(who, outfit, shot, FRAMES, rng, detail=True), shot, by, rng)
         usable = [
             (one.aligned, joints)
@@ -70,6 +63,6 @@ def _walk(who: Person, kind: str, seed: tuple[int, int, int], checkpoints: Path 
         ]
         if len(usable) >= LEAST:
             break
-    masks, joints = (np.stack(side) for side in zip(*usable, strict=True))
-    sideways = -float(np.sin(azimuth))
+    masks, joints = (np.stack(values) for values in zip(*usable, strict=True))
+    sideways = -float(np.sin(shot.azimuth))
     return masks, joints, sideways if abs(sideways) >= SIDEWAYS else 0.0

@@ -17,10 +17,18 @@ from pipeline.config import DEFAULT_PROFILE, SegmentationConfig
 from pipeline.extraction.networks import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.research.synth.body import draw_outfit
-from pipeline.research.synth.camera import Shot, draw_shot, look_at
+from pipeline.research.synth.camera import Shot, draw_shot, draw_side, look_at, turned
 from pipeline.research.synth.outlines import Outlines
 from pipeline.research.synth.painting import draw_looks, draw_street, paint_shadow, paint_street, paint_walker
-from pipeline.research.synth.silhouette import Person, SyntheticSequence, fill, film_outlines, person, sequences
+from pipeline.research.synth.silhouette import (
+    SyntheticSequence,
+    facing_right,
+    fill,
+    film_outlines,
+    person,
+    sequences,
+    varied_sequence,
+)
 from pipeline.research.training.data.dataset import sample_path, write_partition, write_sample
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.segmentation.sequences import Silhouette, cut_people, finish
@@ -32,6 +40,7 @@ PARTITION = "partition.json"
 TEST_SHARE = 0.1  # of the people, the last ones
 ATTEMPTS = 3  # cameras that are tried for a walk that the segmenter cannot make out
 KINDS = ("nm", "nm", "bg", "nm", "cl")  # taken in turn
+VARIED = ("nm", "cl", "bg", "cl", "nm", "bg", "cl", "nm")
 AROUND = 0.5  # of the person's height, beside the walker on each side of the picture: all that a segmenter is shown
 LEAST_USABLE = 0.5  # of the frames
 
@@ -41,7 +50,8 @@ class Plan:
     """What to write. sequences: per person, frames: per sequence.
 
     segmented: share of the walks that a real segmenter, the light profile's, cuts out of pictures; checkpoints: a
-    folder to search for it.
+    folder to search for it. varied: walks of one person are seen from sides up to 150° apart, most with bags or coats;
+    every second picture counts, faults are milder, everybody walks to the right.
     """
 
     root: Path
@@ -51,6 +61,7 @@ class Plan:
     frames: int = 30
     segmented: float = 0.0
     checkpoints: Path | None = None
+    varied: bool = False
 
 
 def write_dataset(plan: Plan, workers: int = 1) -> Iterator[str]:
@@ -80,10 +91,23 @@ def _write_person(plan: Plan, name: str) -> str:
 
 
 def _walks(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
-    drawn = sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
-    for index, walk in enumerate(drawn):
+    for index, walk in enumerate(_drawn(plan, number)):
         turn = int((index + 1) * plan.segmented) > int(index * plan.segmented)
         yield (_try_cameras(plan, number, index, walk.kind) if turn else None) or walk
+
+
+def _drawn(plan: Plan, number: int) -> Iterator[SyntheticSequence]:
+    if not plan.varied:
+        yield from sequences((plan.seed, number), plan.sequences, plan.frames, KINDS)
+        return
+    who, side = person((plan.seed, number)), _side(plan, number)
+    for index in range(plan.sequences):
+        rng = np.random.default_rng([plan.seed, number, index + 1])
+        yield varied_sequence(who, VARIED[index % len(VARIED)], plan.frames, side, rng)
+
+
+def _side(plan: Plan, number: int) -> float:
+    return draw_side(np.random.default_rng([plan.seed, number, plan.sequences + 1]))
 
 
 def _try_cameras(plan: Plan, number: int, index: int, kind: str) -> SyntheticSequence | None:
@@ -92,8 +116,15 @@ def _try_cameras(plan: Plan, number: int, index: int, kind: str) -> SyntheticSeq
     who = person((plan.seed, number))
     for attempt in range(1, ATTEMPTS + 1):
         rng = np.random.default_rng([plan.seed, number, index + 1, attempt])
-        if (found := segmented_sequence(who, kind, plan.frames, rng, segmenter, config)) is not None:
-            return found
+        outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
+        if plan.varied:
+            shot = turned(shot, _side(plan, number), rng)
+        shapes = film_outlines(who, outfit, shot, plan.frames, rng, detail=True)
+        silhouettes, _ = segment_walk(shapes, shot, (segmenter, config), rng)
+        masks = _without_gaps(silhouettes)
+        if masks is not None:
+            masks = facing_right(masks, shot) if plan.varied else masks
+            return SyntheticSequence(masks, kind, shot, outfit)
     return None
 
 
@@ -130,32 +161,15 @@ def draw_film(rng: np.random.Generator) -> Film:
     )
 
 
-def segmented_sequence(
-    who: Person,
-    kind: str,
-    frames: int,
-    rng: np.random.Generator,
-    segmenter: Segmenter,
-    config: SegmentationConfig,
-) -> SyntheticSequence | None:
-    """One walk of a person as `segmenter` sees it; None where too few frames could be used.
-
-    The best model of a segmenter's faults is the segmenter itself. Every walk is filmed alone before a made-up street,
-    at the size and with the colours, blur, noise and compression of surveillance video, and goes through the pipeline's
-    own cutting, segmentation and cleaning. A frame that could not be used repeats the one before.
-    """
-    outfit, shot = draw_outfit(rng, kind), draw_shot(rng)
-    silhouettes, _ = segment_walk(
-        film_outlines(who, outfit, shot, frames, rng, detail=True), shot, (segmenter, config), rng
-    )
-    masks = _without_gaps(silhouettes)
-    return None if masks is None else SyntheticSequence(masks, kind, shot, outfit)
-
-
 def segment_walk(
     shapes: Outlines, shot: Shot, by: tuple[Segmenter, SegmentationConfig], rng: np.random.Generator
 ) -> tuple[list[Silhouette], list[FloatArray | None]]:
-    """Paint a walk before a street and segment it: silhouettes, and joints (17×3, pixels) where they are found."""
+    """One walk as a segmenter sees it: silhouettes, and joints (17×3, pixels) where it finds any.
+
+    The best model of a segmenter's faults is the segmenter itself. Every walk is filmed alone before a made-up street,
+    at the size and with the colours, blur, noise and compression of surveillance video, and goes through the pipeline's
+    own cutting, segmentation and cleaning.
+    """
     shapes, size = _in_picture(shapes)
     return _cut_out(_pictures(shapes, size, shot, rng), shapes.box(), by, rng)
 

@@ -6,7 +6,7 @@ little. The faults are those seen in PP-HumanSeg's masks of real walkers, not of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -76,6 +76,20 @@ def draw_style(rng: np.random.Generator, height_px: float) -> Style:
         bursts=float(np.clip(rng.exponential(0.07 + 0.07 * small) * bad, 0, 0.4)),
         tightness=float(rng.normal(-0.035, 0.03)),
         fringe=float(np.clip(rng.exponential(0.04) - 0.02, 0, 0.3)),
+    )
+
+
+def milder(style: Style, share: float, rng: np.random.Generator) -> Style:
+    """The faults with only a share of their strength, as networks have them that see better."""
+    return replace(
+        style,
+        bias=tuple(share * bias for bias in style.bias),
+        waves=share * style.waves,
+        flicker=share * style.flicker,
+        gap=share * style.gap,
+        lost=style.lost if rng.random() < share else (),
+        spilt=style.spilt if rng.random() < share else (),
+        bursts=share * style.bursts,
     )
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.research.synth.body import Body, Outfit, draw_body, draw_outfit
-from pipeline.research.synth.camera import Shot, draw_shot, film
+from pipeline.research.synth.camera import Shot, draw_shot, film, turned
 from pipeline.research.synth.motion import Gait, draw_gait, population, vary, walk
-from pipeline.research.synth.noise import draw_style, spoil
+from pipeline.research.synth.noise import draw_style, milder, spoil
 from pipeline.research.synth.outlines import Outlines, outlines
 from pipeline.segmentation.normalise import cut_width, normalise
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH
@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 CROP = 192  # pixels of the segmenter's crop
 MARGIN = 0.1
 BITS = 4
+SIDEWAYS = 0.3  # of the sine of the azimuth: beyond it, a walk has a clear direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,25 @@ def sequence(who: Person, kind: str, frames: int, rng: np.random.Generator) -> S
     return SyntheticSequence(silhouettes(who, outfit, shot, frames, rng), kind, shot, outfit)
 
 
-def silhouettes(who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """frames×64×44 uint8 of one walk before one camera, with the faults of a segmenter."""
+def varied_sequence(who: Person, kind: str, frames: int, side: float, rng: np.random.Generator) -> SyntheticSequence:
+    """One walk of a person seen from about that side, in degrees (camera.py), with milder faults, facing right."""
+    outfit, shot = draw_outfit(rng, kind), turned(draw_shot(rng), side, rng)
+    masks = silhouettes(who, outfit, shot, frames, rng, float(rng.uniform(0.2, 1.0)))
+    return SyntheticSequence(facing_right(masks, shot), kind, shot, outfit)
+
+
+def facing_right(masks: NDArray[np.uint8], shot: Shot) -> NDArray[np.uint8]:
+    """Who walks to the left, mirrored; who comes or goes stays."""
+    return np.ascontiguousarray(masks[..., ::-1]) if np.sin(shot.azimuth) > SIDEWAYS else masks
+
+
+def silhouettes(
+    who: Person, outfit: Outfit, shot: Shot, frames: int, rng: np.random.Generator, faults: float = 1.0
+) -> NDArray[np.uint8]:
+    """frames×64×44 uint8 of one walk before one camera, with the faults of a segmenter, or a share of them."""
     shapes = film_outlines(who, outfit, shot, frames, rng)
     style = draw_style(rng, shot.height_px)
+    style = style if faults == 1 else milder(style, faults, rng)
     placed, scale = _move_into_crop(shapes, rng)
     masks = fill(placed, CROP)
     masks = spoil(masks, placed.joints, placed.box(), scale, style, rng)

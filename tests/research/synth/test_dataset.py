@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 
 from pipeline.commands.synth import synth_dataset
 from pipeline.errors import ConfigError, OutputError
+from pipeline.research.synth.body import draw_outfit
+from pipeline.research.synth.camera import draw_shot
+from pipeline.research.synth.motion import INDEX
+from pipeline.research.synth.silhouette import facing_right, film_outlines, person
 from pipeline.research.training.data.arrays import read_arrays
 from pipeline.research.training.data.dataset import list_samples, read_partition
 
@@ -84,3 +89,28 @@ def test_a_segmenter_cuts_out_painted_walkers(shared: Path, tmp_path: Path) -> N
         assert (filled > 0.1).all() and (filled < 0.8).all()
         changed = np.abs(np.diff(walk.astype(np.int16), axis=0)).mean(axis=(1, 2)) / 255
         assert changed.mean() > 0.01
+
+
+def test_varied_walks_of_a_person_go_to_the_right_and_are_seen_from_many_sides(tmp_path: Path) -> None:
+    sizes = {"people": 6, "seed": 3, "sequences": 8, "frames": 6, "workers": 1}
+    synth_dataset(tmp_path / "varied", **sizes, varied=True)
+    synth_dataset(tmp_path / "again", **sizes, varied=True)
+    assert contents(tmp_path / "varied") == contents(tmp_path / "again")
+    found = [path.relative_to(tmp_path / "varied").parts for path in (tmp_path / "varied").rglob("*.pkl")]
+    kinds = [kind.partition("-")[0] for _, kind, _, _ in found]
+    assert len(found) == 48 and kinds.count("cl") == 18 and kinds.count("bg") == 12
+    sides = {who: [abs((int(view) + 180) % 360 - 180) for one, _, view, _ in found if one == who] for who, *_ in found}
+    assert np.mean([max(of) - min(of) for of in sides.values()]) > 60
+
+
+@pytest.mark.parametrize("degrees", [-90, -30, 0, 30, 90, 170])
+def test_who_walks_to_the_left_is_mirrored_and_who_comes_or_goes_is_not(degrees: int) -> None:
+    rng = np.random.default_rng(5)
+    who = person((1, 2))
+    shot = dataclasses.replace(draw_shot(rng), azimuth=float(np.deg2rad(degrees)), bend=0.0)
+    shapes = film_outlines(who, draw_outfit(rng), shot, 4, rng)
+    feet = shapes.joints[:, INDEX["toe_L"], 0] - shapes.joints[:, INDEX["heel_L"], 0]
+    masks = np.zeros((4, 64, 44), np.uint8)
+    masks[:, :, 30] = 255
+    mirrored = not np.array_equal(facing_right(masks, shot), masks)
+    assert mirrored == (degrees in (30, 90)) and (not mirrored or feet.mean() < 0)
