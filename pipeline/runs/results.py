@@ -35,11 +35,12 @@ class TrackSummary:
 
 @dataclass(frozen=True, slots=True)
 class NamedCandidate:
-    """Somebody a probe track was compared with. distance: smaller is more alike."""
+    """Somebody a probe track was compared with. distance: smaller is more alike; probability: that it is them."""
 
     identity: str
     name: str
     distance: float
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,9 @@ class TrackResult:
             match.identity,
             match.distance,
             match.confidence,
-            candidates=tuple(NamedCandidate(identities[c.identity], c.identity, c.distance) for c in match.candidates),
+            candidates=tuple(
+                NamedCandidate(identities[c.identity], c.identity, c.distance, c.probability) for c in match.candidates
+            ),
             **_facts(track),
         )
 
@@ -116,7 +119,12 @@ class TrackResult:
         """An entry of results.json. Raises KeyError, TypeError, ValueError or AttributeError for something else."""
         facts = {key: entry[key] for key in _READ if key in entry}
         candidates = tuple(
-            NamedCandidate(str(one["identity"]), str(one.get("name") or one["identity"]), float(one["distance"]))
+            NamedCandidate(
+                str(one["identity"]),
+                str(one.get("name") or one["identity"]),
+                float(one["distance"]),
+                one.get("probability"),
+            )
             for one in entry.get("candidates", ())
         )
         identity = entry["identity"]
@@ -142,7 +150,12 @@ class TrackResult:
                 "confidence": _rounded(self.confidence),
                 "reason": self.reason,
                 "candidates": [
-                    {"identity": c.identity, **({"name": c.name} if names else {}), "distance": _rounded(c.distance)}
+                    {
+                        "identity": c.identity,
+                        **({"name": c.name} if names else {}),
+                        "distance": _rounded(c.distance),
+                        "probability": _rounded(c.probability),
+                    }
                     for c in self.candidates
                 ],
             }

@@ -58,7 +58,10 @@ def test_people_are_followed_and_the_score_is_written(shown):
     assert sorted(score["idf1"]) == ["gallery", "probe1", "probe2", "probe3", "probe4"]
     assert score["idf1"]["gallery"] > 0.9
     assert sum(score["idf1"].values()) / 5 > 0.75
-    assert score["people"] == 16 and 0 <= score["named_right"] <= 16
+    assert score["people"] == 16 and 0 <= score["named_right"] <= score["likeliest_right"] <= 16
+    given = json.loads((folder / "results.json").read_text())["probes"]
+    named = [one for tracks in given.values() for one in tracks.values() if one["status"] == "known"]
+    assert score["named_right"] + score["named_wrong"] == len(named) and all(one["confidence"] >= 0.5 for one in named)
     assert f"{score['named_right']} of 16 people got their own name" in done.stderr
 
 

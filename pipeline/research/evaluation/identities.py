@@ -111,18 +111,35 @@ def _assign(gain: Boxes) -> list[tuple[int, int]]:
 
 
 def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
-    """A run on videos with the truth beside them: {"idf1": {video: …}, "named_right", "people"}."""
+    """A run on videos with the truth beside them, by the track that shows each person of a probe longest.
+
+    {"idf1": {video: …}, "people", "named_right", "named_wrong", "likeliest_right"}: the last counts whom an unknown is most
+    like, too.
+    """
     run = Run.open(folder.path)
     truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
     found = {name: compare(truth, read_mot(folder.tracks(name), name, 25.0)) for name, truth in truths.items()}
-    right = total = 0
+    right = wrong = likeliest = total = 0
     for probe in probes:
         people = sorted({person for ids, _ in truths[probe.stem].values() for person in ids})
-        total += len(people)
-        identities = {track.id: track.identity for track in run.probes[probe.stem]}
-        right += count_right_names(identities, found[gallery.stem], found[probe.stem], people)
+        named = {track.id: track.identity for track in run.probes[probe.stem]}
+        likely = {
+            track.id: max(track.candidates, key=lambda one: one.probability or 0.0).identity
+            for track in run.probes[probe.stem]
+            if track.candidates
+        }
+        sides = found[gallery.stem], found[probe.stem]
+        own = count_right_names(named, *sides, people)
+        total, right, likeliest = (
+            total + len(people),
+            right + own,
+            likeliest + count_right_names(likely, *sides, people),
+        )
+        wrong += sum(identity is not None for identity in named.values()) - own
     return {
         "idf1": {name: round(following.idf1, 4) for name, following in found.items()},
-        "named_right": right,
         "people": total,
+        "named_right": right,
+        "named_wrong": wrong,
+        "likeliest_right": likeliest,
     }
