@@ -66,8 +66,8 @@ def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> No
     found = ", ".join(f"{video} {value:.2f}" for video, value in score["idf1"].items())
     report = run_folder / "report.html"
     print(
-        f"gait: {score['named_right']} of {score['people']} people got their own name, {score['named_wrong']} another's, "
-        f"{score['likeliest_right']} are most like themselves (IDF1 {found}): "
+        f"gait: {score['named_right']} of {score['people']} people got their own name, {score['named_wrong']} "
+        f"another's, {score['likeliest_right']} are most like themselves (IDF1 {found}): "
         f"see {report if report.is_file() else run_folder}",
         file=sys.stderr,
     )

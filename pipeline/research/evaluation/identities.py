@@ -113,8 +113,8 @@ def _assign(gain: Boxes) -> list[tuple[int, int]]:
 def score_run(folder: RunFolder, gallery: Path, probes: Sequence[Path]) -> dict[str, Any]:
     """A run on videos with the truth beside them, by the track that shows each person of a probe longest.
 
-    {"idf1": {video: …}, "people", "named_right", "named_wrong", "likeliest_right"}: the last counts whom an unknown is most
-    like, too.
+    {"idf1": {video: …}, "people", "named_right", "named_wrong", "likeliest_right"}: the last counts whom an unknown is
+    most like, too.
     """
     run = Run.open(folder.path)
     truths = {video.stem: read_truth(video.with_suffix(".gt.txt")) for video in (gallery, *probes)}
