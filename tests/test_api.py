@@ -39,8 +39,9 @@ def test_every_track_of_a_probe_has_its_answer(run, videos):
     for track in tracks:
         assert isinstance(track, gait.TrackResult)
         assert track.status in ("known", "unknown", "unusable") and track.reason
-    names = {track.identity for track in tracks if track.status == "known"}
-    assert names and names <= {track.identity for track in run.gallery[videos[0].stem]}
+        assert track.candidates and all(0 <= one.probability <= 1 for one in track.candidates)
+    names = {one.identity for track in tracks for one in track.candidates}
+    assert names == {track.identity for track in run.gallery[videos[0].stem] if track.status == "enrolled"}
     assert (run.path / "report.html").is_file()
 
 
@@ -55,7 +56,8 @@ def test_a_run_is_a_table(run):
     assert set(table.role) == {"gallery", "probe"}
     probe = table[table.role == "probe"].iloc[0]
     first = next(iter(run.probes.values()))[0]
-    assert (probe.track, probe.identity, probe.reason) == (first.id, first.identity, first.reason)
+    assert (probe.track, probe.status, probe.reason) == (first.id, first.status, first.reason)
+    assert probe.confidence == pytest.approx(first.confidence)
 
 
 def test_tracks_are_detections_for_supervision(run, videos):

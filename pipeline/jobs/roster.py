@@ -19,7 +19,7 @@ from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
 from pipeline.report.cards import quality_of
 from pipeline.report.page import Fact
-from pipeline.report.roster import UNCALIBRATED, ReportCard, Roster, tag_of, threshold_in
+from pipeline.report.roster import ESTIMATED, SET, ReportCard, Roster, tag_of, threshold_in
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
@@ -96,7 +96,8 @@ def nearest_template(probe: Embedding, person: Person, people: People) -> Templa
 def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:
     """What confidence is worth, and where the threshold is from."""
     if calibration is None:
-        return f"{UNCALIBRATED} How often strangers are named has not been measured: see gait calibrate."
+        worth = SET if matching.threshold is not None else ESTIMATED
+        return f"{worth} How often strangers are named has not been measured: see gait calibrate."
     between = (
         "" if calibration.found_ci95 is None else " (95 % interval {:.1%} to {:.1%})".format(*calibration.found_ci95)
     )

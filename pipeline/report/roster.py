@@ -14,7 +14,8 @@ from pipeline.report.page import Fact, Tag, css
 from pipeline.runs.reader import Run
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
-UNCALIBRATED = (
+SET = "Confidence is not calibrated: a softmax beside the threshold of the settings."
+ESTIMATED = (
     "Confidence is the probability that the name is right, told by this run's own walks and by made-up people: "
     "nobody told us who was who."
 )
@@ -55,7 +56,7 @@ class Roster:
     card_of: Callable[[TrackKey, str], ReportCard | None]
     others: Sequence[Embedding]
     threshold: float
-    caution: str = UNCALIBRATED
+    caution: str = ESTIMATED
 
 
 def roster_of(run: Run) -> Roster:
@@ -70,6 +71,7 @@ def roster_of(run: Run) -> Roster:
         card_of=lambda _, identity: card_in(run, tracks[identity]) if identity in tracks else None,
         others=others,
         threshold=threshold_in(run.matching),
+        caution=ESTIMATED if run.matching.threshold is None else SET,
     )
 
 

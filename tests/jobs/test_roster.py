@@ -89,4 +89,5 @@ def test_what_a_name_is_worth_comes_from_the_calibration(calibration):
     assert "at the threshold 0.123 at most 1.0% of strangers' searches" in words
     assert "0.5% did (95 % interval 0.1% to 2.0%), of 120 searches for 60 strangers." in words
     assert "threshold in use is another" in caution_of(calibration, MATCHING)
-    assert caution_of(None, MATCHING).startswith("Confidence is not calibrated.")
+    assert caution_of(None, MATCHING).startswith("Confidence is not calibrated: a softmax beside the threshold")
+    assert caution_of(None, MatchingConfig()).startswith("Confidence is the probability that the name is right")
