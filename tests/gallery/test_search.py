@@ -23,7 +23,9 @@ from pipeline.gallery.search import Search
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Stored, Template, now
 from pipeline.gallery.verify import verify
+from pipeline.jobs.people import People
 from pipeline.matching.distance import distance_matrix
+from pipeline.matching.scores import Cohort
 from pipeline.types import Embedding
 
 PEOPLE, WALKS, SHAPE, FACTORS = 250, 4, (32, 16), 64
@@ -105,6 +107,30 @@ def test_of_a_small_gallery_everybody_is_returned_without_a_word(crowd):
     assert len(search.shortlist([walk(1, 50)])) == PEOPLE * WALKS
     assert search.whole
     assert search.caution is None
+
+
+def test_of_a_larger_gallery_some_others_tell_what_is_usual_and_strangers_stay_unknown(crowd, monkeypatch):
+    monkeypatch.setattr(search, "WHOLE_UP_TO", 0)
+    matching = MatchingConfig()
+    strangers = [walk(person, 50) for person in range(300, 320)]
+    known = [walk(person, 50) for person in range(0, 240, 12)]
+    searching = Search(crowd, matching)
+    found, enrolled = searching.among(searching.shortlist([*known, *strangers]))
+    assert enrolled == PEOPLE and len({one.template for one in found}) == len(found)
+    assert len(found) >= search.SAMPLE and not searching.whole
+
+    def made_up():
+        whose = [person for person in range(400, 460) for _ in range(3)]
+        return Cohort([walk(person, place % 3) for place, person in enumerate(whose)], whose)
+
+    people = dataclasses.replace(
+        People.of_gallery(found, matching, made_up=made_up), enrolled=enrolled, aside=search.KEPT
+    )
+    answers = people.match([*known, *strangers], [], {})
+    right = [answer.identity == f"person {person}" for answer, person in zip(answers, range(0, 240, 12), strict=False)]
+    assert sum(right) >= 8
+    assert sum(answer.status == "known" for answer in answers[20:]) <= 2
+    assert people.evidence.people == PEOPLE
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "frobenius"])

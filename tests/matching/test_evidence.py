@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
 from pipeline.jobs.people import People
+from pipeline.jobs.strangers import newcomers
 from pipeline.matching.evidence import CohortDistances, Evidence, Usual, deviations, posteriors
 from pipeline.matching.scores import Cohort
 from pipeline.recognition import open_encoder
@@ -183,3 +184,16 @@ def test_an_encoder_knows_made_up_people_again_better_than_by_chance():
     between = np.linalg.norm(parts[:, None] - parts, axis=2)
     found = CohortDistances(between, np.array(people)).evidence(10)
     assert found.slope > 0.3 and found.alike < 0
+
+
+def test_unknown_walks_are_one_person_where_that_is_likelier_than_two():
+    every, _ = walks(11, 12, 2, spread=0.15)
+    people = enrolled(every[:12:2], list(range(6)), cohort_of(spread=0.15))
+    tracklets = [
+        Tracklet("v", one.track_id, np.arange(9) + 20 * row, np.zeros((9, 4), np.float32), np.ones(9, np.float32), 25.0)
+        for row, one in enumerate(every[12:])
+    ]
+    groups = [newcomer.tracks for newcomer in newcomers(every[12:], tracklets, *people.alike(every[12:], tracklets))]
+    pairs = [tuple(("v", one.track_id) for one in every[row : row + 2]) for row in range(12, 24, 2)]
+    assert sum(pair in groups for pair in pairs) >= 5
+    assert all(len({(number - 13) // 2 for _, number in group}) == 1 for group in groups)
