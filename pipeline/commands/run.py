@@ -54,8 +54,8 @@ def print_answers(folder: Path) -> None:
     results = read_json(RunFolder(folder).results)
     for probe, tracks in results["probes"].items():
         for track, row in tracks.items():
-            confidence = "" if row["confidence"] is None else f" {row['confidence']:.0%}"
-            print(f"{probe} {track}: {row['identity'] or row['status']}{confidence} ({row['reason']})")
+            sure = "" if row["confidence"] is None or row["status"] != "known" else f" {row['confidence']:.0%}"
+            print(f"{probe} {track}: {row['identity'] or row['status']}{sure} ({row['reason']})")
     print(folder)
 
 

@@ -40,7 +40,7 @@ def _answer(people: Cards, track: TrackResult, anchor: str) -> ProbeEntry:
         track=f"{track.video}/{track.id}",
         status=track.status,  # type: ignore[arg-type]  # one of them, as results.json has it
         tag=people.tag(track.identity, NOBODY.get(track.status, "unknown")),
-        confidence="" if track.confidence is None else f"{100 * track.confidence:.0f} %",
+        confidence=f"{100 * track.confidence:.0f} %" if known and track.confidence is not None else "",
         distance="" if track.distance is None else _number(track.distance),
         reason=track.reason,
         person=people.person(card, tag_of(f"track {track.id}", GREY)),
