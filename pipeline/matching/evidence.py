@@ -22,11 +22,9 @@ Floats = NDArray[np.float64]
 FPIR = 0.1  # share of the searches for strangers that may come as near as the limit
 FROM_HERE = 20  # distances between people of this run, from which on "usual" is told from the run
 
-ROWS, COLUMNS = (
-    4.0,
-    4.0,
-)  # distances that the middle of everybody counts for in the middle of one walk, or of one person
-USUAL = 4.0  # and that what is known before counts for in what is found
+# For how many distances it counts: what is usual of everybody, in what is usual of one walk and of one enrolled person;
+# and what is known before, in what is found.
+ROWS = COLUMNS = USUAL = 4.0
 DRAWS, SEED = 100, 1
 STEPS, ROUNDS = 30, 60
 STEEPEST = 60.0  # of logarithms of odds
