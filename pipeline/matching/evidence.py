@@ -27,6 +27,7 @@ FROM_HERE = 20  # distances between people of this run, from which on "usual" is
 ROWS = COLUMNS = USUAL = 4.0
 DRAWS, SEED = 100, 1
 STEPS, ROUNDS = 30, 60
+APART = (1.0, 0.85, 0.7, 0.55, 0.4)
 STEEPEST = 60.0  # of logarithms of odds
 NORMAL = NormalDist()
 
@@ -114,9 +115,12 @@ class Evidence:
     limit: float
     spread: tuple[float, float]
 
-    def ratio(self, deviation: Floats) -> Floats:
-        """The logarithm of the likelihood ratio."""
-        return np.clip(-self.slope * deviation - self.offset, -STEEPEST, STEEPEST)
+    def ratio(self, deviation: Floats, apart: float = 1.0) -> Floats:
+        """The logarithm of the likelihood ratio.
+
+        apart: by what share of the made-up people's separation one's own walks are nearer here.
+        """
+        return np.clip(-apart * self.slope * deviation - apart**2 * self.offset, -STEEPEST, STEEPEST)
 
     @property
     def alike(self) -> float:
@@ -182,8 +186,10 @@ class CohortDistances:
 def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) -> Floats:
     """How likely each of M people is, and, last, nobody of them: N×(M+1), rows sum to 1.
 
-    How many of the walks are of enrolled people is estimated from all of them together. Tracks that were seen together
-    are not one person: belief propagation for data association (Williams and Lau, IEEE T-AES 50, 2014) reckons with it.
+    How many of the walks are of enrolled people is estimated from all of them together. So is whether one's own walks are
+    nearer here by as much as among made-up people, or by less, as in other views and clothes. Tracks that were seen
+    together are not one person: belief propagation for data association (Williams and Lau, IEEE T-AES 50, 2014) reckons
+    with it.
 
     Args:
         found: N×M deviations.
@@ -193,14 +199,18 @@ def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) 
     rows, columns = found.shape
     if not rows or not columns:
         return np.ones((rows, columns + 1))
-    ratio, people = evidence.ratio(found), max(evidence.people, columns)
-    others = exclusive.sum(axis=1)
+    people, others = max(evidence.people, columns), exclusive.sum(axis=1)
     shares = np.linspace(0.02, 0.98, 49)
     fewer = np.array([_left_over(people, share, others) for share in shares])  # 49×N
-    weight = np.exp(ratio).sum(axis=1) / fewer
-    likely = np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1)
-    best = int((likely + np.log(shares * (1 - shares))).argmax())
-    odds = np.exp(ratio) * (shares[best] / (1 - shares[best]) / fewer[best])[:, None]
+    best = -math.inf
+    for apart in APART:
+        ratio = evidence.ratio(found, apart)
+        weight = np.exp(ratio).sum(axis=1) / fewer
+        likely = np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1) + np.log(shares * (1 - shares))
+        at = int(likely.argmax())
+        if likely[at] > best:
+            best = float(likely[at])
+            odds = np.exp(ratio) * (shares[at] / (1 - shares[at]) / fewer[at])[:, None]
     free = np.ones_like(odds)  # what the others say of each person: not theirs
     for _ in range(ROUNDS if exclusive.any() else 0):
         claimed = odds / np.maximum(1 + (odds * free).sum(axis=1, keepdims=True) - odds * free, 1e-12)

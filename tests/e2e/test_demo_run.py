@@ -51,14 +51,17 @@ def scores(full, shared, short_demo):
     _, gallery, _ = module.compare(short_demo / "gallery.gt.txt", full.path / "tracks/gallery.txt")
     for video in VIDEOS:
         idf1, person_of, pairs = module.compare(short_demo / f"{video}.gt.txt", full.path / f"tracks/{video}.txt")
-        right = wrong = 0
+        right = wrong = likeliest = 0
         for person in {1, 2, 3, 4} & set(person_of.values()):
             mine = [track for track, who in person_of.items() if who == person]
             longest = max(mine, key=lambda track: pairs[(person, track)])
-            identity = tracks_of(full, video)[longest]["identity"]
+            entry = tracks_of(full, video)[longest]
+            likely = max(entry.get("candidates", ()), key=lambda one: one["probability"], default=None)
+            identity = entry["identity"]
             own = identity is not None and gallery.get(int(identity.rpartition("-")[2])) == person
             right, wrong = right + own, wrong + (identity is not None and not own)
-        found[video] = {"idf1": idf1, "right": right, "wrong": wrong}
+            likeliest += likely is not None and gallery.get(int(likely["identity"].rpartition("-")[2])) == person
+        found[video] = {"idf1": idf1, "right": right, "wrong": wrong, "likeliest": likeliest}
     return found
 
 
@@ -230,10 +233,16 @@ def test_most_tracked_frames_give_a_usable_silhouette(full, video):
     assert usable >= 0.85 * tracked
 
 
-def test_people_get_their_own_names_or_mostly_none(scores):
-    assert scores["probe2"]["right"] == 4
-    assert sum(scores[probe]["right"] for probe in PROBES) >= 7
+def test_people_are_most_like_themselves_and_nobody_gets_anothers_name(scores):
+    assert sum(scores[probe]["likeliest"] for probe in PROBES) >= 7  # of 12; chance is 3
     assert sum(scores[probe]["wrong"] for probe in PROBES) <= 1
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_no_name_is_given_that_is_not_likely(full, probe):
+    for entry in tracks_of(full, probe).values():
+        assert entry["status"] != "known" or entry["confidence"] >= 0.5
+        assert entry["status"] != "unknown" or entry["reason"].startswith("most like gallery-")
 
 
 @pytest.mark.parametrize("probe", PROBES)

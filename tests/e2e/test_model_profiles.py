@@ -53,7 +53,8 @@ def test_the_profile_runs_end_to_end(profile, full, gait_in, short_demo, ruled):
     assert any(MEANINGLESS in warning for warning in run.record["warnings"])
     answers = run.results["probes"]["probe1"].values()
     assert {answer["status"] for answer in answers} <= {"known", "unknown", "unusable"}
-    assert sum(answer["status"] == "known" for answer in answers) >= 3
+    assert sum(len(answer["candidates"]) >= 3 for answer in answers) >= 3
+    assert sum(answer["status"] == "known" for answer in answers) <= 1  # such weights know nobody
     features = sorted((run.path / "features").rglob("*.npz"))
     assert len(features) >= 7
     for path in features:
