@@ -186,8 +186,8 @@ class CohortDistances:
 def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) -> Floats:
     """How likely each of M people is, and, last, nobody of them: N×(M+1), rows sum to 1.
 
-    How many of the walks are of enrolled people is estimated from all of them together. So is whether one's own walks are
-    nearer here by as much as among made-up people, or by less, as in other views and clothes. Tracks that were seen
+    How many of the walks are of enrolled people is estimated from all of them together. So is whether one's own walks
+    are nearer here by as much as among made-up people, or by less, as in other views and clothes. Tracks that were seen
     together are not one person: belief propagation for data association (Williams and Lau, IEEE T-AES 50, 2014) reckons
     with it.
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+import runs
 
 from pipeline.errors import GalleryError
 from pipeline.gallery.people import delete, expire, expiry, find_person, merge, namesake, people_of, rename
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import new_id, now
+from pipeline.gallery.template import Stored, new_id, now
 from pipeline.gallery.verify import found_in, marks_of, verify
+from pipeline.segmentation.storage import write_sequence
+from pipeline.types import SilhouetteSequence
 
 
 @pytest.fixture
@@ -179,3 +183,21 @@ def test_who_has_nothing_of_their_own_leaves_no_false_mark(gallery, enrol, made)
     one, twin = made("Person one", seed=1), made("Person two", seed=1)
     marks = marks_of([one], [dataclasses.replace(twin, stored=None)])
     assert not any(name.startswith("embedding") for name in marks)
+
+
+def test_short_walks_of_others_are_not_taken_for_what_is_left_of_somebody(made, tmp_path):
+    """What all files of silhouettes have in common, such as the names of their measures, gives nobody away."""
+    names = ("frames_tracked", "frames_usable", "usable_share", "median_height_px", "mean_confidence", "heading")
+    walks = []
+    for width in range(3, 15):
+        masks = np.where(np.random.default_rng(width).random((4, 64, 44)) < 0.04, 255, runs.walker(width, 4))
+        sequence = SilhouetteSequence(
+            "street", 1, masks.astype(np.uint8), np.arange(4), dict.fromkeys(names, width / 7)
+        )
+        write_sequence(tmp_path / "walk.npz", sequence)
+        content = (tmp_path / "walk.npz").read_bytes()
+        walks.append(dataclasses.replace(made(f"person {width}"), stored=Stored(content)))
+    for place, one in enumerate(walks):
+        (mark,) = [mark for name, mark in marks_of([one], []).items() if name.startswith("silhouettes of ")]
+        assert mark in one.stored.sequence
+        assert not any(mark in other.stored.sequence for other in walks[:place] + walks[place + 1 :])
