@@ -189,7 +189,7 @@ def _texts(template: Template) -> set[str]:
 
 def _pictures(stored: bytes) -> bytes:
     """The half of a file that has its silhouettes or joints; the names of measures at its end are everybody's."""
-    return stored[: len(stored) // 2]
+    return stored[: max(len(stored) // 2, MARK_BYTES)]
 
 
 def _telling(content: bytes, others: Sequence[bytes] = ()) -> bytes:
