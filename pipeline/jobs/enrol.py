@@ -33,9 +33,8 @@ from pipeline.runs.job import plan
 from pipeline.runs.results import TrackResult, Tracks, TrackSummary, results_tree
 from pipeline.types import TrackKey, Tracklet, identity_of
 
-Became = tuple[
-    str, str, str
-]  # of a track: identity, name, and outcome: new, added (to somebody enrolled), there already
+# Of a track: identity, name, and outcome (new, added to somebody enrolled, there already).
+Became = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
