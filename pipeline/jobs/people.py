@@ -158,7 +158,7 @@ class People:
             threshold = self.matching.threshold
             return between, threshold if isinstance(threshold, float) else float("inf")
         usual = self.usual(probes, seen_together(probes, tracklets))
-        found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual).values
+        found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual)
         return found, self._cohort.evidence(max(1, len(probes))).alike
 
     def distances(self, probes: Sequence[Embedding]) -> NDArray[np.float64]:

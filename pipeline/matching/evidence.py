@@ -59,18 +59,7 @@ class Usual:
 NOTHING_KNOWN = Usual(1.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Deviations:
-    """N×M distances in deviations from what is usual between different people.
-
-    usual: of all of them; the distances stand behind it that were left once the nearest of each row was put aside.
-    """
-
-    values: Floats
-    usual: Usual
-
-
-def deviations(distances: Floats, usual: Usual, aside: int = 1) -> Deviations:
+def deviations(distances: Floats, usual: Usual, aside: int = 1) -> Floats:
     """Take the middle of each row and of each column from N×M distances, and divide by what is left of their spread.
 
     The nearest of a row may be the walk's own person, so it does not count for what is usual.
@@ -96,8 +85,7 @@ def deviations(distances: Floats, usual: Usual, aside: int = 1) -> Deviations:
     freedom = max(float(counted.sum() - learnt), 1.0)
     spread = (USUAL * usual.deviation**2 + (counted * left**2).sum()) / (USUAL + freedom)
     deviation = math.sqrt(max(spread, 1e-18))
-    found = Usual(mean, deviation, usual.pairs + int(counted.sum()))
-    return Deviations(np.where(np.isfinite(distances), left / deviation, np.inf), found)
+    return np.where(np.isfinite(distances), left / deviation, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +168,7 @@ class CohortDistances:
             if other != own
         ]
         same = self.people[probes][:, None] == chosen[:enrolled]
-        return deviations(distances, Usual.of(np.array(within), self.usual)).values, same
+        return deviations(distances, Usual.of(np.array(within), self.usual)), same
 
 
 def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) -> Floats:

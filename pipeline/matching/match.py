@@ -152,7 +152,7 @@ def _by_evidence(table: _Table, known: Known, config: MatchingConfig) -> _Decide
     """The likeliest, where that is likely enough; of who is seen alone, if it is nearer than strangers usually come."""
     evidence = known.evidence
     assert evidence is not None
-    found = deviations(table.distances, known.usual, known.aside).values
+    found = deviations(table.distances, known.usual, known.aside)
     likely = posteriors(found, table.exclusive, evidence)
     chosen, why = [UNKNOWN] * len(found), dict[int, str]()
     if not found.shape[1]:

@@ -64,7 +64,7 @@ def without_labels(
         distances = people.distances(probes)
         evidence, apart = people.evidence, np.zeros((len(probes), len(probes)), np.bool_)
         assert evidence is not None
-        nearest.append(deviations(distances, people.usual(probes, apart)).values.min(axis=1))
+        nearest.append(deviations(distances, people.usual(probes, apart)).min(axis=1))
         limits.append(evidence.limit)
         answers = people.match(probes, [], {}, distances)
         likely = [max(answer.candidates, key=lambda one: one.probability or 0.0) for answer in answers]
