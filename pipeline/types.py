@@ -106,6 +106,8 @@ class Modality(StrEnum):
     KEYPOINTS = "keypoints"  # T×J×3 float32: x, y in pixels, confidence; COCO's 17 joints
     PARSING = "human parsing"  # T×H×W uint8: the body part of every pixel, 0 is background
     SMPL = "SMPL"  # T×85 float32: camera 3, pose 72, shape 10
+    RGB = "RGB"  # T×3×H×W uint8: the person's crop, padded with black to 256×128
+    ASPECT_RATIOS = "aspect ratios"  # T float32: width over height of the crop before it was padded
     POINTS = "point clouds"  # T×N×3 float32, metres, z up
 
 

@@ -16,6 +16,8 @@ from pipeline.weights.checkpoints import Checkpoint
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
 
 ENCODERS: Mapping[str, str] = {
+    "biggait": "pipeline.recognition.models.biggait:BIGGAIT",
+    "biggergait": "pipeline.recognition.models.biggergait:BIGGERGAIT",
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
