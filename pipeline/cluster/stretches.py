@@ -20,7 +20,6 @@ from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, 
 from pipeline.engine.meter import Meter
 from pipeline.extraction.crops import Crops, Extraction, crop_people
 from pipeline.extraction.extract import Extracted, decode_ahead, detect_people, extract, looks_ahead, write_extracted
-from pipeline.extraction.networks import wants_poses
 from pipeline.extraction.processes import Task
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
@@ -113,7 +112,7 @@ def extract_in_stretches(video: Video, task: Task, meter: Meter) -> Steps:
         with meter.time("track", frames=stretch.frames):
             tracked = [tracks.add(tracker.update(detections)) for detections in one.boxes.detections(stretch.first)]
         calls.append(Call(f"crop {video.name} {stretch.number}", _crop, (video, stretch, _Boxes.of(tracked))))
-    crops = Crops.none(video.name, begun.frame_size, config, wants_poses(config))
+    crops = Crops.none(video.name, begun.frame_size, config)
     for later in (yield calls):
         crops.join(later)
     frames = sum(stretch.frames for stretch in stretches)

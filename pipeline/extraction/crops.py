@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -19,13 +19,14 @@ from pipeline.config import Config
 from pipeline.engine.meter import Meter
 from pipeline.engine.progress import Progress
 from pipeline.engine.stream import ahead, aside, batches
-from pipeline.extraction.networks import Networks, wants_poses
+from pipeline.extraction.networks import Networks, wants_crops, wants_poses
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
 from pipeline.pose.crop import PoseCrop, stack_crops
 from pipeline.pose.poses import PoseBuilder, cut_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.segmentation import Segmented
+from pipeline.segmentation.rgb import RGBBuilder, body_in_crop, cut_rgb
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.types import Frame, TrackedBoxes
 
@@ -48,24 +49,28 @@ class Extraction:
 class Crops:
     """What the crops of a video, or of a stretch of it, gave.
 
-    poses: None where nobody wants them; seen: the tracks with a silhouette, usable or not.
+    poses, rgb: None where nobody wants them; seen: the tracks with a silhouette, usable or not.
     """
 
     sequences: SequenceBuilder
     poses: PoseBuilder | None
+    rgb: RGBBuilder | None
     seen: set[int] = field(default_factory=set)
 
     @classmethod
-    def none(cls, video: str, frame_size: tuple[int, int], config: Config, with_poses: bool) -> Crops:
+    def none(cls, video: str, frame_size: tuple[int, int], config: Config) -> Crops:
         """Nothing yet. frame_size: height, width."""
-        poses = PoseBuilder(video, frame_size) if with_poses else None
-        return cls(SequenceBuilder(video, config.segmentation), poses)
+        poses = PoseBuilder(video, frame_size) if wants_poses(config) else None
+        rgb = RGBBuilder() if wants_crops(config) else None
+        return cls(SequenceBuilder(video, config.segmentation), poses, rgb)
 
     def join(self, later: Crops) -> None:
         """Add what later frames of the same video gave."""
         self.sequences.join(later.sequences)
         if self.poses is not None and later.poses is not None:
             self.poses.join(later.poses)
+        if self.rgb is not None and later.rgb is not None:
+            self.rgb.join(later.rgb)
         self.seen |= later.seen
 
 
@@ -81,16 +86,19 @@ def crop_people(
         work: Networks, settings and the run folder.
     """
     estimator = work.networks.estimator
-    crops = Crops.none(video, frame_size, work.config, wants_poses(work.config))
+    crops = Crops.none(video, frame_size, work.config)
     with ExitStack() as beside:
         pose = _pose_crops(estimator, crops.poses, work, beside) if estimator and crops.poses is not None else None
-        waiting = ahead(_crops(tracked, work, pose), 2 * work.config.segmentation.batch, "track")
+        people = _crops(tracked, work, pose, in_colour=crops.rgb is not None)
+        waiting = ahead(people, 2 * work.config.segmentation.batch, "track")
         maps = ahead(_segmented(waiting, work), BATCHES_AHEAD, "segment")
         with closing(waiting), closing(maps):  # closed from the last to the first
             found = None if estimator else crops.poses
-            for silhouette in _silhouettes(maps, found, work):
+            for person, silhouette in _silhouettes(maps, found, work):
                 crops.sequences.add(silhouette)
                 crops.seen.add(silhouette.track_id)
+                if crops.rgb is not None and silhouette.aligned is not None:
+                    _keep_rgb(person, silhouette, video, crops.rgb, work)
                 if work.config.output.silhouettes:
                     _write_silhouette(silhouette, video, work)
     return crops
@@ -100,11 +108,14 @@ def _crops(
     tracked: Iterator[tuple[Frame, TrackedBoxes]],
     work: Extraction,
     crop_poses: Callable[[Frame, TrackedBoxes], None] | None,
+    in_colour: bool,
 ) -> Iterator[PersonCrop]:
     segmenter = work.networks.segmenter
     for frame, boxes in tracked:
         with work.meter.time("crop", boxes=len(boxes)):
             crops = cut_people(frame, boxes, work.config.segmentation, segmenter.view)
+            if in_colour:
+                crops = [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
         if crop_poses is not None:
             crop_poses(frame, boxes)
         yield from crops
@@ -145,8 +156,11 @@ def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[
 
 def _silhouettes(
     answers: Iterator[tuple[list[PersonCrop], Segmented]], poses: PoseBuilder | None, work: Extraction
-) -> Iterator[Silhouette]:
-    """The finished silhouettes. poses: gets the joints of the same crops; None where they are not wanted from here."""
+) -> Iterator[tuple[PersonCrop, Silhouette]]:
+    """The finished silhouettes, with whose they are.
+
+    poses: gets the joints of the same crops; None where they are not wanted from here.
+    """
     for batch, segmented in answers:
         with work.meter.time("silhouette", crops=len(batch)):
             silhouettes = finish(batch, segmented, work.config.segmentation)
@@ -155,7 +169,19 @@ def _silhouettes(
                 if person.crop is not None and person.frame_index % work.config.pose.every == 0:
                     poses.add(person.track_id, person.frame_index, person.crop.to_frame(joints))
         work.meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
-        yield from silhouettes
+        yield from zip(batch, silhouettes, strict=True)
+
+
+def _keep_rgb(person: PersonCrop, silhouette: Silhouette, video: str, rgb: RGBBuilder, work: Extraction) -> None:
+    """Write the crop of a usable silhouette, and remove those that are too many by now."""
+    if person.rgb is None or person.crop is None:
+        return
+    track_id = person.track_id
+    with work.meter.time("write", crops=1):
+        write_bytes(work.folder.crop(video, track_id, person.frame_index), person.rgb.jpeg)
+        body = body_in_crop(silhouette.mask, person.crop, person.box)
+        for frame in rgb.add(track_id, person.frame_index, person.rgb.ratio, body):
+            work.folder.remove(work.folder.crop(video, track_id, frame))
 
 
 def _write_silhouette(silhouette: Silhouette, video: str, work: Extraction) -> None:

@@ -14,12 +14,12 @@ from pipeline.recognition import Encoder, needs_of, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector
-from pipeline.types import FROM_POSES, Modality, from_poses
+from pipeline.types import FROM_CROPS, FROM_POSES, Modality, from_crops, from_poses
 from pipeline.video import VideoInfo
 from pipeline.weights.cards import Stage
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
-PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what extraction makes of a video
+PRODUCED = (Modality.SILHOUETTES, *FROM_POSES, *FROM_CROPS)  # what extraction makes of a video
 SIZES_WARMED = 2  # networks are compiled in advance for so many picture sizes; for others when they come
 
 Checkpoints = Mapping[str, Checkpoint | None]  # by stage; None where a stage needs no weights
@@ -42,6 +42,11 @@ class Networks:
 def wants_poses(config: Config) -> bool:
     """Whether extraction finds joints: for the encoder, or because the settings say so."""
     return config.pose.always or from_poses(needs_of(config.recognition))
+
+
+def wants_crops(config: Config) -> bool:
+    """Whether extraction keeps crops in colour, which are pictures of people: only where the encoder looks at them."""
+    return from_crops(needs_of(config.recognition))
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +28,7 @@ from pipeline.extraction.networks import (
     open_fitting_encoder,
     open_networks,
     stages_of,
+    wants_crops,
     wants_poses,
 )
 from pipeline.files import digests
@@ -41,13 +42,15 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
 from pipeline.runs.record import Record
 from pipeline.tracking import open_tracker
-from pipeline.types import Embedding
+from pipeline.types import Embedding, from_crops
 from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
 
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
+
+CROPS_FORMAT = 1  # of crops in colour
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
 
@@ -140,11 +143,18 @@ class Session:
         ]
         if wants_poses(self.config):
             tracks += [settings["pose"], weights.get("pose", "")]
+        if wants_crops(self.config):
+            tracks += ["crops", CROPS_FORMAT]
         features = [*tracks, settings["recognition"], weights["encoder"]]
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 
-    def made_up(self) -> Cohort:
-        """Made-up people as the encoder sees them; what an earlier run has embedded is taken from the cache."""
+    @property
+    def made_up(self) -> Callable[[], Cohort] | None:
+        """Made-up people as the encoder sees them; None where they have nothing that it looks at."""
+        return None if from_crops(self.encoder.needs) else self._made_up
+
+    def _made_up(self) -> Cohort:
+        """What an earlier run has embedded is taken from the cache."""
         walks, people = made_up_walks()
         key = key_of([__version__, digests({"": FILE}), self._settings["recognition"], self.encoder.checkpoint_sha256])
         with TemporaryDirectory() as folder, self.record.meter.time("made-up people"):
@@ -158,6 +168,11 @@ class Session:
             np.savez(file, parts=np.stack([one.parts for one in embeddings]))
             self.cache.store("made_up", key, {file.name: file})
         return Cohort(embeddings, people)
+
+    @cached_property
+    def keeps_crops(self) -> bool:
+        """Whether the crops in colour of this job, if it makes any, outlive it: in its folder and in the cache."""
+        return self.config.output.crops or not wants_crops(self.config)
 
     @property
     def extraction(self) -> Extraction:
@@ -195,9 +210,20 @@ class Session:
         self.record = Record(self.folder, known, resumed=resume is not None)
         with self.folder.working(), self.record.open():
             logger.info(f"run folder: {self.folder.path}")
-            for caution in cautions(self.checkpoints):
+            for caution in (*cautions(self.checkpoints), *self._cautions_of_colour()):
                 self.record.warn(caution)
             yield
+
+    def _cautions_of_colour(self) -> list[str]:
+        """What to know of an encoder that looks at pictures of people."""
+        if not wants_crops(self.config):
+            return []
+        kept = "crops/ and the cache keep pictures of people (output.crops=false: not longer than they are needed)"
+        unsure = (
+            "there are no made-up people in colour, so the nearest is always named. Set matching.threshold, or "
+            "calibrate a gallery"
+        )
+        return [kept] * self.config.output.crops + [unsure] * (self.config.matching.threshold is None)
 
 
 def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:

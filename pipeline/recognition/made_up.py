@@ -47,6 +47,8 @@ def _data(need: Modality, frames: int, draw: np.random.Generator, size: tuple[in
         return draw.uniform(0.3, 0.6, frames).astype(np.float32)
     if need is Modality.PARSING:
         return draw.integers(0, LABELS, (frames, *size), dtype=np.uint8)
+    if need is Modality.BODIES:
+        size = (64, 32)
     channels = {Modality.SKELETON_MAPS: (2,), Modality.RGB: (3,)}.get(need, ())
     shape = (frames, *channels, *size)
     return draw.integers(0, 256, shape, dtype=np.uint8)

@@ -26,6 +26,7 @@ class Model:
 
     name: in ENCODERS. network, architecture: as in network.py. title, paper, published, golden: for people.
     needs: the modalities, in the order in which `inputs` gets their arrays T×…, uint8 as they are.
+    optional: those of them that a card may leave out.
     prepare: makes the network's inputs of them, where pictures C×T×H×W and other arrays T×… will not do.
     motion: looks at consecutive frames, so that long sequences are cut, not thinned out.
     least_frames: that the network needs; shorter sequences are repeated.
@@ -41,6 +42,7 @@ class Model:
     published: str = ""
     golden: tuple[str, ...] = ()
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
+    optional: tuple[Modality, ...] = ()
     prepare: Callable[[Arrays], Arrays] | None = None
     motion: bool = False
     least_frames: int = 1

@@ -36,6 +36,7 @@ from pipeline.types import Modality
 
 MAPS = (64, 32)  # height and width of the maps that the gait network looks at
 CROP = (256, 128)  # of the pictures, as OpenGait's pretreatment makes them
+LEAST = 0.5  # of what the segmenter sees of a body, that the mask branch finds where it is to be believed
 EDGE = 5  # rows at the top and at the bottom that a body does not fill
 STAGES = r"\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
 AT_ONCE = 8  # frames that go through DINOv2 together: 60 at once would take 3 GB
@@ -170,7 +171,8 @@ class BigGait(GaitNetwork):
     """Pictures [n, 3, s, h, w], RGB in 0–1, and ratios [n, s] to embeddings [n, out_channels, parts].
 
     ratios: width over height of the crops before they were padded. Pictures of twice their width as height are taken
-    as padded already; others are padded here.
+    as padded already; others are padded here. bodies [n, s, 64, 32] in 0–1, where a segmenter sees the person: they
+    correct the mask branch. Without them, as in the reference, it may take the background for the body.
     """
 
     HEAD: ClassVar[tuple[str, ...]] = ("gait_net.BNNecks.fc_bin",)
@@ -197,16 +199,16 @@ class BigGait(GaitNetwork):
     def further_files(cls, path: Path) -> dict[str, Path]:
         return dinov2.file_beside(path)
 
-    def forward(self, pictures: Tensor, ratios: Tensor) -> Tensor:
-        pooled = pooled_over_time(self._maps, pictures, ratios)
+    def forward(self, pictures: Tensor, ratios: Tensor, *bodies: Tensor) -> Tensor:
+        pooled = pooled_over_time(self._maps, pictures, ratios, *bodies)
         return cast(Tensor, self.gait_net.FCs(self.gait_net.HPP(pooled)))
 
-    def _maps(self, pictures: Tensor, ratios: Tensor) -> Tensor:
+    def _maps(self, pictures: Tensor, ratios: Tensor, *bodies: Tensor) -> Tensor:
         n = pictures.shape[0]
-        found = self.found(frames_of(pictures), ratios.flatten())
+        found = self.found(frames_of(pictures), ratios.flatten(), *(body.reshape(-1, 1, *MAPS) for body in bodies))
         return cast(Tensor, self.gait_net(*(sequences_of(maps, n) for maps in found[1:])))
 
-    def found(self, pictures: Tensor, ratios: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def found(self, pictures: Tensor, ratios: Tensor, *bodies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of pictures [b, 3, h, w]: the body [b, 1, 64, 32], then parts and appearance [b, 16, 64, 32], 0 outside."""
         if pictures.shape[2] != 2 * pictures.shape[3]:
             mean = self.backbone.mean  # the reference pads what is normalised already
@@ -215,7 +217,7 @@ class BigGait(GaitNetwork):
         last = self._scaled(self.backbone.norm(said[-1]))
         four = self._scaled(plain_norm(torch.cat([said[i] for i in self._quarters], dim=-1)))
         crop = upright(torch.ones_like(last[:, :1]), ratios, MAPS)
-        body = closed(body_of(self.Mask_Branch(last) * crop))
+        body = corrected(closed(body_of(self.Mask_Branch(last) * crop, *bodies)), *bodies)
         seen = (body != 0).to(body)
         return body, self.Denoising_Branch(four) * seen, self.Appearance_Branch(four) * seen
 
@@ -223,15 +225,28 @@ class BigGait(GaitNetwork):
         return F.interpolate(self.backbone.as_map(said), MAPS, mode="bilinear", align_corners=False)
 
 
-def body_of(shares: Tensor) -> Tensor:
+def body_of(shares: Tensor, *bodies: Tensor) -> Tensor:
     """Which of the two shares [b, 2, h, w] is the body's, [b, 1, h, w].
 
-    Nothing in the training says which. It is the first, unless that fills most of the rows at the top and the bottom.
+    Nothing in the training says which. It is the one that has more of what a segmenter sees; where none was asked, the
+    first, unless that fills most of the rows at the top and the bottom (in a narrow crop the background cannot).
     """
     first = shares[:, :1].round()
+    if bodies:
+        both = (shares.round() * bodies[0]).sum(dim=(2, 3), keepdim=True)
+        return torch.where(both[:, 1:] > both[:, :1], shares[:, 1:], shares[:, :1])
     rows = torch.cat([first[:, :, :EDGE], first[:, :, -EDGE:]], dim=2)
     swapped = rows.sum(dim=(1, 2, 3), keepdim=True) > EDGE * shares.shape[3]
     return torch.where(swapped, shares[:, 1:], shares[:, :1])
+
+
+def corrected(body: Tensor, *bodies: Tensor) -> Tensor:
+    """A body [b, 1, h, w] where a segmenter sees one, or near; what it sees, where less than half of that is found."""
+    if not bodies:
+        return body
+    seen = (bodies[0] > 0.5).to(body)
+    found = ((body > 0.5) * seen).sum(dim=(1, 2, 3), keepdim=True) >= LEAST * seen.sum(dim=(1, 2, 3), keepdim=True)
+    return torch.where(found, body * F.max_pool2d(seen, 5, 1, 2), seen)
 
 
 def closed(body: Tensor) -> Tensor:
@@ -241,7 +256,7 @@ def closed(body: Tensor) -> Tensor:
     return torch.where(inside > 0.5, inside, body * grown)
 
 
-def pictures_and_ratios(frames: Arrays) -> Arrays:
+def channels_first(frames: Arrays) -> Arrays:
     """Pictures T×3×H×W as the network takes them, 3×T×H×W, and what else there is of each as it is."""
     pictures, *others = frames
     return pictures.transpose(1, 0, 2, 3), *others
@@ -254,7 +269,8 @@ BIGGAIT = Model(
     network=BigGait,
     architecture=Architecture,
     golden=("biggait",),
-    needs=(Modality.RGB, Modality.ASPECT_RATIOS),
-    prepare=pictures_and_ratios,
+    needs=(Modality.RGB, Modality.ASPECT_RATIOS, Modality.BODIES),
+    optional=(Modality.BODIES,),
+    prepare=channels_first,
     size=CROP,
 )

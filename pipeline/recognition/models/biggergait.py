@@ -26,8 +26,9 @@ from pipeline.recognition.models.biggait import (
     STAGES,
     Branch,
     Standardised,
+    channels_first,
+    corrected,
     frames_of,
-    pictures_and_ratios,
     pooled_over_time,
     sequences_of,
     stem,
@@ -130,7 +131,7 @@ def human_space(in_channels: int, hidden: int, maps: int) -> nn.Sequential:
 
 
 class BiggerGait(GaitNetwork):
-    """Pictures [n, 3, s, h, w], RGB in 0–1, to embeddings [n, out_channels, groups · parts]."""
+    """Pictures [n, 3, s, h, w], RGB in 0–1, to embeddings [n, out_channels, groups · parts]; bodies: as in BigGait."""
 
     HEAD: ClassVar[tuple[str, ...]] = tuple(
         f"Gait_Net.{where}.{i}.BNNecks.fc_bin" for where in ("real_gait", "Gait_List") for i in range(_MOST)
@@ -168,19 +169,20 @@ class BiggerGait(GaitNetwork):
     def further_files(cls, path: Path) -> dict[str, Path]:
         return dinov2.file_beside(path)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.Gait_Net.embed(pooled_over_time(self._maps, pictures))
+    def forward(self, pictures: Tensor, *bodies: Tensor) -> Tensor:
+        return self.Gait_Net.embed(pooled_over_time(self._maps, pictures, *bodies))
 
-    def _maps(self, pictures: Tensor) -> Tensor:
-        _, groups = self.found(frames_of(pictures))
+    def _maps(self, pictures: Tensor, *bodies: Tensor) -> Tensor:
+        _, groups = self.found(frames_of(pictures), *(body.reshape(-1, 1, *MAPS) for body in bodies))
         return self.Gait_Net.maps([sequences_of(maps, pictures.shape[0]) for maps in groups])
 
-    def found(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def found(self, pictures: Tensor, *bodies: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Of pictures [b, 3, h, w]: the body [b, 1, 64, 32], 0 or 1, and the maps of every group, 0 outside."""
         said = self.Backbone(pictures)
         shares = self.Mask_Branch(self.Backbone.as_map(plain_norm(said[-1])))
         body = (shares[:, BODY : BODY + 1] > 0.5).to(shares)
         body = (F.interpolate(body, MAPS, mode="bilinear", align_corners=False) > 0.5).to(shares)
+        body = corrected(body, *bodies)
         groups = self.Backbone.as_map(plain_norm(torch.cat(said, dim=-1))).chunk(len(self.HumanSpace_Conv), 1)
         return body, [space(maps) * body for space, maps in zip(self.HumanSpace_Conv, groups, strict=True)]
 
@@ -192,7 +194,8 @@ BIGGERGAIT = Model(
     network=BiggerGait,
     architecture=Architecture,
     golden=("biggergait_dinov2", "biggergait_dinov2_group"),
-    needs=(Modality.RGB,),
-    prepare=pictures_and_ratios,
+    needs=(Modality.RGB, Modality.BODIES),
+    optional=(Modality.BODIES,),
+    prepare=channels_first,
     size=CROP,
 )
