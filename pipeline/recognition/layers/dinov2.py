@@ -69,47 +69,27 @@ class Architecture(shapes.Architecture):
     image: Sequence[int] = (448, 224)
 
 
-class Attention(nn.Module):
-    """All tokens see each other, [b, tokens, c] → the same."""
+class Block(nn.Module):
+    """Attention among all tokens, then a perceptron, each scaled and around a shortcut: [b, tokens, c] → the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.heads = max(1, width // _HEAD_WIDTH)
         if width % self.heads:
             raise ValueError(f"{width} channels cannot be divided among {self.heads} heads")
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, t, c = x.shape
-        q, k, v = self.qkv(x).reshape(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        return cast(Tensor, self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, c)))
-
-
-class LayerScale(nn.Module):
-    """A factor for every channel."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.gamma
-
-
-class Block(nn.Module):
-    """Attention, then a perceptron, each scaled and around a shortcut: [b, tokens, c] → the same."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
-        self.attn = Attention(width)
+        self.attn = nn.ModuleDict({"qkv": nn.Linear(width, 3 * width), "proj": nn.Linear(width, width)})
         self.mlp = named(fc1=nn.Linear(width, 4 * width), act=nn.GELU(), fc2=nn.Linear(4 * width, width))
-        self.ls1, self.ls2 = LayerScale(width), LayerScale(width)
+        self.ls1, self.ls2 = (nn.ParameterDict({"gamma": torch.ones(width)}) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.ls1(self.attn(self.norm1(x)))
-        return cast(Tensor, x + self.ls2(self.mlp(self.norm2(x))))
+        x = x + self.ls1["gamma"] * self._attended(self.norm1(x))
+        return cast(Tensor, x + self.ls2["gamma"] * self.mlp(self.norm2(x)))
+
+    def _attended(self, x: Tensor) -> Tensor:
+        b, t, c = x.shape
+        q, k, v = self.attn["qkv"](x).reshape(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        return cast(Tensor, self.attn["proj"](F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, c)))
 
 
 class DINOv2(nn.Module):

@@ -39,7 +39,7 @@ CROP = (256, 128)  # of the pictures, as OpenGait's pretreatment makes them
 LEAST = 0.5  # of what the segmenter sees of a body, that the mask branch finds where it is to be believed
 EDGE = 5  # rows at the top and at the bottom that a body does not fill
 STAGES = r"\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
-AT_ONCE = 8  # frames that go through DINOv2 together: 60 at once would take 3 GB
+AT_ONCE = 8  # frames that go through DINOv2 together, so that long sequences take no more memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def pooled_over_time(look: Callable[..., Tensor], pictures: Tensor, *others: Ten
     """The maximum over time of the maps that `look` makes of every frame: [n, c, s, h, w] → [n, c', h', w'].
 
     Some frames at a time, so that long sequences take no more memory; all at once where a graph is written, whose
-    number of frames is free. others: [n, s], of the same frames.
+    number of frames is free. others: [n, s, …], of the same frames.
     """
     if torch.onnx.is_in_onnx_export():
         return temporal_max(look(pictures, *others))
@@ -156,7 +156,7 @@ def upright(pictures: Tensor, ratios: Tensor, size: tuple[int, int]) -> Tensor:
     """
     height, width = size
     columns = F.interpolate(pictures, (height, pictures.shape[3]), mode="bilinear", align_corners=False)
-    needed = (height * ratios).int()[:, None]
+    needed = (height * ratios).int().clamp(min=1)[:, None]
     place = torch.arange(width, device=pictures.device)[None] - torch.div(width - needed, 2, rounding_mode="floor")
     source = ((place + 0.5) * (pictures.shape[3] / needed) - 0.5).clamp(0, pictures.shape[3] - 1)
     left = source.floor().long()
