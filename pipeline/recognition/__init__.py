@@ -31,6 +31,7 @@ ENCODERS: Mapping[str, str] = {
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
     "hog": "pipeline.recognition.models.gei:HogGaitEnergyImageEncoder",
+    "lidargait": "pipeline.recognition.models.lidargait:LIDARGAIT",
     "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",
     "msgg": "pipeline.recognition.models.msgg:MSGG_MODEL",
     "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",

@@ -49,7 +49,7 @@ def _data(need: Modality, frames: int, draw: np.random.Generator, size: tuple[in
         return draw.integers(0, LABELS, (frames, *size), dtype=np.uint8)
     if need is Modality.BODIES:
         size = (64, 32)
-    channels = {Modality.SKELETON_MAPS: (2,), Modality.RGB: (3,)}.get(need, ())
+    channels = {Modality.SKELETON_MAPS: (2,), Modality.RGB: (3,), Modality.DEPTH: (3,)}.get(need, ())
     shape = (frames, *channels, *size)
     return draw.integers(0, 256, shape, dtype=np.uint8)
 

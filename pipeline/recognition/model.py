@@ -14,7 +14,7 @@ from pipeline.weights.checkpoints import Checkpoint
 if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork
 
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING, Modality.RGB)
+PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING, Modality.RGB, Modality.DEPTH)
 STEP = (64, 4)  # height and width of pictures are multiples of these
 _SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
 _ONE_CHANNEL = (Modality.SILHOUETTES, Modality.PARSING)
