@@ -135,9 +135,9 @@ def _keep(session: Session, stage: str, source: Source, key: str, found: Extract
 
 def _drop_crops(session: Session, sources: Sequence[Source]) -> None:
     """Remove the pictures of people, which everybody's embedding is made of by now."""
-    for source in sources:
-        known = noted_extraction(source, session.folder)
-        session.folder.remove(session.folder.path / "crops" / source.name)
+    noted = [(source, noted_extraction(source, session.folder)) for source in sources]
+    session.folder.remove(session.folder.path / "crops")
+    for source, known in noted:
         if known is not None:
             session.folder.mark_done("extraction", source.name, source.tracks_key, **asdict(known))
 
