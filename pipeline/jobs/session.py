@@ -24,6 +24,7 @@ from pipeline.extraction.networks import (
     Checkpoints,
     Networks,
     describe_checkpoint,
+    enough_silhouettes,
     find_checkpoints,
     open_fitting_encoder,
     open_networks,
@@ -47,7 +48,7 @@ from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
 
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
-TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
+TRACKS_FORMAT = 4  # of stored tracks and silhouettes; 3: in square pixels; 4: as many silhouettes as are wanted
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
 
@@ -134,6 +135,7 @@ class Session:
             video.turn,
             self.config.output.silhouettes,
             *(settings[section] for section in ("background", "tracking", "segmentation")),
+            enough_silhouettes(self.config),
             how,
             weights["detector"],
             weights["segmenter"],

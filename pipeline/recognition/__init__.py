@@ -49,6 +49,16 @@ def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
     return needs
 
 
+def enough_of(config: RecognitionConfig) -> int | None:
+    """How many usable silhouettes of a track the encoder takes; None where it takes consecutive ones, or others too.
+
+    Raises ConfigError for its name.
+    """
+    encoder = registry.load(ENCODERS, config.encoder, "recognition.encoder")
+    single = (config.window or 1) == 1 and not getattr(encoder, "motion", False)
+    return config.max_frames if single and encoder.needs == (Modality.SILHOUETTES,) else None
+
+
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
     """Open the configured encoder with its weights loaded.
 

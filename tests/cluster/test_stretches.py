@@ -23,7 +23,7 @@ from pipeline.types import Frame
 from pipeline.video import open_video
 
 FRAMES, STRETCH = 39, 10
-SETTINGS = ["pose.always=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5"]
+SETTINGS = ["pose.always=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5", "segmentation.enough=4"]
 
 
 @pytest.fixture(scope="module")
