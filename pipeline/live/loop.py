@@ -20,6 +20,7 @@ from pipeline.drawing.canvas import BgrCanvas
 from pipeline.drawing.colours import GREY
 from pipeline.drawing.faces import HOLD_S, blur_heads, heads_of
 from pipeline.engine.stream import ahead
+from pipeline.extraction.networks import enough_silhouettes
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session
 from pipeline.live.source import Arrival
@@ -87,7 +88,9 @@ class Eyes:
         self._networks, self._background = session.networks, background
         self._tracker = open_tracker(config.tracking, info.fps)
         self._pedestrians = Pedestrians(config.tracking)
-        self._pace = Pace.of(config.tracking, info.fps, session.networks.detector.looks_at == "foreground")
+        # Encoders that take consecutive silhouettes want to see every frame.
+        every = session.networks.detector.looks_at == "foreground" or enough_silhouettes(config) is None
+        self._pace = Pace.of(config.tracking, info.fps, every)
         self._due = 0  # index of the frame to look at next
         self._elapsed = 0  # frames since the last look
         self._found = Detections.empty(0)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Config
+from pipeline.extraction.networks import enough_silhouettes
 from pipeline.jobs.people import People
 from pipeline.recognition import Encoder
 from pipeline.segmentation.sequences import Silhouette
@@ -157,7 +158,12 @@ class LiveTracks:
         self._known = known
 
     def wanted(self, present: Sequence[int], frame_index: int) -> list[int]:
-        """Those present of whom a silhouette is wanted from this frame; they are noted to have been cut out."""
+        """Those present of whom a silhouette is wanted from this frame; they are noted to have been cut out.
+
+        Everybody present where the encoder takes consecutive silhouettes.
+        """
+        if enough_silhouettes(self._config) is None:
+            return list(present)
         wanted = []
         for track_id in present:
             track = self._walkers[track_id]

@@ -167,3 +167,10 @@ def test_who_is_known_for_long_is_only_glanced_at(encoder, known):
     assert set(np.diff(first)) == {3}, "25 frames a second, 8 looks"
     assert set(np.diff(last)) == {12}
     assert street.walkers[1].shown.status == "known"
+
+
+def test_encoders_of_motion_see_everybody_in_every_frame(encoder, known):
+    street = Street(encoder, known, "recognition.window=5")
+    for _ in range(5):
+        street.frame(_1=5)
+        assert street.walkers.wanted([1], street.index) == [1]
