@@ -1,9 +1,10 @@
 """Verification: the probability that two walks are one person's, and how far that probability can be relied on.
 
 No gallery is searched, so nothing but the two walks, whoever was seen beside them, and made-up people say what their
-distance is worth. Three things are not known from two walks, and each is drawn again and again (Efron and Tibshirani,
+distance is worth. Four things are not known from two walks, and each is drawn again and again (Efron and Tibshirani,
 An Introduction to the Bootstrap, 1993): which made-up people there happen to be; which stretch of each walk was filmed;
-and by how much nearer a person's own walks are here than two people's, given other views and clothes.
+how far people are apart on this camera; and by how much nearer a person's own walks are than two people's, given other
+views and clothes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pipeline.types import Embedding
 
 PRIOR = 0.5  # of "the same person", before anybody has looked
 FITS, DRAWS = 100, 2000  # of made-up people; of everything together
+ONE_CAMERA = (0.55, 1.0)  # how far people are apart on one camera, beside made-up people, who are filmed by many each
 INTERVAL = 0.9  # share of the draws that lie in it
 NOBODY = np.zeros(0)
 
@@ -79,20 +81,27 @@ class PairEvidence:
             draw.choice(means - means.mean(), DRAWS) / math.sqrt(max(len(means) - 1, 1))
             for means in (stretches.mean(axis=1), stretches.mean(axis=0))
         )
-        mean, deviation = self.usual(strangers)
-        z = (stretches.mean() + shifts - mean[fit]) / deviation[fit]
+        mean, deviation = self._usual(draw.uniform(*ONE_CAMERA, DRAWS), strangers)
+        z = (stretches.mean() + shifts - mean) / deviation
         ratio = -nearer * self.slopes[fit] * z - nearer**2 * self.offsets[fit]
         odds = np.exp(np.clip(ratio, -STEEPEST, STEEPEST)) * PRIOR / (1 - PRIOR)
         return np.asarray(odds / (1 + odds))
 
-    def usual(self, strangers: Floats) -> tuple[Floats, Floats]:
-        """Mean and deviation of distances between two people, F each.
+    def usual(self, strangers: Floats = NOBODY) -> float:
+        """The mean distance between two people here, as it is taken to be."""
+        return float(self._usual(np.full(DRAWS, np.mean(ONE_CAMERA)), strangers)[0].mean())
+
+    def _usual(self, camera: Floats, strangers: Floats) -> tuple[Floats, Floats]:
+        """Mean and deviation of distances between two people, in each draw.
 
         Made-up people count as much as USUAL distances to people who were seen here.
         """
-        mean = (USUAL * self.means + strangers.sum()) / (USUAL + len(strangers))
-        positive = self.means > self.deviations  # normalised scores lie around 0
-        return mean, self.deviations * np.where(positive, mean / np.where(positive, self.means, 1), 1)
+        fit = np.arange(DRAWS) % len(self.means)
+        means, deviations = self.means[fit], self.deviations[fit]
+        positive = means > deviations  # normalised scores lie around 0, whatever the camera
+        before = np.where(positive, camera, 1) * means
+        mean = (USUAL * before + strangers.sum()) / (USUAL + len(strangers))
+        return mean, deviations * np.where(positive, mean / np.where(positive, means, 1), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +156,17 @@ def apart(some: Sequence[Embedding], others: Sequence[Embedding], how: Compariso
     Raises ConfigError for embeddings that cannot be compared, and for settings that learn from many people without a
     cohort: two walks are no gallery.
     """
-    if how.cohort is None and (how.config.transform != "none" or how.config.score_norm != "none"):
+    if wants_a_gallery(how):
         raise ConfigError(
             "matching.transform and matching.score_norm learn from many people, and here are two. Set matching.cohort, "
             "or leave them out."
         )
     return scores(some, others, [""] * len(others), how)
+
+
+def wants_a_gallery(how: Comparison) -> bool:
+    """Whether the settings learn from many people, and no cohort is there to learn from."""
+    return how.cohort is None and (how.config.transform != "none" or how.config.score_norm != "none")
 
 
 def _pairs(between: Floats) -> Floats:

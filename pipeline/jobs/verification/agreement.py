@@ -35,18 +35,14 @@ def parts_of(
     """
     count = one[0].parts.shape[1]
     strips = strips_of(one[0].model, count)
-    names = [f"part {number}" for number in range(1, count + 1)]
+    names, weights = [f"part {number}" for number in range(1, count + 1)], np.eye(count)
     if strips is not None:
-        names = list(in_regions(np.zeros(SILHOUETTE_HEIGHT, np.float32)))
+        alone = [in_regions(by_rows(part, strips, SILHOUETTE_HEIGHT)) for part in weights.astype(np.float32)]
+        names, weights = list(alone[0]), np.array([list(regions.values()) for regions in alone])  # P×R
 
     def between(some: Sequence[Embedding], others: Sequence[Embedding]) -> Floats:
         """N×M×R."""
-        found = np.stack([part_distances(walk, others, metric) for walk in some]).astype(np.float64)
-        if strips is None:
-            return found
-        rows = by_rows(found.reshape(-1, count).astype(np.float32), strips, SILHOUETTE_HEIGHT)
-        regions = np.array([list(in_regions(row).values()) for row in rows])
-        return regions.reshape(*found.shape[:2], -1)
+        return np.stack([part_distances(walk, others, metric) for walk in some]) @ weights
 
     usual = between(cohort.embeddings, cohort.embeddings)
     found = Alikeness.of(between(one, other).mean(axis=(0, 1)) / scale, usual, np.array(cohort.people))

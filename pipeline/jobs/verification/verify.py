@@ -166,7 +166,7 @@ class _Comparison:
         one, other = self._embedded(self.first), self._embedded(self.second)
         evidence, between = PairEvidence.of(cohort, how), apart(one, other, how)
         strangers = self._strangers(one, other, how)
-        usual = float(evidence.usual(strangers)[0].mean())
+        usual = evidence.usual(strangers)
         made_up = float(evidence.means.mean())
         scale = usual / made_up if made_up > 0 and how.config.score_norm == "none" else 1.0
         verdict = Verdict.of(evidence.draws(between, strangers))

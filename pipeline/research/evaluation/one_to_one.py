@@ -11,7 +11,7 @@ from pipeline.config import Config
 from pipeline.gallery.cohort import comparison
 from pipeline.live.people import made_up
 from pipeline.matching.confidence import reliability
-from pipeline.matching.verification import PairEvidence, Verdict, apart
+from pipeline.matching.verification import PairEvidence, Verdict, apart, wants_a_gallery
 from pipeline.recognition import Encoder
 from pipeline.recognition.stretches import stretches
 from pipeline.research.evaluation.clip_walks import ClipFolder
@@ -22,11 +22,15 @@ FPS = 25.0  # taken for that of every clip: their silhouettes keep no rate
 
 
 def one_to_one(clips: Sequence[Clip], kept: ClipFolder, encoder: Encoder, config: Config) -> dict[str, Any] | None:
-    """Judge all pairs of usable clips from different videos; None where no two are of one person, or of two.
+    """Judge all pairs of usable clips from different videos; None where all or none are of one person.
+
+    None as well where the settings learn from a gallery.
 
     Returns:
         As `figures_of`.
     """
+    if wants_a_gallery(comparison(config.matching)):
+        return None
     counts = kept.silhouettes()
     usable = [clip for clip in clips if counts[clip.row] >= config.recognition.min_frames]
     walks = [kept.read(clip) for clip in usable]
