@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.matching.evidence import APART, SEED, STEEPEST, USUAL, Floats, Usual, fit_logit
+from pipeline.matching.evidence import APART, SEED, STEEPEST, Floats, Usual, fit_logit
 from pipeline.matching.scores import Cohort, Comparison, scores
 from pipeline.types import Embedding
 
 PRIOR = 0.5  # of "the same person", before anybody has looked
 FITS, DRAWS = 100, 2000  # of made-up people; of everything together
+GUESSED = 2.0  # for how many distances to people who were seen here that counts which made-up people tell
 ONE_CAMERA = (0.55, 1.0)  # how far people are apart on one camera, beside made-up people, who are filmed by many each
 INTERVAL = 0.9  # share of the draws that lie in it
 NOBODY = np.zeros(0)
@@ -94,13 +95,13 @@ class PairEvidence:
     def _usual(self, camera: Floats, strangers: Floats) -> tuple[Floats, Floats]:
         """Mean and deviation of distances between two people, in each draw.
 
-        Made-up people count as much as USUAL distances to people who were seen here.
+        Made-up people count as much as GUESSED distances to people who were seen here.
         """
         fit = np.arange(DRAWS) % len(self.means)
         means, deviations = self.means[fit], self.deviations[fit]
         positive = means > deviations  # normalised scores lie around 0, whatever the camera
         before = np.where(positive, camera, 1) * means
-        mean = (USUAL * before + strangers.sum()) / (USUAL + len(strangers))
+        mean = (GUESSED * before + strangers.sum()) / (GUESSED + len(strangers))
         return mean, deviations * np.where(positive, mean / np.where(positive, means, 1), 1)
 
 

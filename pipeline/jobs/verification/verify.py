@@ -183,7 +183,7 @@ class _Comparison:
             usual,
             parts_of(one, other, cohort, session.config.matching.metric, scale),
             joints,
-            tuple(cautions(*walkers, session.config)),
+            tuple(cautions(*walkers, alone=not len(strangers), mirrored=session.config.recognition.mirroring != "off")),
         )
 
     def _walker(self, track: TrackSummary, compared: int = 0) -> Walker:
@@ -219,15 +219,19 @@ class _Comparison:
         return stretches(walk, (Modality.KEYPOINTS,), track.tracklet.fps) if len(poses) else []
 
 
-def cautions(first: Walker, second: Walker, config: Config) -> Iterator[str]:
-    """What makes an answer worth less."""
+def cautions(first: Walker, second: Walker, alone: bool, mirrored: bool) -> Iterator[str]:
+    """What makes an answer worth less. alone: nobody else was seen; mirrored: walks to the left are turned."""
     views = {first.view, second.view} - {""}
-    mirrored = config.recognition.mirroring != "off"
     if len(views) == 2 and (ALONG in views or not mirrored):
         where = {ALONG: "along the camera's axis", "left": "to the left", "right": "to the right"}
         yield (
             f"{first.file}: walks {where[first.view]}; {second.file}: walks {where[second.view]}. From different sides "
             "one person looks like two: much less can be told. Compare clips from the same side."
+        )
+    if alone:
+        yield (
+            "Nobody else is seen beside them, so how far two people are apart on this camera is only guessed. "
+            "Clips with others in them tell more."
         )
     for walker in (first, second):
         if walker.stretches == 1:
