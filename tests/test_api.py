@@ -192,28 +192,25 @@ def test_a_track_that_is_not_there_and_a_clip_without_anybody_are_named(verify, 
         verify("9", "")
     empty = clips.write(tmp_path / "empty.mp4", [np.full((240, 428, 3), 90, np.uint8)] * 40)
     with pytest.raises(gait.GaitError, match=r"^empty.mp4: nobody was found in it"):
-        verify("", "", empty)
+        gait.verify(empty, empty, profile="offline")
+    assert not list(Path(tempfile.gettempdir()).glob("gait-verify-*"))  # nothing is kept
 
 
 def test_too_few_silhouettes_cannot_tell(videos, output):
-    found = gait.verify(
-        *videos, profile="offline", output=output, settings={"recognition.min_frames": 95, "output.cache_gb": 1}
-    )
+    found = gait.verify(*videos, profile="offline", output=output, settings={"recognition.min_frames": 95})
     assert found.verdict == "cannot tell" and found.probability is None
     assert found.reason.startswith("probe1.mp4, track") and "95 needed" in found.reason
 
 
-def test_the_command_prints_the_answer_who_was_compared_and_what_agrees(run, videos, tmp_path, capsys):
-    options = Options("offline", [f"output.folder={json.dumps(str(tmp_path))}"], None)
-    verify_command(f"{videos[0]}/2", f"{videos[1]}/1", None, False, options)
+def test_the_command_prints_the_answer_who_was_compared_and_what_agrees(run, videos, output, capsys):
+    verify_command(f"{videos[0]}/2", f"{videos[1]}/1", output, False, Options("offline", [], None))
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("same person: ") and "% [" in said[0] and "two people: " in said[0]
     assert said[1].startswith("Taken before looking: 50 %.")
     assert said[2] == "gallery.mp4: track 2 of 2, 85 usable frames, seen from the right"
     assert any("trunk" in line for line in said)
-    assert not list(tmp_path.iterdir()) and not list(
-        Path(tempfile.gettempdir()).glob("gait-verify-*")
-    )  # nothing is kept
+    kept = json.loads((Path(said[-1]) / "verification.json").read_text(encoding="utf-8"))
+    assert kept["verdict"] == "same" and kept["second"]["track"] == 1
 
 
 def test_an_encoder_embeds_silhouettes():

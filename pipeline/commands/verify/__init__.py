@@ -53,8 +53,8 @@ def lines(found: Verification) -> Iterator[str]:
             f"one person, distance {found.distance:.3g} (two people: {found.usual:.3g}); {found.reason}"
         )
         yield (
-            f"Taken before looking: {100 * found.prior:.0f} %. In brackets: nine of ten draws of made-up people, cameras, "
-            "stretches of the walks and likenesses."
+            f"Taken before looking: {100 * found.prior:.0f} %. In brackets: nine of ten draws of made-up people, "
+            "cameras, stretches of the walks and likenesses."
         )
     for walker in (found.first, found.second):
         yield _described(walker)
