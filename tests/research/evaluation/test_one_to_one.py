@@ -20,7 +20,7 @@ def test_verdicts_are_counted_for_pairs_of_one_person_and_of_two(capsys):
     walks, people = made_up_walks()
     pairs = [(i, j) for i in range(30) for j in range(i)]
     same = np.array([people[i] == people[j] for i, j in pairs])
-    found = figures_of(walks, pairs, same, encoder, config)
+    found = figures_of(walks[:30], pairs, same, encoder, config)
     assert found["pairs"] == [30, 405]
     assert sum(found["same"]) == pytest.approx(1, abs=1e-3) and sum(found["different"]) == pytest.approx(1, abs=1e-3)
     assert found["same"][0] > found["different"][0] and found["different"][1] > found["same"][1]
