@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from pipeline.api import Gallery, LoadedEncoder, demo_videos, fetch, load_encoder, read_run, run
+    from pipeline.api import Gallery, LoadedEncoder, demo_videos, fetch, load_encoder, read_run, run, verify
     from pipeline.errors import GaitError
     from pipeline.gallery.register import Who as Person
+    from pipeline.jobs.verification.answer import Verification
     from pipeline.runs.reader import Run
     from pipeline.runs.results import ClipResult, TrackResult
 
@@ -29,11 +30,13 @@ __all__ = [
     "Person",
     "Run",
     "TrackResult",
+    "Verification",
     "demo_videos",
     "fetch",
     "load_encoder",
     "read_run",
     "run",
+    "verify",
 ]
 
 
@@ -43,6 +46,7 @@ _ELSEWHERE = {  # than in pipeline.api
     "Person": "pipeline.gallery.register:Who",
     "Run": "pipeline.runs.reader:Run",
     "TrackResult": "pipeline.runs.results:TrackResult",
+    "Verification": "pipeline.jobs.verification.answer:Verification",
 }
 
 

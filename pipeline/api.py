@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.gallery.register import Who as Person
+    from pipeline.jobs.verification.answer import Verification
     from pipeline.recognition import Encoder
 
 Path_ = str | os.PathLike[str]
@@ -69,6 +70,40 @@ def run(
     job = plan(os.fspath(gallery), [os.fspath(video) for video in videos])
     config = _config(profile, settings, output)
     return Run.open(do_run(job, config, _path(checkpoints), _path(resume), _Callback.of(progress)))
+
+
+def verify(
+    first: Path_,
+    second: Path_,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    settings: Settings | None = None,
+    checkpoints: Path_ | None = None,
+    output: Path_ | None = None,
+    progress: OnProgress | None = None,
+) -> Verification:
+    """Tell whether the walkers of two clips are one person, as `gait verify` does. No gallery is needed.
+
+    Args:
+        first: A clip. Of several people in it the one with the most usable frames; "clip.mp4/2" means track 2.
+        second: Another, in the same way.
+        profile: A shipped profile (light, balanced, full, …), or a YAML file.
+        settings: Settings by their dotted names.
+        checkpoints: A folder that is searched for weights first.
+        output: The folder that gets a timestamped run folder with all that was found; nothing is kept without.
+        progress: As in `run`.
+
+    Returns:
+        The verdict, the probability with its interval, and which parts and joints agree.
+
+    Raises:
+        GaitError: Whatever a user can mend: a clip, a track that is not there, nobody in a clip, a setting.
+    """
+    from pipeline.jobs.verification.verify import verify as do_verify
+
+    clips = os.fspath(first), os.fspath(second)
+    kept = _path(output)
+    return do_verify(*clips, _config(profile, settings, None), _path(checkpoints), kept, _Callback.of(progress))[0]
 
 
 def read_run(path: Path_) -> Run:

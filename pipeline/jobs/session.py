@@ -62,6 +62,7 @@ class Session:
         videos: What each video says of itself.
         checkpoints: The weights of each stage.
         bars: Where progress is shown.
+        kept: Whether the run folder stays when the job is done.
         networks: Of extraction.
         encoder: Of silhouettes or poses.
         folder: The run folder.
@@ -73,6 +74,7 @@ class Session:
     videos: Mapping[Video, VideoInfo]
     checkpoints: Checkpoints
     bars: Progress
+    kept: bool = True
     networks: Networks = field(init=False, repr=False)
     encoder: Encoder = field(init=False, repr=False)
     folder: RunFolder = field(init=False, repr=False)
@@ -196,7 +198,8 @@ class Session:
         }
         self.record = Record(self.folder, known, resumed=resume is not None)
         with self.folder.working(), self.record.open():
-            logger.info(f"run folder: {self.folder.path}")
+            if self.kept:
+                logger.info(f"run folder: {self.folder.path}")
             for caution in cautions(self.checkpoints):
                 self.record.warn(caution)
             yield

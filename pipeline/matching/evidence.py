@@ -141,7 +141,7 @@ class CohortDistances:
         ]
         found = np.concatenate([values for values, _ in searches])
         own = np.concatenate([same for _, same in searches])
-        slope, offset = _fit(found, own)
+        slope, offset = fit_logit(found, own)
         nearest = [values[~same.any(axis=1)].min(axis=1) for values, same in searches]
         limit = float(np.quantile(np.concatenate(nearest), FPIR))
         low, high = np.quantile([(one <= limit).mean() for one in nearest], [0.025, 0.975])
@@ -224,7 +224,7 @@ def _one_of(people: int) -> float:
     return NORMAL.inv_cdf(1 - (1 - FPIR) ** (1 / max(people, 1)))
 
 
-def _fit(found: Floats, own: NDArray[np.bool_]) -> tuple[float, float]:
+def fit_logit(found: Floats, own: NDArray[np.bool_]) -> tuple[float, float]:
     """Slope and offset of the conditional logit of N searches among M people; strangers as often as enrolled.
 
     found: N×M deviations; own: N×M, which of them are of the walk's own person.

@@ -29,6 +29,7 @@ from pipeline.recognition import Encoder
 from pipeline.research.evaluation.clip_study import clip_study, encode_clips, open_clip_encoder, open_study
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
+from pipeline.research.evaluation.one_to_one import one_to_one
 from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
 from pipeline.research.evaluation.ranks import FloatMatrix, Labels, by_direction, score
 from pipeline.research.evaluation.report import Compared, Report, report
@@ -158,7 +159,8 @@ def _rank(
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
         if splits:
-            opened.append(_open_set(encoded, encoder, distances, splits))
+            pairs = one_to_one([*labelled.probes, *labelled.gallery], kept, encoder, config)
+            opened.append({**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs})
         bars.advance(contestant.name)
     bars.finish(contestant.name)
     return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)
