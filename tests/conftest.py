@@ -60,6 +60,14 @@ def _a_core_for_each_worker() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_no_user(once) -> Iterator[None]:
+    """All workers, and what they start, share a cache folder that is empty at first: not that of who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(once("cache", lambda folder: None)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Path]:
     """once("name", make) is a folder that make(folder) has filled, by whichever worker came first."""
