@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +26,16 @@ from pipeline.web.tasks import Task
 
 EVERY_S = 0.1  # at most so often a stage tells how far it is
 GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; then it is killed
+
+
+@cache
+def _context() -> Any:
+    """How jobs are started: copied, where the system can, from a process that has loaded the libraries and no more."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.web.loaded"])
+    return context
 
 
 @dataclass
@@ -52,7 +63,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self._before, self._ended = _folders(self.runs), False
-        context = multiprocessing.get_context("spawn")
+        context = _context()
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(theirs, self.task), name="gait-job")
         self._process.start()
