@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,26 +58,32 @@ def visit(port: int) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def serving(gait_in, tmp_path_factory) -> Iterator[dict[str, int]]:
+def processes() -> dict[str, subprocess.Popen[str]]:
+    """Those of `serving`, by name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def serving(gait_in, tmp_path_factory, processes) -> Iterator[dict[str, int]]:
     """Two servers, one of them with a password: their ports."""
     folder = tmp_path_factory.mktemp("serve")
     gait = gait_in(folder)
     clips.plain(folder / "secret.mp4")
-    started = {
+    processes |= {
         name: gait.start("serve", "--port", "0", "--config", "offline", "--max-upload-mb", "1", *more)
         for name, more in {"open": (), "closed": ("--password", PASSWORD)}.items()
     }
     try:
         ports = {}
-        for name, process in started.items():
+        for name, process in processes.items():
             line = process.stdout.readline()
             assert line.startswith("http://127.0.0.1:"), killed(process)
             ports[name] = urlsplit(line.strip()).port
         yield ports
     finally:
-        for process in started.values():
+        for process in processes.values():
             process.terminate()
-        for process in started.values():
+        for process in processes.values():
             finish(process, 30)
 
 
@@ -236,9 +243,9 @@ def test_nothing_else_imports_gradio():
     assert done.stdout == "[]\n"
 
 
-def test_ending_the_server_leaves_nothing_behind(gait, tmp_path):
-    process = gait.start("serve", "--port", "0", "--config", "offline")
-    asked = visit(urlsplit(process.stdout.readline().strip()).port)
+# The last on this page: it ends a server that the others ask.
+def test_ending_the_server_leaves_nothing_behind(serving, processes, tmp_path):
+    process, asked = processes["open"], visit(serving["open"])
     (path,) = map(Path, json.loads(asked.upload("walk.mp4", clips.plain(tmp_path / "walk.mp4").read_bytes())[1]))
     assert path.is_file()
     process.terminate()
