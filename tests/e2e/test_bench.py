@@ -45,6 +45,7 @@ def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> No
 
 def test_made_up_walkers_are_found_where_no_video_is_given(gait_in, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("pipeline.research.bench.run.SECONDS", 1)
+    monkeypatch.setattr("pipeline.research.bench.run.REPLAYS", 8)  # how long a network takes is asked above
     show = partial(videos.Show, size=(428, 240))  # half as wide and high: a quarter of the work
     monkeypatch.setattr("pipeline.research.synth.videos.Show", show)
     done = gait_in(tmp_path)("bench", "--json", tmp_path / "figures.json")
