@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import importlib.util
 import json
 import subprocess
 import uuid
@@ -16,7 +17,9 @@ import clips
 import pytest
 from processes import finish, killed, run_python
 
-gradio = pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra ui)"
+)
 
 PASSWORD = "correct horse"
 

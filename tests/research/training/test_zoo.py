@@ -27,7 +27,7 @@ from pipeline.research.training.networks import open_trainable
 from pipeline.weights.checkpoints import resolve
 from pipeline.weights.safeload import PREFIXES
 
-STEPS = 8
+STEPS = 5
 COMMON = (
     "data_cfg.dataset_partition=null",
     "data_cfg.num_workers=0",
