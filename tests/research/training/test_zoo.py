@@ -27,7 +27,7 @@ from pipeline.research.training.networks import open_trainable
 from pipeline.weights.checkpoints import resolve
 from pipeline.weights.safeload import PREFIXES
 
-STEPS = 5
+STEPS = 8
 COMMON = (
     "data_cfg.dataset_partition=null",
     "data_cfg.num_workers=0",
