@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -30,8 +31,11 @@ GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; th
 
 @cache
 def _context() -> Any:
-    """How jobs are started: copied, where the system can, from a process that has loaded the libraries and no more."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    """How jobs are started: on Linux copied from a process that has loaded the libraries and done nothing else.
+
+    A Mac's own libraries may not be copied once they are loaded, and Windows copies no process.
+    """
+    if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pipeline.web.loaded"])

@@ -10,6 +10,8 @@ from processes import finish
 
 from pipeline.research.synth import videos
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(gait_in, walkers, tmp_path_factory) -> dict:

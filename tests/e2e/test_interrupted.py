@@ -18,7 +18,10 @@ from processes import finish, killed
 
 FRAMES = 12  # of each clip
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ import pytest
 
 from pipeline.video import open_video
 
+pytestmark = pytest.mark.slow
+
 
 def times_of(path):
     with av.open(str(path)) as container:
