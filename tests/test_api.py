@@ -23,7 +23,7 @@ from pipeline.research.synth.videos import Show, write_video, write_videos
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory) -> list[Path]:
     """A gallery video and a probe video of two people."""
-    show = Show(people=2, probes=1, seconds=4, size=(428, 240))
+    show = Show(people=2, probes=1, seconds=3, size=(428, 240), fps=15)
     return list(write_videos(tmp_path_factory.mktemp("videos"), show))
 
 
@@ -75,7 +75,7 @@ def test_tracks_are_detections_for_supervision(run, videos):
 
 def test_progress_is_reported_by_one_function_from_nothing_to_all(videos, output):
     calls = []
-    settings = {"output.report": False, "output.cache_gb": 0}
+    settings = {"output.report": False}
     gait.run(
         videos[0], videos[1], profile="offline", settings=settings, output=output,
         progress=lambda stage, done, total, unit: calls.append((stage, done, total, unit)),

@@ -18,7 +18,7 @@ from loguru import logger
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
-from pipeline.errors import InputError
+from pipeline.errors import GaitError, InputError
 from pipeline.extraction.crops import Extraction
 from pipeline.extraction.networks import (
     Checkpoints,
@@ -46,8 +46,10 @@ from pipeline.types import Embedding
 from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
+from pipeline.weights.checkpoints import cache_folder
 
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
+MADE_UP_BYTES = 50_000_000  # that a user's cache keeps of made-up people; of one GaitBase it is 1.5 MB
 TRACKS_FORMAT = 4  # of stored tracks and silhouettes; 3: in square pixels; 4: as many silhouettes as are wanted
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
@@ -128,7 +130,7 @@ class Session:
         info = info or self.videos[video]
         settings = self._settings
         weights = {stage: found.sha256 if found else "" for stage, found in self.checkpoints.items()}
-        how = {name: value for name, value in settings["runtime"].items() if name not in WHEREABOUTS}
+        how = _what_counts(settings["runtime"])
         sha256 = fingerprint(video)
         tracks = [
             __version__,
@@ -148,20 +150,9 @@ class Session:
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 
     def made_up(self) -> Cohort:
-        """Made-up people as the encoder sees them; what an earlier run has embedded is taken from the cache."""
-        walks, people = made_up_walks()
-        key = key_of([__version__, digests({"": FILE}), self._settings["recognition"], self.encoder.checkpoint_sha256])
-        with TemporaryDirectory() as folder, self.record.meter.time("made-up people"):
-            file = Path(folder) / "made_up.npz"
-            if self.cache.restore("made_up", key, {file.name: file}) is not None:
-                with np.load(file, allow_pickle=False) as kept:
-                    parts = kept["parts"]
-                origin = self.encoder.model, self.encoder.checkpoint_sha256
-                return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
-            embeddings = self.encoder.encode(walks)
-            np.savez(file, parts=np.stack([one.parts for one in embeddings]))
-            self.cache.store("made_up", key, {file.name: file})
-        return Cohort(embeddings, people)
+        """Made-up people as the encoder sees them."""
+        with self.record.meter.time("made-up people"):
+            return made_up_people(self.encoder, self.config)
 
     @property
     def extraction(self) -> Extraction:
@@ -203,6 +194,37 @@ class Session:
             for caution in cautions(self.checkpoints):
                 self.record.warn(caution)
             yield
+
+
+def made_up_people(encoder: Encoder, config: Config) -> Cohort:
+    """Made-up people as the encoder sees them; what this user's earlier jobs have embedded is taken from the cache.
+
+    It holds nothing of anybody's videos, so it lies in the user's cache folder, not with a job's output.
+    """
+    settings = as_record(config)
+    how = _what_counts(settings["runtime"]), settings["recognition"], encoder.checkpoint_sha256
+    key = key_of([__version__, digests({"": FILE}), *how])
+    walks, people = made_up_walks()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "made_up.npz"
+        try:
+            cache = Cache(cache_folder(), MADE_UP_BYTES if config.output.cache_gb else 0)
+        except GaitError:  # a user without a home
+            cache = Cache(Path(folder), 0)
+        if cache.restore("made_up", key, {file.name: file}) is not None:
+            with np.load(file, allow_pickle=False) as kept:
+                parts = kept["parts"]
+            origin = encoder.model, encoder.checkpoint_sha256
+            return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
+        embeddings = encoder.encode(walks)
+        np.savez(file, parts=np.stack([one.parts for one in embeddings]))
+        cache.store("made_up", key, {file.name: file})
+    return Cohort(embeddings, people)
+
+
+def _what_counts(runtime_settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the runtime that results depend on."""
+    return {name: value for name, value in runtime_settings.items() if name not in WHEREABOUTS}
 
 
 def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
-from pipeline.live.people import made_up
+from pipeline.jobs.session import made_up_people
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
@@ -174,7 +175,8 @@ def _open_set(
     searches = search(encoded.distances, *whose, splits)
     figures = open_set_figures(searches, labelled.people, len(splits))
     usable = labelled.probe_people[encoded.rows], labelled.gallery_people[encoded.columns]
+    made_up = partial(made_up_people, encoder, encoded.config)
     figures["unlabelled"] = without_labels(
-        encoded.probes, encoded.gallery, usable, made_up(encoder), encoded.config.matching, splits
+        encoded.probes, encoded.gallery, usable, made_up, encoded.config.matching, splits
     )
     return {"eer": round(equal_error_rate(distances, *whose, labelled.people), 6), **figures}
