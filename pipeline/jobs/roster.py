@@ -54,7 +54,8 @@ def roster_of_gallery(
     for match in answers:
         if match.candidates:
             track, identity = (match.video, match.track_id), owner[match.identity or match.candidates[0].identity]
-            beside[track, identity] = nearest_template(embeddings[track], person[identity], people)
+            if found := nearest_template(embeddings[track], person[identity], people):
+                beside[track, identity] = found
     wanted = {template.template for template in beside.values()}
     whole = {t.template: t for t in gallery.templates(stored=True, only=wanted)}
     cards = {
@@ -86,11 +87,15 @@ def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
     return Roster("enrol", enrolled, tags, (), lambda track, identity: None, (), float("inf"), caution="")
 
 
-def nearest_template(probe: Embedding, person: Person, people: People) -> Template:
-    """The template of a person that is most like a probe, as the people are compared."""
-    templates = [template.embedding() for template in person.templates]
+def nearest_template(probe: Embedding, person: Person, people: People) -> Template | None:
+    """The template of a person that is most like a probe, as the people are compared; None where all are of it."""
+    own = people.said.own.get((probe.video, probe.track_id), ())
+    others = [template for template in person.templates if template.template not in own]
+    if not others:
+        return None
     apart = people.how.transform.between if people.how.transform else distance_matrix
-    return person.templates[int(apart([probe], templates, people.matching.metric)[0].argmin())]
+    to_others = apart([probe], [template.embedding() for template in others], people.matching.metric)
+    return others[int(to_others[0].argmin())]
 
 
 def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:

@@ -61,7 +61,11 @@ class Run:
             raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of a run.")
         if not folder.results.is_file():
             raise InputError(f"{path}: a run without answers (no results.json). Go on: gait run --resume {path}")
-        record, results = read_json(folder.record), read_json(folder.results)
+        return cls.of(folder, read_json(folder.record), read_json(folder.results))
+
+    @classmethod
+    def of(cls, folder: RunFolder, record: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
+        """A run folder with these contents of its run.json and results.json. Raises InputError for something else."""
         try:
             people = {str(identity): dict(entry) for identity, entry in results.get("people", {}).items()}
             clips = tuple(ClipResult.read(entry) for entry in results.get("clips", ()))

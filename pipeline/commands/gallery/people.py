@@ -60,6 +60,13 @@ def merge_command(db: Path, person: str, others: Sequence[str]) -> None:
     print(f"{merged.name} ({merged.identity[:8]}) has {count_of(len(merged.templates), 'template')} now")
 
 
+def split_command(db: Path, person: str, name: str, templates: Sequence[str]) -> None:
+    """One person becomes two."""
+    one, other = people.split(Gallery.open(db), person, name, templates)
+    for who in (one, other):
+        print(f"{who.name} ({who.identity[:8]}) has {count_of(len(who.templates), 'template')} now")
+
+
 def delete_command(db: Path, person: str, yes: bool) -> None:
     """Remove somebody without a trace; say what proves it, and where else there may be copies."""
     gallery = Gallery.open(db)
