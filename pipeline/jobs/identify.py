@@ -185,13 +185,15 @@ def _said(
     for key, track in ((track.key, track) for track in tracks):
         sha256 = found.sources[key[0]].sha256
         told = of_walk.get(walk_of(track.tracklet, sha256), []) if of_walk else []
-        refused[key] = {planned.called.get(item.refused, item.refused) for _, item in told if item.refused}
+        if names := {planned.called.get(item.refused, item.refused) for _, item in told if item.refused}:
+            refused[key] = names
         for review, item in told:
             if item.template is None and item.said == "right":
                 settled[key] = Settled(None, f"nobody of them, as {review.by} said on {review.when} UTC")
         parts = found.embeddings[key].parts.astype(np.float16)
         same = [one for one in of_track.get((sha256, key[1]), []) if np.array_equal(one.parts, parts)]
-        own[key] = {one.template for one in same}
+        if same:
+            own[key] = {one.template for one in same}
         for one in same:
             if answer := _known_by(one, people, said_by.get(one.template), planned.labels.get(key)):
                 settled[key] = answer

@@ -185,6 +185,15 @@ class People:
         found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual)
         return found, self.cohort.evidence(max(1, len(probes))).alike
 
+    def untold(self, track: TrackKey) -> People:
+        """The same as if nobody had said anything of this track. What is known of all others stays."""
+        settled = {key: answer for key, answer in self.said.settled.items() if key != track}
+        refused = {key: names for key, names in self.said.refused.items() if key != track}
+        found = replace(self, said=replace(self.said, settled=settled, refused=refused))
+        derived = ("cohort", "evidence", "_apart")  # the same for both, and dear
+        vars(found).update({name: vars(self)[name] for name in derived if name in vars(self)})
+        return found
+
     def distances(self, probes: Sequence[Embedding]) -> NDArray[np.float64]:
         """How far N probes are from every person, N×M; infinite from who it is not, as a person said.
 

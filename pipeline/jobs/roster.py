@@ -19,7 +19,7 @@ from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
 from pipeline.report.cards import quality_of
 from pipeline.report.page import Fact
-from pipeline.report.roster import ESTIMATED, SET, ReportCard, Roster, tag_of, threshold_in
+from pipeline.report.roster import ESTIMATED, SET, TOLD, ReportCard, Roster, tag_of, threshold_in
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
@@ -77,7 +77,7 @@ def roster_of_gallery(
         card_of=lambda track, identity: cards.get((track, identity)),
         others=others,
         threshold=threshold_in(people.matching),
-        caution=caution_of(people.calibration, people.matching),
+        caution=caution_of(people.calibration, people.matching, len(people.said.judged)),
     )
 
 
@@ -98,10 +98,10 @@ def nearest_template(probe: Embedding, person: Person, people: People) -> Templa
     return others[int(to_others[0].argmin())]
 
 
-def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:
-    """What confidence is worth, and where the threshold is from."""
+def caution_of(calibration: Calibration | None, matching: MatchingConfig, judged: int = 0) -> str:
+    """What confidence is worth, and where the threshold is from. judged: searches whose answers persons told."""
     if calibration is None:
-        worth = SET if matching.threshold is not None else ESTIMATED
+        worth = SET if matching.threshold is not None else TOLD.format(judged) if judged else ESTIMATED
         return f"{worth} How often strangers are named has not been measured: see gait calibrate."
     between = (
         "" if calibration.found_ci95 is None else " (95 % interval {:.1%} to {:.1%})".format(*calibration.found_ci95)

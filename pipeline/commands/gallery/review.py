@@ -13,7 +13,7 @@ from pipeline.profiles import Options
 from pipeline.runs.results import TrackResult
 
 if TYPE_CHECKING:
-    from pipeline.review.again import Outcome
+    from pipeline.feedback.again import Outcome
 
 
 def review_command(
@@ -27,7 +27,7 @@ def review_command(
     options: Options,
 ) -> None:
     """Enrol what a person says, and print what changed; or take the latest back."""
-    from pipeline.review import say
+    from pipeline.feedback import say
 
     if undo:
         if right or wrong or new:
@@ -45,7 +45,7 @@ def decide_again(runs: Sequence[str], db: Path | None, unknown_as: str, options:
     """Decide runs again, and print what changed in each."""
     if unknown_as != "unknown" or options.profile or options.overrides:
         raise ConfigError("--again decides by the settings of the run itself. Leave the other options out.")
-    from pipeline.review.again import again
+    from pipeline.feedback.again import again
 
     for run in runs:
         print_outcome(keeping(lambda bars: again(Path(run), db, options.checkpoints, bars)))  # noqa: B023 - called at once
@@ -55,7 +55,7 @@ def strangers_command(
     runs: Sequence[Path] | None, db: Path | None, names: Sequence[str], by: str, options: Options
 ) -> None:
     """Print who keeps coming without a name, or give groups of them names."""
-    from pipeline.review.strangers import name_strangers, strangers
+    from pipeline.feedback.strangers import name_strangers, strangers
 
     given = _named("--name", names)
     found = keeping(lambda bars: strangers(runs or (), db, options.checkpoints, bars))
@@ -63,11 +63,13 @@ def strangers_command(
         rows = [
             (group.name, str(len(group.walks)), group.best.where, group.first, group.last) for group in found.groups
         ]
-        print_table(("group", "walks", "best seen", "first seen", "last seen"), rows)
         if found.groups:
+            print_table(("group", "walks", "best seen", "first seen", "last seen"), rows)
             which = "" if db is None else f" --db {db}"
             folders = "".join(f" {run}" for run in runs or ())
             print(f"give one a name: gait gallery strangers{folders}{which} --name {found.groups[0].name}=NAME")
+        else:
+            print("nobody is unknown")
         print(found.page)
         return
     for outcome in keeping(lambda bars: name_strangers(found, given, by, db, options.checkpoints)):
@@ -76,13 +78,14 @@ def strangers_command(
 
 def suggest_command(db: Path, options: Options) -> None:
     """Print pairs of people who are probably one, and people who are probably two."""
-    from pipeline.review.suggest import suggest
+    from pipeline.feedback.suggest import suggest
 
     config = options.config()
     found = keeping(lambda bars: suggest(db, config, options.checkpoints, bars))
     rows = [(one.words, f"{one.probability:.0%}", one.command(str(db))) for one in found.suggestions]
-    print_table(("probably", "probability", "to make it so"), rows)
-    if not rows:
+    if rows:
+        print_table(("probably", "probability", "to make it so"), rows)
+    else:
         print("nobody is probably somebody else, and nobody probably two people")
     if found.page:
         print(found.page)
@@ -101,10 +104,10 @@ def print_outcome(outcome: Outcome) -> None:
         f"{named} named and {unknown} unknown before, {now[0]} and {now[1]} now"
     )
     if outcome.judged:
+        were = "was" if outcome.right_before == 1 else "were"
         print(
-            f"of {count_of(outcome.judged, 'walk')} that a person judged, {outcome.right_before} "
-            f"{'was' if outcome.right_before == 1 else 'were'} right before; without being told, and without these "
-            f"walks themselves, {outcome.right_now} would be right now"
+            f"of {count_of(outcome.judged, 'walk')} that a person judged, {outcome.right_before} {were} right before; "
+            f"each without being told and without its own template, {outcome.right_now} would be right now"
         )
     if (outcome.run.path / "videos").is_dir():
         print("the annotated videos still show the answers of before")

@@ -25,7 +25,7 @@ from pipeline.gallery.template import Template
 from pipeline.jobs.analyse import Analysis
 from pipeline.jobs.enrol import path_from
 from pipeline.jobs.identify import Compared, Planned, compared_with, results_of
-from pipeline.jobs.people import People, Said
+from pipeline.jobs.people import People
 from pipeline.jobs.roster import roster_of_gallery
 from pipeline.jobs.run import results_of as results_of_run
 from pipeline.jobs.session import Session
@@ -65,7 +65,7 @@ class Outcome:
         changed: The answers that are others now.
         judged: Walks of this run of which a person told the answer.
         right_before: How many of these answers were right when they were looked at.
-        right_now: How many the program would get right now by itself: without being told, and without these walks.
+        right_now: How many the program would get right now, each without being told and without its own template.
     """
 
     run: Run
@@ -200,33 +200,31 @@ def decide(run: Reopened, gallery: Gallery | None, planned: Planned | None = Non
 
 
 def judged_outcome(outcome: Outcome, run: Reopened, compared: Compared, reviews: Sequence[Review]) -> Outcome:
-    """The same with how many of the walks that persons judged are right, before and now, by the program itself."""
-    said = {item.track: item.said for review in reviews for item in review.items if item.run == run.key}
-    people, answers = compared.people, compared.people.said.settled
-    blind = replace(people, said=Said(own=people.said.own, judged=people.said.judged))
-    found = blind.match_videos(run.session, run.searched, run.probes)
-    by_track = {f"{match.video}/{match.track_id}": match for matches in found.values() for match in matches}
-    told = {f"{video}/{number}": settled for (video, number), settled in answers.items()}
-    refused = {f"{video}/{number}": names for (video, number), names in people.said.refused.items()}
-    counted = {track: one for track, one in said.items() if track in by_track}
-    right = sum(_is_right(by_track[track], told.get(track), people, refused.get(track, ())) for track in counted)
-    return replace(
-        outcome,
-        judged=len(counted),
-        right_before=sum(one == "right" for one in counted.values()),
-        right_now=right,
-    )
+    """The same with how many of the walks that persons judged were right, and would be now, each without being told."""
+    keys = {f"{video}/{number}": (video, number) for video, number in run.searched.embeddings}
+    said = {
+        keys[item.track]: item.said
+        for one in reviews
+        for item in one.items
+        if item.run == run.key and item.track in keys
+    }
+    right = 0
+    for key in said:
+        found = compared.people.untold(key).match_videos(run.session, run.searched, run.probes)
+        (match,) = (one for one in found[key[0]] if one.track_id == key[1])
+        right += _agrees(match, compared.people)
+    before = sum(one == "right" for one in said.values())
+    return replace(outcome, judged=len(said), right_before=before, right_now=right)
 
 
-def _is_right(match: Match, told: Any, people: People, refused: Any) -> bool:
-    """Whether an answer agrees with what a person told; of somebody with no other walk, whether it is unknown."""
+def _agrees(match: Match, people: People) -> bool:
+    """Whether an answer is what a person told; of somebody with no other walk, whether it is unknown."""
+    key = match.video, match.track_id
+    told, own = people.said.settled.get(key), people.said.own.get(key, ())
     if told is None:  # all that is known is who it is not
-        return match.identity is None or people.identities[match.identity] not in refused
-    alone = told.name is not None and not any(
-        people.names[owner] == told.name and template not in people.said.own.get((match.video, match.track_id), ())
-        for owner, template in zip(people.owners, people.ids, strict=True)
-    )
-    return match.identity == (None if alone else told.name)
+        return match.identity is None or people.identities[match.identity] not in people.said.refused.get(key, ())
+    others = {people.names[who] for who, one in zip(people.owners, people.ids, strict=True) if one not in own}
+    return match.identity == (told.name if told.name in others else None)
 
 
 @contextlib.contextmanager

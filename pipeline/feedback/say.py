@@ -16,18 +16,7 @@ from typing import Literal
 
 from pipeline.engine.progress import Progress
 from pipeline.errors import ConfigError, GalleryError, InputError
-from pipeline.gallery.names import checked_name, confusable_key
-from pipeline.gallery.people import find_person, namesake
-from pipeline.gallery.register import Register
-from pipeline.gallery.reviews import Item, Review, measured_by, read_reviews, walk_of, write_reviews
-from pipeline.gallery.rows import briefs_of
-from pipeline.gallery.store import Gallery, Writer
-from pipeline.gallery.template import Template, moments, new_id, now
-from pipeline.jobs.enrol import same_track, template_of
-from pipeline.jobs.identify import Compared, Planned, compared_with
-from pipeline.matching.assign import covisible
-from pipeline.matching.evidence import Judged
-from pipeline.review.again import (
+from pipeline.feedback.again import (
     Outcome,
     Reopened,
     called_in,
@@ -39,6 +28,17 @@ from pipeline.review.again import (
     published,
     reopened,
 )
+from pipeline.gallery.names import checked_name, confusable_key
+from pipeline.gallery.people import find_person, namesake
+from pipeline.gallery.register import Register
+from pipeline.gallery.reviews import Item, Review, measured_by, read_reviews, walk_of, write_reviews
+from pipeline.gallery.rows import briefs_of
+from pipeline.gallery.store import Gallery, Writer
+from pipeline.gallery.template import Template, moments, new_id, now
+from pipeline.jobs.enrol import same_track, template_of
+from pipeline.jobs.identify import Compared, Planned, compared_with
+from pipeline.matching.assign import covisible
+from pipeline.matching.evidence import Judged
 from pipeline.runs.results import TrackResult
 from pipeline.types import TrackKey, identity_of
 

@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.engine.progress import Progress
 from pipeline.errors import GaitError, GalleryError, InputError
+from pipeline.feedback.again import Outcome, Reopened, again, gallery_of, reopened
+from pipeline.feedback.say import Said, review_runs
 from pipeline.files import write_bytes
 from pipeline.gallery.people import rename
 from pipeline.gallery.reviews import walk_of
@@ -22,8 +23,6 @@ from pipeline.jobs.identify import compared_with
 from pipeline.jobs.people import People
 from pipeline.jobs.strangers import newcomers
 from pipeline.report.groups import GroupCard, GroupPage, picture_of, render_groups
-from pipeline.review.again import Outcome, Reopened, again, gallery_of, reopened
-from pipeline.review.say import Said, review_runs
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
 from pipeline.types import TrackKey
@@ -99,7 +98,7 @@ def strangers(
     Raises:
         GaitError: Whatever a user can mend.
     """
-    paths = sorted(runs or runs_of(db), key=lambda path: str(Run.open(path).record.get("started", "")))
+    paths = sorted(runs or runs_of(db, OUTPUT), key=lambda path: str(Run.open(path).record.get("started", "")))
     with contextlib.ExitStack() as held:
         opened = [held.enter_context(reopened(path, checkpoints, progress)) for path in paths]
         found, walks = _unknown(opened)
@@ -158,18 +157,18 @@ def name_strangers(
     return outcomes + [again(run, db, checkpoints) for run in said if run not in told]
 
 
-def runs_of(db: Path | None) -> list[Path]:
+def runs_of(db: Path | None, output: Path) -> list[Path]:
     """The run folders in `output` that were compared with a gallery. Raises InputError where there are none."""
     if db is None:
         raise InputError("whose strangers? Give the folders of runs, or --db DIR.")
     found = []
-    for mark in sorted(OUTPUT.glob("*/results.json")):
+    for mark in sorted(output.glob("*/results.json")):
         with contextlib.suppress(GaitError):
             run = Run.open(mark.parent)
             if run.probes and gallery_of(run, None).resolve() == db.resolve():
                 found.append(mark.parent)
     if not found:
-        raise InputError(f"no run in {OUTPUT}/ was compared with {db}. Give the folders of runs.")
+        raise InputError(f"no run in {output}/ was compared with {db}. Give the folders of runs.")
     return found
 
 
@@ -202,10 +201,10 @@ def _unknown(opened: Sequence[Reopened]) -> tuple[Analysis, dict[TrackKey, Walk]
 
 
 def _seen(run: Run, track: TrackResult) -> str:
-    """When somebody was seen: the time in the video, and the day and minute of the run."""
+    """When somebody was seen: the day and minute of the run, and the time in the video."""
     begun = str(run.record.get("started", ""))[:16].replace("T", " ")
-    at = timedelta(seconds=int(track.first_frame / run.fps(track.video)))
-    return f"{track.video} at {at}, run of {begun}"
+    seconds = int(track.first_frame / run.fps(track.video))
+    return f"{begun}, {track.video} {seconds // 60}:{seconds % 60:02d}"
 
 
 def _grouped(found: Analysis, walks: Mapping[TrackKey, Walk], people: People) -> list[Group]:
@@ -229,7 +228,7 @@ def _page(groups: Sequence[Group], runs: Mapping[Path, Run]) -> bytes:
     cards = [
         GroupCard(
             title=group.name,
-            lead=f"Walks: {len(group.walks)}. First seen in {group.first}, last in {group.last}.",
+            lead=f"Walks: {len(group.walks)}. First seen: {group.first}. Last seen: {group.last}.",
             pictures=tuple(
                 picture_of(runs[walk.run], walk.key, walk.where)
                 for walk in sorted(group.walks, key=lambda walk: -walk.track.silhouettes)

@@ -129,7 +129,7 @@ class _Compared:
         found = {}
         for name in sorted({one.run for who in self.persons for one in who.templates if one.run}):
             try:
-                found[name] = Run.open(self.gallery.path / name)
+                found[name] = Run.open((self.gallery.path / name).resolve())
             except (GaitError, OSError):
                 continue
         return found
@@ -220,7 +220,7 @@ def _tracklets_in(run: Run, video: str) -> list[Tracklet]:
 
 
 def _halves(between: NDArray[np.float64]) -> tuple[list[int], list[int]]:
-    """Two groups of N walks, by joining the nearest until two are left (single linkage), that of the first walk first."""
+    """Two groups of N walks, by joining the nearest until two are left (single linkage); the first walk's is first."""
     groups = [[row] for row in range(len(between))]
     while len(groups) > 2:
         pairs = [
