@@ -261,6 +261,7 @@ def _analysis(run: Run, session: Session) -> Analysis:
         if stored is None or (stored.model, stored.checkpoint_sha256) != (encoder.model, encoder.checkpoint_sha256):
             (stored,) = encoder.encode([read_input(track.key, folder, encoder.needs, session.config)])
             write_features(folder.features(*track.key), stored)
+            run.forget(track.key)
         embeddings[track.key] = stored
     return Analysis(sources, tracks, unusable, embeddings)
 

@@ -90,18 +90,22 @@ def suggest(
         return Cohort(encoder.encode(walks), whose)
 
     matching = config.matching.model_copy(update={"threshold": None})  # a probability is asked for
-    compared = _Compared(gallery, people_of(templates), People.of_gallery(templates, matching, made_up=made_up))
-    found = sorted([*compared.merges(), *compared.splits()], key=lambda one: -one.probability) if templates else []
+    compared = Compared(gallery, people_of(templates), People.of_gallery(templates, matching, made_up=made_up))
+    found = compared.suggestions() if templates else []
     return Suggestions(tuple(found), _page(gallery, found, compared.runs))
 
 
 @dataclass(frozen=True)  # without slots: what is derived is kept
-class _Compared:
-    """A gallery's people, compared with one another."""
+class Compared:
+    """A gallery's people, compared with one another: `persons` and `people` are the same, in the same order."""
 
     gallery: Gallery
     persons: Sequence[Person]
     people: People
+
+    def suggestions(self) -> list[Suggestion]:
+        """Who is probably one, and who is two, the likeliest first."""
+        return sorted([*self.merges(), *self.splits()], key=lambda one: -one.probability)
 
     @cached_property
     def between(self) -> NDArray[np.float64]:

@@ -123,6 +123,10 @@ class Run:
             self._embeddings[track] = read_features(path, *track) if path.is_file() else None
         return self._embeddings[track]
 
+    def forget(self, track: TrackKey) -> None:
+        """Read the embedding of a track again when it is asked for: it has been written anew."""
+        self._embeddings.pop(track, None)
+
     def embeddings(self, video: str) -> list[Embedding]:
         """Those of all tracks of a video that have one."""
         found = (self.embedding(track.key) for track in self.tracks(video))
