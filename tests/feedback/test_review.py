@@ -15,7 +15,7 @@ from pipeline.errors import GaitError, GalleryError
 from pipeline.feedback.again import again
 from pipeline.feedback.say import Said, review, undo
 from pipeline.gallery.people import delete
-from pipeline.gallery.reviews import FILE, read_reviews
+from pipeline.gallery.reviews import FILE, Item, Review, read_reviews, write_reviews
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.verify import verify
 
@@ -41,6 +41,8 @@ def test_what_a_person_says_is_the_answer_and_kept_with_the_template(run, capsys
     assert (outcome.judged, outcome.right_before) == (2, 0)
     entry = json.loads((run / "results.json").read_text())
     assert entry["unknown"]["judged"] == 2 and entry["probes"]["street"]["002"]["identity"] == "gallery-004"
+    own = [entry["probes"]["street"][track]["distance"] for track in ("002", "003")]
+    assert own[0] > 0.01 and own[1] is None, "a walk was compared with its own template"
     assert "ana said so on 20" in entry["probes"]["street"]["003"]["reason"]
     assert "ana said so" in (run / "report.html").read_text()
     people = Gallery.open(run / "people").templates()
@@ -131,6 +133,23 @@ def test_two_in_one_frame_are_two_people_and_the_others_are_told_by_it(tmp_path)
         review(run, Said(new={"street/1": "Cy", "street/2": "Cy"}))
     review(run, Said(wrong={"street/1": "gallery-002"} if answers(run)[1] != "gallery-002" else {}, right=[]))
     assert answers(run)[2] != "gallery-002"
+
+
+def test_of_a_killed_review_nothing_counts_not_even_what_enrols_nobody(made, tmp_path):
+    gallery = Gallery.create(tmp_path / "people")
+    ada = made("Ada")
+    items = [
+        Item(walk="1", run="r", track="street/1", said="new", template=ada.template, added=True),
+        Item(walk="2", run="r", track="street/2", said="wrong", others=(-1.0,), people=1),
+    ]
+    facts = {"by": "ana", "at": "2026-01-31T18:05:09+00:00", "model": "m", "checkpoint_sha256": "", "compared_by": {}}
+    killed = Review(id="1", pending=True, items=tuple(items), **facts)
+    with gallery.writing() as writer:
+        write_reviews(gallery.path, [killed])
+        assert read_reviews(gallery.path, []) == []
+        assert [len(one.items) for one in read_reviews(gallery.path, [ada.template])] == [2]
+        writer.tidy()
+        assert not (gallery.path / FILE).exists()
 
 
 def test_a_damaged_review_is_one_line(run):
