@@ -62,6 +62,16 @@ def test_a_stranger_who_comes_again_is_one_group_and_naming_it_names_all_of_it(r
     assert all(walk.run != monday or walk.key[1] != 1 for one in strangers(runs).groups for walk in one.walks)
 
 
+def test_a_walk_that_is_in_two_runs_counts_once(runs, tmp_path):
+    monday, friday = runs
+    again_ = shutil.copytree(monday, tmp_path / "out/monday-again")
+    counts = [
+        sum(len(group.walks) for group in strangers(some, tmp_path / "people").groups)
+        for some in ((monday, friday), (monday, again_, friday))
+    ]
+    assert counts[0] == counts[1] > 0
+
+
 def test_the_command_lists_groups_and_names_one(runs, tmp_path, capsys):
     def say(*more):
         arguments = ["gallery", "strangers", *map(str, runs), "--db", str(tmp_path / "people"), *more]
