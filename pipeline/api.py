@@ -230,7 +230,7 @@ class Gallery:
             The groups before they were named, the most often seen first.
 
         Raises:
-            GaitError: There is no run or no such group, or a name is taken.
+            GaitError: There is no run or no such group.
         """
         from pipeline.feedback.strangers import name_strangers, runs_of, strangers
 

@@ -99,7 +99,7 @@ def run(path: Path, probes: Mapping[str, Walkers], gallery: Walkers = (), *, tog
     return path
 
 
-def enrol(db: Path, run_: Path, names: Mapping[tuple[str, int], str]) -> list[Template]:
+def enrol(db: Path, run_: Path, names: Mapping[tuple[str, int], str], named: bool = True) -> list[Template]:
     """Enrol tracks of a run in a gallery; who shares a name is one person."""
     folder, gallery = RunFolder(run_), Gallery.create(db)
     settings, identities, made = config(), dict[str, str](), []
@@ -112,7 +112,7 @@ def enrol(db: Path, run_: Path, names: Mapping[tuple[str, int], str]) -> list[Te
             Template.of(
                 embedding, stored_files((video, number), folder), identity=identities.setdefault(name, new_id()),
                 name=name, video=video, video_sha256=_sha256(run_, video), track=number, run=path_from(db, folder),
-                enrolled=now(),
+                enrolled=now(), named=named,
             )
         )  # fmt: skip
     with gallery.writing() as writer:

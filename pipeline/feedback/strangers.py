@@ -15,7 +15,8 @@ from pipeline.errors import GaitError, GalleryError, InputError
 from pipeline.feedback.again import Outcome, Reopened, again, gallery_of, reopened
 from pipeline.feedback.say import Said, review_runs
 from pipeline.files import write_bytes
-from pipeline.gallery.people import rename
+from pipeline.gallery.people import merge, namesake, rename
+from pipeline.gallery.register import Register
 from pipeline.gallery.reviews import walk_of
 from pipeline.gallery.store import Gallery
 from pipeline.jobs.analyse import Analysis
@@ -126,31 +127,34 @@ def name_strangers(
 
     Args:
         found: The groups.
-        names: By the group's label.
+        names: By the group's label; of somebody who is enrolled, too.
         by: Who says so; "" for the name of the login.
         db: The gallery; None: the one that the runs were compared with.
         checkpoints: A folder that is searched for weights first.
 
     Raises:
-        GaitError: There is no such group, or a name is taken.
+        GaitError: There is no such group, or two of one video would have one name.
     """
     groups = {group.name: group for group in found.groups}
     for label in names:
         if label not in groups:
-            there = ", ".join(groups) or "none"
-            raise GalleryError(f"{label!r}: no such group. There are: {there}.")
+            raise GalleryError(f"{label!r}: no such group. There are: {', '.join(groups) or 'none'}.")
     said: dict[Path, Said] = {}
+    where = gallery_of(Run.open(found.runs[-1]), db)
+    gallery = Gallery.open(where) if Gallery.exists(where) else None
     for label, name in names.items():
-        group = groups[label]
-        if group.identity is not None:  # they are enrolled, under the label
-            where = gallery_of(Run.open(found.runs[-1]), db)
-            rename(Gallery.open(where), group.identity, name)
+        group, there = groups[label], namesake(Register.of(gallery), name) if gallery else None
+        if gallery and group.identity is not None:  # they are enrolled, under the label
+            if there:
+                merge(gallery, there.identity, [group.identity])
+            else:
+                rename(gallery, group.identity, name)
         for walk in group.walks:
             before, track = said.get(walk.run, Said(by=by)), f"{walk.key[0]}/{walk.key[1]}"
-            if group.identity is None:
+            if group.identity is None and there is None:
                 before = replace(before, new={**before.new, track: name})
-            elif walk.track.identity != group.identity:
-                before = replace(before, wrong={**before.wrong, track: name})
+            elif group.identity is None or walk.track.identity != group.identity:
+                before = replace(before, wrong={**before.wrong, track: there.name if there else name})
             said[walk.run] = before
     told = {run: one for run, one in said.items() if one.tracks}
     outcomes = review_runs(told, db, checkpoints) if told else []

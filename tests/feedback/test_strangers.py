@@ -84,6 +84,33 @@ def test_the_command_lists_groups_and_names_one(runs, tmp_path, capsys):
         say("--name", f"{label}=Di")
 
 
+def test_a_stranger_whom_the_gallery_keeps_under_a_label_is_known_by_it_and_named_by_it(tmp_path):
+    lobby = reviewed.run(tmp_path / "out/lobby", {"lobby": [(person, 0) for person in (0, 1, 2, 3, 4, 30)]})
+    db = tmp_path / "people"
+    reviewed.enrol(db, lobby, {**ENROLLED, ("lobby", 6): "unknown-12345678"}, named=False)
+    run = reviewed.run(tmp_path / "out/monday", {"street": [(31, 0)]})
+    (label,) = (one for one in Gallery.open(db).templates() if one.name == "unknown-12345678")
+    results = json.loads((run / "results.json").read_text())
+    results["probes"]["street"]["001"] |= {"identity": label.identity, "name": label.name}
+    (run / "results.json").write_text(json.dumps(results))
+    found = strangers([run], db)
+    (group,) = found.groups
+    assert (group.name, group.identity) == (label.name, label.identity)
+    name_strangers(found, {group.name: "person 1"}, "ana", db)  # who is enrolled
+    there = {one.name: len(one.templates) for one in people_of(Gallery.open(db).templates())}
+    assert there["person 1"] == 2 and label.name not in there
+    assert name_strangers(strangers([run], db), {}, "ana", db) == []
+
+
+def test_a_group_may_be_somebody_who_is_enrolled(runs, tmp_path):
+    monday, _ = runs
+    found = strangers(runs)
+    group = next(one for one in found.groups if any(walk.run == monday for walk in one.walks))
+    name_strangers(found, {group.name: "Person 1"})
+    there = {one.name: len(one.templates) for one in people_of(Gallery.open(tmp_path / "people").templates())}
+    assert there == {"person 1": 1 + len(group.walks), **dict.fromkeys(list(ENROLLED.values())[1:], 1)}
+
+
 def test_the_runs_are_found_in_the_output_folder(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.move(tmp_path / "out", tmp_path / "output")  # what lies beside the folders goes with them
