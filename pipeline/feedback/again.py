@@ -19,7 +19,8 @@ from pipeline.config import Config
 from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import atomic, json_bytes, read_json
-from pipeline.gallery.reviews import Review, run_key
+from pipeline.gallery.reviews import Review, read_reviews, run_key
+from pipeline.gallery.rows import briefs_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template
 from pipeline.jobs.analyse import Analysis
@@ -133,7 +134,9 @@ def again(
         with published(decision.files):
             if db:
                 run.session.folder.keep_gallery(db, config_of(run.run).model_dump(mode="json"))
-        return decision.outcome
+        if decision.compared is None or decision.outcome.gallery is None:
+            return decision.outcome
+        return judged_outcome(decision.outcome, run, decision.compared, reviews_of(Gallery.open(where)))
 
 
 @contextlib.contextmanager
@@ -203,7 +206,7 @@ def judged_outcome(outcome: Outcome, run: Reopened, compared: Compared, reviews:
     """The same with how many of the walks that persons judged were right, and would be now, each without being told."""
     keys = {f"{video}/{number}": (video, number) for video, number in run.searched.embeddings}
     said = {
-        keys[item.track]: item.said
+        keys[item.track]: item.said == "right" or (item.said == "new" and item.refused is None)  # unknown: so it was
         for one in reviews
         for item in one.items
         if item.run == run.key and item.track in keys
@@ -213,8 +216,7 @@ def judged_outcome(outcome: Outcome, run: Reopened, compared: Compared, reviews:
         found = compared.people.untold(key).match_videos(run.session, run.searched, run.probes)
         (match,) = (one for one in found[key[0]] if one.track_id == key[1])
         right += _agrees(match, compared.people)
-    before = sum(one == "right" for one in said.values())
-    return replace(outcome, judged=len(said), right_before=before, right_now=right)
+    return replace(outcome, judged=len(said), right_before=sum(said.values()), right_now=right)
 
 
 def _agrees(match: Match, people: People) -> bool:
@@ -225,6 +227,12 @@ def _agrees(match: Match, people: People) -> bool:
         return match.identity is None or people.identities[match.identity] not in people.said.refused.get(key, ())
     others = {people.names[who] for who, one in zip(people.owners, people.ids, strict=True) if one not in own}
     return match.identity == (told.name if told.name in others else None)
+
+
+def reviews_of(gallery: Gallery) -> list[Review]:
+    """All that count."""
+    there = gallery.reading(lambda: {brief.template for brief in briefs_of(gallery.table(), None)})
+    return read_reviews(gallery.path, there)
 
 
 @contextlib.contextmanager

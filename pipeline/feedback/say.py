@@ -27,12 +27,12 @@ from pipeline.feedback.again import (
     judged_outcome,
     published,
     reopened,
+    reviews_of,
 )
 from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.people import find_person, namesake
 from pipeline.gallery.register import Register
-from pipeline.gallery.reviews import Item, Review, measured_by, read_reviews, walk_of, write_reviews
-from pipeline.gallery.rows import briefs_of
+from pipeline.gallery.reviews import Item, Review, measured_by, walk_of, write_reviews
 from pipeline.gallery.store import Gallery, Writer
 from pipeline.gallery.template import Template, moments, new_id, now
 from pipeline.jobs.enrol import same_track, template_of
@@ -177,12 +177,6 @@ def _all_by_track(gallery: Gallery, without: Sequence[str]) -> bool:
     """Whether nobody of a run's own gallery has got a name since; without: templates that do not count."""
     others = [one for one in gallery.templates() if one.template not in without]
     return all(one.name == identity_of(one.video, one.track) for one in others)
-
-
-def reviews_of(gallery: Gallery) -> list[Review]:
-    """All that count."""
-    there = gallery.reading(lambda: {brief.template for brief in briefs_of(gallery.table(), None)})
-    return read_reviews(gallery.path, there)
 
 
 def commit(gallery: Gallery, writer: Writer, templates: Sequence[Template], reviews: Sequence[Review]) -> None:

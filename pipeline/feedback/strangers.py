@@ -112,7 +112,7 @@ def strangers(
             people = People.of_tracks(embeddings, session.config.matching, session.made_up)
         groups = _grouped(found, walks, people)
         page = run.path / PAGE
-        write_bytes(page, _page(groups, {one.run.path: one.run for one in opened}))
+        write_bytes(page, _page(groups, {one.run.path: one.run for one in opened}, where.name))
     return Strangers(tuple(groups), page, tuple(paths))
 
 
@@ -228,7 +228,7 @@ def _grouped(found: Analysis, walks: Mapping[TrackKey, Walk], people: People) ->
     return sorted(groups, key=lambda group: (-len(group.walks), group.name))
 
 
-def _page(groups: Sequence[Group], runs: Mapping[Path, Run]) -> bytes:
+def _page(groups: Sequence[Group], runs: Mapping[Path, Run], db: str) -> bytes:
     cards = [
         GroupCard(
             title=group.name,
@@ -237,7 +237,7 @@ def _page(groups: Sequence[Group], runs: Mapping[Path, Run]) -> bytes:
                 picture_of(runs[walk.run], walk.key, walk.where)
                 for walk in sorted(group.walks, key=lambda walk: -walk.track.silhouettes)
             ),
-            command=f"gait gallery strangers --name {group.name}=NAME",
+            command=f"gait gallery strangers --db {db} --name {group.name}=NAME",
         )
         for group in groups
     ]
