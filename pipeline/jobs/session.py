@@ -112,6 +112,21 @@ class Session:
             session.load()
         return session
 
+    @classmethod
+    def reopen(
+        cls, folder: RunFolder, config: Config, checkpoints: Path | None = None, progress: Progress | None = None
+    ) -> Session:
+        """Go on in an earlier run with its encoder alone: no video is read, and run.json stays as it is.
+
+        Raises GaitError as `open` does.
+        """
+        session = cls(config, {}, find_checkpoints(config, checkpoints, ("encoder",)), progress or Silent())
+        session.encoder = open_fitting_encoder(config, session.checkpoints)
+        session.folder = folder
+        session.cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
+        session.record = Record(folder, {}, resumed=True)
+        return session
+
     def load(self) -> None:
         """Load the networks, those of extraction beside the encoder. Raises GaitError."""
         with ThreadPoolExecutor(1) as pool:
@@ -151,6 +166,10 @@ class Session:
 
     def made_up(self) -> Cohort:
         """Made-up people as the encoder sees them."""
+        return self._made_up
+
+    @cached_property
+    def _made_up(self) -> Cohort:
         with self.record.meter.time("made-up people"):
             return made_up_people(self.encoder, self.config)
 

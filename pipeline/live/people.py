@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,11 @@ from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import stored_discriminant, usable_calibration
 from pipeline.gallery.discriminant_file import FILE as BACKEND
+from pipeline.gallery.reviews import FILE as REVIEWS
+from pipeline.gallery.reviews import judged, read_reviews
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now, refuse_other_encoder
-from pipeline.jobs.people import People
+from pipeline.jobs.people import People, Said
 from pipeline.jobs.session import made_up_people
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
@@ -66,7 +69,7 @@ class WatchedGallery:
     def _version(self) -> tuple[int, ...]:
         """What differs where the gallery, its calibration or its transform has changed."""
         gallery = Gallery.open(self._path)
-        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND))
+        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND, REVIEWS))
 
 
 def _written_at(path: Path) -> int:
@@ -96,6 +99,9 @@ def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[Peo
     transform = stored.discriminant if stored else None
     made_up = partial(made_up_people, encoder, config)
     people = People.of_gallery(current, config.matching, calibration, transform, made_up)
+    reviews = read_reviews(path, {template.template for template in current})
+    origin = encoder.model, encoder.checkpoint_sha256
+    people = replace(people, said=Said(judged=judged(reviews, config.matching, origin)))
     return people, min((template.expires for template in current if template.expires), default=None)
 
 

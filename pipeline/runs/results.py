@@ -168,7 +168,7 @@ class TrackResult:
             **({} if self.poses is None else {"poses": self.poses}),
             "quality": {name: _rounded(value) for name, value in self.quality.items()},
             "rejected": dict(self.rejected),
-            **({"name": self.name} if names and (probe or self.outcome) else {}),
+            **({"name": self.name} if names and (probe or self.name is not None) else {}),
             **({} if self.fpir is None else {"fpir": _rounded(self.fpir)}),
             **({"outcome": self.outcome} if self.outcome else {}),
         }

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.gallery.cohort import comparison
-from pipeline.live.people import made_up
+from pipeline.jobs.session import made_up_people
 from pipeline.matching.confidence import reliability
 from pipeline.matching.verification import PairEvidence, Verdict, apart, wants_a_gallery
 from pipeline.recognition import Encoder
@@ -63,7 +63,7 @@ def figures_of(
     """
     cut = [encoder.encode(stretches(walk, encoder.needs, FPS)) for walk in walks]
     how = comparison(config.matching)
-    evidence = PairEvidence.of(made_up(encoder)(), how)
+    evidence = PairEvidence.of(made_up_people(encoder, config), how)
     every, begin = [one for walk in cut for one in walk], np.cumsum([0, *(len(walk) for walk in cut)])
     between = apart(every, every, how)
     verdicts, distances = [], []
