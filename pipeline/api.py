@@ -88,7 +88,7 @@ def verify(
     """Tell whether the walkers of two clips are one person, as `gait verify` does. No gallery is needed.
 
     Args:
-        first: A clip. Of several people in it the one with the most usable frames; "clip.mp4/2" means track 2.
+        first: A clip. Of several people in it the one that is usable for longest; "clip.mp4/2" means track 2.
         second: Another, in the same way.
         profile: A shipped profile (light, balanced, full, …), or a YAML file.
         settings: Settings by their dotted names.

@@ -39,7 +39,7 @@ def run(
 )
 def verify(
     first: str = Argument(
-        help="A clip. Of several people in it the one with the most usable frames; clip.mp4/2: track 2.",
+        help="A clip. Of several people in it the one that is usable for longest; clip.mp4/2: track 2.",
         metavar="CLIP", show_default=False,
     ),
     second: str = Argument(help="Another, in the same way.", metavar="CLIP", show_default=False),

@@ -56,7 +56,7 @@ def enough_of(config: RecognitionConfig) -> int | None:
     """
     encoder = registry.load(ENCODERS, config.encoder, "recognition.encoder")
     single = (config.window or 1) == 1 and not getattr(encoder, "motion", False)
-    return config.max_frames if single and encoder.needs == (Modality.SILHOUETTES,) else None
+    return max(config.max_frames, config.min_frames) if single and encoder.needs == (Modality.SILHOUETTES,) else None
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:

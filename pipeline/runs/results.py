@@ -32,6 +32,12 @@ class TrackSummary:
         """Video and track."""
         return self.tracklet.video, self.tracklet.track_id
 
+    @property
+    def usable_for(self) -> float:
+        """In how many of its frames it is usable, as far as those tell that were cut out."""
+        share = self.quality.get("usable_share")
+        return self.usable if self.poses is not None or share is None else len(self.tracklet) * share
+
 
 @dataclass(frozen=True, slots=True)
 class NamedCandidate:

@@ -145,6 +145,7 @@ def test_where_nothing_is_usable_all_have_been_looked_at():
     [
         ([], 60),
         (["recognition.max_frames=30"], 30),
+        (["recognition.max_frames=30", "recognition.min_frames=40"], 40),
         (["segmentation.enough=all"], None),
         (["segmentation.enough=7", "pose.always=true"], 7),
         (["pose.always=true"], None),

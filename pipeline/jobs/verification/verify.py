@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.config import SEGMENTER, Config
 from pipeline.engine.progress import Progress
 from pipeline.errors import ConfigError, InputError
-from pipeline.extraction.networks import wants_poses
+from pipeline.extraction.networks import enough_silhouettes, wants_poses
 from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
 from pipeline.jobs.analyse import Analysis, analyse
@@ -53,7 +53,7 @@ def verify(
     """Compare a walker of the first clip with one of the second.
 
     Args:
-        first: A video, or `video.mp4/2` for track 2 of it. Without a number: the track with the most usable frames.
+        first: A video, or `video.mp4/2` for track 2 of it. Without a number: the track that is usable for longest.
         second: As the first.
         config: The settings.
         checkpoints: A folder that is searched for weights first.
@@ -116,18 +116,19 @@ def _want_joints(session: Session) -> None:
     pose = session.config.pose
     if session.networks.segmenter.finds_joints and pose.estimator == SEGMENTER:
         always = pose.model_copy(update={"always": True})
-        session.config = session.config.model_copy(update={"pose": always})
+        cut = session.config.segmentation.model_copy(update={"enough": enough_silhouettes(session.config) or "all"})
+        session.config = session.config.model_copy(update={"pose": always, "segmentation": cut})
 
 
 def _chosen(found: Analysis, video: str, track: int | None) -> TrackSummary:
-    """The track that is meant, or the one with the most usable frames. Raises InputError, naming the file."""
+    """The track that is meant, or the one that is usable for longest. Raises InputError, naming the file."""
     tracks, file = found.tracks[video], found.sources[video].video.file
     if not tracks:
         raise InputError(
             f"{file}: nobody was found in it. Give a clip in which somebody walks, seen from head to feet."
         )
     if track is None:
-        return max(tracks, key=lambda one: (one.usable, len(one.tracklet)))
+        return max(tracks, key=lambda one: one.usable_for)
     named = [one for one in tracks if one.key[1] == track]
     if not named:
         there = ", ".join(str(one.key[1]) for one in tracks)
