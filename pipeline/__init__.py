@@ -15,9 +15,25 @@ from typing import TYPE_CHECKING, Any
 from pipeline.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from pipeline.api import Gallery, LoadedEncoder, demo_videos, fetch, load_encoder, read_run, run
+    from pipeline.api import (
+        Gallery,
+        LoadedEncoder,
+        decide_again,
+        demo_videos,
+        fetch,
+        load_encoder,
+        read_run,
+        review,
+        run,
+        undo_review,
+        verify,
+    )
     from pipeline.errors import GaitError
+    from pipeline.feedback.again import Outcome
+    from pipeline.feedback.strangers import Group as Stranger
+    from pipeline.feedback.suggest import Suggestion
     from pipeline.gallery.register import Who as Person
+    from pipeline.jobs.verification.answer import Verification
     from pipeline.runs.reader import Run
     from pipeline.runs.results import ClipResult, TrackResult
 
@@ -26,23 +42,35 @@ __all__ = [
     "GaitError",
     "Gallery",
     "LoadedEncoder",
+    "Outcome",
     "Person",
     "Run",
+    "Stranger",
+    "Suggestion",
     "TrackResult",
+    "Verification",
+    "decide_again",
     "demo_videos",
     "fetch",
     "load_encoder",
     "read_run",
+    "review",
     "run",
+    "undo_review",
+    "verify",
 ]
 
 
 _ELSEWHERE = {  # than in pipeline.api
     "ClipResult": "pipeline.runs.results:ClipResult",
     "GaitError": "pipeline.errors:GaitError",
+    "Outcome": "pipeline.feedback.again:Outcome",
     "Person": "pipeline.gallery.register:Who",
     "Run": "pipeline.runs.reader:Run",
+    "Stranger": "pipeline.feedback.strangers:Group",
+    "Suggestion": "pipeline.feedback.suggest:Suggestion",
     "TrackResult": "pipeline.runs.results:TrackResult",
+    "Verification": "pipeline.jobs.verification.answer:Verification",
 }
 
 

@@ -24,7 +24,11 @@ from pipeline.types import FloatArray, GaitSequence, Modality, ModalityFrames
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.feedback.again import Outcome
+    from pipeline.feedback.strangers import Group as Stranger
+    from pipeline.feedback.suggest import Suggestion
     from pipeline.gallery.register import Who as Person
+    from pipeline.jobs.verification.answer import Verification
     from pipeline.recognition import Encoder
 
 Path_ = str | os.PathLike[str]
@@ -71,9 +75,94 @@ def run(
     return Run.open(do_run(job, config, _path(checkpoints), _path(resume), _Callback.of(progress)))
 
 
+def verify(
+    first: Path_,
+    second: Path_,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    settings: Settings | None = None,
+    checkpoints: Path_ | None = None,
+    output: Path_ | None = None,
+    progress: OnProgress | None = None,
+) -> Verification:
+    """Tell whether the walkers of two clips are one person, as `gait verify` does. No gallery is needed.
+
+    Args:
+        first: A clip. Of several people in it the one that is usable for longest; "clip.mp4/2" means track 2.
+        second: Another, in the same way.
+        profile: A shipped profile (light, balanced, full, …), or a YAML file.
+        settings: Settings by their dotted names.
+        checkpoints: A folder that is searched for weights first.
+        output: The folder that gets a timestamped run folder with all that was found; nothing is kept without.
+        progress: As in `run`.
+
+    Returns:
+        The verdict, the probability with its interval, and which parts and joints agree.
+
+    Raises:
+        GaitError: Whatever a user can mend: a clip, a track that is not there, nobody in a clip, a setting.
+    """
+    from pipeline.jobs.verification.verify import verify as do_verify
+
+    clips = os.fspath(first), os.fspath(second)
+    kept = _path(output)
+    return do_verify(*clips, _config(profile, settings, None), _path(checkpoints), kept, _Callback.of(progress))[0]
+
+
 def read_run(path: Path_) -> Run:
     """Read the folder of a finished run. Raises GaitError for a folder that is none."""
     return Run.open(Path(path))
+
+
+def review(
+    run: Path_ | Run,
+    *,
+    right: Iterable[str] = (),
+    wrong: Mapping[str, str | None] | None = None,
+    new: Mapping[str, str] | None = None,
+    by: str = "",
+    gallery: Path_ | None = None,
+    checkpoints: Path_ | None = None,
+    progress: OnProgress | None = None,
+) -> Outcome:
+    """Say which answers of a run are right and who it is instead: that is enrolled, and the run decided again.
+
+    Args:
+        run: The run, or its folder.
+        right: Tracks whose answer is right, such as "probe1/2".
+        wrong: Tracks that are somebody else who is enrolled; None: nobody says who, only that it is not the answer.
+        new: Tracks of people who are not enrolled yet, and their names.
+        by: Who says so; the name of the login by default.
+        gallery: The gallery; by default that which the run was compared with. A run with a gallery video gets one of
+            its own, in its folder.
+        checkpoints: A folder that is searched for weights first.
+        progress: As in `run`.
+
+    Returns:
+        What changed; `outcome.run` is the run as it is now.
+
+    Raises:
+        GaitError: Whatever a user can mend; nothing is changed then.
+    """
+    from pipeline.feedback.say import Said
+    from pipeline.feedback.say import review as do_review
+
+    said = Said(tuple(right), wrong or {}, new or {}, by)
+    return do_review(_folder(run), said, _path(gallery), _path(checkpoints), _Callback.of(progress))
+
+
+def undo_review(run: Path_ | Run, *, gallery: Path_ | None = None, checkpoints: Path_ | None = None) -> Outcome:
+    """Take back the latest review of a run, with what it enrolled. The arguments are those of `review`."""
+    from pipeline.feedback.say import undo
+
+    return undo(_folder(run), _path(gallery), _path(checkpoints))[1]
+
+
+def decide_again(run: Path_ | Run, *, gallery: Path_ | None = None, checkpoints: Path_ | None = None) -> Outcome:
+    """Decide a run again by the people who are enrolled now; no video is decoded. Arguments are those of `review`."""
+    from pipeline.feedback.again import again
+
+    return again(_folder(run), _path(gallery), _path(checkpoints))
 
 
 class Gallery:
@@ -162,6 +251,38 @@ class Gallery:
         from pipeline.gallery.store import Gallery as Store
 
         return list(Register.of(Store.open(self.path)))
+
+    def strangers(self, runs: Iterable[Path_] = (), *, names: Mapping[str, str] | None = None) -> list[Stranger]:
+        """Who keeps coming without a name: the unknown walks of some runs in groups of one person each.
+
+        A page of them lies in the newest of the run folders, as strangers.html.
+
+        Args:
+            runs: The run folders; by default those in the output folder that were compared with this gallery.
+            names: Names for groups, by their labels: all of a group is enrolled, and its runs are decided again.
+
+        Returns:
+            The groups before they were named, the most often seen first.
+
+        Raises:
+            GaitError: There is no run or no such group.
+        """
+        from pipeline.feedback.strangers import name_strangers, runs_of, strangers
+
+        paths = [Path(run) for run in runs] or runs_of(self.path, Path(self._config.output.folder))
+        found = strangers(paths, self.path, self._checkpoints, _Callback.of(self._progress))
+        if names:
+            name_strangers(found, names, "", self.path, self._checkpoints)
+        return list(found.groups)
+
+    def suggest(self) -> list[Suggestion]:
+        """Pairs of people who are probably one, and people who are probably two, the likeliest first.
+
+        Raises GaitError.
+        """
+        from pipeline.feedback.suggest import suggest
+
+        return list(suggest(self.path, self._config, self._checkpoints, _Callback.of(self._progress)).suggestions)
 
     def delete(self, who: str) -> None:
         """Remove somebody and every trace of them, old versions included, and look for what is left.
@@ -304,6 +425,10 @@ def _config(profile: str, settings: Settings | None, output: Path_ | None) -> Co
     chosen = {**(settings or {}), **({} if output is None else {"output.folder": os.fspath(output)})}
     overrides: Sequence[str] = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in chosen.items()]
     return load_config(profile, overrides)
+
+
+def _folder(run: Path_ | Run) -> Path:
+    return run.path if isinstance(run, Run) else Path(run)
 
 
 def _path(path: Path_ | None) -> Path | None:

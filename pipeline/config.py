@@ -82,6 +82,11 @@ class TrackingConfig(Section):
         0.6, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped; above 0.6 ghosts remain"
     )
     tiles: TilesConfig = TilesConfig()
+    rate: Literal["auto", "all"] | Annotated[float, Field(gt=0, le=1000)] = Field(
+        "auto",
+        description="frames a second that are looked at; boxes in between are on the way; auto: at least 8, all for a "
+        "second where somebody is fast; motion looks at all",
+    )
     stretch: int = Field(
         9000, ge=10, description="frames after which zoom is chosen anew; where a cluster may cut a longer video"
     )
@@ -110,6 +115,11 @@ class SegmentationConfig(Section):
     )
     card: str | None = Field(None, description="card whose conventions a checkpoint given as a file follows")
     every: int = Field(1, ge=1, description="segment every n-th frame")
+    enough: Literal["auto", "all"] | Annotated[int, Field(ge=1, le=100_000)] = Field(
+        "auto",
+        description="usable silhouettes that are cut out of a track, spread over its way; auto: as many as the encoder "
+        "takes, all where it takes consecutive ones or joints",
+    )
     surroundings: Literal["scene", "blank"] = Field(
         "scene", description="what is around the box in the network's input: scene: the frame; blank: white, or black"
     )

@@ -73,6 +73,10 @@ class TrackedBoxes:
     def __len__(self) -> int:
         return len(self.track_ids)
 
+    @classmethod
+    def nobody(cls, frame_index: int) -> TrackedBoxes:
+        return cls(frame_index, np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
 
 @dataclass(frozen=True, slots=True)
 class Tracklet:

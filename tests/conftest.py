@@ -7,6 +7,7 @@ import os
 # Before torch is loaded: two workers with as many threads as there are cores take each other's time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import importlib.util
 import signal
 from collections.abc import Callable, Iterator
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+def pytest_collection_finish() -> None:
+    """What was loaded to collect the tests stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -57,6 +64,14 @@ def _a_core_for_each_worker() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if "PYTEST_XDIST_WORKER" in os.environ:
             patch.setattr(runtime, "os", SimpleNamespace(sched_getaffinity=lambda process: {0}))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_no_user(once) -> Iterator[None]:
+    """All workers, and what they start, share a cache folder that is empty at first: not that of who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(once("cache", lambda folder: None)))
         yield
 
 

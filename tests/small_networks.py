@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 import torch
+import yaml
 
 from pipeline import registry
 from pipeline.recognition import ENCODERS
@@ -23,15 +24,17 @@ WIDE = {  # what 16 would empty
 
 
 def narrow(architecture, by=16):
-    """The same architecture with so many times fewer channels, and few classes."""
+    """The same architecture with so many times fewer channels, few classes, and at most two blocks a stage."""
+
+    small = {"classes": 5, "out_channels": 8}
+    if hasattr(architecture, "image"):  # DINOv2's
+        small |= {"image": (224, 112), "blocks": 6}
 
     def less(name, value):
-        if name == "classes":
-            return 5
-        if name == "out_channels":
-            return 8
-        if name == "image":
-            return (224, 112)
+        if name in small:
+            return small[name]
+        if name in ("layers", "blocks") and all(isinstance(v, int) for v in value):
+            return tuple(min(v, 2) for v in value)
         if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:
             return tuple(v // by if v >= 16 else v for v in value)
         if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
@@ -71,3 +74,13 @@ def save_small(model, path):
         architecture=dataclasses.asdict(architecture),
     )  # fmt: skip
     return Checkpoint(card, path, "ab" * 32)
+
+
+def save_small_with_card(model, folder):
+    """The same as FOLDER/NAME_small.pt with its card beside it, as a user's own weights lie there."""
+    path = folder / f"{model.name}_small.pt"
+    architecture = save_small(model, path).card.architecture
+    fields = {"stage": "encoder", "loader": "opengait", "model": model.name, "licence": "ours"}
+    fields["architecture"] = {key: list(v) if isinstance(v, tuple) else v for key, v in architecture.items()}
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(fields))
+    return path

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
 
 import pipeline as gait
+from pipeline.commands.verify import verify_command
+from pipeline.profiles import Options
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.research.synth.videos import Show, write_video, write_videos
 
@@ -18,7 +24,7 @@ from pipeline.research.synth.videos import Show, write_video, write_videos
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory) -> list[Path]:
     """A gallery video and a probe video of two people."""
-    show = Show(people=2, probes=1, seconds=4, size=(428, 240))
+    show = Show(people=2, probes=1, seconds=3, size=(428, 240), fps=15)
     return list(write_videos(tmp_path_factory.mktemp("videos"), show))
 
 
@@ -70,7 +76,7 @@ def test_tracks_are_detections_for_supervision(run, videos):
 
 def test_progress_is_reported_by_one_function_from_nothing_to_all(videos, output):
     calls = []
-    settings = {"output.report": False, "output.cache_gb": 0}
+    settings = {"output.report": False}
     gait.run(
         videos[0], videos[1], profile="offline", settings=settings, output=output,
         progress=lambda stage, done, total, unit: calls.append((stage, done, total, unit)),
@@ -137,6 +143,75 @@ def test_a_folder_of_clips_is_enrolled_and_its_people_recognised(output, tmp_pat
     assert "walks in 2 videos belong to people who are enrolled now" in html and html.count("<video") == 2
     (answer,) = people.identify(tmp_path / "clips/Ada.mp4").probes["Ada"]
     assert answer.name == "Ada"
+
+
+@pytest.fixture(scope="module")
+def verify(run, videos, output):
+    """verify("1", "2"): track 1 of the gallery video and track 2 of the probe; "": whichever is best seen."""
+
+    def call(first, second, other=videos[1]):
+        clips = [f"{clip}/{track}" if track else clip for clip, track in ((videos[0], first), (other, second))]
+        return gait.verify(*clips, profile="offline", output=output)
+
+    return call
+
+
+def test_one_person_in_two_clips_is_the_same_with_an_interval_and_what_agrees(verify):
+    found = verify("2", "1")
+    low, high = found.interval
+    assert found.verdict == "same" and 0.5 < low < found.probability < high < 1
+    assert (found.first.track, found.first.tracks, found.second.file) == (2, 2, "probe1.mp4")
+    assert [part.region for part in found.parts] == ["head", "shoulders", "trunk", "thighs", "knees", "shins", "feet"]
+    assert any(part.alike for part in found.parts) and found.distance < found.usual
+    assert found.joints == ()  # this profile's segmenter finds none
+    assert json.loads(json.dumps(found.as_json()))["interval"] == [round(low, 4), round(high, 4)]
+
+
+def test_two_people_in_two_clips_are_not_the_same(verify):
+    same, two = verify("2", "1"), verify("2", "2")
+    assert two.verdict != "same" and two.probability < same.probability
+
+
+def test_who_is_best_seen_is_taken_where_nobody_is_named(verify, run):
+    found = verify("", "")
+    best = max(run.gallery["gallery"], key=lambda track: track.frames * track.quality["usable_share"])
+    assert (found.first.track, found.first.usable) == (best.id, best.silhouettes)
+
+
+def test_the_same_footage_is_told_and_so_are_two_in_one_frame(verify, videos, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(videos[0].read_bytes())
+    for again in (videos[0], copy):
+        found = verify("1", "1", again)
+        assert found.verdict == "same" and "are the same footage" in found.reason and found.distance is None
+    found = verify("1", "2", videos[0])
+    assert (found.verdict, found.probability) == ("different", 0.0) and "seen in the same frame" in found.reason
+
+
+def test_a_track_that_is_not_there_and_a_clip_without_anybody_are_named(verify, tmp_path):
+    with pytest.raises(gait.GaitError, match=r"gallery.mp4: no track 9 in it. There are: 1, 2\."):
+        verify("9", "")
+    empty = clips.write(tmp_path / "empty.mp4", [np.full((240, 428, 3), 90, np.uint8)] * 40)
+    with pytest.raises(gait.GaitError, match=r"^empty.mp4: nobody was found in it"):
+        gait.verify(empty, empty, profile="offline")
+    assert not list(Path(tempfile.gettempdir()).glob("gait-verify-*"))  # nothing is kept
+
+
+def test_too_few_silhouettes_cannot_tell(videos, output):
+    found = gait.verify(*videos, profile="offline", output=output, settings={"recognition.min_frames": 95})
+    assert found.verdict == "cannot tell" and found.probability is None
+    assert re.match(r"(gallery|probe1)\.mp4, track \d: \d+ usable silhouettes in \d+ frames, 95 needed", found.reason)
+
+
+def test_the_command_prints_the_answer_who_was_compared_and_what_agrees(run, videos, output, capsys):
+    verify_command(f"{videos[0]}/2", f"{videos[1]}/1", output, False, Options("offline", [], None))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("same person: ") and "% [" in said[0] and "two people: " in said[0]
+    assert said[1].startswith("Taken before looking: 50 %.")
+    assert re.fullmatch(r"gallery.mp4: track 2 of 2, 4\d usable frames, seen from the right", said[2])
+    assert any("trunk" in line for line in said)
+    kept = json.loads((Path(said[-1]) / "verification.json").read_text(encoding="utf-8"))
+    assert kept["verdict"] == "same" and kept["second"]["track"] == 1
 
 
 def test_an_encoder_embeds_silhouettes():

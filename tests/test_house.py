@@ -22,6 +22,7 @@ LAYERS = (  # from the ground up; a room may import what is in its own layer or 
     "report",
     "cluster",
     "jobs",
+    "feedback",
     "live",
     "api",
     "research web",

@@ -30,7 +30,7 @@ def _head(source: Path, target: Path, frames: int) -> None:
 def test_the_notebook_shows_names_and_videos(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "inputs").mkdir()
     for name, source in (("gallery", "gallery"), ("probe1", "probe2")):
-        _head(shared / "videos/demo" / f"{source}.mp4", tmp_path / "inputs" / f"{name}.mp4", 40)
+        _head(shared / "videos/demo" / f"{source}.mp4", tmp_path / "inputs" / f"{name}.mp4", 24)
     monkeypatch.setenv("GAIT_CHECKPOINTS", str(shared / "checkpoints"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 

@@ -46,13 +46,46 @@ def enrol(
 
 @command(app, "commands.gallery.identify:identify_command", "gait identify street.mp4 --db people", EMBEDDING)
 def identify(
-    videos: list[str] = Argument(help="Videos to search.", metavar="VIDEO...", show_default=False),
-    db: Path = DB,
+    videos: list[str] = Argument(
+        help="Videos to search; with --again folders of runs.", metavar="VIDEO...", show_default=False
+    ),
+    db: Path | None = MAYBE_DB,
+    again: bool = Option(
+        False, "--again", help="Decide these runs again, by the people enrolled now; no video is decoded."
+    ),
     unknown_as: Literal["unknown", "new"] = Option(
         "unknown", help="new: keep strangers under a label, to know them when they come again."
     ),
 ) -> None:
-    """Name the people of a video after those who are enrolled: annotated video and results in a run folder."""
+    """Name the people of a video after those who are enrolled: annotated video and results in a run folder.
+
+    With --again, and without --db: by the gallery that each run was compared with.
+    """
+
+
+@command(
+    app,
+    "commands.gallery.review:review_command",
+    "gait review output/2026_01_31_18_05_09 --right probe1/2 --wrong probe1/3=Bo --new probe2/1=Cy",
+    "checkpoints",
+)
+def review(
+    run: Path = Argument(help="Folder of a run.", metavar="RUN_DIR", show_default=False),
+    right: list[str] = Option([], help="The answer for this track is right; repeatable.", metavar="TRACK"),
+    wrong: list[str] = Option(
+        [],
+        help="It is somebody else who is enrolled; without a name: only that it is not the answer.",
+        metavar="TRACK[=NAME]",
+    ),
+    new: list[str] = Option([], help="It is somebody who is not enrolled yet.", metavar="TRACK=NAME"),
+    undo: bool = Option(False, "--undo", help="Take back the latest review of this run."),
+    by: str = Option("", help="Who says so (default: the name of the login).", metavar="NAME"),
+    db: Path | None = MAYBE_DB,
+) -> None:
+    """Say which answers of a run are right and who it is instead: it is enrolled, and the run is decided again.
+
+    Without --db: in the gallery that the run was compared with. A run with a gallery video gets one in its own folder.
+    """  # fmt: skip
 
 
 @command(
@@ -104,6 +137,45 @@ def merge(
     db: Path = DB,
 ) -> None:
     """Make several people one, who keeps the name of the first and has the templates of all."""
+
+
+@command(gallery, PEOPLE + "split_command", "gait gallery split Ada Bo 1a2b3c4d5e6f7a8b --db people")
+def split(
+    person: str = PERSON,
+    name: str = Argument(help="The other person's.", metavar="NAME", show_default=False),
+    templates: list[str] = Argument(help="Those of the other person: see gait gallery show.", metavar="TEMPLATE..."),
+    db: Path = DB,
+) -> None:
+    """Make some of a person's templates another person: one that was two."""
+
+
+@command(
+    gallery, "commands.gallery.review:strangers_command", "gait gallery strangers output/2026_* --db people",
+    "checkpoints",
+)  # fmt: skip
+def strangers(
+    runs: list[Path] = Argument(
+        None,
+        help="Folders of runs (default: those in output that were compared with the gallery).",
+        metavar="[RUN_DIR...]",
+        show_default=False,
+    ),
+    db: Path | None = MAYBE_DB,
+    names: list[str] = Option([], "--name", help="Give all of a group a name; repeatable.", metavar="GROUP=NAME"),
+    by: str = Option("", help="Who says so (default: the name of the login).", metavar="NAME"),
+) -> None:
+    """Who keeps coming without a name: the unknown of these runs in groups of one person each, with a page.
+
+    A group that is named is enrolled, all of it, and its runs are decided again.
+    """  # fmt: skip
+
+
+@command(
+    gallery, "commands.gallery.review:suggest_command", "gait gallery suggest --db people",
+    "profile overrides device checkpoints",
+)  # fmt: skip
+def suggest(db: Path = DB) -> None:
+    """Which two people are probably one, and which one is probably two, with the probability and a page."""
 
 
 @command(gallery, PEOPLE + "delete_command", "gait gallery delete Ada --db people --yes")

@@ -226,10 +226,18 @@ app.add_typer(bench, name="bench")
     "profile overrides device checkpoints",
     alone=True,
 )
-def bench_run(gallery: str | None = GALLERY, probes: list[str] = PROBES, json_file: Path | None = JSON) -> None:
+def bench_run(
+    gallery: str | None = GALLERY,
+    probes: list[str] = PROBES,
+    against: list[str] = Option(
+        [], "--against", metavar="KEY=VALUE", help="Run with this setting, too, in turns, and compare; repeatable."
+    ),
+    json_file: Path | None = JSON,
+) -> None:
     """Time a run stage by stage, and compare it with its bare networks on the same data.
 
-    Without --gallery and --probe: two short videos of made-up walkers.
+    Without --gallery and --probe: two short videos of made-up walkers. Where the truth lies beside the videos
+    (NAME.gt.txt), it says how tracks and names came out, too.
     """
 
 

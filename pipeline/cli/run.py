@@ -31,6 +31,29 @@ def run(
     """
 
 
+@command(
+    app,
+    "commands.verify:verify_command",
+    "gait verify door.mp4 lobby.mp4/2",
+    "profile overrides device rotate checkpoints",
+)
+def verify(
+    first: str = Argument(
+        help="A clip. Of several people in it the one that is usable for longest; clip.mp4/2: track 2.",
+        metavar="CLIP", show_default=False,
+    ),
+    second: str = Argument(help="Another, in the same way.", metavar="CLIP", show_default=False),
+    output: Path | None = Option(
+        None, help="Keep everything in a timestamped run folder here (default: nothing is kept).", metavar="DIR"
+    ),
+    as_json: bool = Option(False, "--json", help="Print JSON."),
+) -> None:  # fmt: skip
+    """Whether the walkers of two clips are one person: a probability, its interval, which parts and joints agree.
+
+    No gallery is needed. "Cannot tell" is an answer, too.
+    """
+
+
 @command(app, "commands.demo.demo:demo_command", "gait demo --offline", "profile overrides output device checkpoints")
 def demo(
     offline: bool = Option(False, "--offline", help="Nothing is fetched: made-up walkers, found without weights."),

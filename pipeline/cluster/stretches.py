@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,15 @@ from loguru import logger
 from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, cut
 from pipeline.engine.meter import Meter
 from pipeline.extraction.crops import Crops, Extraction, crop_people
-from pipeline.extraction.extract import Extracted, decode_ahead, detect_people, extract, looks_ahead, write_extracted
+from pipeline.extraction.extract import (
+    Extracted,
+    decode_ahead,
+    detect_people,
+    extract,
+    looks_ahead,
+    tracked_people,
+    write_extracted,
+)
 from pipeline.extraction.processes import Task
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
@@ -54,25 +62,29 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """The people of one frame after another, packed. counts: of each frame; values: x1, y1, x2, y2, score of each."""
+    """The people of one frame after another, packed.
+
+    counts: of each frame, −1 where nobody looked; values: x1, y1, x2, y2, score of each person.
+    """
 
     counts: IntArray
     values: FloatArray
     track_ids: IntArray
 
     @classmethod
-    def of(cls, frames: Sequence[Detections | TrackedBoxes]) -> _Boxes:
-        values = [np.column_stack([one.boxes, one.scores]).astype(np.float32) for one in frames]
-        ids = [one.track_ids for one in frames if isinstance(one, TrackedBoxes)]
+    def of(cls, frames: Sequence[Detections | TrackedBoxes | None]) -> _Boxes:
+        looked = [one for one in frames if one is not None]
+        values = [np.column_stack([one.boxes, one.scores]).astype(np.float32) for one in looked]
+        ids = [one.track_ids for one in looked if isinstance(one, TrackedBoxes)]
         return cls(
-            np.array([len(one) for one in frames], np.int64),
-            np.concatenate(values),
+            np.array([-1 if one is None else len(one) for one in frames], np.int64),
+            np.concatenate([np.empty((0, 5), np.float32), *values]),
             np.concatenate(ids) if ids else np.empty(0, np.int64),
         )
 
-    def detections(self, first: int) -> Iterator[Detections]:
-        for index, values in enumerate(self._split(self.values), first):
-            yield Detections(index, values[:, :4], values[:, 4])
+    def detections(self, first: int) -> Iterator[tuple[int, Detections | None]]:
+        for index, (count, values) in enumerate(zip(self.counts, self._split(self.values), strict=True), first):
+            yield index, None if count < 0 else Detections(index, values[:, :4], values[:, 4])
 
     def tracked(self, first: int) -> Iterator[TrackedBoxes]:
         both = zip(self._split(self.track_ids), self._split(self.values), strict=True)
@@ -80,7 +92,7 @@ class _Boxes:
             yield TrackedBoxes(index, track_ids, values[:, :4], values[:, 4])
 
     def _split(self, rows: Any) -> list[Any]:
-        return np.split(rows, np.cumsum(self.counts)[:-1])
+        return np.split(rows, np.cumsum(np.maximum(self.counts, 0))[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +119,18 @@ def extract_in_stretches(video: Video, task: Task, meter: Meter) -> Steps:
         return extracted
     tracker = open_tracker(config.tracking, begun.fps)
     tracks = TrackletBuilder(video.name, begun.fps, config.tracking)
-    calls: list[Call] = []
-    for stretch, one in zip(stretches, found, strict=True):
-        with meter.time("track", frames=stretch.frames):
-            tracked = [tracks.add(tracker.update(detections)) for detections in one.boxes.detections(stretch.first)]
-        calls.append(Call(f"crop {video.name} {stretch.number}", _crop, (video, stretch, _Boxes.of(tracked))))
+    looked = chain.from_iterable(
+        one.boxes.detections(stretch.first) for stretch, one in zip(stretches, found, strict=True)
+    )
+    tracked = (boxes for _, boxes in tracked_people(looked, tracker, tracks, meter))
+    calls = [
+        Call(
+            f"crop {video.name} {stretch.number}",
+            _crop,
+            (video, stretch, _Boxes.of(list(islice(tracked, stretch.frames)))),
+        )
+        for stretch in stretches
+    ]
     crops = Crops.none(video.name, begun.frame_size, config)
     for later in (yield calls):
         crops.join(later)
@@ -141,7 +160,7 @@ def _detect(work: Extraction, video: Video, stretch: Stretch) -> _Found | None:
     """What was found in a stretch; None where it does not hold what it should."""
     try:
         with _stretch(video, stretch) as source, closing(decode_ahead(source, work.meter)) as frames:
-            found = [people for _, people in detect_people(frames, work)]
+            found = [people for _, people in detect_people(frames, work, source.info.fps, stretch.last)]
     except UnlikeError:
         return None
     return _Found(_Boxes.of(found), source.own, source.beyond)
@@ -157,7 +176,7 @@ def _crop(work: Extraction, video: Video, stretch: Stretch, boxes: _Boxes) -> Cr
     with _stretch(video, stretch) as source, closing(decode_ahead(source, work.meter)) as frames:
         size = source.info.height, source.info.width
         tracked: Iterator[tuple[Frame, TrackedBoxes]] = zip(frames, boxes.tracked(stretch.first), strict=True)
-        return crop_people(tracked, video.name, size, work)
+        return crop_people(tracked, video.name, size, source.info.fps, work)
 
 
 def _stretch(video: Video, stretch: Stretch) -> StretchSource:

@@ -127,6 +127,7 @@ def show_open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
         "in %, with 95 % intervals over people",
     )
     show_unlabelled(figures)
+    show_one_to_one(figures)
     if not all(first[key]["enough"] for key in rates):
         print(
             f"* a draw has {first['strangers_clips']:g} searches for strangers, too few for this rate: it comes from "
@@ -148,6 +149,18 @@ def show_unlabelled(figures: dict[str, dict[str, Any]]) -> None:
         rows,
         "without a labelled clip, at a promise of 10 %; in %",
     )
+
+
+def show_one_to_one(figures: dict[str, dict[str, Any]]) -> None:
+    """How right `gait verify` would have been on pairs of clips, on standard output."""
+    rows = []
+    for name, one in figures.items():
+        if (found := one["one_to_one"]) is not None:
+            shares = [percent(share) for share in (*found["same"], *found["different"])]
+            rows.append([name, *shares, percent(found["eer"]), percent(found["ece"]), f"{found['inside']} of 10"])
+    if rows:
+        said = [f"{side}: said {what}" for side in ("one person", "two") for what in ("same", "different", "neither")]
+        print_table(["", *said, "EER", "calibration error", "tenths inside"], rows, "pairs of clips, one to one; in %")
 
 
 def _open_set(tree: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ to the pose estimator, in a thread beside these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,8 @@ from pipeline.config import Config
 from pipeline.engine.meter import Meter
 from pipeline.engine.progress import Progress
 from pipeline.engine.stream import ahead, aside, batches
-from pipeline.extraction.networks import Networks, wants_crops, wants_poses
+from pipeline.extraction.enough import Due, Waiting, spread
+from pipeline.extraction.networks import Networks, enough_silhouettes, wants_crops, wants_poses
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
 from pipeline.pose.crop import PoseCrop, stack_crops
@@ -28,9 +29,10 @@ from pipeline.runs.folder import RunFolder
 from pipeline.segmentation import Segmented
 from pipeline.segmentation.rgb import RGBBuilder, body_in_crop, cut_rgb
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
-from pipeline.types import Frame, TrackedBoxes
+from pipeline.types import FloatArray, Frame, TrackedBoxes
 
 BATCHES_AHEAD = 2  # segmented batches that wait to be cleaned
+DUE_AHEAD = 2  # tracks whose crops wait for the segmenter
 PNG_FAST = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -75,30 +77,36 @@ class Crops:
 
 
 def crop_people(
-    tracked: Iterator[tuple[Frame, TrackedBoxes]], video: str, frame_size: tuple[int, int], work: Extraction
+    tracked: Iterator[tuple[Frame, TrackedBoxes]], video: str, frame_size: tuple[int, int], fps: float, work: Extraction
 ) -> Crops:
-    """Segment everybody tracked and write the silhouettes; find their joints too, where they are wanted.
+    """Segment who is tracked and write the silhouettes; find their joints too, where they are wanted.
 
     Args:
         tracked: Frames with the tracks in them.
         video: The video's name in the run.
         frame_size: Height and width in pixels.
+        fps: Frames per second.
         work: Networks, settings and the run folder.
     """
-    estimator = work.networks.estimator
+    estimator, enough = work.networks.estimator, enough_silhouettes(work.config)
     crops = Crops.none(video, frame_size, work.config)
     with ExitStack() as beside:
         pose = _pose_crops(estimator, crops.poses, work, beside) if estimator and crops.poses is not None else None
-        people = _crops(tracked, work, pose, in_colour=crops.rgb is not None)
-        waiting = ahead(people, 2 * work.config.segmentation.batch, "track")
-        maps = ahead(_segmented(waiting, work), BATCHES_AHEAD, "segment")
-        with closing(waiting), closing(maps):  # closed from the last to the first
-            found = None if estimator else crops.poses
-            for person, silhouette in _silhouettes(maps, found, work):
+        if enough is None:
+            waiting = ahead(_crops(tracked, work, pose), 2 * work.config.segmentation.batch, "track")
+            found = _cut_out(beside.enter_context(closing(waiting)), work)
+        else:
+            patience = int(work.config.tracking.bytetrack.buffer_seconds * fps) + 2
+            due = ahead(_needed(tracked, work, pose, Waiting(enough, patience)), DUE_AHEAD, "track")
+            found = _cut_out_enough(beside.enter_context(closing(due)), enough, work)
+        with closing(found):
+            for person, silhouette, joints in found:
                 crops.sequences.add(silhouette)
                 crops.seen.add(silhouette.track_id)
                 if crops.rgb is not None and silhouette.aligned is not None:
                     _keep_rgb(person, silhouette, video, crops.rgb, work)
+                if not estimator and crops.poses is not None and joints is not None:
+                    crops.poses.add(silhouette.track_id, silhouette.frame_index, joints)
                 if work.config.output.silhouettes:
                     _write_silhouette(silhouette, video, work)
     return crops
@@ -108,17 +116,43 @@ def _crops(
     tracked: Iterator[tuple[Frame, TrackedBoxes]],
     work: Extraction,
     crop_poses: Callable[[Frame, TrackedBoxes], None] | None,
-    in_colour: bool,
 ) -> Iterator[PersonCrop]:
-    segmenter = work.networks.segmenter
+    """Everybody of every frame."""
     for frame, boxes in tracked:
         with work.meter.time("crop", boxes=len(boxes)):
-            crops = cut_people(frame, boxes, work.config.segmentation, segmenter.view)
-            if in_colour:
-                crops = [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
+            crops = cut_people(frame, boxes, work.config.segmentation, work.networks.segmenter.view)
+            crops = _with_rgb(frame, crops, work)
         if crop_poses is not None:
             crop_poses(frame, boxes)
         yield from crops
+
+
+def _needed(
+    tracked: Iterator[tuple[Frame, TrackedBoxes]],
+    work: Extraction,
+    crop_poses: Callable[[Frame, TrackedBoxes], None] | None,
+    waiting: Waiting,
+) -> Iterator[Due]:
+    """As many of everybody as are needed, once it is known who stays how long."""
+    config, view, stretch = work.config.segmentation, work.networks.segmenter.view, 0
+    for frame, boxes in tracked:
+        if work.config.tracking.stretch_of(frame.index) != stretch:
+            yield from waiting.rest()
+            stretch = work.config.tracking.stretch_of(frame.index)
+        if frame.index % config.every == 0:
+            with work.meter.time("crop", boxes=len(boxes)):
+                crops = _with_rgb(frame, cut_people(frame, boxes, config, view, waiting.wants(boxes)), work)
+            yield from waiting.add(crops, frame.index)
+        if crop_poses is not None:
+            crop_poses(frame, boxes)
+    yield from waiting.rest()
+
+
+def _with_rgb(frame: Frame, crops: list[PersonCrop], work: Extraction) -> list[PersonCrop]:
+    """The crops, in colour too where the encoder looks at it."""
+    if not wants_crops(work.config):
+        return crops
+    return [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
 
 
 def _pose_crops(
@@ -145,6 +179,34 @@ def _pose_crops(
     return crop
 
 
+Cut = tuple[PersonCrop, Silhouette, FloatArray | None]  # joints 17×3 in frame pixels, of a segmenter that finds them
+
+
+def _cut_out(crops: Iterator[PersonCrop], work: Extraction) -> Generator[Cut, None, None]:
+    """The finished silhouettes of crops, in their order."""
+    with closing(ahead(_segmented(crops, work), BATCHES_AHEAD, "segment")) as answers:
+        for batch, segmented in answers:
+            with work.meter.time("silhouette", crops=len(batch)):
+                silhouettes = finish(batch, segmented, work.config.segmentation)
+            work.meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
+            for number, (person, silhouette) in enumerate(zip(batch, silhouettes, strict=True)):
+                joints = None
+                if segmented.joints is not None and person.crop and person.frame_index % work.config.pose.every == 0:
+                    joints = person.crop.to_frame(segmented.joints[number])
+                yield person, silhouette, joints
+
+
+def _cut_out_enough(due: Iterator[Due], enough: int, work: Extraction) -> Generator[Cut, None, None]:
+    """The silhouettes of one track after another, in the order of the frames, until enough of them are usable."""
+    for one in due:
+        chosen, spare, found = one.first, one.spare, list[Cut]()
+        while chosen:
+            found += _cut_out(iter(chosen), work)
+            missing = enough - sum(silhouette.aligned is not None for _, silhouette, _ in found)
+            chosen, spare = spread(spare, missing) if missing > 0 else ([], [])
+        yield from sorted(found, key=lambda cut: cut[1].frame_index)
+
+
 def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[list[PersonCrop], Segmented]]:
     stretch_of = work.config.tracking.stretch_of
     for batch in batches(crops, work.config.segmentation.batch, lambda crop: stretch_of(crop.frame_index)):
@@ -152,24 +214,6 @@ def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[
             segmented = work.networks.segmenter.segment(np.stack([crop.image for crop in batch]))
         work.bars.advance("segmentation", len(batch))
         yield batch, segmented
-
-
-def _silhouettes(
-    answers: Iterator[tuple[list[PersonCrop], Segmented]], poses: PoseBuilder | None, work: Extraction
-) -> Iterator[tuple[PersonCrop, Silhouette]]:
-    """The finished silhouettes, with whose they are.
-
-    poses: gets the joints of the same crops; None where they are not wanted from here.
-    """
-    for batch, segmented in answers:
-        with work.meter.time("silhouette", crops=len(batch)):
-            silhouettes = finish(batch, segmented, work.config.segmentation)
-        if poses is not None and segmented.joints is not None:
-            for person, joints in zip(batch, segmented.joints, strict=True):
-                if person.crop is not None and person.frame_index % work.config.pose.every == 0:
-                    poses.add(person.track_id, person.frame_index, person.crop.to_frame(joints))
-        work.meter.add("silhouette", usable=sum(silhouette.aligned is not None for silhouette in silhouettes))
-        yield from zip(batch, silhouettes, strict=True)
 
 
 def _keep_rgb(person: PersonCrop, silhouette: Silhouette, video: str, rgb: RGBBuilder, work: Extraction) -> None:

@@ -11,11 +11,12 @@ import dataclasses
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pipeline.background import Background, TooShortError
 from pipeline.config import Config
 from pipeline.engine.meter import Meter
-from pipeline.engine.stream import ahead, batches
+from pipeline.engine.stream import ahead
 from pipeline.errors import InputError
 from pipeline.extraction.crops import Crops, Extraction, crop_people
 from pipeline.extraction.networks import Networks
@@ -28,10 +29,13 @@ from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Tracker, open_tracker
 from pipeline.tracking.heading import heading
 from pipeline.tracking.mot import write_mot
+from pipeline.tracking.rate import Pace, fill_between
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, Frame, TrackedBoxes
 from pipeline.video import VideoSource
 from pipeline.video.source import is_file
+
+T = TypeVar("T")
 
 FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
 
@@ -56,9 +60,9 @@ def extract(video: Video, work: Extraction) -> Extracted:
         if isinstance(background, Background):
             subtracted = ahead(_subtracted(frames, background, work.meter), FRAMES_AHEAD, "subtract")
             frames = opened.enter_context(closing(subtracted))
-        found = ahead(detect_people(frames, work), FRAMES_AHEAD, "detect")
-        tracked = _tracked(opened.enter_context(closing(found)), tracker, tracks, work.meter)
-        crops = crop_people(tracked, video.name, size, work)
+        found = ahead(detect_people(frames, work, fps), FRAMES_AHEAD, "detect")
+        tracked = tracked_people(opened.enter_context(closing(found)), tracker, tracks, work.meter)
+        crops = crop_people(tracked, video.name, size, fps, work)
     remarks = [source.warning, _remark(background, work.networks)]
     return write_extracted(video, source.frames_read, tracks, crops, remarks, work.folder)
 
@@ -106,15 +110,76 @@ def decode_ahead(source: VideoSource, meter: Meter) -> Generator[Frame, None, No
     return ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
 
 
-def detect_people(frames: Iterator[Frame], work: Extraction) -> Iterator[tuple[Frame, Detections]]:
-    """The frames with the people found in them."""
+def detect_people(
+    frames: Iterator[Frame], work: Extraction, fps: float, to_end: bool = True
+) -> Iterator[tuple[Frame, Detections | None]]:
+    """The frames with the people found in them; None where nobody looked (see tracking/rate.py).
+
+    Args:
+        frames: Consecutive frames of a video.
+        work: The detector and the settings.
+        fps: Frames per second of the video.
+        to_end: Whether the last frame is the video's last one, which is always looked at.
+    """
     detector, stretch_of = work.networks.detector, work.config.tracking.stretch_of
-    for batch in batches(frames, detector.batch, lambda frame: stretch_of(frame.index)):
-        with work.meter.time("detect", frames=len(batch)):
-            found = detector.detect(batch)
-        work.meter.add("detect", boxes=sum(map(len, found)))
-        work.bars.advance("tracking", len(batch))
-        yield from zip(batch, found, strict=True)
+    pace = Pace.of(work.config.tracking, fps, detector.looks_at == "foreground")
+    waiting: list[Frame] = []
+    chosen: list[Frame] = []
+    due, stretch = 0, -1
+
+    def looked_at() -> Iterator[tuple[Frame, Detections | None]]:
+        answers: dict[int, Detections] = {}
+        if chosen:
+            with work.meter.time("detect", frames=len(chosen)):
+                answers = {found.frame_index: found for found in detector.detect(chosen)}
+            work.meter.add("detect", boxes=sum(map(len, answers.values())))
+        for found in answers.values():
+            pace.note(found)
+        work.bars.advance("tracking", len(waiting))
+        for frame in waiting:
+            yield frame, answers.get(frame.index)
+        waiting.clear()
+        chosen.clear()
+
+    for frame in frames:
+        if stretch_of(frame.index) != stretch:
+            yield from looked_at()
+            stretch, due = stretch_of(frame.index), frame.index
+            pace.start()
+        waiting.append(frame)
+        if frame.index >= due:
+            chosen.append(frame)
+            due = pace.next_after(frame.index)
+        if len(chosen) == detector.batch:
+            yield from looked_at()
+            due = pace.next_after(frame.index)
+    if to_end and waiting and waiting[-1].index not in [frame.index for frame in chosen[-1:]]:
+        chosen.append(waiting[-1])
+    yield from looked_at()
+
+
+def tracked_people(
+    found: Iterator[tuple[T, Detections | None]], tracker: Tracker, tracks: TrackletBuilder, meter: Meter
+) -> Iterator[tuple[T, TrackedBoxes]]:
+    """The frames with the tracks in them; in those that nobody looked at, on the way from one look to the next.
+
+    found: frames, or what stands for them, one after another, with the detections.
+    """
+    waiting: list[T] = []
+    before: TrackedBoxes | None = None
+    index = 0
+    for frame, detections in found:
+        waiting.append(frame)
+        if detections is None:
+            continue
+        with meter.time("track", frames=len(waiting)):
+            index = detections.frame_index
+            now = tracker.update(detections, len(waiting))
+            between = fill_between(before, now, range(index - len(waiting) + 1, index))
+            ready = [tracks.add(boxes) for boxes in (*between, now)]
+        yield from zip(waiting, ready, strict=True)
+        waiting.clear()
+        before = now
 
 
 def _background(video: Video, work: Extraction) -> Background | str | None:
@@ -183,12 +248,3 @@ def _subtracted(frames: Iterator[Frame], background: Background, meter: Meter) -
         with meter.time("subtract", frames=1):
             subtracted = background.subtract(frame)
         yield subtracted
-
-
-def _tracked(
-    found: Iterator[tuple[Frame, Detections]], tracker: Tracker, tracks: TrackletBuilder, meter: Meter
-) -> Iterator[tuple[Frame, TrackedBoxes]]:
-    for frame, detections in found:
-        with meter.time("track", frames=1):
-            tracked = tracks.add(tracker.update(detections))
-        yield frame, tracked

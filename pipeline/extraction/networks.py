@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.config import SEGMENTER, Config, PoseConfig, RecognitionConfig, SegmentationConfig, TrackingConfig
 from pipeline.errors import ConfigError
 from pipeline.pose import PoseEstimator, open_estimator
-from pipeline.recognition import Encoder, needs_of, open_encoder
+from pipeline.recognition import Encoder, enough_of, needs_of, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector
@@ -47,6 +47,13 @@ def wants_poses(config: Config) -> bool:
 def wants_crops(config: Config) -> bool:
     """Whether extraction keeps crops in colour, which are pictures of people: only where the encoder looks at them."""
     return from_crops(needs_of(config.recognition))
+
+
+def enough_silhouettes(config: Config) -> int | None:
+    """How many usable silhouettes of a track are wanted; None for all."""
+    if config.segmentation.enough != "auto":
+        return None if config.segmentation.enough == "all" else config.segmentation.enough
+    return None if wants_poses(config) else enough_of(config.recognition)
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:

@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery.names import checked_name, confusable_key
 from pipeline.gallery.register import Register, Who
 from pipeline.gallery.store import Gallery
-from pipeline.gallery.template import Template, now
+from pipeline.gallery.template import Template, new_id, now
 from pipeline.gallery.verify import Erasure, found_in, marks_of
 from pipeline.profiles import nearest
 
@@ -126,6 +126,35 @@ def merge(gallery: Gallery, into: str, others: Sequence[str]) -> Person:
         ]
         writer.rewrite({template.template: template for template in moved})
     return Person(person.identity, person.name, (*person.templates, *moved))
+
+
+def split(gallery: Gallery, wanted: str, name: str, templates: Sequence[str]) -> tuple[Person, Person]:
+    """Make some of somebody's templates another person; returns both.
+
+    Raises GalleryError where the name is taken, a template is not theirs, or all of them are named.
+    """
+    name = checked_name(name)
+    with gallery.writing() as writer:
+        register = Register.of(gallery)
+        if taken := namesake(register, name):
+            raise GalleryError(f"{name!r} looks like {taken.name!r}, who is enrolled. Choose another name.")
+        person = _whole(gallery, [find_person(register, wanted)])[0]
+        theirs = [template.template for template in person.templates]
+        if odd := [one for one in templates if one not in theirs]:
+            raise GalleryError(f"{odd[0]!r} is no template of {person.name}. Those are: {', '.join(theirs)}.")
+        if set(templates) == set(theirs):
+            raise GalleryError(
+                f"all templates of {person.name} are named. Leave some, or rename: gait gallery rename -h"
+            )
+        identity = new_id()
+        moved = [
+            dataclasses.replace(template, identity=identity, name=name, named=True)
+            for template in person.templates
+            if template.template in templates
+        ]
+        writer.rewrite({template.template: template for template in moved})
+    left = tuple(template for template in person.templates if template.template not in templates)
+    return Person(person.identity, person.name, left), Person(identity, name, tuple(moved))
 
 
 def delete(gallery: Gallery, wanted: str) -> tuple[Person, Erasure]:

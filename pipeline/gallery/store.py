@@ -43,7 +43,8 @@ from pipeline.gallery.folder import (
     version_told,
     write_json,
 )
-from pipeline.gallery.rows import COLUMNS, LARGE, from_rows, schema_of, to_rows
+from pipeline.gallery.reviews import drop_gone
+from pipeline.gallery.rows import COLUMNS, LARGE, briefs_of, from_rows, schema_of, to_rows
 from pipeline.gallery.template import Template
 
 if TYPE_CHECKING:
@@ -233,9 +234,8 @@ class Writer:
                 self._add(templates)
 
     def _add(self, templates: Sequence[Template]) -> None:
+        self.sweep()
         facts = self._gallery.facts()
-        if len(self._gallery.data_files()) > facts.data_files or self._gallery.half_written():  # a killed writer's
-            self.tidy()
         if facts.rows:
             table = _opened(self._path)
             row = table.search().select(["model", "checkpoint_sha256"]).limit(1).to_arrow().to_pylist()[0]
@@ -275,14 +275,20 @@ class Writer:
 
         self._replace(schema, rows())
 
+    def sweep(self) -> None:
+        """Remove what a killed writer left, if there is anything."""
+        if len(self._gallery.data_files()) > self._gallery.facts().data_files or self._gallery.half_written():
+            self.tidy()
+
     def tidy(self) -> None:
-        """Merge small data files, and remove old versions and what killed writers left."""
+        """Merge small data files; remove old versions, what killed writers left, and reviews of who has gone."""
         with refusals(self._path, "changed"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # LanceDB warns of other writers: we hold the lock
             _opened(self._path).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
             shutil.rmtree(self._path / OLD_INDEX, ignore_errors=True)
             for left in self._gallery.half_written():
                 left.unlink(missing_ok=True)
+            drop_gone(self._path, {brief.template: brief.identity for brief in briefs_of(_opened(self._path), None)})
 
     def _replace(self, schema: pa.Schema, portions: Iterator[list[Template]]) -> None:
         """A new version of exactly these rows, after which it is the only one.

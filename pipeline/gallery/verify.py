@@ -18,6 +18,7 @@ from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import discriminant_problems
 from pipeline.gallery.index import rows_later
 from pipeline.gallery.names import confusable_key
+from pipeline.gallery.reviews import read_reviews
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, problem_of
 
@@ -131,6 +132,7 @@ def _verified(gallery: Gallery, absent: str | None) -> Verdict:
     remarks += doubt
     try:
         read_calibration(gallery.path)
+        read_reviews(gallery.path, ())
     except GalleryError as error:
         problems.append(str(error))
     expired = {template.name for template in found if template.expired(now())}

@@ -53,7 +53,10 @@ def analyse(session: Session, sources: Sequence[Source]) -> Analysis:
     """Track, segment and embed everybody; what earlier runs have done is taken from the cache."""
     sources = extract_all(session, sources)
     needs = session.encoder.needs
-    tracks = {source.name: read_tracks(source, session.folder, needs, session.config) for source in sources}
+    tracks = {
+        source.name: read_tracks(source.name, source.info.fps, session.folder, needs, session.config)
+        for source in sources
+    }
     unusable = unusable_tracks((track for found in tracks.values() for track in found), needs, session.config)
     usable = {video: [track for track in found if track.key not in unusable] for video, found in tracks.items()}
     embed_all(session, sources, usable)

@@ -34,7 +34,7 @@ from pipeline.runs.results import ClipResult, TrackSummary, View, results_tree
 from pipeline.tracking.heading import along_the_axis
 from pipeline.types import TrackKey
 
-RIVAL = 0.5  # a track with so large a share of the longest one's usable frames may be the person, too
+RIVAL = 0.5  # a track that is usable for so large a share of the longest one may be the person, too
 MOST_NAMED = 20  # files that are no clips
 NOTHING = "nothing was enrolled; film them again, alone, whole from head to feet, for some seconds"
 VIEWS: tuple[View, ...] = ("left", "right", "front or back")
@@ -50,7 +50,7 @@ def enrol_folder(
 ) -> Path:
     """Analyse all clips of a folder and enrol their people in the gallery at `path`, all in one commit.
 
-    Of each clip the track with the most usable frames is enrolled, unless another one is about as long.
+    Of each clip the track that is usable for longest is enrolled, unless another one is about as long.
 
     Returns:
         The run folder. Its results.json has `clips`, what became of each, and `advice`, by name.
@@ -139,14 +139,14 @@ def _looked_at(clip: Clip, video: Video, found: Analysis, left_out: str) -> Clip
     """The clip with the one track that is its person, or the reason why it is left out. left_out: one that is known."""
     if left_out:
         return ClipResult(clip.person, clip.file, reason=left_out)
-    tracks = sorted(found.tracks[video.name], key=lambda track: -track.usable)
+    tracks = sorted(found.tracks[video.name], key=lambda track: -track.usable_for)
     if not tracks:
         return ClipResult(clip.person, clip.file, video.name, reason="nobody was found")
     longest = tracks[0]
     facts = clip.person, clip.file, video.name, longest.key[1], longest.usable, view_of(longest)
     if reason := found.unusable.get(longest.key):
         return ClipResult(*facts, reason=reason)
-    alike = [track for track in tracks if track.usable >= RIVAL * longest.usable]
+    alike = [track for track in tracks if track.usable_for >= RIVAL * longest.usable_for]
     if len(alike) == 1:
         return ClipResult(*facts)
     rivals = tuple(sorted(track.key[1] for track in alike))

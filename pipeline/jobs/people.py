@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,9 @@ from pipeline.drawing.lettering import distinct_titles
 from pipeline.jobs.analyse import Analysis
 from pipeline.jobs.session import Session
 from pipeline.matching import match_distances
-from pipeline.matching.evidence import FPIR, FROM_HERE, CohortDistances, Evidence, Usual, deviations
-from pipeline.matching.match import Known, seen_together
-from pipeline.matching.people import people_distances, to_people
+from pipeline.matching.evidence import FPIR, FROM_HERE, CohortDistances, Evidence, Judged, Usual, deviations
+from pipeline.matching.match import Known, Settled, seen_together
+from pipeline.matching.people import to_people
 from pipeline.matching.scores import Cohort, Comparison, scores, scores_among
 from pipeline.runs.results import TrackResult, TrackSummary
 from pipeline.types import Embedding, Match, TrackKey, Tracklet, identity_of
@@ -32,6 +32,24 @@ if TYPE_CHECKING:
 Matches = Mapping[str, Sequence[Match]]  # by video
 MadeUp = Callable[[], Cohort]  # walks of made-up people, as the encoder sees them
 SAMPLE = 200  # templates that tell how far the enrolled are apart
+MOST_OTHERS = 20  # deviations, the least, that are kept of a search whose answer a person told
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What persons said, of these probe tracks and of others before.
+
+    Attributes:
+        settled: The answers that are known.
+        refused: The identities that a track is not of.
+        own: The templates that were made of the track itself: it is not compared with them.
+        judged: Searches whose answers are known: they tell what a deviation is worth.
+    """
+
+    settled: Mapping[TrackKey, Settled] = field(default_factory=dict)
+    refused: Mapping[TrackKey, Collection[str]] = field(default_factory=dict)
+    own: Mapping[TrackKey, Collection[str]] = field(default_factory=dict)
+    judged: Sequence[Judged] = ()
 
 
 @dataclass(frozen=True)  # without slots: what is derived is kept
@@ -49,6 +67,8 @@ class People:
         calibration: What a distance to these people is worth, where that was measured.
         enrolled: How many people there are; None: those here. More of them where only the nearest are here.
         aside: How many of the nearest of a probe tell nothing of what is usual.
+        ids: T identifiers of the templates of a stored gallery.
+        said: What persons said.
     """
 
     names: Mapping[str, str]
@@ -61,6 +81,8 @@ class People:
     calibration: Calibration | None = None
     enrolled: int | None = None
     aside: int = 1
+    ids: Sequence[str] = ()
+    said: Said = Said()
 
     @classmethod
     def of_tracks(
@@ -95,6 +117,7 @@ class People:
             _comparison(with_threshold(calibration, matching), transform),
             made_up,
             calibration,
+            ids=[template.template for template in templates],
         )
 
     @property
@@ -113,7 +136,7 @@ class People:
         return {name: identity_colour(number) for number, name in enumerate(self.names.values())}
 
     @cached_property
-    def _cohort(self) -> CohortDistances | None:
+    def cohort(self) -> CohortDistances | None:
         """Made-up people, compared with one another as these are; None where a threshold of distances decides."""
         if self.matching.threshold is not None or self.made_up is None or not self.templates:
             return None
@@ -124,9 +147,10 @@ class People:
     @cached_property
     def evidence(self) -> Evidence | None:
         """What a deviation is worth in a search among these people; None where a threshold of distances decides."""
-        if self._cohort is None:
+        if self.cohort is None:
             return None
-        return self._cohort.evidence(self.enrolled or len(self.names), round(len(self.templates) / len(self.names)))
+        templates = round(len(self.templates) / len(self.names))
+        return self.cohort.evidence(self.enrolled or len(self.names), templates, self.said.judged)
 
     @cached_property
     def _apart(self) -> NDArray[np.float64]:
@@ -149,21 +173,66 @@ class People:
         if together.any():
             between = scores_among(probes, self.templates, self.owners, self.how)
             apart = np.concatenate([apart, between[np.triu(together)]])
-        return Usual.of(apart, self._cohort.usual if self._cohort else None)
+        return Usual.of(apart, self.cohort.usual if self.cohort else None)
 
     def alike(self, probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> tuple[NDArray[np.float64], float]:
         """How far probes are from one another, N×N, and below what two are rather one person than two."""
         between = scores_among(probes, self.templates, self.owners, self.how)
-        if self.evidence is None or self._cohort is None:
+        if self.evidence is None or self.cohort is None:
             threshold = self.matching.threshold
             return between, threshold if isinstance(threshold, float) else float("inf")
         usual = self.usual(probes, seen_together(probes, tracklets))
         found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual)
-        return found, self._cohort.evidence(max(1, len(probes))).alike
+        return found, self.cohort.evidence(max(1, len(probes))).alike
+
+    def untold(self, track: TrackKey) -> People:
+        """The same as if nobody had said anything of this track. What is known of all others stays."""
+        settled = {key: answer for key, answer in self.said.settled.items() if key != track}
+        refused = {key: names for key, names in self.said.refused.items() if key != track}
+        found = replace(self, said=replace(self.said, settled=settled, refused=refused))
+        derived = ("cohort", "evidence", "_apart")  # the same for both, and dear
+        vars(found).update({name: vars(self)[name] for name in derived if name in vars(self)})
+        return found
 
     def distances(self, probes: Sequence[Embedding]) -> NDArray[np.float64]:
-        """How far N probes are from every person, N×M. Raises ConfigError for embeddings that cannot be compared."""
-        return people_distances(probes, self.templates, self.owners, self.weights, self.how)
+        """How far N probes are from every person, N×M; infinite from who it is not, as a person said.
+
+        Raises ConfigError for embeddings that cannot be compared.
+        """
+        to_templates = scores(probes, self.templates, self.owners, self.how)
+        found = to_people(to_templates, self.owners, self.weights, self.matching.templates)
+        place = {identity: column for column, identity in enumerate(dict.fromkeys(self.owners))}
+        for row, probe in enumerate(probes):
+            key = probe.video, probe.track_id
+            if own := self.said.own.get(key):
+                others = [column for column, one in enumerate(self.ids) if one not in own]
+                owners, weights = [self.owners[one] for one in others], [self.weights[one] for one in others]
+                rest = to_people(to_templates[[row]][:, others], owners, weights, self.matching.templates)
+                found[row] = np.inf
+                found[row, [place[one] for one in dict.fromkeys(owners)]] = rest[0]
+            found[row, [place[one] for one in self.said.refused.get(key, ()) if one in place]] = np.inf
+        return found
+
+    def judge(
+        self, probes: Sequence[Embedding], tracklets: Sequence[Tracklet], answers: Mapping[TrackKey, str | None]
+    ) -> dict[TrackKey, Judged]:
+        """What the search for each of these tracks tells, given the identity that a person told; None for nobody."""
+        if self.evidence is None:
+            return {}
+        usual = self.usual(probes, seen_together(probes, tracklets))
+        found = deviations(self.distances(probes), usual, self.aside)
+        place = {identity: column for column, identity in enumerate(dict.fromkeys(self.owners))}
+        judged = {}
+        for row, probe in zip(found, probes, strict=True):
+            key = probe.video, probe.track_id
+            if key in answers and np.isfinite(row).any():
+                column = place.get(answers[key] or "", -1)
+                own = float(row[column]) if column >= 0 and np.isfinite(row[column]) else None
+                others = np.sort(np.delete(row, column) if column >= 0 else row)
+                near = tuple(float(one) for one in others[np.isfinite(others)][:MOST_OTHERS])
+                if near or own is not None:
+                    judged[key] = Judged(own, near, self.enrolled or len(self.names))
+        return judged
 
     def match(
         self,
@@ -181,10 +250,10 @@ class People:
             distances: N×M, where they are known already.
         """
         distances = self.distances(probes) if distances is None else distances
-        known = Known(list(self.names.values()), aside=self.aside)
+        known = Known(list(self.names.values()), aside=self.aside, settled=self.said.settled)
         if self.evidence is not None:
             usual = self.usual(probes, seen_together(probes, tracklets))
-            known = Known(known.identities, self.evidence, usual, self.aside)
+            known = replace(known, evidence=self.evidence, usual=usual)
         found = match_distances(probes, distances, tracklets, unusable, known, self.matching)
         if self.calibration is None:
             return found
@@ -213,6 +282,7 @@ class People:
             "fpir": FPIR,
             "fpir_spread": list(self.evidence.spread),
             "min_confidence": self.matching.min_confidence,
+            **({"judged": len(self.said.judged)} if self.said.judged else {}),
         }
 
     def label(self, match: Match) -> Label:

@@ -19,7 +19,7 @@ from pipeline.jobs.strangers import Newcomer
 from pipeline.matching.distance import distance_matrix
 from pipeline.report.cards import quality_of
 from pipeline.report.page import Fact
-from pipeline.report.roster import ESTIMATED, SET, ReportCard, Roster, tag_of, threshold_in
+from pipeline.report.roster import ESTIMATED, SET, TOLD, ReportCard, Roster, tag_of, threshold_in
 from pipeline.segmentation.storage import read_sequence
 from pipeline.types import Embedding, SilhouetteSequence, TrackKey
 
@@ -54,7 +54,8 @@ def roster_of_gallery(
     for match in answers:
         if match.candidates:
             track, identity = (match.video, match.track_id), owner[match.identity or match.candidates[0].identity]
-            beside[track, identity] = nearest_template(embeddings[track], person[identity], people)
+            if found := nearest_template(embeddings[track], person[identity], people):
+                beside[track, identity] = found
     wanted = {template.template for template in beside.values()}
     whole = {t.template: t for t in gallery.templates(stored=True, only=wanted)}
     cards = {
@@ -76,7 +77,7 @@ def roster_of_gallery(
         card_of=lambda track, identity: cards.get((track, identity)),
         others=others,
         threshold=threshold_in(people.matching),
-        caution=caution_of(people.calibration, people.matching),
+        caution=caution_of(people.calibration, people.matching, len(people.said.judged)),
     )
 
 
@@ -86,17 +87,21 @@ def roster_of_enrolment(people: Iterable[Who], enrolled: int) -> Roster:
     return Roster("enrol", enrolled, tags, (), lambda track, identity: None, (), float("inf"), caution="")
 
 
-def nearest_template(probe: Embedding, person: Person, people: People) -> Template:
-    """The template of a person that is most like a probe, as the people are compared."""
-    templates = [template.embedding() for template in person.templates]
+def nearest_template(probe: Embedding, person: Person, people: People) -> Template | None:
+    """The template of a person that is most like a probe, as the people are compared; None where all are of it."""
+    own = people.said.own.get((probe.video, probe.track_id), ())
+    others = [template for template in person.templates if template.template not in own]
+    if not others:
+        return None
     apart = people.how.transform.between if people.how.transform else distance_matrix
-    return person.templates[int(apart([probe], templates, people.matching.metric)[0].argmin())]
+    to_others = apart([probe], [template.embedding() for template in others], people.matching.metric)
+    return others[int(to_others[0].argmin())]
 
 
-def caution_of(calibration: Calibration | None, matching: MatchingConfig) -> str:
-    """What confidence is worth, and where the threshold is from."""
+def caution_of(calibration: Calibration | None, matching: MatchingConfig, judged: int = 0) -> str:
+    """What confidence is worth, and where the threshold is from. judged: searches whose answers persons told."""
     if calibration is None:
-        worth = SET if matching.threshold is not None else ESTIMATED
+        worth = SET if matching.threshold is not None else TOLD.format(judged) if judged else ESTIMATED
         return f"{worth} How often strangers are named has not been measured: see gait calibrate."
     between = (
         "" if calibration.found_ci95 is None else " (95 % interval {:.1%} to {:.1%})".format(*calibration.found_ci95)

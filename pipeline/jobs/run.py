@@ -12,6 +12,7 @@ Each stage reads what the one before wrote into the run folder, and skips what i
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -67,21 +68,20 @@ def run(
         turned = [found.sources[video.name].video for video in (job.gallery, *job.probes)]
         folder.keep_for_resuming(as_record(config), [*turned, *unreadable])
 
-        people = People.of_tracks(found.of(job.gallery.name), config.matching, session.made_up)
+        people = People.of_tracks(found.of(job.gallery.name), config.matching, session.cohort)
         matches = people.match_videos(session, found, [probe.name for probe in job.probes])
-        write_results(session, job, found, people, matches)
+        write_json(folder.results, results_of(job.gallery.name, found, people, matches))
         draw(session, job, found, people, matches)
         report(session, found)
     return session.folder.path
 
 
-def write_results(session: Session, job: Job, found: Analysis, people: People, matches: Matches) -> None:
-    """Write results.json: what became of every track, and why."""
-    gallery = job.gallery.name
+def results_of(gallery: str, found: Analysis, people: People, matches: Matches) -> dict[str, Any]:
+    """The content of results.json: what became of every track, and why. gallery: the name of its video."""
     enrolled = [TrackResult.of_gallery(track, found.unusable.get(track.key)) for track in found.tracks[gallery]]
     probes = {video: people.results(answers, found.tracks[video]) for video, answers in matches.items()}
     seen = sum(track.key in found.embeddings for video in matches for track in found.tracks[video])
-    write_json(session.folder.results, {**results_tree({gallery: enrolled}, probes), "unknown": people.decision(seen)})
+    return {**results_tree({gallery: enrolled}, probes), "unknown": people.decision(seen)}
 
 
 def draw(session: Session, job: Job, found: Analysis, people: People, matches: Matches) -> None:

@@ -18,12 +18,13 @@ from loguru import logger
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
-from pipeline.errors import InputError
+from pipeline.errors import GaitError, InputError
 from pipeline.extraction.crops import Extraction
 from pipeline.extraction.networks import (
     Checkpoints,
     Networks,
     describe_checkpoint,
+    enough_silhouettes,
     find_checkpoints,
     open_fitting_encoder,
     open_networks,
@@ -46,9 +47,11 @@ from pipeline.types import Embedding, from_crops
 from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
+from pipeline.weights.checkpoints import cache_folder
 
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
-TRACKS_FORMAT = 3  # of stored tracks and silhouettes; 2: sequences know their heading; 3: in square pixels
+MADE_UP_BYTES = 50_000_000  # that a user's cache keeps of made-up people; of one GaitBase it is 1.5 MB
+TRACKS_FORMAT = 4  # of stored tracks and silhouettes; 3: in square pixels; 4: as many silhouettes as are wanted
 
 CROPS_FORMAT = 1  # of crops in colour
 
@@ -64,6 +67,7 @@ class Session:
         videos: What each video says of itself.
         checkpoints: The weights of each stage.
         bars: Where progress is shown.
+        kept: Whether the run folder stays when the job is done.
         networks: Of extraction.
         encoder: Of silhouettes or poses.
         folder: The run folder.
@@ -75,6 +79,7 @@ class Session:
     videos: Mapping[Video, VideoInfo]
     checkpoints: Checkpoints
     bars: Progress
+    kept: bool = True
     networks: Networks = field(init=False, repr=False)
     encoder: Encoder = field(init=False, repr=False)
     folder: RunFolder = field(init=False, repr=False)
@@ -110,6 +115,21 @@ class Session:
             session.load()
         return session
 
+    @classmethod
+    def reopen(
+        cls, folder: RunFolder, config: Config, checkpoints: Path | None = None, progress: Progress | None = None
+    ) -> Session:
+        """Go on in an earlier run with its encoder alone: no video is read, and run.json stays as it is.
+
+        Raises GaitError as `open` does.
+        """
+        session = cls(config, {}, find_checkpoints(config, checkpoints, ("encoder",)), progress or Silent())
+        session.encoder = open_fitting_encoder(config, session.checkpoints)
+        session.folder = folder
+        session.cache = Cache(folder.path.resolve().parent, int(config.output.cache_gb * 1e9))
+        session.record = Record(folder, {}, resumed=True)
+        return session
+
     def load(self) -> None:
         """Load the networks, those of extraction beside the encoder. Raises GaitError."""
         with ThreadPoolExecutor(1) as pool:
@@ -128,7 +148,7 @@ class Session:
         info = info or self.videos[video]
         settings = self._settings
         weights = {stage: found.sha256 if found else "" for stage, found in self.checkpoints.items()}
-        how = {name: value for name, value in settings["runtime"].items() if name not in WHEREABOUTS}
+        how = _what_counts(settings["runtime"])
         sha256 = fingerprint(video)
         tracks = [
             __version__,
@@ -137,6 +157,7 @@ class Session:
             video.turn,
             self.config.output.silhouettes,
             *(settings[section] for section in ("background", "tracking", "segmentation")),
+            enough_silhouettes(self.config),
             how,
             weights["detector"],
             weights["segmenter"],
@@ -149,25 +170,18 @@ class Session:
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 
     @property
-    def made_up(self) -> Callable[[], Cohort] | None:
-        """Made-up people as the encoder sees them; None where they have nothing that it looks at."""
-        return None if from_crops(self.encoder.needs) else self._made_up
+    def cohort(self) -> Callable[[], Cohort] | None:
+        """Gives made-up people; None where the encoder looks at colour, in which there are none."""
+        return None if from_crops(self.encoder.needs) else self.made_up
 
+    def made_up(self) -> Cohort:
+        """Made-up people as the encoder sees them."""
+        return self._made_up
+
+    @cached_property
     def _made_up(self) -> Cohort:
-        """What an earlier run has embedded is taken from the cache."""
-        walks, people = made_up_walks()
-        key = key_of([__version__, digests({"": FILE}), self._settings["recognition"], self.encoder.checkpoint_sha256])
-        with TemporaryDirectory() as folder, self.record.meter.time("made-up people"):
-            file = Path(folder) / "made_up.npz"
-            if self.cache.restore("made_up", key, {file.name: file}) is not None:
-                with np.load(file, allow_pickle=False) as kept:
-                    parts = kept["parts"]
-                origin = self.encoder.model, self.encoder.checkpoint_sha256
-                return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
-            embeddings = self.encoder.encode(walks)
-            np.savez(file, parts=np.stack([one.parts for one in embeddings]))
-            self.cache.store("made_up", key, {file.name: file})
-        return Cohort(embeddings, people)
+        with self.record.meter.time("made-up people"):
+            return made_up_people(self.encoder, self.config)
 
     @cached_property
     def keeps_crops(self) -> bool:
@@ -209,7 +223,8 @@ class Session:
         }
         self.record = Record(self.folder, known, resumed=resume is not None)
         with self.folder.working(), self.record.open():
-            logger.info(f"run folder: {self.folder.path}")
+            if self.kept:
+                logger.info(f"run folder: {self.folder.path}")
             for caution in (*cautions(self.checkpoints), *self._cautions_of_colour()):
                 self.record.warn(caution)
             yield
@@ -224,6 +239,37 @@ class Session:
             "calibrate a gallery"
         )
         return [kept] * self.config.output.crops + [unsure] * (self.config.matching.threshold is None)
+
+
+def made_up_people(encoder: Encoder, config: Config) -> Cohort:
+    """Made-up people as the encoder sees them; what this user's earlier jobs have embedded is taken from the cache.
+
+    It holds nothing of anybody's videos, so it lies in the user's cache folder, not with a job's output.
+    """
+    settings = as_record(config)
+    how = _what_counts(settings["runtime"]), settings["recognition"], encoder.checkpoint_sha256
+    key = key_of([__version__, digests({"": FILE}), *how])
+    walks, people = made_up_walks()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "made_up.npz"
+        try:
+            cache = Cache(cache_folder(), MADE_UP_BYTES if config.output.cache_gb else 0)
+        except GaitError:  # a user without a home
+            cache = Cache(Path(folder), 0)
+        if cache.restore("made_up", key, {file.name: file}) is not None:
+            with np.load(file, allow_pickle=False) as kept:
+                parts = kept["parts"]
+            origin = encoder.model, encoder.checkpoint_sha256
+            return Cohort([Embedding("made-up", n, one, *origin, 0) for n, one in enumerate(parts, 1)], people)
+        embeddings = encoder.encode(walks)
+        np.savez(file, parts=np.stack([one.parts for one in embeddings]))
+        cache.store("made_up", key, {file.name: file})
+    return Cohort(embeddings, people)
+
+
+def _what_counts(runtime_settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the runtime that results depend on."""
+    return {name: value for name, value in runtime_settings.items() if name not in WHEREABOUTS}
 
 
 def readable(job: Job) -> tuple[Job, dict[Video, VideoInfo], dict[Video, str]]:

@@ -20,12 +20,14 @@ from pipeline.drawing.canvas import BgrCanvas
 from pipeline.drawing.colours import GREY
 from pipeline.drawing.faces import HOLD_S, blur_heads, heads_of
 from pipeline.engine.stream import ahead
+from pipeline.extraction.networks import enough_silhouettes
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session
 from pipeline.live.source import Arrival
 from pipeline.live.tracks import LiveTrack, LiveTracks, Shown
 from pipeline.segmentation.sequences import cut_people, finish
 from pipeline.tracking import open_tracker
+from pipeline.tracking.rate import Pace
 from pipeline.tracking.tracklets import Pedestrians
 from pipeline.types import Detections, FloatArray, Frame, Image
 from pipeline.video import VideoInfo
@@ -86,43 +88,60 @@ class Eyes:
         self._networks, self._background = session.networks, background
         self._tracker = open_tracker(config.tracking, info.fps)
         self._pedestrians = Pedestrians(config.tracking)
+        # Encoders that take consecutive silhouettes want to see every frame.
+        every = session.networks.detector.looks_at == "foreground" or enough_silhouettes(config) is None
+        self._pace = Pace.of(config.tracking, info.fps, every)
+        self._due = 0  # index of the frame to look at next
+        self._elapsed = 0  # frames since the last look
+        self._found = Detections.empty(0)
         self._hold = round(HOLD_S * info.fps)
         self.tracks = LiveTracks(session.encoder, people, config, info.fps)
 
-    def detect(self, arrival: Arrival) -> tuple[Arrival, Detections]:
-        """Where people are."""
+    def detect(self, arrival: Arrival) -> tuple[Arrival, Detections | None]:
+        """Where people are; None for a frame that is not looked at."""
         if self._background is not None:
             arrival = Arrival(self._background.subtract(arrival.frame), arrival.came, arrival.elapsed)
-        return arrival, self._networks.detector.detect([arrival.frame])[0]
+        if arrival.frame.index < self._due:
+            return arrival, None
+        (found,) = self._networks.detector.detect([arrival.frame])
+        self._pace.note(found)
+        self._due = self._pace.next_after(arrival.frame.index)
+        return arrival, found
 
-    def look(self, arrival: Arrival, detections: Detections) -> Sight:
+    def look(self, arrival: Arrival, detections: Detections | None) -> Sight:
         """Who they are, as far as that is known by now."""
         frame, segmenter, config = arrival.frame, self._networks.segmenter, self._config.segmentation
-        tracked = self._pedestrians.only(self._tracker.update(detections, arrival.elapsed))
+        self._elapsed += arrival.elapsed
+        if detections is None:
+            tracked = self._pedestrians.only(self._tracker.expect(frame.index, self._elapsed))
+        else:
+            tracked = self._pedestrians.only(self._tracker.update(detections, self._elapsed))
+            self._elapsed, self._found = 0, detections
         gone = self.tracks.tracked(tracked)
         self._pedestrians.forget({track.track_id for track in gone})
-        crops = cut_people(frame, tracked, config, segmenter.view)
+        present = tracked.track_ids.tolist()
+        wanted = self.tracks.wanted(present, frame.index) if detections is not None else []
+        crops = cut_people(frame, tracked, config, segmenter.view, wanted)
         if crops:
             segmented = segmenter.segment(np.stack([crop.image for crop in crops]))
             for silhouette in finish(crops, segmented, config):
                 self.tracks.add(silhouette)
-        present = tracked.track_ids.tolist()
         self.tracks.answer(present)
         return Sight(
             frame,
             tuple(self._person(self.tracks[track_id]) for track_id in present),
             tuple(self._person(track) for track in gone),
-            self._private(detections),
+            self._private(frame.index),
             time.monotonic() - arrival.came,
         )
 
     def _person(self, track: LiveTrack) -> Person:
         return Person(track.track_id, track.boxes[-1][1], track.shown, track.usable, self.tracks.progress(track))
 
-    def _private(self, detections: Detections) -> FloatArray:
+    def _private(self, frame_index: int) -> FloatArray:
         """Heads of everything that may be a person, and of those seen a moment ago."""
-        boxes = [track.boxes[-1][1] for track in self.tracks if detections.frame_index - track.last_seen <= self._hold]
-        return heads_of(np.concatenate([detections.boxes, *(box[None] for box in boxes)]))
+        boxes = [track.boxes[-1][1] for track in self.tracks if frame_index - track.last_seen <= self._hold]
+        return heads_of(np.concatenate([self._found.boxes, *(box[None] for box in boxes)]))
 
 
 def watch(
@@ -138,7 +157,7 @@ def watch(
             show(eyes.look(arrival, detections))
 
 
-def _detected(arrivals: Iterable[Arrival], eyes: Eyes) -> Iterator[tuple[Arrival, Detections]]:
+def _detected(arrivals: Iterable[Arrival], eyes: Eyes) -> Iterator[tuple[Arrival, Detections | None]]:
     for arrival in arrivals:
         yield eyes.detect(arrival)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -16,13 +18,14 @@ from pipeline.gallery.calibration import FILE as CALIBRATION
 from pipeline.gallery.calibration import read_calibration
 from pipeline.gallery.discriminant import stored_discriminant, usable_calibration
 from pipeline.gallery.discriminant_file import FILE as BACKEND
+from pipeline.gallery.reviews import FILE as REVIEWS
+from pipeline.gallery.reviews import judged, read_reviews
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import now, refuse_other_encoder
-from pipeline.jobs.people import People
-from pipeline.matching.scores import Cohort
+from pipeline.jobs.people import People, Said
+from pipeline.jobs.session import made_up_people
 from pipeline.recognition import Encoder
 from pipeline.recognition.features import read_features
-from pipeline.recognition.made_up import made_up_walks
 from pipeline.runs.folder import RunFolder
 
 LOOK_S = 1.0  # from one look at the table's version to the next; each takes about a millisecond
@@ -66,7 +69,7 @@ class WatchedGallery:
     def _version(self) -> tuple[int, ...]:
         """What differs where the gallery, its calibration or its transform has changed."""
         gallery = Gallery.open(self._path)
-        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND))
+        return gallery.version(), *(_written_at(gallery.path / name) for name in (CALIBRATION, BACKEND, REVIEWS))
 
 
 def _written_at(path: Path) -> int:
@@ -94,18 +97,12 @@ def people_of_gallery(path: Path, encoder: Encoder, config: Config) -> tuple[Peo
     for doubt in filter(None, (unused, *doubts)):
         logger.warning(doubt)
     transform = stored.discriminant if stored else None
-    people = People.of_gallery(current, config.matching, calibration, transform, made_up(encoder))
+    made_up = partial(made_up_people, encoder, config)
+    people = People.of_gallery(current, config.matching, calibration, transform, made_up)
+    reviews = read_reviews(path, {template.template for template in current})
+    origin = encoder.model, encoder.checkpoint_sha256
+    people = replace(people, said=Said(judged=judged(reviews, config.matching, origin)))
     return people, min((template.expires for template in current if template.expires), default=None)
-
-
-def made_up(encoder: Encoder) -> Callable[[], Cohort]:
-    """Made-up people as the encoder sees them."""
-
-    def embed() -> Cohort:
-        walks, people = made_up_walks()
-        return Cohort(encoder.encode(walks), people)
-
-    return embed
 
 
 def people_of_run(path: Path, encoder: Encoder, config: Config) -> People:
@@ -129,4 +126,4 @@ def people_of_run(path: Path, encoder: Encoder, config: Config) -> People:
                 f"{path}: its features are of {one.model}, these would be of {encoder.model} or of other weights, "
                 "and the two cannot be compared. Give --config and --set as for that run."
             )
-    return People.of_tracks(embeddings, config.matching, made_up(encoder))
+    return People.of_tracks(embeddings, config.matching, partial(made_up_people, encoder, config))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Config
+from pipeline.extraction.networks import enough_silhouettes
 from pipeline.jobs.people import People
 from pipeline.recognition import Encoder
 from pipeline.segmentation.sequences import Silhouette
@@ -28,6 +29,7 @@ from pipeline.types import Embedding, FloatArray, Match, SilhouetteSequence, Tra
 
 VIDEO = "live"
 WAY_S = 10.0  # seconds of boxes from which the heading is told
+LOOKS, GLANCES = 8.0, 2.0  # silhouettes of a person a second: until the window is full, and from then on
 
 Status = Literal["looking", "known", "unknown"]
 
@@ -70,6 +72,7 @@ class LiveTrack:
     repeated: int = 0  # answers in a row that are like the latest
     usable: int = 0
     fresh: int = 0
+    cut: int | None = None  # index of the frame from which the latest silhouette was cut
     rejected: Counter[str] = field(default_factory=Counter)
     embedding: Embedding | None = None
     distances: NDArray[np.float64] | None = None
@@ -153,6 +156,22 @@ class LiveTracks:
             if track.embedding is not None:
                 track.distances = known.distances([track.embedding])[0]
         self._known = known
+
+    def wanted(self, present: Sequence[int], frame_index: int) -> list[int]:
+        """Those present of whom a silhouette is wanted from this frame; they are noted to have been cut out.
+
+        Everybody present where the encoder takes consecutive silhouettes.
+        """
+        if enough_silhouettes(self._config) is None:
+            return list(present)
+        wanted = []
+        for track_id in present:
+            track = self._walkers[track_id]
+            rate = GLANCES if track.shown.status != "looking" and len(track.masks) == self._window else LOOKS
+            if track.cut is None or frame_index - track.cut >= int(self._fps / rate):
+                track.cut = frame_index
+                wanted.append(track_id)
+        return wanted
 
     def add(self, silhouette: Silhouette) -> None:
         """Put a silhouette into its person's window, if it is good enough."""

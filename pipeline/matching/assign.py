@@ -48,7 +48,8 @@ def _span(tracklet: Tracklet) -> tuple[int, int]:
 def assign(distances: NDArray[Any], exclusive: NDArray[np.bool_], threshold: float, budget: int = BUDGET) -> list[int]:
     """The identity of every track, at the least total cost: a column of `distances`, or UNKNOWN for the threshold.
 
-    distances: N tracks × M identities; exclusive: N×N symmetric, tracks that must not share an identity.
+    distances: N tracks × M identities, infinite where it is not them; exclusive: N×N symmetric, tracks that must not
+    share an identity.
     An identity farther than the threshold is never assigned. An infinite threshold names as many tracks as it can.
     The same input always gives the same answer, ties included.
     """
@@ -60,7 +61,9 @@ def assign(distances: NDArray[Any], exclusive: NDArray[np.bool_], threshold: flo
     costs = distances.astype(np.float64)
     lowest = min(0.0, float(costs.min(initial=0.0)))  # deviations can be negative, costs here cannot
     costs, threshold = costs - lowest, threshold - lowest
-    dearer_than_all = (float(costs.max(initial=0.0)) + 1) * (rows + 1)  # stands for an infinite threshold
+    dearer_than_all = (float(costs.max(initial=0.0, where=np.isfinite(costs))) + 1) * (
+        rows + 1
+    )  # stands for an infinite threshold
     unknown = min(float(threshold) * (1 + 1e-9), dearer_than_all)  # at the very threshold a track is known
     answer = [UNKNOWN] * rows
     for members in _components(exclusive):

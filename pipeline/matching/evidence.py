@@ -4,12 +4,14 @@ People here, on this camera, are compared with one another already. Nearly every
 enrolled is one between different people. So the run itself tells which distances are usual, for each walk and for each
 of the enrolled (S-norm: Kenny, Odyssey 2010, with the enrolled in the cohort's place); what is left is told in
 deviations. How much a deviation is worth comes from made-up people whom the same encoder looked at and whose names are
-known: searches among them are simulated, and a conditional logit (McFadden 1974) is fitted on the answers.
+known: searches among them are simulated, and a conditional logit (McFadden 1974) is fitted on the answers, and on those
+that a person has told.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -26,9 +28,11 @@ FROM_HERE = 20  # distances between people of this run, from which on "usual" is
 # and what is known before, in what is found.
 ROWS = COLUMNS = USUAL = 4.0
 DRAWS, SEED = 100, 1
+MADE_UP = 50.0  # for how many searches whose answer a person told those among made-up people count
 STEPS, ROUNDS = 30, 60
 APART = (1.0, 0.85, 0.7, 0.55, 0.4)
 STEEPEST = 60.0  # of logarithms of odds
+SETTLED = 1e12  # odds of what a person said
 NORMAL = NormalDist()
 
 
@@ -57,6 +61,19 @@ class Usual:
 
 
 NOTHING_KNOWN = Usual(1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A search whose answer a person told: a pair of one person, and pairs of two.
+
+    own: the deviation of the right one of those who were searched; None where it is nobody of them. others: those of
+    the others; far ones may be missing. people: how many were searched.
+    """
+
+    own: float | None
+    others: tuple[float, ...]
+    people: int
 
 
 def deviations(distances: Floats, usual: Usual, aside: int = 1) -> Floats:
@@ -129,10 +146,11 @@ class CohortDistances:
         found = Usual.of(self.between[self.people[:, None] != self.people])
         return Usual(found.mean, found.deviation)
 
-    def evidence(self, people: int, templates: int = 1) -> Evidence:
+    def evidence(self, people: int, templates: int = 1, judged: Sequence[Judged] = ()) -> Evidence:
         """What a deviation is worth in a search among so many people with so many templates each.
 
         A cohort of P people can play a gallery of P/2; for more people the limit goes on as a normal distribution's.
+        Every search whose answer a person told counts as much as a share 1 / MADE_UP of those that are played.
         """
         whose = np.unique(self.people)
         played = max(1, min(people, len(whose) // 2))
@@ -141,9 +159,13 @@ class CohortDistances:
         ]
         found = np.concatenate([values for values, _ in searches])
         own = np.concatenate([same for _, same in searches])
-        slope, offset = _fit(found, own)
+        slope, offset = fit_logit(found, own, judged)
         nearest = [values[~same.any(axis=1)].min(axis=1) for values, same in searches]
-        limit = float(np.quantile(np.concatenate(nearest), FPIR))
+        strangers = np.concatenate(nearest)
+        as_near = [min(one.others) + _one_of(played) - _one_of(one.people) for one in judged if one.own is None]
+        each = round(len(strangers) / (MADE_UP / 2))  # half of those that are played are for strangers
+        told = np.repeat(np.array(as_near), each)
+        limit = float(np.quantile(np.concatenate([strangers, told]), FPIR))
         low, high = np.quantile([(one <= limit).mean() for one in nearest], [0.025, 0.975])
         more = _one_of(people) - _one_of(played)
         return Evidence(people, slope, offset, limit + more, (float(low), float(high)))
@@ -171,7 +193,9 @@ class CohortDistances:
         return deviations(distances, Usual.of(np.array(within), self.usual)), same
 
 
-def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) -> Floats:
+def posteriors(
+    found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence, settled: Mapping[int, int] | None = None
+) -> Floats:
     """How likely each of M people is, and, last, nobody of them: N×(M+1), rows sum to 1.
 
     How many of the walks are of enrolled people is estimated from all of them together. So is whether one's own walks
@@ -183,8 +207,10 @@ def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) 
         found: N×M deviations.
         exclusive: N×N, who was seen together.
         evidence: What deviations are worth.
+        settled: By row, the column that a person said it is, −1 for nobody. Such rows tell of the others, too.
     """
     rows, columns = found.shape
+    settled = settled or {}
     if not rows or not columns:
         return np.ones((rows, columns + 1))
     people, others = max(evidence.people, columns), exclusive.sum(axis=1)
@@ -194,11 +220,17 @@ def posteriors(found: Floats, exclusive: NDArray[np.bool_], evidence: Evidence) 
     for apart in APART:
         ratio = evidence.ratio(found, apart)
         weight = np.exp(ratio).sum(axis=1) / fewer
-        likely = np.log((1 - shares)[:, None] + shares[:, None] * weight).sum(axis=1) + np.log(shares * (1 - shares))
+        each = np.log((1 - shares)[:, None] + shares[:, None] * weight)
+        for row, column in settled.items():
+            stranger = column < 0 or not np.isfinite(found[row, column])  # to the walks of that person that are there
+            each[:, row] = np.log(1 - shares if stranger else shares * np.exp(ratio[row, column]) / fewer[:, row])
+        likely = each.sum(axis=1) + np.log(shares * (1 - shares))
         at = int(likely.argmax())
         if likely[at] > best:
             best = float(likely[at])
             odds = np.exp(ratio) * (shares[at] / (1 - shares[at]) / fewer[at])[:, None]
+    for row, column in settled.items():
+        odds[row] = np.where(np.arange(columns) == column, SETTLED, 0.0)
     free = np.ones_like(odds)  # what the others say of each person: not theirs
     for _ in range(ROUNDS if exclusive.any() else 0):
         claimed = odds / np.maximum(1 + (odds * free).sum(axis=1, keepdims=True) - odds * free, 1e-12)
@@ -224,24 +256,47 @@ def _one_of(people: int) -> float:
     return NORMAL.inv_cdf(1 - (1 - FPIR) ** (1 / max(people, 1)))
 
 
-def _fit(found: Floats, own: NDArray[np.bool_]) -> tuple[float, float]:
+def fit_logit(found: Floats, own: NDArray[np.bool_], judged: Sequence[Judged] = ()) -> tuple[float, float]:
     """Slope and offset of the conditional logit of N searches among M people; strangers as often as enrolled.
 
-    found: N×M deviations; own: N×M, which of them are of the walk's own person.
+    found: N×M deviations; own: N×M, which of them are of the walk's own person; judged: further searches.
     """
-    rows, columns = found.shape
     share = float(own.any(axis=1).mean())
-    prior = math.log(share / columns / (1 - share))
+    prior, weight = np.full(len(found), math.log(share / found.shape[1] / (1 - share))), np.ones(len(found))
+    if judged:
+        known = (sum(one.own is not None for one in judged) + 1) / (len(judged) + 2)
+        more, theirs = _as_rows(judged, found.shape[1])
+        weight = np.append(weight, np.full(len(judged), len(found) / MADE_UP))
+        prior = np.append(prior, [math.log(known / one.people / (1 - known)) for one in judged])
+        wide = ((0, 0), (0, more.shape[1] - found.shape[1]))
+        found = np.concatenate([np.pad(found, wide, constant_values=np.inf), more])
+        own = np.concatenate([np.pad(own, wide), theirs])
+    there = np.isfinite(found)
+    values, weight = np.where(there, found, 0.0), weight / weight.sum()
     weights = np.array([1.0, 0.5])
-    features = np.stack([-found, -np.ones_like(found)], axis=-1)  # N×M×2
+    features = np.stack([-values, -np.ones_like(values)], axis=-1)  # N×M×2
     for _ in range(STEPS):
-        odds = np.exp(np.clip(features @ weights + prior, -STEEPEST, STEEPEST))
+        odds = there * np.exp(np.clip(features @ weights + prior[:, None], -STEEPEST, STEEPEST))
         likely = odds / (1 + odds.sum(axis=1, keepdims=True))
-        gradient = ((own - likely)[..., None] * features).sum(axis=(0, 1)) / rows - 1e-3 * weights
+        gradient = ((own - likely)[..., None] * features).sum(axis=1).T @ weight - 1e-3 * weights
         mean = (likely[..., None] * features).sum(axis=1)
-        squares = np.einsum("nm,nmi,nmj->ij", likely, features, features) - mean.T @ mean
-        step = np.linalg.solve(squares / rows + 1e-3 * np.eye(2), gradient)
+        squares = np.einsum("nm,nmi,nmj->ij", weight[:, None] * likely, features, features)
+        step = np.linalg.solve(squares - mean.T @ (weight[:, None] * mean) + 1e-3 * np.eye(2), gradient)
         weights = weights + step * min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-12))
         if np.abs(step).max() < 1e-7:
             break
     return max(float(weights[0]), 0.05), float(weights[1])
+
+
+def _as_rows(judged: Sequence[Judged], columns: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Deviations of searches that a person told of, the right one first, and where that is; infinite where no more are.
+
+    columns: at least so many.
+    """
+    width = max(columns, *(1 + len(one.others) for one in judged))
+    found, own = np.full((len(judged), width), np.inf), np.zeros((len(judged), width), np.bool_)
+    for row, one in enumerate(judged):
+        found[row, 1 : 1 + len(one.others)] = one.others
+        if one.own is not None:
+            found[row, 0], own[row, 0] = one.own, True
+    return found, own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,15 @@ from pipeline.config import MatchingConfig
 from pipeline.matching.assign import UNKNOWN, assign, covisible
 from pipeline.matching.evidence import NOTHING_KNOWN, Evidence, Usual, deviations, posteriors
 from pipeline.matching.stitch import stitch_tracks
-from pipeline.types import Candidate, Embedding, Match, Tracklet
+from pipeline.types import Candidate, Embedding, Match, TrackKey, Tracklet
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a person said of a track. name: of the enrolled, None for nobody of them; reason: in words."""
+
+    name: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +33,14 @@ class Known:
         evidence: What deviations are worth among them; None where a threshold of distances decides.
         usual: How far people are apart, as far as it is known before the probes are looked at.
         aside: How many of the nearest of each probe tell nothing of what is usual.
+        settled: What a person said of tracks: their answers.
     """
 
     identities: Sequence[str]
     evidence: Evidence | None = None
     usual: Usual = NOTHING_KNOWN
     aside: int = 1
+    settled: Mapping[TrackKey, Settled] = field(default_factory=dict)
 
 
 def match_distances(
@@ -45,7 +55,7 @@ def match_distances(
 
     Args:
         probes: N embeddings.
-        distances: N×M, smaller is more alike.
+        distances: N×M, smaller is more alike; infinite where it is not that person.
         tracklets: The probe side's; they say who was seen together.
         unusable: Why a track has no embedding.
         known: The M people.
@@ -54,7 +64,8 @@ def match_distances(
     Tracks that are one broken track (stitch.py) are answered together, by the mean of their distances, each weighted by
     the silhouettes behind it.
     """
-    together = seen_together(probes, tracklets)
+    told = [known.settled.get((probe.video, probe.track_id)) for probe in probes]
+    together = seen_together(probes, tracklets) | _called_otherwise(told)
     near = (
         config.threshold
         if isinstance(config.threshold, float) and config.transform == config.score_norm == "none"
@@ -68,6 +79,11 @@ def match_distances(
         else distances,
         exclusive=_of_groups(together, groups) if config.one_to_one else _nobody(len(groups)),
         track_ids=[probes[rows[0]].track_id for rows in groups],
+        settled={
+            number: found
+            for number, rows in enumerate(groups)
+            if (found := next(filter(None, (told[r] for r in rows)), None))
+        },
     )
     decide = _by_threshold if known.evidence is None else _by_evidence
     decided = decide(table, known, config)
@@ -80,6 +96,17 @@ def match_distances(
     }
     tracks = dict.fromkeys([*((t.video, t.track_id) for t in tracklets), *answers, *sorted(unusable)])
     return [answers.get(track) or _unusable(track, unusable.get(track, "no embedding")) for track in tracks]
+
+
+def _called_otherwise(told: Sequence[Settled | None]) -> NDArray[np.bool_]:
+    """Which tracks are different people, as a person said: N×N."""
+    found = _nobody(len(told))
+    rows = [row for row, one in enumerate(told) if one is not None and one.name is not None]
+    for i in rows:
+        for j in rows:
+            one, other = told[i], told[j]
+            found[i, j] = one is not None and other is not None and one.name != other.name
+    return found
 
 
 def _mean_row(distances: NDArray[np.float64], probes: Sequence[Embedding]) -> NDArray[np.float64]:
@@ -114,6 +141,12 @@ class _Table:
     distances: NDArray[np.float64]
     exclusive: NDArray[np.bool_]
     track_ids: Sequence[int]
+    settled: Mapping[int, Settled]
+
+    def columns(self) -> dict[int, int]:
+        """By row that is settled: its column, or UNKNOWN."""
+        place = {name: column for column, name in enumerate(self.identities)}
+        return {row: UNKNOWN if one.name is None else place[one.name] for row, one in self.settled.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +166,20 @@ def _by_threshold(table: _Table, known: Known, config: MatchingConfig) -> _Decid
     threshold = config.threshold if isinstance(config.threshold, float) else math.inf
     scale = 1.0 if config.signed else None
     likely = [softmax(row, threshold, config.temperature, scale) for row in table.distances]
-    chosen = assign(table.distances, table.exclusive, threshold)
+    left, settled = table.distances.copy(), table.columns()
+    for row, column in settled.items():
+        left[row] = np.inf
+        if column != UNKNOWN:
+            left[table.exclusive[row], column] = np.inf
+            likely[row] = np.where(np.arange(len(likely[row])) == column, 1.0, 0.0)
+    chosen = assign(left, table.exclusive, threshold)
     why = {
         row: _beyond(row, table, threshold)
         for row, column in enumerate(chosen)
         if column == UNKNOWN and len(table.identities)
     }
+    why |= {row: one.reason for row, one in table.settled.items()}
+    chosen = [settled.get(row, column) for row, column in enumerate(chosen)]
     return _Decided(chosen, np.array(likely), why, threshold)
 
 
@@ -153,12 +194,16 @@ def _by_evidence(table: _Table, known: Known, config: MatchingConfig) -> _Decide
     evidence = known.evidence
     assert evidence is not None
     found = deviations(table.distances, known.usual, known.aside)
-    likely = posteriors(found, table.exclusive, evidence)
-    chosen, why = [UNKNOWN] * len(found), dict[int, str]()
+    settled = table.columns()
+    likely = posteriors(found, table.exclusive, evidence, settled)
+    chosen, why = [settled.get(row, UNKNOWN) for row in range(len(found))], dict[int, str]()
     if not found.shape[1]:
         return _Decided(chosen, likely, why)
+    why = {row: one.reason for row, one in table.settled.items()}
     best = likely[:, :-1].argmax(axis=1)
     for row in np.argsort(-likely[np.arange(len(best)), best], kind="stable").tolist():
+        if row in settled:
+            continue
         column = int(best[row])
         name, sure = table.identities[column], float(likely[row, column])
         if sure < config.min_confidence:
@@ -188,25 +233,23 @@ def _nobody(count: int) -> NDArray[np.bool_]:
 
 def _answer(probe: Embedding, row: int, decided: _Decided, table: _Table) -> Match:
     distances, likely = table.distances[row], decided.likely[row]
-    ranked = np.argsort(distances, kind="stable").tolist()
+    ranked = [column for column in np.argsort(distances, kind="stable").tolist() if math.isfinite(distances[column])]
     candidates = tuple(
         Candidate(table.identities[column], float(distances[column]), float(likely[column])) for column in ranked
     )
     column = decided.chosen[row]
     known = column != UNKNOWN
-    if not candidates:
-        distance, confidence, reason = None, None, "no gallery person to compare with"
-    else:
-        distance = float(distances[column if known else ranked[0]])
-        confidence = float(likely[column])  # UNKNOWN, −1, is the last of them
-        reason = decided.why.get(row) or _reason(row, ranked, decided, table)
+    nearest = column if known else next(iter(ranked), UNKNOWN)
+    reason = decided.why.get(row) or (
+        _reason(row, ranked, decided, table) if ranked else "no gallery person to compare with"
+    )
     return Match(
         video=probe.video,
         track_id=probe.track_id,
         status="known" if known else "unknown",
         identity=table.identities[column] if known else None,
-        distance=distance,
-        confidence=confidence,
+        distance=float(distances[nearest]) if nearest in ranked else None,
+        confidence=float(likely[column]) if known or ranked else None,  # UNKNOWN, −1, is the last of them
         candidates=candidates,
         reason=reason,
     )
@@ -225,7 +268,8 @@ def softmax(
     if not len(distances):
         return np.ones(1)
     if scale is None:
-        scale = threshold if math.isfinite(threshold) else float(np.median(distances))
+        there = distances[np.isfinite(distances)]
+        scale = threshold if math.isfinite(threshold) or not len(there) else float(np.median(there))
     energies = np.append(distances.astype(np.float64), threshold) / (temperature * max(scale, 1e-12))
     weights = np.exp(energies.min() - energies)
     return np.asarray(weights / weights.sum())

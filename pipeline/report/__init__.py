@@ -11,7 +11,7 @@ from pipeline.report.roster import Roster, roster_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.reader import Run
 
-__all__ = ["Roster", "write_report"]
+__all__ = ["Roster", "report_of", "write_report"]
 
 
 def write_report(folder: RunFolder, roster: Roster | None = None) -> Path:
@@ -19,7 +19,11 @@ def write_report(folder: RunFolder, roster: Roster | None = None) -> Path:
 
     roster: the people that probes were compared with, where they are not those of the run's own gallery.
     """
-    run = Run.open(folder.path)
-    html = render(page_of(run, roster or roster_of(run)))
-    write_bytes(folder.report, html.encode("utf-8", "replace"))  # file names may be no Unicode
+    write_bytes(folder.report, report_of(Run.open(folder.path), roster))
     return folder.report
+
+
+def report_of(run: Run, roster: Roster | None = None) -> bytes:
+    """The content of report.html. Raises GaitError."""
+    html = render(page_of(run, roster or roster_of(run)))
+    return html.encode("utf-8", "replace")  # file names may be no Unicode

@@ -78,8 +78,9 @@ class Cards:
 
 def facts_of(track: TrackResult) -> list[Fact]:
     """How good a track's silhouettes are, in words."""
-    usable, frames = track.silhouettes, track.frames
-    facts = [Fact("usable frames", f"{usable} of {frames}", round(100 * usable / frames, 1))] if frames else []
+    usable, frames = track.silhouettes, int(track.quality.get("frames_tracked", track.frames))
+    share = round(100 * usable / frames, 1) if frames else 0.0
+    facts = [Fact("usable silhouettes", f"{usable} of {frames} cut out", share)] if frames else []
     return facts + quality_of(track.quality)
 
 

@@ -20,6 +20,11 @@ ESTIMATED = (
     "nobody told us who was who."
 )
 
+TOLD = (
+    "Confidence is the probability that the name is right, told by this run's own walks, by made-up people, and by "
+    "{} walks of which a person said who it is."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportCard:

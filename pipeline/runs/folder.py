@@ -112,6 +112,19 @@ class RunFolder:
         except OutputError as error:  # of another user, in a folder that several share
             logger.warning(f"this run cannot be resumed: {error}")
 
+    @property
+    def compared(self) -> Path:
+        """Which gallery the run was compared with, and by what settings: paths of this machine, kept beside it, too."""
+        whole = self.path.resolve()
+        return whole.parent / ".resume" / f"{whole.name}.gallery.json"
+
+    def keep_gallery(self, gallery: Path, config: Mapping[str, Any]) -> None:
+        """Note the gallery and the settings, to decide again; where that may not be, it is logged."""
+        try:
+            write_json(self.compared, {"db": os.path.realpath(gallery), "config": config})
+        except OutputError as error:
+            logger.warning(f"to decide this run again its gallery has to be named (--db): {error}")
+
     def hide_paths_of(self, videos: Iterable[Video]) -> None:
         """Let no file of the folder say where these videos lie."""
         self._places |= {Path(path).parent for video in videos for path in (video.source, video.absolute)}

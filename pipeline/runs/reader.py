@@ -61,7 +61,11 @@ class Run:
             raise InputError(f"{path}: not a run folder (no run.json). Give the timestamped folder of a run.")
         if not folder.results.is_file():
             raise InputError(f"{path}: a run without answers (no results.json). Go on: gait run --resume {path}")
-        record, results = read_json(folder.record), read_json(folder.results)
+        return cls.of(folder, read_json(folder.record), read_json(folder.results))
+
+    @classmethod
+    def of(cls, folder: RunFolder, record: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
+        """A run folder with these contents of its run.json and results.json. Raises InputError for something else."""
         try:
             people = {str(identity): dict(entry) for identity, entry in results.get("people", {}).items()}
             clips = tuple(ClipResult.read(entry) for entry in results.get("clips", ()))
@@ -118,6 +122,10 @@ class Run:
             path = self.folder.features(*track)
             self._embeddings[track] = read_features(path, *track) if path.is_file() else None
         return self._embeddings[track]
+
+    def forget(self, track: TrackKey) -> None:
+        """Read the embedding of a track again when it is asked for: it has been written anew."""
+        self._embeddings.pop(track, None)
 
     def embeddings(self, video: str) -> list[Embedding]:
         """Those of all tracks of a video that have one."""

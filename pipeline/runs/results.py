@@ -32,6 +32,12 @@ class TrackSummary:
         """Video and track."""
         return self.tracklet.video, self.tracklet.track_id
 
+    @property
+    def usable_for(self) -> float:
+        """In how many of its frames it is usable, as far as those tell that were cut out."""
+        share = self.quality.get("usable_share")
+        return self.usable if self.poses is not None or share is None else len(self.tracklet) * share
+
 
 @dataclass(frozen=True, slots=True)
 class NamedCandidate:
@@ -168,7 +174,7 @@ class TrackResult:
             **({} if self.poses is None else {"poses": self.poses}),
             "quality": {name: _rounded(value) for name, value in self.quality.items()},
             "rejected": dict(self.rejected),
-            **({"name": self.name} if names and (probe or self.outcome) else {}),
+            **({"name": self.name} if names and (probe or self.name is not None) else {}),
             **({} if self.fpir is None else {"fpir": _rounded(self.fpir)}),
             **({"outcome": self.outcome} if self.outcome else {}),
         }

@@ -12,7 +12,6 @@ from pipeline.pose.skeleton_maps import SkeletonMaps
 from pipeline.pose.storage import read_poses
 from pipeline.recognition.encoder import EncoderInput
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.job import Source
 from pipeline.runs.results import TrackSummary
 from pipeline.segmentation.rgb import read_rgb
 from pipeline.segmentation.storage import read_frame_indices, read_sequence, read_summary
@@ -34,10 +33,10 @@ Unusable = Mapping[TrackKey, str]  # why a track has no embedding
 Needs = Sequence[Modality]
 
 
-def read_tracks(source: Source, folder: RunFolder, needs: Needs, config: Config) -> list[TrackSummary]:
+def read_tracks(video: str, fps: float, folder: RunFolder, needs: Needs, config: Config) -> list[TrackSummary]:
     """The stored tracks of a video with what is known of their silhouettes and poses; these stay on disk."""
     tracks = []
-    for tracklet in read_mot(folder.tracks(source.name), source.name, source.info.fps):
+    for tracklet in read_mot(folder.tracks(video), video, fps):
         key = tracklet.video, tracklet.track_id
         silhouettes, quality, rejected = read_summary(folder.sequence(*key))
         usable, poses = silhouettes, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum
 
@@ -76,12 +76,26 @@ class Silhouette:
             raise ValueError(f"reason {self.reason!r} contradicts a silhouette that is {self.aligned is not None}")
 
 
-def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, view: View) -> list[PersonCrop]:
-    """Cut everybody tracked in the frame; nothing on frames that `config.every` leaves out.
+def cut_people(
+    frame: Frame,
+    tracked: TrackedBoxes,
+    config: SegmentationConfig,
+    view: View,
+    wanted: Collection[int] | None = None,
+) -> list[PersonCrop]:
+    """Cut people out of a frame; nothing on frames that `config.every` leaves out.
 
-    Raises ValueError for a foreground that the frame does not have.
+    Args:
+        frame: The frame.
+        tracked: Everybody in it.
+        config: Says how.
+        view: What the segmenter wants to see.
+        wanted: The tracks that are cut out; all by default.
+
+    Raises:
+        ValueError: The frame does not have the foreground that is looked at.
     """
-    if frame.index % config.every:
+    if frame.index % config.every or (wanted is not None and not wanted):
         return []
     picture = frame.image if view.looks_at == "image" else frame.foreground
     if picture is None:
@@ -89,7 +103,9 @@ def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, 
     cut = cut_surroundings if config.surroundings == "scene" else cut_person
     margin = view.margin if config.margin is None else config.margin
     people = []
-    for place, (track_id, box) in enumerate(zip(tracked.track_ids, tracked.boxes, strict=True)):
+    for place, (track_id, box) in enumerate(zip(tracked.track_ids.tolist(), tracked.boxes, strict=True)):
+        if wanted is not None and track_id not in wanted:
+            continue
         crop = cut(picture, box, view.size, margin, view.around)
         image = crop.image if crop else np.full((view.size, view.size, *picture.shape[2:]), view.around or 0, np.uint8)
         others = np.delete(tracked.boxes, place, axis=0)
@@ -99,7 +115,7 @@ def cut_people(frame: Frame, tracked: TrackedBoxes, config: SegmentationConfig, 
         foreground = None
         if config.background and view.looks_at == "image" and crop is not None and frame.foreground is not None:
             foreground = crop.same_of(frame.foreground, UNKNOWN)
-        people.append(PersonCrop(int(track_id), frame.index, image, crop, box.copy(), near, foreground))
+        people.append(PersonCrop(track_id, frame.index, image, crop, box.copy(), near, foreground))
     return people
 
 

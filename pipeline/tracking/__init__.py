@@ -40,10 +40,13 @@ class Tracker(Protocol):
     """Follows people through one video. Made from (TrackingConfig, frames per second)."""
 
     def update(self, detections: Detections, elapsed: int = 1) -> TrackedBoxes:
-        """The people of the next frame with their ids, 1-based. Called for every frame, also where nobody is seen.
+        """The people of the next frame with their ids, 1-based. Called for every look, also where nobody is seen.
 
-        elapsed: frames since the last call; more than 1 where frames of a live stream were left out.
+        elapsed: frames since the last call; more than 1 where frames were left out.
         """
+
+    def expect(self, frame_index: int, elapsed: int) -> TrackedBoxes:
+        """Where those of the last call must be `elapsed` frames after it, in a frame that nobody looks at."""
 
 
 DETECTORS: Mapping[str, str] = {

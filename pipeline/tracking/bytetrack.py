@@ -9,7 +9,7 @@ demo skips them; `empty_frames_advance: false` does so too), and so do frames of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lap
 import numpy as np
@@ -100,6 +100,12 @@ class ByteTracker:
         self._drop_duplicates()
         return self._answer(detections.frame_index, [track for track in self._tracked if track.confirmed])
 
+    def expect(self, frame_index: int, elapsed: int) -> TrackedBoxes:
+        """Where those who were seen last are `elapsed` frames later, if they go on as before. Nothing is remembered."""
+        tracks = [track for track in self._tracked if track.confirmed]
+        expected = [replace(track, state=kalman.go_on(track.state, elapsed)) for track in tracks]
+        return self._answer(frame_index, expected, filtered=True)
+
     def _skip(self, frames: int) -> None:
         """Let time pass in which nobody looked."""
         if self._clock:  # before the first frame there is nobody, and it stays the first
@@ -111,10 +117,10 @@ class ByteTracker:
         for _ in range(frames):
             _predict(pool)
 
-    def _answer(self, frame_index: int, tracks: Sequence[_Track]) -> TrackedBoxes:
+    def _answer(self, frame_index: int, tracks: Sequence[_Track], filtered: bool = False) -> TrackedBoxes:
         if not tracks:
             boxes = np.zeros((0, 4))
-        elif self._settings.filtered_boxes:
+        elif filtered or self._settings.filtered_boxes:
             boxes = _corners(tracks)
         else:
             boxes = np.stack([track.box for track in tracks])

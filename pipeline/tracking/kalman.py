@@ -71,6 +71,11 @@ def predict(state: KalmanState) -> KalmanState:
     return KalmanState(state.value + state.velocity, state.velocity, covariance)
 
 
+def go_on(state: KalmanState, frames: int) -> KalmanState:
+    """Where the filters' values are so many frames later; how sure they are is left as it is."""
+    return KalmanState(state.value + frames * state.velocity, state.velocity, state.covariance)
+
+
 def update(state: KalmanState, measured: Float64) -> KalmanState:
     """Corrected by N×4 measurements (x, y, a, h)."""
     value, cross, velocity = state.covariance.transpose(1, 0, 2)

@@ -34,6 +34,14 @@ def intersection(box: FloatArray, boxes: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(sides, 0).prod(axis=1))
 
 
+def iou(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Overlaps N×M of N×4 and M×4 boxes (xyxy): shared area / area of both; 0 to 1."""
+    sides = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
+    shared = np.maximum(sides, 0).prod(axis=2)
+    both = area(first)[:, None] + area(second)[None] - shared
+    return np.asarray(shared / np.maximum(both, 1e-9))
+
+
 Region = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels of the picture
 Found = tuple[FloatArray, FloatArray]  # boxes N×4 in pixels of the picture, scores N
 

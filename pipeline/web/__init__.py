@@ -5,6 +5,7 @@ visitors.py   who asks, and the folder that only they reach
 uploads.py    which videos a job may look at
 actions.py    what the buttons do
 work.py, tasks.py   a job in a process of its own, with its progress, and how it is stopped
+loaded.py     what every job needs, loaded once for all
 answers.py    what a finished run has found, as it is shown
 server.py     all of it put together around Gradio's page
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
-from small_networks import BACKENDS, MODELS, save_small
+from small_networks import BACKENDS, MODELS, save_small_with_card
 
 from pipeline.commands.export import export
 from pipeline.config import RecognitionConfig, RuntimeConfig
@@ -27,12 +27,7 @@ def written(tmp_path_factory):
     def make(name):
         if name not in made:
             made[name] = tmp_path_factory.mktemp(name)
-            card = save_small(BACKENDS[name], made[name] / f"{name}_small.pt").card
-            fields = {"stage": "encoder", "loader": "opengait", "model": name, "licence": "ours"}
-            fields["architecture"] = {
-                key: list(value) if isinstance(value, tuple) else value for key, value in card.architecture.items()
-            }
-            (made[name] / f"{name}_small.yaml").write_text(yaml.safe_dump(fields))
+            save_small_with_card(BACKENDS[name], made[name])
         return made[name]
 
     return make

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 VIDEOS = ("gallery", "probe1", "probe2", "probe3")
 PROBES = VIDEOS[1:]
+ENOUGH = 60  # silhouettes of a track that the encoder takes
 
 
 def rows_of(run, video):
@@ -108,10 +109,12 @@ def test_run_json_describes_the_inputs(full, short_demo, name):
 def test_run_json_counts_what_every_stage_did(full):
     stages, inputs = full.record["stages"], full.record["inputs"]
     frames = sum(entry["frames"] for entry in [inputs["gallery"], *inputs["probes"]])
-    for stage in ("decode", "detect", "track", "draw"):
+    for stage in ("decode", "track", "draw"):
         assert stages[stage]["frames"] == frames and stages[stage]["seconds"] > 0
-    boxes = sum(len(rows_of(full, video)) for video in VIDEOS)
-    assert stages["segment"]["crops"] == stages["silhouette"]["crops"] >= boxes * 0.9
+    assert frames / 3 <= stages["detect"]["frames"] <= frames / 2  # every third one, and closer for a second or two
+    tracks = [frames for video in VIDEOS for frames in frames_by_track(full, video).values()]
+    wanted = sum(min(len(frames), ENOUGH) for frames in tracks)
+    assert wanted <= stages["segment"]["crops"] == stages["silhouette"]["crops"] <= 1.5 * wanted
     assert full.record["seconds"] > 0
 
 
@@ -164,7 +167,7 @@ def test_silhouettes_are_named_after_track_and_frame(full, video):
         folder = full.path / f"silhouettes/{video}/{track:03d}/undefined"
         names = {path.name for path in folder.iterdir()}
         expected = {f"{track:03d}-{frame:06d}.png" for frame in frames}
-        assert names <= expected and len(names) >= 0.5 * len(expected)
+        assert names <= expected and len(names) >= min(0.5 * len(expected), ENOUGH)
         mask = cv2.imread(str(folder / min(names)), cv2.IMREAD_UNCHANGED)
         assert mask.ndim == 2 and set(np.unique(mask)) <= {0, 255}
 
@@ -229,7 +232,7 @@ def test_tracks_follow_the_true_people(scores, video, least):
 
 @pytest.mark.parametrize("video", ["gallery", "probe2", "probe3"])
 def test_most_tracked_frames_give_a_usable_silhouette(full, video):
-    tracked = sum(len(frames) for frames in frames_by_track(full, video).values())
+    tracked = sum(min(len(frames), ENOUGH) for frames in frames_by_track(full, video).values())
     usable = sum(entry["silhouettes"] for entry in tracks_of(full, video).values())
     assert usable >= 0.85 * tracked
 

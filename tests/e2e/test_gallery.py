@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import cv2
 import handed_on
@@ -138,7 +139,7 @@ def test_somebody_unknown_is_recognised_by_the_label_in_the_next_video(identifie
     labelled = {template.name for template in templates(gait) if not template.named}
     done = gait("identify", walkers("probe2"), "--db", "people", "--set", "output.videos=off")
     assert done.returncode == 0, done.stderr
-    assert labelled and all(f": {name} 100%" in done.stdout for name in labelled)
+    assert labelled and all(re.search(rf": {name} (9\d|100)%", done.stdout) for name in labelled)
 
 
 def test_enrolling_the_same_walks_again_changes_nothing(enrolled, gait, walkers):

@@ -107,7 +107,7 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
     gallery = Gallery.create(tmp_path / "mine")
     with gallery.writing() as writer:
         writer.add(Gallery.open(people).templates(stored=True))
-    street = walkers("probe2", 0, 180)  # some seven seconds
+    street = walkers("probe2", 0, 110)  # some four seconds
     settings = ["--set", "live.refresh=2", "--set", "matching.threshold=off"]  # else nobody is sure enough for a name
     process = gait.start("live", street, "--db", "mine", "--events", "seen.jsonl", *settings)
     lines = []

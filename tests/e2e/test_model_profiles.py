@@ -1,50 +1,34 @@
-"""The profiles of single networks, each from end to end on the demo, with weights by rule that mean nothing."""
+"""The profiles of single networks, each from end to end on the demo, with small networks that know nobody."""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-import torch
 import yaml
-from small_networks import BACKENDS, save_small
+from small_networks import BACKENDS, save_small, save_small_with_card
 
-GOLDEN = {  # profile → the reference folder whose keys and shapes the weights have
-    "gaitset": "gaitset",
-    "gaitpart": "gaitpart",
-    "gaitgl": "gaitgl_casiab",
-    "deepgaitv2": "deepgaitv2_p3d_casiab",
-}
-MEANINGLESS = "weights by rule, for tests: its answers mean nothing"
+PROFILES = ("gaitset", "gaitpart", "gaitgl", "deepgaitv2")
+MEANINGLESS = "weights for tests: its answers mean nothing"
 
 
 @pytest.fixture(scope="session")
-def ruled(golden, weight_rule, tmp_path_factory):
-    """ruled("gaitset") is a checkpoint of that profile's network, with its card beside it."""
-    folder = tmp_path_factory.mktemp("ruled")
+def small(tmp_path_factory):
+    """small("gaitset") is a checkpoint of a small network of that profile's kind, with its card beside it."""
+    folder = tmp_path_factory.mktemp("small")
 
     def make(profile):
-        keys = json.loads((golden(GOLDEN[profile]) / "state_dict_keys.json").read_text())
-        weights = {
-            key: torch.from_numpy(np.asarray(weight_rule.make(key, shape, kind == "int64")).reshape(shape))
-            for key, (shape, kind) in keys.items()
-        }
-        if "HPP.p" in weights:
-            weights["HPP.p"].fill_(6.5)  # the rule leaves this one as the reference constructs it
-        path = folder / f"{profile}_ruled.pt"
-        torch.save({"model": weights}, path)
-        card = {"stage": "encoder", "loader": "opengait", "model": profile, "licence": "ours", "warning": MEANINGLESS}
-        path.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+        path = save_small_with_card(BACKENDS[profile], folder)
+        card = path.with_suffix(".yaml")
+        card.write_text(card.read_text() + yaml.safe_dump({"warning": MEANINGLESS}))
         return path
 
     return make
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", GOLDEN)
-def test_the_profile_runs_end_to_end(profile, full, gait_in, short_demo, ruled):
-    weights = ruled(profile)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_profile_runs_end_to_end(profile, full, gait_in, short_demo, small):
+    weights = small(profile)
     gait = gait_in(full.path.parents[1])  # where the light profile has followed everybody already
     settings = [f"recognition.checkpoint={weights}", "recognition.max_frames=8", "output.videos=false"]
     options = ["--config", profile, *(part for setting in settings for part in ("--set", setting))]
@@ -72,8 +56,8 @@ def test_an_encoder_without_weights_says_what_to_do(gait, demo):
 
 
 @pytest.mark.slow
-def test_an_exported_network_gives_the_same_answers(full, gait_in, short_demo, ruled):
-    weights = ruled("gaitset")
+def test_an_exported_network_gives_the_same_answers(full, gait_in, short_demo, small):
+    weights = small("gaitset")
     gait = gait_in(full.path.parents[1])
     exported = weights.with_name("gaitset_exported.onnx")
     done = gait("export", "gaitset", "--checkpoint", weights, "--to", "onnx", "--output", exported)

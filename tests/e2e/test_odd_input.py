@@ -13,6 +13,8 @@ import pytest
 
 from pipeline.video import open_video
 
+pytestmark = pytest.mark.slow
+
 
 def times_of(path):
     with av.open(str(path)) as container:
@@ -207,7 +209,7 @@ def test_inputs_are_found_without_options(gait, tmp_path, walkers):
 def twins(tmp_path_factory, gait_in, walkers):
     """The same run three times: afresh, afresh in another folder, and again beside the first."""
     gait = gait_in(tmp_path_factory.mktemp("twins"))
-    videos = walkers("gallery", 60, 14), walkers("probe2", 60, 20)
+    videos = walkers("gallery", 60, 12), walkers("probe2", 60, 12)
     return [gait.run(*videos, output=output) for output in ("one", "other", "one")]
 
 

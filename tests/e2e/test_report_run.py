@@ -72,7 +72,7 @@ def test_resuming_blurs_heads_in_videos_and_report_and_tracks_nothing_again(run,
     assert done.returncode == 0, done.stderr
     blurred = portraits_of(run.path)
     assert set(blurred) == set(sharp) and all(blurred[name] != sharp[name] for name in sharp)
-    assert all(detail(run.path / name, 0.2) < 0.6 * before[name] for name in sharp)
+    assert all(detail(run.path / name, 0.2) < 0.75 * before[name] for name in sharp)
     assert {p: p.stat().st_mtime_ns for p in tracks} == tracks
     html = (run.path / "report.html").read_text()
     assert "heads of tracked people are blurred" in html

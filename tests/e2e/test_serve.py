@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import re
 import shutil
@@ -16,7 +17,6 @@ import accessible
 import pytest
 from processes import finish
 
-pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -25,6 +25,7 @@ LONG_MS = 240_000  # of a job: a busy machine takes its time
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra ui)"),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian package chromium)"),
 ]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import http.client
+import importlib.util
 import json
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +17,9 @@ import clips
 import pytest
 from processes import finish, killed, run_python
 
-gradio = pytest.importorskip("gradio", reason="gradio is not installed (the extra ui)")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="gradio is not installed (the extra ui)"
+)
 
 PASSWORD = "correct horse"
 
@@ -57,26 +61,32 @@ def visit(port: int) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def serving(gait_in, tmp_path_factory) -> Iterator[dict[str, int]]:
+def processes() -> dict[str, subprocess.Popen[str]]:
+    """Those of `serving`, by name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def serving(gait_in, tmp_path_factory, processes) -> Iterator[dict[str, int]]:
     """Two servers, one of them with a password: their ports."""
     folder = tmp_path_factory.mktemp("serve")
     gait = gait_in(folder)
     clips.plain(folder / "secret.mp4")
-    started = {
+    processes |= {
         name: gait.start("serve", "--port", "0", "--config", "offline", "--max-upload-mb", "1", *more)
         for name, more in {"open": (), "closed": ("--password", PASSWORD)}.items()
     }
     try:
         ports = {}
-        for name, process in started.items():
+        for name, process in processes.items():
             line = process.stdout.readline()
             assert line.startswith("http://127.0.0.1:"), killed(process)
             ports[name] = urlsplit(line.strip()).port
         yield ports
     finally:
-        for process in started.values():
+        for process in processes.values():
             process.terminate()
-        for process in started.values():
+        for process in processes.values():
             finish(process, 30)
 
 
@@ -236,9 +246,9 @@ def test_nothing_else_imports_gradio():
     assert done.stdout == "[]\n"
 
 
-def test_ending_the_server_leaves_nothing_behind(gait, tmp_path):
-    process = gait.start("serve", "--port", "0", "--config", "offline")
-    asked = visit(urlsplit(process.stdout.readline().strip()).port)
+# The last on this page: it ends a server that the others ask.
+def test_ending_the_server_leaves_nothing_behind(serving, processes, tmp_path):
+    process, asked = processes["open"], visit(serving["open"])
     (path,) = map(Path, json.loads(asked.upload("walk.mp4", clips.plain(tmp_path / "walk.mp4").read_bytes())[1]))
     assert path.is_file()
     process.terminate()

@@ -318,7 +318,7 @@ def test_a_calibration_holds_for_the_back_end_it_was_made_with(db):
 
 def test_a_killed_fit_leaves_the_old_one_or_the_new_one(db):
     fit_discriminant(db, "euclidean")
-    for kill in range(3):
+    for kill in range(2):
         process = start_program("fit", db.path)
         assert process.stdout.readline() == "fitted\n", process.stderr.read()
         before = files_of(db.path)

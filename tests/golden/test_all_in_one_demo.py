@@ -20,6 +20,8 @@ from pipeline.segmentation.normalise import normalise
 from pipeline.types import SilhouetteSequence
 from pipeline.weights.checkpoints import Card, Checkpoint
 
+pytestmark = pytest.mark.slow
+
 VARIANTS = ["GREW", "CASIAB"]
 WALKS = [f"{video}_{track:03d}" for video in ("gallery", "probe1") for track in (1, 2, 3, 4)]
 

@@ -49,7 +49,7 @@ def film(tmp_path, monkeypatch):
             walks = found[source.sha256]
             for number, walk in enumerate(walks, 1):
                 masks, frames = runs.walker(4 + number, walk.usable), np.arange(walk.usable)
-                quality = {"usable_share": 1.0, "heading": walk.heading}
+                quality = {"usable_share": walk.usable / max(walk.usable, 50), "heading": walk.heading}
                 sequence = SilhouetteSequence(source.name, number, masks, frames, quality)
                 write_sequence(session.folder.sequence(source.name, number), sequence)
             write_mot(session.folder.tracks(source.name), [tracklet(source.name, n, w) for n, w in enumerate(walks, 1)])

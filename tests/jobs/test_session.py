@@ -8,7 +8,7 @@ import clips
 import pytest
 
 from pipeline.errors import InputError, OutputError
-from pipeline.jobs.session import Session
+from pipeline.jobs.session import Session, made_up_people
 from pipeline.profiles import load_config
 from pipeline.runs.job import Video
 
@@ -101,13 +101,18 @@ def test_two_jobs_never_work_in_one_folder(session, video):
             pass
 
 
-def test_made_up_people_are_embedded_once_for_all_runs_with_these_weights(session, video, monkeypatch):
+def test_made_up_people_are_embedded_once_for_all_jobs_with_these_weights(session, video, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     session.load()
     with session.working([session.source(video)], {"videos": [video]}):
         first = session.made_up()
-        with monkeypatch.context() as patch:
-            patch.setattr(type(session.encoder), "encode", lambda self, walks: pytest.fail("embedded again"))
-            again = session.made_up()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(session.encoder), "encode", lambda self, walks: pytest.fail("embedded again"))
+        again = made_up_people(session.encoder, session.config)  # of another output folder
+        with pytest.raises(pytest.fail.Exception):
+            made_up_people(session.encoder, load_config("offline", ["output.cache_gb=0"]))
+        with pytest.raises(pytest.fail.Exception):
+            made_up_people(session.encoder, load_config("offline", ["runtime.precision=bf16"]))
     assert first.people == again.people and len(first.embeddings) == 180
     for one, other in zip(first.embeddings, again.embeddings, strict=True):
         assert (one.model, one.checkpoint_sha256) == (other.model, other.checkpoint_sha256)

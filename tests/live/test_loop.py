@@ -24,7 +24,7 @@ from pipeline.recognition.encoder import Encoder
 from pipeline.types import Detections, Frame, SilhouetteSequence
 from pipeline.video import open_video
 
-FRAMES = 34
+FRAMES = 44
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,31 @@ def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, se
     assert soft < sharp / 4
 
 
+def test_between_two_looks_people_are_where_they_go_on_to(shared, session, people):
+    looked = []
+
+    class Noting:
+        looks_at, batch = "image", 1
+
+        def detect(self, frames):
+            looked.extend(frame.index for frame in frames)
+            return session.networks.detector.detect(frames)
+
+    with open_video(shared / "videos/demo/probe2.mp4") as video:
+        some = [frame for frame in video if frame.index < 40]
+    sights = []
+    noting = copy.copy(session)
+    noting.networks = dataclasses.replace(session.networks, detector=Noting())
+    eyes = Eyes(noting, people, info_of(shared))
+    watch((Arrival(frame, time.monotonic(), 1) for frame in some), eyes, sights.append)
+    assert looked == list(range(0, 40, 3))
+    assert all(len(sight.people) == 4 for sight in sights[3:])
+    for before, now in pairwise(sights[9:]):
+        for one, other in zip(before.people, now.people, strict=True):
+            assert np.abs(one.box - other.box).max() < 0.06 * (one.box[3] - one.box[1]), "boxes jump"
+    assert {person.silhouettes for person in sights[-1].people} <= set(range(10, 15)), "none but in a look"
+
+
 class SlowDetector:
     """The real one, on a machine that takes longer than a frame lasts: it waits for three more frames to come."""
 
@@ -126,6 +151,7 @@ def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, session, people):
         slow, sights = SlowDetector(source.newest, 59), []
         slowed = copy.copy(session)
         slowed.networks = dataclasses.replace(session.networks, detector=slow)
+        slowed.config = load_config("light", ["tracking.rate=all"])
         eyes = Eyes(slowed, people, source.info)
         watch(source, eyes, sights.append, source.stop)
     assert source.newest.seen == 60 == source.newest.dropped + len(sights)

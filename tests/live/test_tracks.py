@@ -155,3 +155,22 @@ def test_a_run_s_gallery_can_be_compared_with(tmp_path, encoder):
     for _ in range(25):
         answers, _ = street.frame(t1=9, t2=5)
     assert [answer.name for answer in answers] == ["gallery-002", "gallery-001"]
+
+
+def test_who_is_known_for_long_is_only_glanced_at(encoder, known):
+    street = Street(encoder, known, "live.window=20")
+    wanted = []
+    for _ in range(150):
+        street.frame(_1=5)
+        wanted.append(bool(street.walkers.wanted([1], street.index)))
+    first, last = np.flatnonzero(wanted[:20]), np.flatnonzero(wanted[100:])
+    assert set(np.diff(first)) == {3}, "25 frames a second, 8 looks"
+    assert set(np.diff(last)) == {12}
+    assert street.walkers[1].shown.status == "known"
+
+
+def test_encoders_of_motion_see_everybody_in_every_frame(encoder, known):
+    street = Street(encoder, known, "recognition.window=5")
+    for _ in range(5):
+        street.frame(_1=5)
+        assert street.walkers.wanted([1], street.index) == [1]

@@ -136,3 +136,10 @@ def test_nobody_is_covisible_without_tracks():
 def test_mismatched_sizes_are_refused_with_both_named():
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(1, 1\)"):
         assign(np.zeros((2, 3), np.float32), graph([], 1), 1.0)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_who_it_is_not_is_never_the_answer_however_far_one_may_be(together):
+    exclusive = np.full((2, 2), together) & ~np.eye(2, dtype=bool)
+    assert assign(np.array([[np.inf, 9.0], [2.0, np.inf]]), exclusive, np.inf) == [1, 0]
+    assert assign(np.array([[np.inf, np.inf], [2.0, 3.0]]), exclusive, np.inf) == [UNKNOWN, 0]

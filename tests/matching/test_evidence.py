@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.config import MatchingConfig, RecognitionConfig, RuntimeConfig
-from pipeline.jobs.people import People
+from pipeline.jobs.people import People, Said
 from pipeline.jobs.strangers import newcomers
-from pipeline.matching.evidence import CohortDistances, Evidence, Usual, deviations, posteriors
+from pipeline.matching.evidence import CohortDistances, Evidence, Judged, Usual, deviations, posteriors
+from pipeline.matching.match import Settled
 from pipeline.matching.scores import Cohort
 from pipeline.recognition import open_encoder
 from pipeline.recognition.made_up import made_up_walks
@@ -31,6 +33,12 @@ def walks(seed, people, each, apart=1.0, spread=0.35, scale=1.0):
 
 def cohort_of(**settings):
     return Cohort(*walks(7, 60, 3, **settings))
+
+
+def cohort_distances():
+    cohort = cohort_of()
+    values = np.stack([one.parts[:, 0] for one in cohort.embeddings]).astype(float)
+    return CohortDistances(np.linalg.norm(values[:, None] - values, axis=2), np.array(cohort.people))
 
 
 def enrolled(templates, owners, cohort, **settings):
@@ -145,11 +153,7 @@ def test_people_in_one_frame_tell_how_far_people_are_apart():
 
 
 def test_the_more_people_are_enrolled_the_nearer_one_has_to_come():
-    embeddings, whose = walks(7, 60, 3)
-    between = np.linalg.norm(
-        np.stack([e.parts[:, 0] for e in embeddings])[:, None] - np.stack([e.parts[:, 0] for e in embeddings]), axis=2
-    )
-    cohort = CohortDistances(between.astype(float), np.array(whose))
+    cohort = cohort_distances()
     limits = [cohort.evidence(count).limit for count in (10, 30, 1000, 100_000)]
     assert limits == sorted(limits, reverse=True) and np.isfinite(limits).all()
 
@@ -197,3 +201,41 @@ def test_unknown_walks_are_one_person_where_that_is_likelier_than_two():
     pairs = [tuple(("v", one.track_id) for one in every[row : row + 2]) for row in range(12, 24, 2)]
     assert sum(pair in groups for pair in pairs) >= 5
     assert all(len({(number - 13) // 2 for _, number in group}) == 1 for group in groups)
+
+
+def judged(own, others, count=20):
+    return [Judged(own, tuple(others), len(others) + (own is not None))] * count
+
+
+def test_walks_of_which_a_person_said_who_it_is_tell_what_a_deviation_is_worth():
+    cohort = cohort_distances()
+    told_nothing = cohort.evidence(6)
+    near = cohort.evidence(6, judged=judged(-4.0, [0.0, 0.5, 1.0]))
+    no_nearer = cohort.evidence(6, judged=judged(0.5, [0.0, 0.5, 1.0]))
+    deviation = np.array([told_nothing.alike - 1])
+    assert no_nearer.ratio(deviation) < told_nothing.ratio(deviation) and no_nearer.slope < near.slope
+    look_alikes = cohort.evidence(6, judged=judged(None, [-6.0, 0.0, 0.5]))
+    assert look_alikes.limit < told_nothing.limit and look_alikes.ratio(deviation) < told_nothing.ratio(deviation)
+    assert cohort.evidence(6, judged=[]) == told_nothing
+
+
+def test_what_a_person_said_decides_and_tells_of_those_in_the_same_frames():
+    evidence = Evidence(3, 2.0, 2.0, -1.0, (0.0, 0.3))
+    found = np.array([[-3.0, 0.5, 0.5], [-2.5, -1.9, 0.5]])
+    together = ~np.eye(2, dtype=bool)
+    told = posteriors(found, together, evidence, {0: 1})
+    assert told[0, 1] > 0.999 and told[1, 1] < 1e-6 and told[1].argmax() == 0
+    nobody = posteriors(found, together, evidence, {0: -1})
+    assert nobody[0, -1] == 1 and nobody[1, 0] > posteriors(found, together, evidence)[1, 0]
+
+
+@pytest.mark.parametrize("threshold", [None, 0.9, "off"], ids=str)
+def test_the_answer_is_what_a_person_said_however_it_is_decided(threshold):
+    every, _ = walks(5, 6, 2, spread=0.2)
+    people = enrolled(every[::2], list(range(6)), cohort_of(spread=0.2), threshold=threshold)
+    first, second = (every[1].video, every[1].track_id), (every[3].video, every[3].track_id)
+    said = Said({first: Settled("person 4", "ana said so")}, {second: {"1"}})
+    one, other = replace(people, said=said).match(every[1:4:2], [], {})
+    assert (one.identity, one.reason) == ("person 4", "ana said so") and one.confidence == pytest.approx(1)
+    assert other.identity != "person 1" and "person 1" not in [candidate.identity for candidate in other.candidates]
+    assert people.match(every[1:4:2], [], {})[0].identity != "person 4"

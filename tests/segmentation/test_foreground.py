@@ -68,7 +68,7 @@ def test_without_the_setting_nobody_looks_at_the_foreground():
 def street(tmp_path_factory):
     """Small walkers before a fixed camera, with the truth."""
     path = tmp_path_factory.mktemp("street") / "probe4.mp4"
-    write_video(path, Show(seed=21, seconds=5, size=(320, 180)), 4)
+    write_video(path, Show(seed=21, seconds=5, size=(320, 180), fps=15), 4)
     return path
 
 
@@ -80,12 +80,12 @@ def test_small_people_before_a_fixed_camera_are_cut_out_better(segmenter, street
 
 
 def _overlaps(path, segmenter, config):
-    """Intersection over union of mask and truth, of those who are in full view in every 10th frame."""
+    """Intersection over union of mask and truth, of those who are in full view in every 6th frame."""
     truth = np.load(path.with_suffix(".truth.npz"))
     background = learn_background(Video("street", str(path)), config, needed=False)
     with open_video(path) as video:
         for picture in map(background.subtract, video):
-            if picture.index % 10:
+            if picture.index % 6:
                 continue
             seen = np.flatnonzero(truth["visibility"][picture.index] > 0.95)
             boxes = truth["boxes"][picture.index][seen]

@@ -112,3 +112,14 @@ def test_after_an_outage_longer_than_the_buffer_nobody_is_taken_for_who_stood_th
 def test_time_does_not_run_backwards():
     with pytest.raises(ValueError, match="elapsed"):
         tracker().update(seen(0, WALKER), elapsed=0)
+
+
+def test_who_is_expected_goes_on_as_before_and_nothing_is_remembered():
+    follow, other = tracker(), tracker()
+    for index in range(20):
+        for one in (follow, other):
+            last = one.update(seen(index, shifted(WALKER, 4 * index)))
+    lefts = [follow.expect(20 + ahead, ahead + 1).boxes[0, 0] for ahead in range(3)]
+    np.testing.assert_allclose(np.diff([last.boxes[0, 0], *lefts]), 4, atol=0.2)
+    after = follow.update(seen(23, shifted(WALKER, 92)), elapsed=4)
+    np.testing.assert_array_equal(after.boxes, other.update(seen(23, shifted(WALKER, 92)), elapsed=4).boxes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -16,11 +17,11 @@ from pipeline.errors import OutputError
 from pipeline.video import VideoSink, open_video
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path, frames: int | None = None) -> None:
     with open_video(source) as video:
         info = video.info
         with VideoSink(target, info.width, info.height, info.fps, info.time_base) as sink:
-            for frame in video:
+            for frame in islice(video, frames):
                 sink.write(frame.image, frame.time_s)
 
 
@@ -69,12 +70,12 @@ def test_frame_rates_survive_exactly(tmp_path, fps):
 
 def test_demo_video_keeps_frames_rate_and_colour(shared, tmp_path):
     source, target = shared / "videos/demo/probe3.mp4", tmp_path / "probe3.mp4"
-    copy(source, target)
+    copy(source, target, 60)
     with open_video(source) as before, open_video(target) as after:
-        assert (after.info.frame_count, after.info.fps) == (before.info.frame_count, before.info.fps)
-        for one, other in zip(before, after, strict=True):
+        assert (after.info.frame_count, after.info.fps) == (60, before.info.fps)
+        for one, other in zip(islice(before, 60), after, strict=True):
             assert one.time_s == other.time_s
-            if one.index % 50 == 0:
+            if one.index % 25 == 0:
                 assert np.abs(other.image.mean((0, 1)) - one.image.mean((0, 1))).max() < 2
 
 

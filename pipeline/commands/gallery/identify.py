@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.commands.gallery.enrol import keeping
+from pipeline.commands.gallery.review import decide_again
+from pipeline.errors import ConfigError
 from pipeline.files import read_json
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 
 
-def identify_command(videos: Sequence[str], db: Path, unknown_as: Literal["unknown", "new"], options: Options) -> None:
-    """Identify the people of some videos; print one line a track, then the run folder."""
+def identify_command(
+    videos: Sequence[str], db: Path | None, again: bool, unknown_as: Literal["unknown", "new"], options: Options
+) -> None:
+    """Identify the people of some videos; print one line a track, then the run folder. Or decide runs again."""
+    if again:
+        decide_again(videos, db, unknown_as, options)
+        return
+    if db is None:
+        raise ConfigError("--db DIR is missing: the folder of the gallery. Make one with gait enrol.")
     config = options.config()
     Gallery.open(db)  # a wrong folder is refused at once
     from pipeline.jobs.identify import identify

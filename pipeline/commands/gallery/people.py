@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pipeline.commands.printing import count_of, print_json
 from pipeline.errors import GalleryError
 from pipeline.gallery import people
 from pipeline.gallery.register import Register, Who
+from pipeline.gallery.reviews import read_reviews
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now
 from pipeline.gallery.verify import Erasure, verify
@@ -35,13 +36,15 @@ def show_command(db: Path, person: str, as_json: bool) -> None:
     register = Register.of(gallery)
     who = people.find_person(register, person)
     templates = gallery.templates(only=[who.identity], by="identity")
+    reviews = read_reviews(db, {template.template for template in templates})
+    said = {item.template: f"{item.said}, {one.by}, {one.when} UTC" for one in reviews for item in one.items}
     if as_json:
-        print_json(_person(who, register) | {"templates": [_facts(template) for template in templates]})
+        print_json(_person(who, register) | {"templates": [_facts(template, said) for template in templates]})
         return
     print(f"{who.name}\nidentity  {who.identity}" + ("" if who.named else " (nobody named them)"))
     for template in templates:
         print(f"\ntemplate  {template.template}")
-        for name, value in _facts(template).items():
+        for name, value in _facts(template, said).items():
             if name not in ("template", "quality") and value not in (None, ""):
                 print(f"  {name.replace('_', ' '):<18}{value}")
         for name, value in template.quality.items():
@@ -58,6 +61,13 @@ def merge_command(db: Path, person: str, others: Sequence[str]) -> None:
     """Several people become one."""
     merged = people.merge(Gallery.open(db), person, others)
     print(f"{merged.name} ({merged.identity[:8]}) has {count_of(len(merged.templates), 'template')} now")
+
+
+def split_command(db: Path, person: str, name: str, templates: Sequence[str]) -> None:
+    """One person becomes two."""
+    one, other = people.split(Gallery.open(db), person, name, templates)
+    for who in (one, other):
+        print(f"{who.name} ({who.identity[:8]}) has {count_of(len(who.templates), 'template')} now")
 
 
 def delete_command(db: Path, person: str, yes: bool) -> None:
@@ -131,14 +141,15 @@ def _person(who: Who, register: Register) -> dict[str, Any]:
     return {"identity": who.identity, "name": who.name, "named": who.named, "expires": expires}
 
 
-def _facts(template: Template) -> dict[str, Any]:
-    """A template in plain values, without its numbers."""
+def _facts(template: Template, said: Mapping[str | None, str]) -> dict[str, Any]:
+    """A template in plain values, without its numbers. said: what persons said, by template."""
     c, p = template.parts.shape
     names = ("template", "video", "video_sha256", "track", "run", "frames_used", "weight", "model", "checkpoint_sha256")
     return {name: getattr(template, name) for name in names} | {
         "weight": round(template.weight, 3),
         "embedding": f"{c}×{p} float16",
         "enrolled": _moment(template.enrolled),
+        "said": said.get(template.template),
         "consent": template.consent,
         "expires": _moment(template.expires),
         "quality": dict(template.quality),

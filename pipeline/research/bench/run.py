@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import tempfile
 import time
@@ -25,10 +26,11 @@ from pipeline.inference.runtime import Arrays, OpenVinoNetwork, device
 from pipeline.inference.tally import Calls, tally_networks
 from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
-from pipeline.runs.job import plan
+from pipeline.runs.job import Job, plan
 
 REPLAYS = 200  # of one network with one input shape; more calls than that are extrapolated
 ROUNDS = 3
+TURNS = 2  # of a comparison: runs each way
 WARM_UP = 8
 PEOPLE, SECONDS = 4, 4.0  # of the synthetic videos
 ITEMS = {  # stage of run.json → what it counts
@@ -58,30 +60,83 @@ class Bare:
     side_by_side: float
 
 
-def bench_command(gallery: str | None, probes: Sequence[str], json_file: Path | None, options: Options) -> None:
-    """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both."""
-    from pipeline.jobs.run import run  # imports every stage: not for --help
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One run. wall, processor: seconds, of all cores; score: tracks and names against the truth, None without one."""
 
+    path: Path
+    wall: float
+    processor: float
+    score: dict[str, Any] | None
+
+
+def bench_command(
+    gallery: str | None, probes: Sequence[str], against: Sequence[str], json_file: Path | None, options: Options
+) -> None:
+    """Run the job in a temporary folder, nothing taken from earlier runs, then its networks alone; print both.
+
+    against: settings, in whose place the job is run twice more each way, in turns.
+    """
     logger.remove()
     logger.add(sys.stderr, level="WARNING", format="{message}")
     with tempfile.TemporaryDirectory(prefix="gait-bench-") as folder:
         if gallery is None and not probes:
             gallery, probes = _synthetic_videos(Path(folder))
         job = plan(gallery, probes)
-        temporary = [*options.overrides, f"output.folder={folder!r}", "output.cache_gb=0"]
-        config = replace(options, overrides=temporary).config()
+
+        def timed(*settings: str) -> Timed:
+            temporary = [*options.overrides, *settings, f"output.folder={folder!r}", "output.cache_gb=0"]
+            return _timed(job, replace(options, overrides=temporary))
+
+        config = options.config()
+        others = replace(options, overrides=[*options.overrides, *against]).config()
         with tally_networks() as tally:
-            begun = time.perf_counter()
-            with Bars() if on_a_terminal() else nullcontext(Lines()) as bars:
-                path = run(job, config, options.checkpoints, progress=bars)
-            wall = time.perf_counter() - begun
-        peak = peak_memory()
-        report = summary(read_json(path / "run.json"), wall, peak, bare_networks(tally.calls()), config)
+            first = timed()
+        record = read_json(first.path / "run.json")
+        report = summary(record, first, peak_memory(), bare_networks(tally.calls()), config)
         if config.runtime.precision != "f32":
-            report["against_f32"] = effect_of_precision(tally.calls(), path, config, options.checkpoints)
+            report["against_f32"] = effect_of_precision(tally.calls(), first.path, config, options.checkpoints)
+        if others != config:
+            rounds = [(timed(*against), timed()) for _ in range(TURNS)]
+            report["against"] = {"settings": list(against), **compared(rounds)}
     show(report)
     if json_file is not None:
         write_json(json_file, report)
+
+
+def _timed(job: Job, options: Options) -> Timed:
+    from pipeline.jobs.run import run  # imports every stage: not for --help
+    from pipeline.research.evaluation.identities import score_run
+
+    config = options.config()
+    begun, busy = time.perf_counter(), _processor_seconds()
+    with Bars() if on_a_terminal() else nullcontext(Lines()) as bars:
+        path = run(job, config, options.checkpoints, progress=bars)
+    wall, processor = time.perf_counter() - begun, _processor_seconds() - busy
+    gallery, *others = (Path(video.source) for video in job.videos)
+    known = all(video.with_suffix(".gt.txt").is_file() for video in (gallery, *others))
+    return Timed(path, wall, processor, score_run(RunFolder(path), gallery, others) if known else None)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def compared(rounds: Sequence[tuple[Timed, Timed]]) -> dict[str, Any]:
+    """Runs with other settings (first of each pair) and with these, in turns: seconds, ratios, what became of names."""
+    others, these = zip(*rounds, strict=True)
+    wall, processor = (
+        [round(getattr(one, name), 2) for side in (these, others) for one in side] for name in ("wall", "processor")
+    )
+    turns = len(rounds)
+    return {
+        "wall_seconds": [wall[:turns], wall[turns:]],
+        "processor_seconds": [processor[:turns], processor[turns:]],
+        "wall_ratio": round(sum(wall[:turns]) / sum(wall[turns:]), 3),
+        "processor_ratio": round(sum(processor[:turns]) / sum(processor[turns:]), 3),
+        "scores": [these[0].score, others[0].score],
+    }
 
 
 def _synthetic_videos(folder: Path) -> tuple[str, list[str]]:
@@ -183,9 +238,9 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def summary(record: dict[str, Any], wall: float, peak: int, bare: dict[str, Bare], config: Config) -> dict[str, Any]:
+def summary(record: dict[str, Any], run: Timed, peak: int, bare: dict[str, Bare], config: Config) -> dict[str, Any]:
     """The report as it is written to --json."""
-    stages = {}
+    stages, wall = {}, run.wall
     for stage, entry in record["stages"].items():
         items = int(entry.get(ITEMS.get(stage, ""), 0))
         alone = bare.get(stage)
@@ -201,6 +256,8 @@ def summary(record: dict[str, Any], wall: float, peak: int, bare: dict[str, Bare
     networks = sum(one.alone for one in bare.values())
     floor = sum(one.side_by_side for one in bare.values())
     frames = int(record["stages"].get("decode", {}).get("frames", 0))
+    inputs = record["inputs"]
+    length = sum((video["frames"] or 0) / video["fps"] for video in (inputs["gallery"], *inputs["probes"]))
     return {
         "profile": config.profile,
         "device": device(config.runtime),
@@ -208,7 +265,11 @@ def summary(record: dict[str, Any], wall: float, peak: int, bare: dict[str, Bare
         "versions": record["versions"],
         "frames": frames,
         "frames_per_second": round(frames / wall, 2),
+        "video_seconds": round(length, 3),
         "wall_seconds": round(wall, 4),
+        "processor_seconds": round(run.processor, 2),
+        "real_time_factor": round(length / wall, 3),
+        "score": run.score,
         "networks_seconds": round(networks, 4),
         "wall_over_networks": round(wall / networks, 4) if networks else None,
         "networks_seconds_side_by_side": round(floor, 4),
@@ -243,9 +304,33 @@ def show(report: dict[str, Any]) -> None:
         f"{report['frames']} frames in {report['wall_seconds']:.2f} s ({report['frames_per_second']:.0f}/s), "
         f"peak memory {report['peak_rss_bytes'] / 1e6:.0f} MB"
     )
+    if length := report["video_seconds"]:
+        console.print(
+            f"{length:.1f} s of video: {report['real_time_factor']:.2f} times real time, "
+            f"{report['processor_seconds'] / length:.2f} s of processor time a second"
+        )
+    if report["score"]:
+        console.print(_told(report["score"]))
+    if other := report.get("against"):
+        console.print(
+            f"against {' '.join(other['settings'])}: {other['wall_ratio']:.2f} times the time, "
+            f"{other['processor_ratio']:.2f} times the processor time"
+        )
+        for name, score in zip(("these settings", "the others"), other["scores"], strict=True):
+            if score:
+                console.print(f"{name}: {_told(score)}")
     for name, value in report.get("against_f32", {}).items():
         console.print(f"{report['precision']} against f32: {name.replace('_', ' ')} {value:.3%}")
     if over and least:
         alone, beside = report["networks_seconds"], report["networks_seconds_side_by_side"]
         console.print(f"networks alone {alone:.2f} s, one call after another: the run takes {over:.2f} times that")
         console.print(f"networks alone {beside:.2f} s, a call a core: the run takes {least:.2f} times that")
+
+
+def _told(score: dict[str, Any]) -> str:
+    """What was found, against the truth, in a line."""
+    lowest = min(score["idf1"].values())
+    return (
+        f"of {score['people']} people {score['named_right']} named rightly, {score['named_wrong']} wrongly, "
+        f"{score['likeliest_right']} most like themselves; IDF1 {lowest:.3f} at the least"
+    )

@@ -120,7 +120,7 @@ def crop_clips(clips: Sequence[Clip], sources: Mapping[Path, Source], session: S
     for path, source in sources.items():
         tracks = [
             (track.tracklet, read_sequence(folder.sequence(*track.key), *track.key))
-            for track in read_tracks(source, folder, (Modality.SILHOUETTES,), session.config)
+            for track in read_tracks(source.name, source.info.fps, folder, (Modality.SILHOUETTES,), session.config)
         ]
         for clip in (clip for clip in clips if clip.video == path):
             kept.add(clip, sequence_of_clip(tracks, clip, (source.info.width, source.info.height)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
 from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
-from pipeline.live.people import made_up
+from pipeline.jobs.session import made_up_people
 from pipeline.matching.scores import scores
 from pipeline.profiles import as_record
 from pipeline.recognition import Encoder
 from pipeline.research.evaluation.clip_study import clip_study, encode_clips, open_clip_encoder, open_study
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.manifest import Clip, read_manifest, strangers
+from pipeline.research.evaluation.one_to_one import one_to_one
 from pipeline.research.evaluation.openset import draw_splits, equal_error_rate, open_set_figures, search
 from pipeline.research.evaluation.ranks import FloatMatrix, Labels, by_direction, score
 from pipeline.research.evaluation.report import Compared, Report, report
@@ -158,7 +160,8 @@ def _rank(
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
         if splits:
-            opened.append(_open_set(encoded, encoder, distances, splits))
+            pairs = one_to_one([*labelled.probes, *labelled.gallery], kept, encoder, config)
+            opened.append({**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs})
         bars.advance(contestant.name)
     bars.finish(contestant.name)
     return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)
@@ -172,7 +175,8 @@ def _open_set(
     searches = search(encoded.distances, *whose, splits)
     figures = open_set_figures(searches, labelled.people, len(splits))
     usable = labelled.probe_people[encoded.rows], labelled.gallery_people[encoded.columns]
+    made_up = partial(made_up_people, encoder, encoded.config)
     figures["unlabelled"] = without_labels(
-        encoded.probes, encoded.gallery, usable, made_up(encoder), encoded.config.matching, splits
+        encoded.probes, encoded.gallery, usable, made_up, encoded.config.matching, splits
     )
     return {"eer": round(equal_error_rate(distances, *whose, labelled.people), 6), **figures}

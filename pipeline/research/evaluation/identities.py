@@ -21,6 +21,7 @@ from pipeline.files import UNREADABLE, reason_of
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.reader import Run
 from pipeline.tracking.mot import read_mot
+from pipeline.tracking.overlap import iou
 from pipeline.types import Tracklet
 
 ENOUGH = 0.5  # IoU of boxes that agree
@@ -65,7 +66,7 @@ def compare(truth: Mapping[int, tuple[list[int], Boxes]], tracks: Sequence[Track
     together: Counter[tuple[int, int]] = Counter()
     for frame in truth.keys() & given.keys():
         (people, real), (ids, boxes) = truth[frame], given[frame]
-        overlap = _iou(real, np.array(boxes, np.float64))
+        overlap = iou(real.astype(np.float32), np.array(boxes, np.float32)).astype(np.float64)
         for row, column in _assign(overlap):
             if overlap[row, column] >= ENOUGH:
                 together[people[row], ids[column]] += 1
@@ -94,14 +95,6 @@ def count_right_names(
         number = (identities.get(longest) or "").rpartition("-")[2]
         right += number.isdigit() and gallery.person_of.get(int(number)) == person
     return right
-
-
-def _iou(first: Boxes, second: Boxes) -> Boxes:
-    corner = np.maximum(first[:, None, :2], second[None, :, :2])
-    sides = np.clip(np.minimum(first[:, None, 2:], second[None, :, 2:]) - corner, 0, None)
-    shared = sides.prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9))
 
 
 def _assign(gain: Boxes) -> list[tuple[int, int]]:

@@ -29,6 +29,8 @@ from pipeline.profiles import load_config
 from pipeline.recognition import open_encoder
 from pipeline.types import SilhouetteSequence
 
+pytestmark = pytest.mark.slow
+
 
 def checkpoint(folder, iteration):
     return torch.load(folder / f"checkpoints/gaitbase_synth-{iteration:0>5}.pt", weights_only=True)

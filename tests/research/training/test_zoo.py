@@ -27,6 +27,8 @@ from pipeline.research.training.networks import open_trainable
 from pipeline.weights.checkpoints import resolve
 from pipeline.weights.safeload import PREFIXES
 
+pytestmark = pytest.mark.slow
+
 STEPS = 8
 COMMON = (
     "data_cfg.dataset_partition=null",

@@ -1,0 +1,1 @@
+"""`gait verify`: whether the walkers of two clips are one person."""
