@@ -117,7 +117,7 @@ def cut(blind):
     work = SimpleNamespace(networks=SimpleNamespace(segmenter=segmenter), config=CONFIG, meter=Meter(), bars=Silent())
     all_of_them = [told_apart(crop) for index in range(40) for crop in crops(index)]
     due = Due(*spread(all_of_them, 11))
-    found = [silhouette for silhouette, _ in _cut_out_enough(iter([due]), 10, work)]
+    found = [silhouette for _, silhouette, _ in _cut_out_enough(iter([due]), 10, work)]
     return segmenter.asked, found
 
 
@@ -151,6 +151,7 @@ def test_where_nothing_is_usable_all_have_been_looked_at():
         (["pose.always=true"], None),
         (["recognition.window=20"], None),
         (["recognition.encoder=gei", "recognition.checkpoint=null", "matching.metric=euclidean"], 60),
+        (["recognition.encoder=biggergait", "recognition.checkpoint=null"], 60),
         (["recognition.encoder=gaitgl", "recognition.checkpoint=null"], None),
         (["recognition.encoder=gaitgraph2", "recognition.checkpoint=null"], None),
     ],
