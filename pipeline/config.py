@@ -246,6 +246,11 @@ class OutputConfig(Section):
 
     folder: str = "output"
     silhouettes: bool = Field(True, description="write the mask of every segmented crop as PNG")
+    crops: bool = Field(
+        True,
+        description="keep the crops that an encoder of colour looks at, pictures of people; false: until they are "
+        "embedded, and never in the cache",
+    )
     videos: bool = Field(True, description="draw annotated videos")
     report: bool = Field(True, description="write report.html, and a picture of each person for it")
     blur_faces: bool = Field(False, description="blur the heads of tracked people in annotated videos and the report")

@@ -110,15 +110,25 @@ class Modality(StrEnum):
     KEYPOINTS = "keypoints"  # T×J×3 float32: x, y in pixels, confidence; COCO's 17 joints
     PARSING = "human parsing"  # T×H×W uint8: the body part of every pixel, 0 is background
     SMPL = "SMPL"  # T×85 float32: camera 3, pose 72, shape 10
+    RGB = "RGB"  # T×3×H×W uint8: the person's crop, padded with black to 256×128
+    ASPECT_RATIOS = "aspect ratios"  # T float32: width over height of the crop before it was padded
+    BODIES = "bodies"  # T×64×32 uint8, 0–255: where the segmenter sees the person in the crop
+    DEPTH = "depth pictures"  # T×3×H×W uint8: points of a LiDAR seen from the front, their depth in colours
     POINTS = "point clouds"  # T×N×3 float32, metres, z up
 
 
 FROM_POSES = (Modality.KEYPOINTS, Modality.SKELETON_MAPS)
+FROM_CROPS = (Modality.RGB, Modality.ASPECT_RATIOS, Modality.BODIES)
 
 
 def from_poses(needs: Iterable[Modality]) -> bool:
     """Whether any of these modalities is made of poses."""
     return any(need in FROM_POSES for need in needs)
+
+
+def from_crops(needs: Iterable[Modality]) -> bool:
+    """Whether any of these modalities is made of crops in colour: pictures of people."""
+    return any(need in FROM_CROPS for need in needs)
 
 
 class Frames(Protocol):

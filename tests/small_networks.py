@@ -17,17 +17,21 @@ BACKENDS = {name: registry.load(ENCODERS, name, "recognition.encoder") for name 
 MODELS = [name for name, backend in BACKENDS.items() if isinstance(backend, Model)]
 
 
-WIDE = {"gaittr": 2, "gaitgraph1": 4, "gaitgraph2": 4, "multigaitpp": 4, "skeletongaitpp": 4}  # what 16 would empty
+WIDE = {  # what 16 would empty
+    **{"gaittr": 2, "gaitgraph1": 4, "gaitgraph2": 4, "multigaitpp": 4, "skeletongaitpp": 4},
+    **{"biggait": 4, "biggergait": 8},
+}
+
+
+FIXED = {"classes": 5, "out_channels": 8, "image": (224, 112)}
 
 
 def narrow(architecture, by=16):
     """The same architecture with so many times fewer channels, few classes, and at most two blocks a stage."""
 
     def less(name, value):
-        if name == "classes":
-            return 5
-        if name == "out_channels":
-            return 8
+        if name in FIXED:
+            return FIXED[name]
         if name in ("layers", "blocks") and all(isinstance(v, int) for v in value):
             return tuple(min(v, 2) for v in value)
         if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:
@@ -49,6 +53,8 @@ def fill(network):
             value.normal_(0, 0.1)
         elif name.endswith("qkv_conv.weight"):  # a tenth: attention of this size is not all or nothing
             value.normal_(0, 0.1 * (2 / value[0].numel()) ** 0.5)
+        elif name.endswith("Mask_Branch.down_sampling.weight"):  # decided: what is near a half differs among engines
+            value.normal_(0, 3)
         elif name.endswith("fc_bin"):
             value.normal_(0, value.shape[1] ** -0.5)
         elif name.endswith("weight") and value.ndim > 1:

@@ -28,7 +28,6 @@ from pipeline.extraction.extract import (
     tracked_people,
     write_extracted,
 )
-from pipeline.extraction.networks import wants_poses
 from pipeline.extraction.processes import Task
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
@@ -132,7 +131,7 @@ def extract_in_stretches(video: Video, task: Task, meter: Meter) -> Steps:
         )
         for stretch in stretches
     ]
-    crops = Crops.none(video.name, begun.frame_size, config, wants_poses(config))
+    crops = Crops.none(video.name, begun.frame_size, config)
     for later in (yield calls):
         crops.join(later)
     frames = sum(stretch.frames for stretch in stretches)

@@ -8,9 +8,9 @@ to the pose estimator, in a thread beside these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -20,13 +20,14 @@ from pipeline.engine.meter import Meter
 from pipeline.engine.progress import Progress
 from pipeline.engine.stream import ahead, aside, batches
 from pipeline.extraction.enough import Due, Waiting, spread
-from pipeline.extraction.networks import Networks, enough_silhouettes, wants_poses
+from pipeline.extraction.networks import Networks, enough_silhouettes, wants_crops, wants_poses
 from pipeline.files import write_bytes
 from pipeline.pose import PoseEstimator
 from pipeline.pose.crop import PoseCrop, stack_crops
 from pipeline.pose.poses import PoseBuilder, cut_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.segmentation import Segmented
+from pipeline.segmentation.rgb import RGBBuilder, body_in_crop, cut_rgb
 from pipeline.segmentation.sequences import PersonCrop, SequenceBuilder, Silhouette, cut_people, finish
 from pipeline.types import FloatArray, Frame, TrackedBoxes
 
@@ -50,24 +51,28 @@ class Extraction:
 class Crops:
     """What the crops of a video, or of a stretch of it, gave.
 
-    poses: None where nobody wants them; seen: the tracks with a silhouette, usable or not.
+    poses, rgb: None where nobody wants them; seen: the tracks with a silhouette, usable or not.
     """
 
     sequences: SequenceBuilder
     poses: PoseBuilder | None
+    rgb: RGBBuilder | None
     seen: set[int] = field(default_factory=set)
 
     @classmethod
-    def none(cls, video: str, frame_size: tuple[int, int], config: Config, with_poses: bool) -> Crops:
+    def none(cls, video: str, frame_size: tuple[int, int], config: Config) -> Crops:
         """Nothing yet. frame_size: height, width."""
-        poses = PoseBuilder(video, frame_size) if with_poses else None
-        return cls(SequenceBuilder(video, config.segmentation), poses)
+        poses = PoseBuilder(video, frame_size) if wants_poses(config) else None
+        rgb = RGBBuilder() if wants_crops(config) else None
+        return cls(SequenceBuilder(video, config.segmentation), poses, rgb)
 
     def join(self, later: Crops) -> None:
         """Add what later frames of the same video gave."""
         self.sequences.join(later.sequences)
         if self.poses is not None and later.poses is not None:
             self.poses.join(later.poses)
+        if self.rgb is not None and later.rgb is not None:
+            self.rgb.join(later.rgb)
         self.seen |= later.seen
 
 
@@ -84,7 +89,7 @@ def crop_people(
         work: Networks, settings and the run folder.
     """
     estimator, enough = work.networks.estimator, enough_silhouettes(work.config)
-    crops = Crops.none(video, frame_size, work.config, wants_poses(work.config))
+    crops = Crops.none(video, frame_size, work.config)
     with ExitStack() as beside:
         pose = _pose_crops(estimator, crops.poses, work, beside) if estimator and crops.poses is not None else None
         if enough is None:
@@ -95,13 +100,26 @@ def crop_people(
             due = ahead(_needed(tracked, work, pose, Waiting(enough, patience)), DUE_AHEAD, "track")
             found = _cut_out_enough(beside.enter_context(closing(due)), enough, work)
         with closing(found):
-            for silhouette, joints in found:
+            for person, silhouette, joints in found:
                 crops.sequences.add(silhouette)
                 crops.seen.add(silhouette.track_id)
                 if not estimator and crops.poses is not None and joints is not None:
                     crops.poses.add(silhouette.track_id, silhouette.frame_index, joints)
+                if crops.rgb is not None and silhouette.aligned is not None:
+                    _keep_rgb(person, silhouette, video, crops.rgb, work)
                 if work.config.output.silhouettes:
                     _write_silhouette(silhouette, video, work)
+    return crops
+
+
+def _cut(
+    frame: Frame, boxes: TrackedBoxes, work: Extraction, wanted: Collection[int] | None = None
+) -> list[PersonCrop]:
+    """The crops of a frame, in colour too where an encoder looks at those. wanted: the tracks; all by default."""
+    with work.meter.time("crop", boxes=len(boxes)):
+        crops = cut_people(frame, boxes, work.config.segmentation, work.networks.segmenter.view, wanted)
+        if wants_crops(work.config):
+            crops = [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
     return crops
 
 
@@ -112,8 +130,7 @@ def _crops(
 ) -> Iterator[PersonCrop]:
     """Everybody of every frame."""
     for frame, boxes in tracked:
-        with work.meter.time("crop", boxes=len(boxes)):
-            crops = cut_people(frame, boxes, work.config.segmentation, work.networks.segmenter.view)
+        crops = _cut(frame, boxes, work)
         if crop_poses is not None:
             crop_poses(frame, boxes)
         yield from crops
@@ -126,15 +143,13 @@ def _needed(
     waiting: Waiting,
 ) -> Iterator[Due]:
     """As many of everybody as are needed, once it is known who stays how long."""
-    config, view, stretch = work.config.segmentation, work.networks.segmenter.view, 0
+    stretch_of, stretch = work.config.tracking.stretch_of, 0
     for frame, boxes in tracked:
-        if work.config.tracking.stretch_of(frame.index) != stretch:
+        if stretch_of(frame.index) != stretch:
             yield from waiting.rest()
-            stretch = work.config.tracking.stretch_of(frame.index)
-        if frame.index % config.every == 0:
-            with work.meter.time("crop", boxes=len(boxes)):
-                crops = cut_people(frame, boxes, config, view, waiting.wants(boxes))
-            yield from waiting.add(crops, frame.index)
+            stretch = stretch_of(frame.index)
+        if frame.index % work.config.segmentation.every == 0:
+            yield from waiting.add(_cut(frame, boxes, work, waiting.wants(boxes)), frame.index)
         if crop_poses is not None:
             crop_poses(frame, boxes)
     yield from waiting.rest()
@@ -164,7 +179,8 @@ def _pose_crops(
     return crop
 
 
-Cut = tuple[Silhouette, FloatArray | None]  # joints 17×3 in frame pixels, of a segmenter that finds them
+# The last: joints 17×3 in frame pixels, of a segmenter that finds them.
+Cut = tuple[PersonCrop, Silhouette, FloatArray | None]
 
 
 def _cut_out(crops: Iterator[PersonCrop], work: Extraction) -> Generator[Cut, None, None]:
@@ -178,7 +194,7 @@ def _cut_out(crops: Iterator[PersonCrop], work: Extraction) -> Generator[Cut, No
                 joints = None
                 if segmented.joints is not None and person.crop and person.frame_index % work.config.pose.every == 0:
                     joints = person.crop.to_frame(segmented.joints[number])
-                yield silhouette, joints
+                yield person, silhouette, joints
 
 
 def _cut_out_enough(due: Iterator[Due], enough: int, work: Extraction) -> Generator[Cut, None, None]:
@@ -187,9 +203,9 @@ def _cut_out_enough(due: Iterator[Due], enough: int, work: Extraction) -> Genera
         chosen, spare, found = one.first, one.spare, list[Cut]()
         while chosen:
             found += _cut_out(iter(chosen), work)
-            missing = enough - sum(silhouette.aligned is not None for silhouette, _ in found)
+            missing = enough - sum(silhouette.aligned is not None for _, silhouette, _ in found)
             chosen, spare = spread(spare, missing) if missing > 0 else ([], [])
-        yield from sorted(found, key=lambda cut: cut[0].frame_index)
+        yield from sorted(found, key=lambda cut: cut[1].frame_index)
 
 
 def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[list[PersonCrop], Segmented]]:
@@ -199,6 +215,18 @@ def _segmented(crops: Iterator[PersonCrop], work: Extraction) -> Iterator[tuple[
             segmented = work.networks.segmenter.segment(np.stack([crop.image for crop in batch]))
         work.bars.advance("segmentation", len(batch))
         yield batch, segmented
+
+
+def _keep_rgb(person: PersonCrop, silhouette: Silhouette, video: str, rgb: RGBBuilder, work: Extraction) -> None:
+    """Write the crop of a usable silhouette, and remove those that are too many by now."""
+    if person.rgb is None or person.crop is None:
+        return
+    track_id = person.track_id
+    with work.meter.time("write", crops=1):
+        write_bytes(work.folder.crop(video, track_id, person.frame_index), person.rgb.jpeg)
+        body = body_in_crop(silhouette.mask, person.crop, person.box)
+        for frame in rgb.add(track_id, person.frame_index, person.rgb.ratio, body):
+            work.folder.remove(work.folder.crop(video, track_id, frame))
 
 
 def _write_silhouette(silhouette: Silhouette, video: str, work: Extraction) -> None:

@@ -24,6 +24,7 @@ from pipeline.pose.storage import write_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
 from pipeline.segmentation.motion import UNKNOWN
+from pipeline.segmentation.rgb import write_rgb
 from pipeline.segmentation.storage import write_sequence
 from pipeline.tracking import Tracker, open_tracker
 from pipeline.tracking.heading import heading
@@ -88,12 +89,17 @@ def write_extracted(
     headings = {tracklet.track_id: heading(tracklet) for tracklet in tracklets}
     for track_id in crops.seen.difference(headings):  # turned out too short to be a track
         folder.remove(folder.silhouettes(video.name, track_id).parent)
+        folder.remove(folder.crops(video.name, track_id).parent)
     for sequence in crops.sequences.finish(headings):
         quality = {**sequence.quality, "heading": headings[sequence.track_id]}
         path = folder.sequence(video.name, sequence.track_id)
         write_sequence(path, dataclasses.replace(sequence, quality=quality))
     for pose in crops.poses.finish(headings) if crops.poses is not None else ():
         write_poses(folder.poses(video.name, pose.track_id), pose)
+    for rgb, too_many in crops.rgb.finish(headings) if crops.rgb is not None else ():
+        for frame in too_many:
+            folder.remove(folder.crop(video.name, rgb.track_id, frame))
+        write_rgb(folder.crops(video.name, rgb.track_id), rgb)
     write_mot(folder.tracks(video.name), tracklets)
     nobody = None if tracklets else f"{video.name}: nobody was found in {frames} frames"
     return Extracted(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)

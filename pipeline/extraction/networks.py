@@ -14,12 +14,12 @@ from pipeline.recognition import Encoder, enough_of, needs_of, open_encoder
 from pipeline.recognition.encoder import refuse_missing
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.tracking import Detector, open_detector
-from pipeline.types import FROM_POSES, Modality, from_poses
+from pipeline.types import FROM_CROPS, FROM_POSES, Modality, from_crops, from_poses
 from pipeline.video import VideoInfo
 from pipeline.weights.cards import Stage
 from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
 
-PRODUCED = (Modality.SILHOUETTES, *FROM_POSES)  # what extraction makes of a video
+PRODUCED = (Modality.SILHOUETTES, *FROM_POSES, *FROM_CROPS)  # what extraction makes of a video
 SIZES_WARMED = 2  # networks are compiled in advance for so many picture sizes; for others when they come
 
 Checkpoints = Mapping[str, Checkpoint | None]  # by stage; None where a stage needs no weights
@@ -49,6 +49,11 @@ def enough_silhouettes(config: Config) -> int | None:
     if config.segmentation.enough != "auto":
         return None if config.segmentation.enough == "all" else config.segmentation.enough
     return None if wants_poses(config) else enough_of(config.recognition)
+
+
+def wants_crops(config: Config) -> bool:
+    """Whether extraction keeps crops in colour, which are pictures of people: only where the encoder looks at them."""
+    return from_crops(needs_of(config.recognition))
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:

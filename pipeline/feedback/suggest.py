@@ -10,7 +10,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -26,10 +26,10 @@ from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, refuse_other_encoder
 from pipeline.jobs.people import People
+from pipeline.jobs.session import needed_made_up_people
 from pipeline.matching.assign import covisible
 from pipeline.matching.evidence import Usual, deviations, posteriors
-from pipeline.matching.scores import Cohort, scores
-from pipeline.recognition.made_up import made_up_walks
+from pipeline.matching.scores import scores
 from pipeline.report.groups import GroupCard, GroupPage, WalkCard, picture_of, render_groups, walk_card
 from pipeline.runs.reader import Run
 from pipeline.segmentation.storage import read_sequence
@@ -84,11 +84,7 @@ def suggest(
     templates = [one for one in gallery.templates() if not one.expired(now())]
     encoder = open_fitting_encoder(config, find_checkpoints(config, checkpoints, ("encoder",)))
     refuse_other_encoder(encoder, {one.origin for one in templates}, path, config.profile)
-
-    def made_up() -> Cohort:
-        walks, whose = made_up_walks()
-        return Cohort(encoder.encode(walks), whose)
-
+    made_up = partial(needed_made_up_people, encoder, config)
     matching = config.matching.model_copy(update={"threshold": None})  # a probability is asked for
     compared = Compared(gallery, people_of(templates), People.of_gallery(templates, matching, made_up=made_up))
     found = compared.suggestions() if templates else []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from loguru import logger
 
@@ -20,7 +21,7 @@ from pipeline.recognition.features import read_features, write_features
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Source, Video
 from pipeline.runs.results import TrackSummary
-from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, Unusable, read_input, read_tracks, unusable_tracks
+from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, Unusable, read_input, read_tracks, size_of, unusable_tracks
 from pipeline.types import Embedding, TrackKey
 from pipeline.video.source import is_file
 
@@ -59,6 +60,8 @@ def analyse(session: Session, sources: Sequence[Source]) -> Analysis:
     unusable = unusable_tracks((track for found in tracks.values() for track in found), needs, session.config)
     usable = {video: [track for track in found if track.key not in unusable] for video, found in tracks.items()}
     embed_all(session, sources, usable)
+    if not session.keeps_crops:
+        _drop_crops(session, sources)
     keys = [track.key for found in usable.values() for track in found]
     embeddings = {key: read_features(session.folder.features(*key), *key) for key in keys}
     return Analysis({source.name: source for source in sources}, tracks, unusable, embeddings)
@@ -95,9 +98,10 @@ def embed_all(session: Session, sources: Sequence[Source], usable: Mapping[str, 
     todo = [source for source in sources if not _restored(session, "features", source, source.features_key)]
     if not todo:
         return
+    size = partial(size_of, needs=encoder.needs, config=session.config)
     session.bars.start("recognition", sum(len(usable[source.name]) for source in todo), "tracks")
     for source in todo:
-        for some in portions(usable[source.name], lambda track: track.silhouettes, SILHOUETTES_AT_ONCE):
+        for some in portions(usable[source.name], size, SILHOUETTES_AT_ONCE):
             inputs = [read_input(track.key, folder, encoder.needs, session.config) for track in some]
             frames = sum(len(one.modalities[encoder.needs[0]]) for one in inputs)
             with session.record.meter.time("recognise", tracks=len(some), silhouettes=frames):
@@ -128,8 +132,17 @@ def _keep(session: Session, stage: str, source: Source, key: str, found: Extract
     """Note that a stage is done with a video, and let later runs have its results."""
     noted = asdict(found) if found else {}
     session.folder.mark_done(stage, source.name, key, **noted)
-    if source.sha256:
+    if source.sha256 and (session.keeps_crops or stage != "extraction"):
         session.cache.store(stage, key, session.folder.made_by(stage, source.name), **noted)
+
+
+def _drop_crops(session: Session, sources: Sequence[Source]) -> None:
+    """Remove the pictures of people, which everybody's embedding is made of by now."""
+    noted = [(source, noted_extraction(source, session.folder)) for source in sources]
+    session.folder.remove(session.folder.path / "crops")
+    for source, known in noted:
+        if known is not None:
+            session.folder.mark_done("extraction", source.name, source.tracks_key, **asdict(known))
 
 
 def _extract_missing(session: Session, sources: Sequence[Source]) -> None:

@@ -15,7 +15,7 @@ from pipeline.gallery.template import Template, problem_of
 from pipeline.recognition import Encoder
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.tracks import read_input
-from pipeline.types import from_poses
+from pipeline.types import from_crops, from_poses
 
 KEPT = frozenset(
     ("identity", "name", "named", "video", "video_sha256", "track", "run", "enrolled", "consent", "expires")
@@ -48,6 +48,11 @@ def _embedded(template: Template, encoder: Encoder, config: Config) -> Template:
     if stored is None or wrong:
         raise GalleryError(
             f"{template.name} (template {template.template}): {wrong}. Delete and enrol that person anew."
+        )
+    if from_crops(encoder.needs):
+        raise GalleryError(
+            f"{encoder.model} looks at pictures of people, which a gallery does not keep. Enrol from the videos, into "
+            "a new gallery."
         )
     if from_poses(encoder.needs) and not stored.poses:
         raise GalleryError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +29,7 @@ from pipeline.extraction.networks import (
     open_fitting_encoder,
     open_networks,
     stages_of,
+    wants_crops,
     wants_poses,
 )
 from pipeline.files import digests
@@ -42,7 +43,7 @@ from pipeline.runs.folder import RunFolder, key_of
 from pipeline.runs.job import Job, Source, Video, fingerprint
 from pipeline.runs.record import Record
 from pipeline.tracking import open_tracker
-from pipeline.types import Embedding
+from pipeline.types import Embedding, from_crops
 from pipeline.version import __version__
 from pipeline.video import VideoInfo
 from pipeline.video.source import is_file
@@ -51,6 +52,7 @@ from pipeline.weights.checkpoints import cache_folder
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 MADE_UP_BYTES = 50_000_000  # that a user's cache keeps of made-up people; of one GaitBase it is 1.5 MB
 TRACKS_FORMAT = 4  # of stored tracks and silhouettes; 3: in square pixels; 4: as many silhouettes as are wanted
+CROPS_FORMAT = 1  # of crops in colour
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos
 
@@ -161,17 +163,25 @@ class Session:
         ]
         if wants_poses(self.config):
             tracks += [settings["pose"], weights.get("pose", "")]
+        if wants_crops(self.config):
+            tracks += ["crops", CROPS_FORMAT]
         features = [*tracks, settings["recognition"], weights["encoder"]]
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 
-    def made_up(self) -> Cohort:
-        """Made-up people as the encoder sees them."""
-        return self._made_up
+    @property
+    def made_up(self) -> Callable[[], Cohort] | None:
+        """Made-up people as the encoder sees them; None where they have nothing that it looks at."""
+        return None if from_crops(self.encoder.needs) else lambda: self._made_up
 
     @cached_property
     def _made_up(self) -> Cohort:
         with self.record.meter.time("made-up people"):
             return made_up_people(self.encoder, self.config)
+
+    @cached_property
+    def keeps_crops(self) -> bool:
+        """Whether the crops in colour of this job, if it makes any, outlive it: in its folder and in the cache."""
+        return self.config.output.crops or not wants_crops(self.config)
 
     @property
     def extraction(self) -> Extraction:
@@ -210,9 +220,30 @@ class Session:
         with self.folder.working(), self.record.open():
             if self.kept:
                 logger.info(f"run folder: {self.folder.path}")
-            for caution in cautions(self.checkpoints):
+            for caution in (*cautions(self.checkpoints), *self._cautions_of_colour()):
                 self.record.warn(caution)
             yield
+
+    def _cautions_of_colour(self) -> list[str]:
+        """What to know of an encoder that looks at pictures of people."""
+        if not wants_crops(self.config):
+            return []
+        kept = "crops/ and the cache keep pictures of people (output.crops=false: not longer than they are needed)"
+        unsure = (
+            "there are no made-up people in colour, so the nearest is always named. Set matching.threshold, or "
+            "calibrate a gallery"
+        )
+        return [kept] * self.config.output.crops + [unsure] * (self.config.matching.threshold is None)
+
+
+def needed_made_up_people(encoder: Encoder, config: Config) -> Cohort:
+    """The same where nothing can be said without them. Raises ConfigError for an encoder that looks at pictures."""
+    if from_crops(encoder.needs):
+        raise ConfigError(
+            f"recognition.encoder: {encoder.model} looks at pictures, and there are no made-up people in colour, so that "
+            "nothing tells what a distance is worth. Choose an encoder of silhouettes or joints, such as --config light."
+        )
+    return made_up_people(encoder, config)
 
 
 def made_up_people(encoder: Encoder, config: Config) -> Cohort:

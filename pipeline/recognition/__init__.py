@@ -16,6 +16,8 @@ from pipeline.weights.checkpoints import Checkpoint
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
 
 ENCODERS: Mapping[str, str] = {
+    "biggait": "pipeline.recognition.models.biggait:BIGGAIT",
+    "biggergait": "pipeline.recognition.models.biggergait:BIGGERGAIT",
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
@@ -29,6 +31,7 @@ ENCODERS: Mapping[str, str] = {
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
     "hog": "pipeline.recognition.models.gei:HogGaitEnergyImageEncoder",
+    "lidargait": "pipeline.recognition.models.lidargait:LIDARGAIT",
     "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",
     "msgg": "pipeline.recognition.models.msgg:MSGG_MODEL",
     "multigaitpp": "pipeline.recognition.models.multigaitpp:MULTIGAITPP",

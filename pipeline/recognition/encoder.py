@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig
 from pipeline.errors import ConfigError
-from pipeline.types import Embedding, IntArray, Modality, ModalityFrames
+from pipeline.types import FROM_CROPS, Embedding, IntArray, Modality, ModalityFrames
 from pipeline.weights.checkpoints import Checkpoint
 
 Arrays = tuple[NDArray[Any], ...]
 EXPORTED = (".onnx", ".xml")  # what `gait export` writes
 
+_CROPS = "Only a run whose encoder looks at crops in colour keeps them: choose another encoder, or start with videos."
 MADE_BY = {  # what to do to have a modality in a run
+    **dict.fromkeys(FROM_CROPS, _CROPS),
     Modality.SKELETON_MAPS: "They are drawn from poses: set pose.always=true, or choose an encoder for silhouettes.",
     Modality.KEYPOINTS: "The pose stage finds them: set pose.always=true, or choose an encoder for silhouettes.",
 }

@@ -43,9 +43,14 @@ def _data(need: Modality, frames: int, draw: np.random.Generator, size: tuple[in
         return draw.standard_normal((frames, 85)).astype(np.float32)
     if need is Modality.POINTS:
         return draw.uniform((0, 0, 0), (0.6, 0.6, 1.8), (frames, POINTS, 3)).astype(np.float32)
+    if need is Modality.ASPECT_RATIOS:
+        return draw.uniform(0.3, 0.6, frames).astype(np.float32)
     if need is Modality.PARSING:
         return draw.integers(0, LABELS, (frames, *size), dtype=np.uint8)
-    shape = (frames, 2, *size) if need is Modality.SKELETON_MAPS else (frames, *size)
+    if need is Modality.BODIES:
+        size = (64, 32)
+    channels = {Modality.SKELETON_MAPS: (2,), Modality.RGB: (3,), Modality.DEPTH: (3,)}.get(need, ())
+    shape = (frames, *channels, *size)
     return draw.integers(0, 256, shape, dtype=np.uint8)
 
 

@@ -56,7 +56,9 @@ def mirror(sequence: EncoderInput) -> EncoderInput:
 
 
 def _mirrored(modality: Modality, frames: ModalityFrames) -> ModalityFrames:
-    if modality in (Modality.SILHOUETTES, Modality.SKELETON_MAPS):
+    if modality is Modality.ASPECT_RATIOS:
+        return frames
+    if modality in (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.RGB, Modality.BODIES):
         return ModalityFrames(Mirrored(frames.data), frames.frame_indices)
     if modality is Modality.KEYPOINTS:
         return ModalityFrames(_mirrored_keypoints(frames.data[:]), frames.frame_indices)

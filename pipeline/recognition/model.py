@@ -14,7 +14,7 @@ from pipeline.weights.checkpoints import Checkpoint
 if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork
 
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING, Modality.RGB, Modality.DEPTH)
 STEP = (64, 4)  # height and width of pictures are multiples of these
 _SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
 _ONE_CHANNEL = (Modality.SILHOUETTES, Modality.PARSING)
@@ -26,6 +26,7 @@ class Model:
 
     name: in ENCODERS. network, architecture: as in network.py. title, paper, published, golden: for people.
     needs: the modalities, in the order in which `inputs` gets their arrays T×…, uint8 as they are.
+    optional: those of them that a card may leave out.
     prepare: makes the network's inputs of them, where pictures C×T×H×W and other arrays T×… will not do.
     motion: looks at consecutive frames, so that long sequences are cut, not thinned out.
     least_frames: that the network needs; shorter sequences are repeated.
@@ -41,6 +42,7 @@ class Model:
     published: str = ""
     golden: tuple[str, ...] = ()
     needs: tuple[Modality, ...] = (Modality.SILHOUETTES,)
+    optional: tuple[Modality, ...] = ()
     prepare: Callable[[Arrays], Arrays] | None = None
     motion: bool = False
     least_frames: int = 1

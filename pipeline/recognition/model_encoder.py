@@ -140,11 +140,11 @@ def with_all_files(model: Model, checkpoint: Checkpoint) -> Checkpoint:
 
 
 def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
-    """The modalities that these weights were made for: the model's, or parsing maps in the silhouettes' place."""
+    """The modalities that these weights look at: the model's, without the optional ones, or parsing for silhouettes."""
     said = checkpoint.card.inputs.get("modality", list(model.needs))
     names = {said} if isinstance(said, str) else set(said)
     parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
-    for needs in (model.needs, parsed):
+    for needs in (model.needs, parsed, tuple(need for need in model.needs if need not in model.optional)):
         if names == set(needs):
             return needs
     raise CheckpointError(

@@ -124,8 +124,9 @@ def load_network(
     named = dict.fromkeys(passed_by, torch.empty(0, device="meta"))  # there, but nothing is known of them but that
     form, shapes = _shapes_of(network, architecture, path, card or {}, {**weights, **named})
     left_out = {} if head else {name: shape for name, shape in shapes.items() if name.startswith(network.HEAD)}
-    passed = {name: shapes.get(name, nothing) for name, nothing in named.items()}
-    complete = {**network.rename_keys(weights), **left_out, **passed}
+    renamed = network.rename_keys({**weights, **named})
+    passed = {name: shapes.get(name, nothing) for name, nothing in renamed.items() if nothing.is_meta}
+    complete = {**renamed, **left_out, **passed}
     refuse_differences(shapes, complete, path)
     built = network(form, head)
     load_strictly(built, complete, path)

@@ -160,6 +160,14 @@ class RunFolder:
     def poses(self, video: str, track_id: int) -> Path:
         return self.path / "poses" / video / f"{track_id:03d}.npz"
 
+    def crops(self, video: str, track_id: int) -> Path:
+        """What is known of one track's crops in colour; their pictures lie beside it."""
+        return self.path / "crops" / video / f"{track_id:03d}" / "crops.npz"
+
+    def crop(self, video: str, track_id: int, frame_index: int) -> Path:
+        """A crop in colour: a picture of a person."""
+        return self.crops(video, track_id).with_name(f"{track_id:03d}-{frame_index:06d}.jpg")
+
     def features(self, video: str, track_id: int) -> Path:
         return self.path / "features" / video / f"{track_id:03d}.npz"
 
@@ -195,7 +203,7 @@ class RunFolder:
     def made_by(self, stage: str, video: str) -> dict[str, Path]:
         """The files and folders that a stage leaves behind for a video, by name. stage `video`: a drawn one."""
         if stage == "extraction":
-            names = ("silhouettes", "sequences", "poses")
+            names = ("silhouettes", "sequences", "poses", "crops")
             return {"tracks": self.tracks(video), **{name: self.path / name / video for name in names}}
         return {stage: self.gallery_video(video) if stage == "video" else self.path / stage / video}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -12,11 +13,21 @@ from pipeline.pose.storage import read_poses
 from pipeline.recognition.encoder import EncoderInput
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.results import TrackSummary
+from pipeline.segmentation.rgb import read_rgb
 from pipeline.segmentation.storage import read_frame_indices, read_sequence, read_summary
 from pipeline.tracking.mot import read_mot
-from pipeline.types import GaitSequence, IntArray, Modality, ModalityFrames, TrackKey, from_poses
+from pipeline.types import (
+    GaitSequence,
+    IntArray,
+    Modality,
+    ModalityFrames,
+    TrackKey,
+    from_crops,
+    from_poses,
+)
 
 SILHOUETTES_AT_ONCE = 20_000  # read into memory to be embedded together: 56 MB
+IN_COLOUR = 35  # silhouettes take as much memory as a crop in colour
 
 Unusable = Mapping[TrackKey, str]  # why a track has no embedding
 Needs = Sequence[Modality]
@@ -54,19 +65,30 @@ def unusable_tracks(tracks: Iterable[TrackSummary], needs: Needs, config: Config
 
 def read_input(track: TrackKey, folder: RunFolder, needs: Needs, config: Config) -> EncoderInput:
     """One track with the modalities that an encoder needs. Skeleton maps are drawn when the encoder reads them."""
-    if not from_poses(needs):
+    if set(needs) == {Modality.SILHOUETTES}:
         return read_sequence(folder.sequence(*track), *track)
-    poses = read_poses(folder.poses(*track), *track).usable(config.pose.min_score)
     found: dict[Modality, ModalityFrames] = {}
+    quality = read_summary(folder.sequence(*track))[1]
+    if from_crops(needs):
+        found |= read_rgb(folder.crops(*track), partial(folder.crop, *track))
     if Modality.SILHOUETTES in needs:
         found |= read_sequence(folder.sequence(*track), *track).modalities
+    if not from_poses(needs):
+        return GaitSequence(*track, found, quality)
+    poses = read_poses(folder.poses(*track), *track).usable(config.pose.min_score)
     if Modality.KEYPOINTS in needs:
         found[Modality.KEYPOINTS] = ModalityFrames(poses.keypoints, poses.frame_indices)
     if Modality.SKELETON_MAPS in needs:
         maps = SkeletonMaps.of(poses.keypoints, use_score=config.pose.use_score)
         found[Modality.SKELETON_MAPS] = ModalityFrames(maps, poses.frame_indices)
-    quality = read_summary(folder.sequence(*track))[1]
     return GaitSequence(*track, found, {**quality, "frames_with_pose": float(len(poses))})
+
+
+def size_of(track: TrackSummary, needs: Needs, config: Config) -> int:
+    """How many silhouettes take as much memory as this track while it is embedded."""
+    if from_crops(needs):
+        return IN_COLOUR * min(track.silhouettes, config.recognition.max_frames)
+    return track.silhouettes
 
 
 def _what(needs: Needs) -> str:

@@ -98,15 +98,21 @@ def cut_surroundings(
     margin: of the longer side of that part of the box which lies inside the frame, on both of its ends. around: grey
     level of what is outside of the frame; None repeats its edge. image: H×W×3, or H×W of the foreground.
     """
-    corners = _corners(box, image.shape)
+    corners = inside(box, image.shape)
     if corners is None:
         return None
-    x1, y1, x2, y2 = _inside(*corners, image.shape)
+    x1, y1, x2, y2 = corners
     side = round(max(x2 - x1, y2 - y1) * (1 + 2 * margin))
     left, top = (x1 + x2 - side) // 2, (y1 + y2 - side) // 2
     source = _inside(left, top, left + side, top + side, image.shape)
     offset = source[0] - left, source[1] - top
     return Crop(_scaled(image, source, offset, side, size, around), source, offset, size / side, image.shape[:2])
+
+
+def inside(box: FloatArray, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """The part of a box (x1, y1, x2, y2) inside a frame of this shape, in whole pixels; None where there is none."""
+    corners = _corners(box, shape)
+    return None if corners is None else _inside(*corners, shape)
 
 
 def _scaled(

@@ -23,6 +23,7 @@ from pipeline.segmentation.clean import Cleaned, clean
 from pipeline.segmentation.crop import Crop, View, cut_person, cut_surroundings
 from pipeline.segmentation.motion import UNKNOWN, with_foreground
 from pipeline.segmentation.normalise import cut_width, normalise
+from pipeline.segmentation.rgb import RGBCrop
 from pipeline.types import (
     SILHOUETTE_HEIGHT,
     SILHOUETTE_WIDTH,
@@ -42,7 +43,7 @@ class PersonCrop:
     image: S×S×3 uint8 BGR, or S×S of the foreground, what the segmenter sees. crop: where it lies in the frame; None
     where the box shows nothing (the image is white, or black, then). box: 4, neighbours: N×4 float32, the tracked boxes
     in frame pixels. foreground: S×S uint8 of the same place, to be joined with the network's answer; None: its answer
-    stands.
+    stands. rgb: the box alone in colour, where the encoder looks at it.
     """
 
     track_id: int
@@ -52,6 +53,7 @@ class PersonCrop:
     box: FloatArray
     neighbours: FloatArray
     foreground: NDArray[np.uint8] | None = None
+    rgb: RGBCrop | None = None
 
 
 @dataclass(frozen=True, slots=True)

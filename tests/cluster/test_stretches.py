@@ -23,7 +23,8 @@ from pipeline.types import Frame
 from pipeline.video import open_video
 
 FRAMES, STRETCH = 29, 10
-SETTINGS = ["pose.always=true", f"tracking.stretch={STRETCH}", "segmentation.batch=5", "segmentation.enough=4"]
+ALL = ["pose.always=true", "recognition.encoder=biggergait"]  # keypoints, and crops in colour
+SETTINGS = [*ALL, f"tracking.stretch={STRETCH}", "segmentation.batch=5", "segmentation.enough=4"]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_stretches_leave_what_the_whole_leaves(crossing, task, opened, tmp_path)
     found, files = together(video, opened, tmp_path / "together")
     again, others, names = apart(video, task, opened, tmp_path / "apart")
     assert [name for name in names if name.startswith("crop")] == [f"crop crossing {number}" for number in (2, 1, 0)]
-    assert {path.split("/")[0] for path in files} == {"tracks", "silhouettes", "sequences", "poses"}
+    assert {path.split("/")[0] for path in files} == {"tracks", "silhouettes", "sequences", "poses", "crops"}
     assert found.tracks >= 2
     assert again == found
     assert others == files

@@ -50,7 +50,8 @@ def test_an_onnx_file_runs_in_torchs_place(name, written, assert_close_to_rms, c
     target = folder / f"{name}.onnx"
     export(f"{name}_small", "onnx", output=target, check=True, checkpoints=folder)
     assert "of torch's rms" in capsys.readouterr().out
-    walks = [made_up_sequence(BACKENDS[name].needs, length, length, track_id=length) for length in (5, 17, 1)]
+    model = BACKENDS[name]
+    walks = [made_up_sequence(model.needs, length, length, model.size, track_id=length) for length in (5, 17, 1)]
     theirs = embeddings(name, folder / f"{name}_small.pt", walks)
     same(embeddings(name, target, walks), theirs, assert_close_to_rms)
 

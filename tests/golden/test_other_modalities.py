@@ -51,6 +51,14 @@ def test_embeddings_and_logits_equal_the_reference(folder, encoder, golden, gold
             assert_parity(folder, network, walk, inputs, output, assert_close_to_rms)
 
 
+def test_lidargait_equals_the_reference(golden, golden_network, assert_close_to_rms):
+    model, network, _ = golden_network("lidargait", "lidargait")
+    folder = golden("lidargait")
+    with np.load(folder / "output.npz") as output, np.load(folder / "input.npz") as file, torch.inference_mode():
+        for walk in "AB":
+            assert_parity(folder, network, walk, tensors_of(model, (file[walk],)), output, assert_close_to_rms)
+
+
 def test_multigaitpp_equals_the_reference(golden, golden_network, assert_close_to_rms):
     _, network, _ = golden_network("multigaitpp", "multigaitpp")
     folder = golden("multigaitpp")

@@ -174,10 +174,11 @@ def _proof(erasure: Erasure) -> str:
 
 
 def _tell_copies(db: Path, templates: Sequence[Template]) -> None:
-    """Run folders keep silhouettes too, and are not the gallery's to remove."""
+    """Run folders keep silhouettes too, some of them pictures of people, and are not the gallery's to remove."""
     runs = {db / template.run for template in templates if template.run}
     for run in sorted(filter(Path.is_dir, runs)):
-        print(f"still has silhouettes of that video: {run.resolve()}")
+        what = "silhouettes and pictures of people" if (run / "crops").is_dir() else "silhouettes"
+        print(f"still has {what} of that video: {run.resolve()}")
     if any(template.run for template in templates):
         print(
             "videos, exports, reports of gait identify and the cache of runs (gait cache clear) are not part of the "

@@ -19,7 +19,7 @@ from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.enrol_folder import view_of
-from pipeline.jobs.session import Session
+from pipeline.jobs.session import Session, needed_made_up_people
 from pipeline.jobs.verification.agreement import joints_of, parts_of
 from pipeline.jobs.verification.answer import Answer, JointAgreement, Verification, Walker
 from pipeline.matching.assign import covisible
@@ -163,7 +163,7 @@ class _Comparison:
 
     def _compared(self) -> Verification:
         session = self.session
-        how, cohort = comparison(session.config.matching), session.made_up()
+        how, cohort = comparison(session.config.matching), needed_made_up_people(session.encoder, session.config)
         one, other = self._embedded(self.first), self._embedded(self.second)
         evidence, between = PairEvidence.of(cohort, how), apart(one, other, how)
         strangers = self._strangers(one, other, how)

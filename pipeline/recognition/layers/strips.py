@@ -14,8 +14,8 @@ Strip = tuple[float, float]  # upper and lower edge as shares of the silhouette'
 
 _PYRAMID = (16, 8, 4, 2, 1)  # Fu et al., AAAI 2019
 _EQUAL = {
-    *("deepgaitv2", "gaitbase", "gaitpart", "gei", "multigaitpp", "sconet", "skeletongait", "skeletongaitpp"),
-    *("swingait", "untrained"),
+    *("biggait", "deepgaitv2", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet", "skeletongait"),
+    *("skeletongaitpp", "swingait", "untrained"),
 }
 _PYRAMIDS = frozenset({"gaitset", "gaitssb", "gln", "smplgait"})
 
@@ -30,6 +30,8 @@ def strips_of(model: str, parts: int) -> list[Strip] | None:
         return [(row / (parts + 1), (row + 2) / (parts + 1)) for row in range(parts)]
     if encoder in _PYRAMIDS and parts % sum(_PYRAMID) == 0:
         return [strip for bins in _PYRAMID for strip in _equal(bins)] * (parts // sum(_PYRAMID))
+    if encoder == "biggergait" and parts % 32 == 0:  # those of one group of layers after another
+        return _equal(32) * (parts // 32)
     if encoder == "gaitgl" and parts % 2 == 0:  # the map of the whole body lies above that of its strips
         return _equal(parts // 2) * 2
     return _equal(parts) if encoder in _EQUAL else None

@@ -23,10 +23,14 @@ SQUEEZE = 16  # channels before to within the attention
 
 
 class AttentionFusion(nn.Module):
-    """Of two maps [n, c, s, h, w] one: at every pixel and channel a softmax says how much of each."""
+    """Of two maps [n, c, s, h, w] one: at every pixel and channel a softmax says how much of each.
 
-    def __init__(self, channels: int) -> None:
+    alternating: the votes for the first and the second map alternate along the channels, as in BigGait.
+    """
+
+    def __init__(self, channels: int, alternating: bool = False) -> None:
         super().__init__()
+        self.alternating = alternating
         inner = channels // SQUEEZE
         self.conv = SetBlock(
             nn.Sequential(
@@ -42,6 +46,8 @@ class AttentionFusion(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         votes = self.conv(torch.cat([one, other], dim=1))
+        if self.alternating:
+            votes = torch.cat([votes[:, 0::2], votes[:, 1::2]], dim=1)
         share = torch.stack(votes.chunk(2, dim=1)).softmax(dim=0)
         return one * share[0] + other * share[1]
 
