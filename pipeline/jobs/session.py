@@ -18,7 +18,7 @@ from loguru import logger
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
-from pipeline.errors import GaitError, InputError
+from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.extraction.crops import Extraction
 from pipeline.extraction.networks import (
     Checkpoints,
@@ -240,8 +240,8 @@ def needed_made_up_people(encoder: Encoder, config: Config) -> Cohort:
     """The same where nothing can be said without them. Raises ConfigError for an encoder that looks at pictures."""
     if from_crops(encoder.needs):
         raise ConfigError(
-            f"recognition.encoder: {encoder.model} looks at pictures, and there are no made-up people in colour, so that "
-            "nothing tells what a distance is worth. Choose an encoder of silhouettes or joints, such as --config light."
+            f"recognition.encoder: {encoder.model} looks at pictures, and no made-up people in colour tell what a "
+            "distance is worth. Choose an encoder of silhouettes or joints, such as --config light."
         )
     return made_up_people(encoder, config)
 

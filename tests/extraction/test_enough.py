@@ -117,7 +117,7 @@ def cut(blind):
     work = SimpleNamespace(networks=SimpleNamespace(segmenter=segmenter), config=CONFIG, meter=Meter(), bars=Silent())
     all_of_them = [told_apart(crop) for index in range(40) for crop in crops(index)]
     due = Due(*spread(all_of_them, 11))
-    found = [silhouette for silhouette, _ in _cut_out_enough(iter([due]), 10, work)]
+    found = [silhouette for _, silhouette, _ in _cut_out_enough(iter([due]), 10, work)]
     return segmenter.asked, found
 
 
