@@ -23,15 +23,16 @@ WIDE = {  # what 16 would empty
 }
 
 
-FIXED = {"classes": 5, "out_channels": 8, "image": (224, 112)}
-
-
 def narrow(architecture, by=16):
     """The same architecture with so many times fewer channels, few classes, and at most two blocks a stage."""
 
+    small = {"classes": 5, "out_channels": 8}
+    if hasattr(architecture, "image"):  # DINOv2's
+        small |= {"image": (224, 112), "blocks": 6}
+
     def less(name, value):
-        if name in FIXED:
-            return FIXED[name]
+        if name in small:
+            return small[name]
         if name in ("layers", "blocks") and all(isinstance(v, int) for v in value):
             return tuple(min(v, 2) for v in value)
         if isinstance(value, tuple) and all(isinstance(v, int) for v in value) and max(value) >= 64:

@@ -158,7 +158,7 @@ def compared_with(session: Session, gallery: Gallery, found: Analysis, planned: 
         reviews = read_reviews(path, {brief.template for brief in search.everybody(current)})
     current = [replace(one, identity=planned.called.get(one.identity, one.identity)) for one in current]
     transform = stored.discriminant if stored else None
-    people = People.of_gallery(current, matching, calibration, transform, session.made_up)
+    people = People.of_gallery(current, matching, calibration, transform, session.cohort)
     if enrolled is not None:
         people = replace(people, enrolled=enrolled, aside=KEPT)
     said = _said(found, current, people, reviews, planned)

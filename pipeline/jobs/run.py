@@ -68,7 +68,7 @@ def run(
         turned = [found.sources[video.name].video for video in (job.gallery, *job.probes)]
         folder.keep_for_resuming(as_record(config), [*turned, *unreadable])
 
-        people = People.of_tracks(found.of(job.gallery.name), config.matching, session.made_up)
+        people = People.of_tracks(found.of(job.gallery.name), config.matching, session.cohort)
         matches = people.match_videos(session, found, [probe.name for probe in job.probes])
         write_json(folder.results, results_of(job.gallery.name, found, people, matches))
         draw(session, job, found, people, matches)

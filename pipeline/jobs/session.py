@@ -18,7 +18,7 @@ from loguru import logger
 from pipeline.config import Config
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.progress import Progress, Silent
-from pipeline.errors import ConfigError, GaitError, InputError
+from pipeline.errors import GaitError, InputError
 from pipeline.extraction.crops import Extraction
 from pipeline.extraction.networks import (
     Checkpoints,
@@ -169,9 +169,13 @@ class Session:
         return Source(video, info, sha256, key_of(tracks), key_of(features))
 
     @property
-    def made_up(self) -> Callable[[], Cohort] | None:
-        """Made-up people as the encoder sees them; None where they have nothing that it looks at."""
-        return None if from_crops(self.encoder.needs) else lambda: self._made_up
+    def cohort(self) -> Callable[[], Cohort] | None:
+        """Gives made-up people; None where the encoder looks at colour, in which there are none."""
+        return None if from_crops(self.encoder.needs) else self.made_up
+
+    def made_up(self) -> Cohort:
+        """Made-up people as the encoder sees them."""
+        return self._made_up
 
     @cached_property
     def _made_up(self) -> Cohort:
@@ -234,16 +238,6 @@ class Session:
             "calibrate a gallery"
         )
         return [kept] * self.config.output.crops + [unsure] * (self.config.matching.threshold is None)
-
-
-def needed_made_up_people(encoder: Encoder, config: Config) -> Cohort:
-    """The same where nothing can be said without them. Raises ConfigError for an encoder that looks at pictures."""
-    if from_crops(encoder.needs):
-        raise ConfigError(
-            f"recognition.encoder: {encoder.model} looks at pictures, and no made-up people in colour tell what a "
-            "distance is worth. Choose an encoder of silhouettes or joints, such as --config light."
-        )
-    return made_up_people(encoder, config)
 
 
 def made_up_people(encoder: Encoder, config: Config) -> Cohort:

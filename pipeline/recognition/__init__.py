@@ -10,7 +10,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition.encoder import Encoder
 from pipeline.recognition.mirroring import MirroredEncoder
 from pipeline.recognition.model import Model
-from pipeline.types import Modality
+from pipeline.types import FROM_CROPS, Modality
 from pipeline.weights.checkpoints import Checkpoint
 
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
@@ -46,6 +46,9 @@ ENCODERS: Mapping[str, str] = {
 }
 
 
+FRAME_BY_FRAME = {Modality.SILHOUETTES, *FROM_CROPS}  # what is cut out of every frame by itself
+
+
 def needs_of(config: RecognitionConfig) -> tuple[Modality, ...]:
     """The modalities that the encoder of `config` takes; no weights are loaded. Raises ConfigError for its name."""
     needs: tuple[Modality, ...] = registry.load(ENCODERS, config.encoder, "recognition.encoder").needs
@@ -59,7 +62,7 @@ def enough_of(config: RecognitionConfig) -> int | None:
     """
     encoder = registry.load(ENCODERS, config.encoder, "recognition.encoder")
     single = (config.window or 1) == 1 and not getattr(encoder, "motion", False)
-    return max(config.max_frames, config.min_frames) if single and encoder.needs == (Modality.SILHOUETTES,) else None
+    return max(config.max_frames, config.min_frames) if single and set(encoder.needs) <= FRAME_BY_FRAME else None
 
 
 def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:

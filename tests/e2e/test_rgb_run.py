@@ -10,11 +10,12 @@ import pytest
 import yaml
 from small_networks import BACKENDS, save_small
 
-from pipeline.errors import GalleryError
+from pipeline.errors import ConfigError, GalleryError
 from pipeline.files import read_json
 from pipeline.gallery.store import Gallery
 from pipeline.jobs.reenrol import reenrol
 from pipeline.jobs.run import run
+from pipeline.jobs.verification.verify import verify
 from pipeline.profiles import load_config
 from pipeline.runs.job import plan
 
@@ -92,7 +93,7 @@ def test_crops_are_gone_after_embedding_from_the_folder_and_never_reach_the_cach
 
 
 def test_a_later_run_takes_crops_from_the_cache(kept, run_here):
-    again = run_here(["recognition.max_frames=8"], "kept")  # other embeddings of the same crops
+    again = run_here(["recognition.features=neck"], "kept")  # other embeddings of the same crops
     assert "segment" not in again.record["stages"] and "recognise" in again.record["stages"]
 
 
@@ -102,3 +103,11 @@ def test_a_gallery_keeps_no_pictures_and_says_so(settings, made, tmp_path):
         writer.add([made("Ada")])
     with pytest.raises(GalleryError, match="looks at pictures of people, which a gallery does not keep"):
         reenrol(gallery.path, load_config("biggergait", settings))
+
+
+def test_two_walkers_are_not_compared_where_no_made_up_people_tell_what_a_distance_is_worth(
+    settings, walkers, checkpoints
+):
+    clip = str(walkers("gallery", 60, FRAMES))
+    with pytest.raises(ConfigError, match="there are no made-up ones in colour"):
+        verify(clip, clip, load_config("biggergait", settings), checkpoints)

@@ -19,7 +19,7 @@ from pipeline.files import write_json
 from pipeline.gallery.cohort import comparison
 from pipeline.jobs.analyse import Analysis, analyse
 from pipeline.jobs.enrol_folder import view_of
-from pipeline.jobs.session import Session, needed_made_up_people
+from pipeline.jobs.session import Session
 from pipeline.jobs.verification.agreement import joints_of, parts_of
 from pipeline.jobs.verification.answer import Answer, JointAgreement, Verification, Walker
 from pipeline.matching.assign import covisible
@@ -75,6 +75,11 @@ def verify(
         settings = config.output.model_copy(update={"folder": str(folder), "silhouettes": output is not None})
         session = Session.open(infos, config.model_copy(update={"output": settings}), checkpoints, progress)
         session.kept = output is not None
+        if session.cohort is None:
+            raise ConfigError(
+                f"{session.encoder.model} looks at people in colour, and there are no made-up ones in colour, by whom "
+                "a distance could be judged. Choose another profile, such as light."
+            )
         _want_joints(session)
         sources = [session.source(video) for video in job.videos]
         with session.working(sources, {"gallery": job.gallery, "probes": job.probes}):
@@ -163,7 +168,7 @@ class _Comparison:
 
     def _compared(self) -> Verification:
         session = self.session
-        how, cohort = comparison(session.config.matching), needed_made_up_people(session.encoder, session.config)
+        how, cohort = comparison(session.config.matching), session.made_up()
         one, other = self._embedded(self.first), self._embedded(self.second)
         evidence, between = PairEvidence.of(cohort, how), apart(one, other, how)
         strangers = self._strangers(one, other, how)
