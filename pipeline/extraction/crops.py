@@ -8,7 +8,7 @@ to the pose estimator, in a thread beside these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
@@ -103,12 +103,23 @@ def crop_people(
             for person, silhouette, joints in found:
                 crops.sequences.add(silhouette)
                 crops.seen.add(silhouette.track_id)
-                if crops.rgb is not None and silhouette.aligned is not None:
-                    _keep_rgb(person, silhouette, video, crops.rgb, work)
                 if not estimator and crops.poses is not None and joints is not None:
                     crops.poses.add(silhouette.track_id, silhouette.frame_index, joints)
+                if crops.rgb is not None and silhouette.aligned is not None:
+                    _keep_rgb(person, silhouette, video, crops.rgb, work)
                 if work.config.output.silhouettes:
                     _write_silhouette(silhouette, video, work)
+    return crops
+
+
+def _cut(
+    frame: Frame, boxes: TrackedBoxes, work: Extraction, wanted: Collection[int] | None = None
+) -> list[PersonCrop]:
+    """The crops of a frame, in colour too where an encoder looks at those. wanted: the tracks; all by default."""
+    with work.meter.time("crop", boxes=len(boxes)):
+        crops = cut_people(frame, boxes, work.config.segmentation, work.networks.segmenter.view, wanted)
+        if wants_crops(work.config):
+            crops = [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
     return crops
 
 
@@ -119,9 +130,7 @@ def _crops(
 ) -> Iterator[PersonCrop]:
     """Everybody of every frame."""
     for frame, boxes in tracked:
-        with work.meter.time("crop", boxes=len(boxes)):
-            crops = cut_people(frame, boxes, work.config.segmentation, work.networks.segmenter.view)
-            crops = _with_rgb(frame, crops, work)
+        crops = _cut(frame, boxes, work)
         if crop_poses is not None:
             crop_poses(frame, boxes)
         yield from crops
@@ -134,25 +143,16 @@ def _needed(
     waiting: Waiting,
 ) -> Iterator[Due]:
     """As many of everybody as are needed, once it is known who stays how long."""
-    config, view, stretch = work.config.segmentation, work.networks.segmenter.view, 0
+    stretch_of, stretch = work.config.tracking.stretch_of, 0
     for frame, boxes in tracked:
-        if work.config.tracking.stretch_of(frame.index) != stretch:
+        if stretch_of(frame.index) != stretch:
             yield from waiting.rest()
-            stretch = work.config.tracking.stretch_of(frame.index)
-        if frame.index % config.every == 0:
-            with work.meter.time("crop", boxes=len(boxes)):
-                crops = _with_rgb(frame, cut_people(frame, boxes, config, view, waiting.wants(boxes)), work)
-            yield from waiting.add(crops, frame.index)
+            stretch = stretch_of(frame.index)
+        if frame.index % work.config.segmentation.every == 0:
+            yield from waiting.add(_cut(frame, boxes, work, waiting.wants(boxes)), frame.index)
         if crop_poses is not None:
             crop_poses(frame, boxes)
     yield from waiting.rest()
-
-
-def _with_rgb(frame: Frame, crops: list[PersonCrop], work: Extraction) -> list[PersonCrop]:
-    """The crops, in colour too where the encoder looks at it."""
-    if not wants_crops(work.config):
-        return crops
-    return [replace(crop, rgb=cut_rgb(frame.image, crop.box)) for crop in crops]
 
 
 def _pose_crops(
@@ -179,7 +179,8 @@ def _pose_crops(
     return crop
 
 
-Cut = tuple[PersonCrop, Silhouette, FloatArray | None]  # joints 17×3 in frame pixels, of a segmenter that finds them
+# The last: joints 17×3 in frame pixels, of a segmenter that finds them.
+Cut = tuple[PersonCrop, Silhouette, FloatArray | None]
 
 
 def _cut_out(crops: Iterator[PersonCrop], work: Extraction) -> Generator[Cut, None, None]:

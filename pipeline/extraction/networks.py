@@ -44,16 +44,16 @@ def wants_poses(config: Config) -> bool:
     return config.pose.always or from_poses(needs_of(config.recognition))
 
 
-def wants_crops(config: Config) -> bool:
-    """Whether extraction keeps crops in colour, which are pictures of people: only where the encoder looks at them."""
-    return from_crops(needs_of(config.recognition))
-
-
 def enough_silhouettes(config: Config) -> int | None:
     """How many usable silhouettes of a track are wanted; None for all."""
     if config.segmentation.enough != "auto":
         return None if config.segmentation.enough == "all" else config.segmentation.enough
     return None if wants_poses(config) else enough_of(config.recognition)
+
+
+def wants_crops(config: Config) -> bool:
+    """Whether extraction keeps crops in colour, which are pictures of people: only where the encoder looks at them."""
+    return from_crops(needs_of(config.recognition))
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:

@@ -183,7 +183,7 @@ def decide(run: Reopened, gallery: Gallery | None, planned: Planned | None = Non
     session, found = run.session, run.found
     if gallery is None:
         (video,) = run.run.gallery
-        people = People.of_tracks(found.of(video), session.config.matching, session.made_up)
+        people = People.of_tracks(found.of(video), session.config.matching, session.cohort)
         matches = people.match_videos(session, found, run.probes)
         return _decision(run, None, results_of_run(video, found, people, matches), None)
     planned = planned or Planned()

@@ -104,7 +104,8 @@ def review_runs(
         runs = [(held.enter_context(reopened(path, checkpoints, progress)), one) for path, one in said.items()]
         gallery, noted = _gallery_for([run for run, _ in runs], db)
         for run, _ in runs:
-            run.session.made_up()  # before others have to wait
+            if run.session.cohort is not None:
+                run.session.cohort()  # before others have to wait
         with gallery.writing() as writer:
             everybody = [one for run, _ in runs for one in _of_the_gallery_video(run, gallery)]
             kept, made, new = reviews_of(gallery), _Made([], []), dict[str, str]()

@@ -109,7 +109,7 @@ def strangers(
             people = compared_with(session, Gallery.open(where), found).people
         else:
             embeddings = [one for video in run.gallery for one in opened[-1].found.of(video)]
-            people = People.of_tracks(embeddings, session.config.matching, session.made_up)
+            people = People.of_tracks(embeddings, session.config.matching, session.cohort)
         groups = _grouped(found, walks, people)
         page = run.path / PAGE
         write_bytes(page, _page(groups, {one.run.path: one.run for one in opened}, where.name))

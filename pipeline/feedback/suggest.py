@@ -10,7 +10,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
-from pipeline.errors import GaitError, InputError
+from pipeline.errors import ConfigError, GaitError, InputError
 from pipeline.extraction.networks import find_checkpoints, open_fitting_encoder
 from pipeline.files import write_bytes
 from pipeline.gallery.people import Person, people_of
 from pipeline.gallery.store import Gallery
 from pipeline.gallery.template import Template, now, refuse_other_encoder
 from pipeline.jobs.people import People
+from pipeline.jobs.session import made_up_people
 from pipeline.matching.assign import covisible
 from pipeline.matching.evidence import Usual, deviations, posteriors
-from pipeline.matching.scores import Cohort, scores
-from pipeline.recognition.made_up import made_up_walks
+from pipeline.matching.scores import scores
 from pipeline.report.groups import GroupCard, GroupPage, WalkCard, picture_of, render_groups, walk_card
 from pipeline.runs.reader import Run
 from pipeline.segmentation.storage import read_sequence
-from pipeline.types import Tracklet
+from pipeline.types import Tracklet, from_crops
 
 PAGE = "suggestions.html"
 LEAST = 0.5  # probability of what is suggested
@@ -84,11 +84,9 @@ def suggest(
     templates = [one for one in gallery.templates() if not one.expired(now())]
     encoder = open_fitting_encoder(config, find_checkpoints(config, checkpoints, ("encoder",)))
     refuse_other_encoder(encoder, {one.origin for one in templates}, path, config.profile)
-
-    def made_up() -> Cohort:
-        walks, whose = made_up_walks()
-        return Cohort(encoder.encode(walks), whose)
-
+    if from_crops(encoder.needs):
+        raise ConfigError(f"{path}: {encoder.model} looks at colour, in which there are no made-up people to judge by.")
+    made_up = partial(made_up_people, encoder, config)
     matching = config.matching.model_copy(update={"threshold": None})  # a probability is asked for
     compared = Compared(gallery, people_of(templates), People.of_gallery(templates, matching, made_up=made_up))
     found = compared.suggestions() if templates else []

@@ -52,7 +52,6 @@ from pipeline.weights.checkpoints import cache_folder
 WHEREABOUTS = ("threads", "workers", "cluster", "address")  # settings of the runtime that results do not depend on
 MADE_UP_BYTES = 50_000_000  # that a user's cache keeps of made-up people; of one GaitBase it is 1.5 MB
 TRACKS_FORMAT = 4  # of stored tracks and silhouettes; 3: in square pixels; 4: as many silhouettes as are wanted
-
 CROPS_FORMAT = 1  # of crops in colour
 
 Roles = Mapping[str, Video | Sequence[Video]]  # what each video is to the job: gallery, probes, videos

@@ -62,7 +62,7 @@ def workers_at(task: str) -> list[int]:
 
 def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
     """Wait for a worker that is at one of the tasks of a running `gait`, and has written a silhouette if it does."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
         for task in tasks:
             written = (f.glob(f"silhouettes/{task.split()[1]}*/*/*/*.png") for f in gait.runs())
