@@ -108,7 +108,7 @@ def test_the_clips_are_the_walks_that_the_manifest_means(evaluated):
     for name, crossings in CROSSINGS.items():
         there, back = (rows[f"{name}.mp4", first] for first, _ in crossings)
         assert min(there["silhouettes"], back["silhouettes"]) >= 20
-        assert there["heading"] * back["heading"] < -1  # more than a body height, either way
+        assert there["heading"] * back["heading"] < -0.6  # most of a body height, either way
     assert rows["person01_d1.mp4", EMPTY[1]]["silhouettes"] == 0
 
 

@@ -122,7 +122,7 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
     record = resume(gait, folder)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     if sign == FOLLOWING and not options:  # the gallery once, the probe up to twice
-        assert 2 * FRAMES <= record["stages"]["detect"]["frames"] <= 3 * FRAMES
+        assert 2 * FRAMES <= record["stages"]["decode"]["frames"] <= 3 * FRAMES
     same_content(reference, folder)
 
 
