@@ -145,6 +145,9 @@ def unreachable(page: Any, most: int = 300) -> list[str]:
     for _ in range(most):
         page.keyboard.press("Tab")
         told = page.evaluate(_NEXT)
+        if told is None:  # the end, or a long list of options that was open, had the focus and is gone
+            page.keyboard.press("Tab")
+            told = page.evaluate(_NEXT)
         if told is None:
             break
         if not told[0]:
