@@ -149,9 +149,8 @@ def detect_people(
         waiting.append(frame)
         if frame.index >= due:
             chosen.append(frame)
-            due = pace.next_after(frame.index)
-        if len(chosen) == detector.batch:
-            yield from looked_at()
+            if len(chosen) == detector.batch:
+                yield from looked_at()
             due = pace.next_after(frame.index)
     if to_end and waiting and waiting[-1].index not in [frame.index for frame in chosen[-1:]]:
         chosen.append(waiting[-1])
@@ -167,7 +166,6 @@ def tracked_people(
     """
     waiting: list[T] = []
     before: TrackedBoxes | None = None
-    index = 0
     for frame, detections in found:
         waiting.append(frame)
         if detections is None:

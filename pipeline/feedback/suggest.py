@@ -29,6 +29,7 @@ from pipeline.jobs.people import People
 from pipeline.jobs.session import made_up_people
 from pipeline.matching.assign import covisible
 from pipeline.matching.evidence import Usual, deviations, posteriors
+from pipeline.matching.groups import join_nearest
 from pipeline.matching.scores import scores
 from pipeline.report.groups import GroupCard, GroupPage, WalkCard, picture_of, render_groups, walk_card
 from pipeline.runs.reader import Run
@@ -223,16 +224,7 @@ def _tracklets_in(run: Run, video: str) -> list[Tracklet]:
 
 def _halves(between: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     """Two groups of N walks, by joining the nearest until two are left (single linkage); the first walk's is first."""
-    groups = [[row] for row in range(len(between))]
-    while len(groups) > 2:
-        pairs = [
-            (float(between[np.ix_(one, other)].min()), i, j)
-            for i, one in enumerate(groups)
-            for j, other in enumerate(groups[:i])
-        ]
-        _, i, j = min(pairs)
-        groups[j] += groups.pop(i)
-    first, second = sorted(map(sorted, groups))
+    first, second = sorted(map(sorted, join_nearest(between, np.min, fewest=2)))
     return first, second
 
 

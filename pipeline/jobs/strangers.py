@@ -13,6 +13,7 @@ from pipeline.drawing.lettering import SHORT
 from pipeline.errors import GalleryError
 from pipeline.gallery.template import new_id
 from pipeline.matching.assign import covisible
+from pipeline.matching.groups import join_nearest
 from pipeline.types import Embedding, Tracklet
 
 
@@ -39,19 +40,8 @@ def newcomers(
     if not embeddings:
         return []
     distances = np.where(covisible(tracklets), np.inf, distances)
-    groups = [[row] for row in range(len(embeddings))]
-    while len(groups) > 1:
-        apart = [
-            (float(distances[np.ix_(one, other)].max()), i, j)
-            for i, one in enumerate(groups)
-            for j, other in enumerate(groups[:i])
-        ]
-        least, i, j = min(apart)
-        if least > threshold:
-            break
-        groups[j] += groups.pop(i)
     found = []
-    for members in groups:
+    for members in join_nearest(distances, np.max, farthest=threshold):
         identity = new_id()
         tracks = tuple(sorted((embeddings[row].video, embeddings[row].track_id) for row in members))
         found.append(Newcomer(identity, f"unknown-{identity[:SHORT]}", tracks))

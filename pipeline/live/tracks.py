@@ -121,6 +121,7 @@ class LiveTracks:
         self._walkers: dict[int, LiveTrack] = {}
         self._needed = config.recognition.min_frames
         self._window = max(config.live.window, self._needed)
+        self._every = enough_silhouettes(config) is None
         # The tracker may find somebody again for its buffer, and one frame more.
         self._patience = int(config.tracking.bytetrack.buffer_seconds * fps) + 2
         self.embedded = 0
@@ -162,7 +163,7 @@ class LiveTracks:
 
         Everybody present where the encoder takes consecutive silhouettes.
         """
-        if enough_silhouettes(self._config) is None:
+        if self._every:
             return list(present)
         wanted = []
         for track_id in present:

@@ -35,8 +35,8 @@ class Pace:
     @classmethod
     def of(cls, config: TrackingConfig, fps: float, every: bool) -> Pace:
         """The pace that is set. every: whether the detector has to see all frames."""
-        rate = LEAST if config.rate == "auto" else fps if config.rate == "all" or every else config.rate
-        usual = 1 if every else max(1, int(fps / rate + 1e-6))
+        rate = LEAST if config.rate == "auto" else config.rate
+        usual = 1 if every or rate == "all" else max(1, int(fps / rate + 1e-6))
         return cls(usual, fps, config.bytetrack.track_threshold, config.rate == "auto")
 
     def next_after(self, index: int) -> int:
