@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.engine.children import starting
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.engine.meter import Meter, Stages
 from pipeline.engine.parent import end_with_parent
@@ -53,7 +53,7 @@ def extract_in_processes(
     each = max(1, threads(task.config.runtime) // workers)
     runtime = task.config.runtime.model_copy(update={"threads": each})
     task = replace(task, config=task.config.model_copy(update={"runtime": runtime}))
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_load, initargs=(task,))
+    pool = ProcessPoolExecutor(workers, starting(__name__), initializer=_load, initargs=(task,))
     try:
         futures = {pool.submit(_extract, video): video for video in videos}
         for future in as_completed(futures):

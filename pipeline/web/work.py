@@ -7,19 +7,17 @@ crashes over a hostile file takes one job with it and not the server; and its me
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline.engine.children import starting
 from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
 from pipeline.files import one_line, reason_of
@@ -27,19 +25,6 @@ from pipeline.web.tasks import Task
 
 EVERY_S = 0.1  # at most so often a stage tells how far it is
 GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; then it is killed
-
-
-@cache
-def _context() -> Any:
-    """How jobs are started: on Linux copied from a process that has loaded the libraries and done nothing else.
-
-    A Mac's own libraries may not be copied once they are loaded, and Windows copies no process.
-    """
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.web.loaded"])
-    return context
 
 
 @dataclass
@@ -67,7 +52,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self._before, self._ended = _folders(self.runs), False
-        context = _context()
+        context: Any = starting("pipeline.web.loaded")
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(theirs, self.task), name="gait-job")
         self._process.start()

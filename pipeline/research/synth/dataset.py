@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, SegmentationConfig
+from pipeline.engine.children import starting
 from pipeline.extraction.networks import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.research.synth.body import draw_outfit
@@ -72,7 +72,7 @@ def write_dataset(plan: Plan, workers: int = 1) -> Iterator[str]:
     """
     names = [f"{index:05d}" for index in range(1, plan.people + 1)]
     if workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, starting(__name__)) as pool:
             yield from pool.map(_write_person, [plan] * plan.people, names, chunksize=4)
     else:
         for name in names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.research.training.checkpoints import checkpoint_name, write_checkpoint
 from pipeline.research.training.config import TrainerConfig, TrainingConfig
 from pipeline.research.training.data.batches import Batch, Batches, Preparation, Samples
+from pipeline.research.training.data.dataset import warned
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.distributed import gather_outputs
 from pipeline.research.training.losses import losses_of, total_loss
@@ -65,8 +67,10 @@ class GaitTraining(lightning.LightningModule):
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
         return DataLoader(
-            batches, batch_size=None, sampler=remaining, num_workers=workers, worker_init_fn=leave_to_main_process
-        )
+            batches, batch_size=None, sampler=remaining, num_workers=workers,
+            worker_init_fn=partial(leave_to_main_process, frozenset(warned)),
+            multiprocessing_context="spawn" if workers else None,  # a copy may wait for ever for a thread's lock
+        )  # fmt: skip
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         for group in self.trainer.optimizers[0].param_groups:

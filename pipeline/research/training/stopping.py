@@ -12,6 +12,8 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
+from pipeline.research.training.data.dataset import warned
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,13 +50,14 @@ class Stopping:
                 signal.signal(signum, handler)
 
 
-def leave_to_main_process(worker: int) -> None:
+def leave_to_main_process(already_said: frozenset[str], worker: int) -> None:
     """Let the main process decide when this one, which prepares batches, ends, and say what there is to say.
 
     It hands batches over in a thread, which would print a traceback where the main process ends in the middle of one
     (multiprocessing.resource_sharer); what fails in preparing a batch reaches the main process in another way.
     """
     ignore_signals()
+    warned.update(already_said)
     sys.excepthook = lambda *_: None
 
 

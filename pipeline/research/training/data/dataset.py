@@ -13,7 +13,6 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +139,15 @@ def _count_and_first(identities: Sequence[str]) -> str:
     return f"{len(identities)} identities ({', '.join(identities[:5])}{' …' if len(identities) > 5 else ''})"
 
 
-@cache
+warned: set[str] = set()
+"""What `warn_once` has said; a process that helps this one takes it over."""
+
+
 def warn_once(line: str) -> None:
     """Print this line on standard error, once in this process."""
-    print(f"gait: {line}", file=sys.stderr, flush=True)
+    if line not in warned:
+        warned.add(line)
+        print(f"gait: {line}", file=sys.stderr, flush=True)
 
 
 def subfolders(path: Path) -> list[Path]:

@@ -7,7 +7,6 @@ with it. Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatm
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine.children import starting
 from pipeline.errors import InputError
 from pipeline.files import natural
 from pipeline.research.training.data.dataset import BODY, Sample, mask_levels, sample_path, write_sample
@@ -97,7 +97,7 @@ def pretreat(
     if workers == 1:
         yield from map(work, samples)
         return
-    context = multiprocessing.get_context("spawn")
+    context = starting(__name__)
     with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             yield from pool.map(work, samples, chunksize=16)
