@@ -259,10 +259,18 @@ def serve(
         False, "--allow-network", help="Other machines may reach it; needs --host and --password."
     ),
     password: str | None = Option(None, help="Asked for by the browser; any user name.", envvar="GAIT_SERVE_PASSWORD"),
+    api: str | None = Option(
+        None,
+        "--api",
+        metavar="TOKEN",
+        help="Programs that have this token may ask; see /docs.",
+        envvar="GAIT_SERVE_TOKEN",
+    ),
+    runs: Path | None = Option(None, help="Keep all runs in this folder, for all who open the app."),
     max_upload_mb: int = Option(500, min=1, max=100_000, help="Largest video that is taken."),
     hours: float = Option(12.0, min=0.01, max=8760, help="A visitor's files are removed after so long."),
 ) -> None:
     """Open the web app on this machine: upload videos, watch the work, see who is who. Ends with Ctrl-C.
 
-    Needs Gradio, the extra `ui`. Nothing is fetched from the network, and nothing is sent.
+    Needs the extra `ui` (FastAPI, uvicorn). Nothing is fetched from the network, and nothing is sent.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
 
@@ -20,3 +21,10 @@ def starting(*loaded: str) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(loaded))
     return context
+
+
+def load(*modules: str) -> None:
+    """Begin to load what `starting(*modules)` will need, so that the first process need not wait for it."""
+    if sys.platform == "linux":
+        starting(*modules)
+        forkserver.ensure_running()

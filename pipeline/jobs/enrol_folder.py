@@ -157,13 +157,13 @@ def _looked_at(clip: Clip, video: Video, found: Analysis, left_out: str) -> Clip
 
 def view_of(track: TrackSummary) -> View:
     """The side of the person that the camera sees; "" where it is not clear. By the boxes alone."""
-    if side := _side(track.quality):
+    if side := side_of(track.quality):
         return side
     return "front or back" if along_the_axis(track.tracklet) else ""
 
 
-def _side(quality: Mapping[str, float]) -> View:
-    """Who walks to the left is seen from the left."""
+def side_of(quality: Mapping[str, float]) -> View:
+    """The side that the camera sees, by a walk's measures: who walks to the left is seen from the left."""
     heading = quality.get(HEADING, 0.0)
     return "left" if heading < 0 else "right" if heading > 0 else ""
 
@@ -185,16 +185,17 @@ def _advice(clips: Sequence[ClipResult], gallery: Gallery, found: Analysis) -> d
     for person in dict.fromkeys(clip.person for clip in clips):
         who = people.get(confusable_key(person))
         earlier = [
-            _side(template.quality)
+            side_of(template.quality)
             for template in templates
             if who and template.identity == who.identity and (template.video_sha256, template.track) not in here
         ]
         views = {*earlier, *(clip.view for clip in clips if clip.person == person and clip.outcome)}
-        advice[person] = _lacking(views, front_unsure="" in earlier) if who else NOTHING
+        advice[person] = lacking(views, front_unsure="" in earlier) if who else NOTHING
     return advice
 
 
-def _lacking(views: AbstractSet[View], front_unsure: bool) -> str:
+def lacking(views: AbstractSet[View], front_unsure: bool) -> str:
+    """Which views of somebody are there and which should be filmed, in words. front_unsure: walks of unclear view."""
     seen = [f"the {view}" for view in VIEWS if view in views]
     missing = ["the front" if view == "front or back" else f"the {view}" for view in VIEWS if view not in views]
     if front_unsure and "the front" in missing:

@@ -1,13 +1,15 @@
 """`gait serve`: the web app on this machine.
 
-guard.py      before every request: host, password, cookie, what may be asked for
+guard.py      before every request: host, password, token, cookie
 visitors.py   who asks, and the folder that only they reach
-uploads.py    which videos a job may look at
-actions.py    what the buttons do
-work.py, tasks.py   a job in a process of its own, with its progress, and how it is stopped
+uploads.py    videos that come, and which of them a job may look at
+orders.py     what requests ask for, checked, as jobs
+jobs.py, work.py, tasks.py   jobs in line, each in a process of its own, and how it is stopped
 loaded.py     what every job needs, loaded once for all
-answers.py    what a finished run has found, as it is shown
-server.py     all of it put together around Gradio's page
+api.py        the HTTP API, which the pages use, too
+pages.py      the pages, from templates/
+answers.py, comparison.py, past.py, people.py, content.py   what they show
+server.py     all of it put together
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from pipeline.profiles import Options
 
-SHORTEST_PASSWORD = 8  # characters
+SHORTEST_PASSWORD, SHORTEST_TOKEN = 8, 16  # characters
 
 
 def serve_command(
@@ -27,20 +29,27 @@ def serve_command(
     port: int,
     allow_network: bool,
     password: str | None,
+    api: str | None,
+    runs: Path | None,
     max_upload_mb: int,
     hours: float,
     options: Options,
 ) -> None:
-    """Serve the app until Ctrl-C. Raises ConfigError for what makes no sense, and where Gradio is not installed."""
+    """Serve the app until Ctrl-C. Raises ConfigError for what makes no sense, and where the extra is not installed."""
     refuse_open_doors(host, allow_network, password)
+    if api is not None and (len(api) < SHORTEST_TOKEN or not api.isascii() or not api.isprintable() or " " in api):
+        raise ConfigError(f"--api: a token is {SHORTEST_TOKEN} letters and digits or more, such as a password of 16.")
     options.config()  # a wrong setting is refused now, not at the first job
     try:
-        import gradio  # noqa: F401
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
     except ImportError:
-        raise ConfigError("gait serve needs Gradio, which is not installed. Get it: pip install 'gaitid[ui]'") from None
-    from pipeline.web.server import Address, serve
+        raise ConfigError(
+            "gait serve needs FastAPI and uvicorn, which are not installed. Get them: pip install 'gaitid[ui]'"
+        ) from None
+    from pipeline.web.server import Address, Storage, serve
 
-    serve(Address(host, port, password), db, max_upload_mb, hours, options)
+    serve(Address(host, port, password, api), Storage(db, runs, max_upload_mb, hours), options)
 
 
 def refuse_open_doors(host: str, allow_network: bool, password: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What a finished run has found, as the app shows it."""
+"""What a finished run has found, as the app shows it, under the names that people have today."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.drawing.colours import GREY, identity_colour
+from pipeline.errors import GaitError
 from pipeline.report.cards import Cards
 from pipeline.report.page import Tag
 from pipeline.report.pictures import Thrift
@@ -14,31 +15,37 @@ from pipeline.report.roster import roster_of, tag_of
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
 from pipeline.web.content import Answers, Film, Row
-from pipeline.web.guard import RUNS
+from pipeline.web.people import names_now
 
 MOST_RIVALS = 3
+MOST_NAMES = 300  # to choose from
 VERDICTS = {"known": "✓ recognised", "unknown": "? unknown", "unusable": "– not usable", "enrolled": "✓ enrolled"}
-CAUTION = (
-    "A distance compares outlines of walking and is no proof of who somebody is. Confidence is not calibrated: it says "
-    "how much nearer the first is than the others."
-)
 
 
-def answers_of(folder: Path) -> Answers:
-    """Of `gait run` and of `gait identify`. Raises InputError for a damaged run."""
+def answers_of(folder: Path, db: Path) -> Answers:
+    """Of a run of any kind. db: the gallery of the server. Raises InputError for a damaged run."""
     run = Run.open(folder)
-    people = Cards(run, Thrift.of(sum(len(tracks) for tracks in run.probes.values())), roster_of(run))
-    names = _names(run)
+    return _searched(run, names_now(db)) if run.probes else _enrolled(run)
+
+
+def _searched(run: Run, called: Mapping[str, str]) -> Answers:
+    """Of `gait run` and of `gait identify`."""
+    roster = roster_of(run)
+    people = Cards(run, Thrift.of(sum(len(tracks) for tracks in run.probes.values())), roster)
+    names = _names(run, called)
     groups = [(video, [_row(people, track, names) for track in tracks]) for video, tracks in run.probes.items()]
     rows = [row for _, found in groups for row in found]
     known = sum(row.status == "known" for row in rows)
     lead = f"{known} of {len(rows)} people were recognised by how they walk." if rows else "Nobody was found."
-    return Answers(lead, groups, _films(run), _report(run), _notices(run), CAUTION)
+    others = () if run.gallery else called.values()
+    choices = tuple(dict.fromkeys([*(tag.name for tag in names.values()), *others]))[:MOST_NAMES]
+    return Answers(
+        run.path.name, lead, groups, _films(run), _report(run), _notices(run), roster.caution, choices, _reviewed(run)
+    )
 
 
-def enrolment_of(folder: Path) -> Answers:
-    """Of `gait enrol`: who is who in the video."""
-    run = Run.open(folder)
+def _enrolled(run: Run) -> Answers:
+    """Of `gait enrol`: who is who in the video, the best walks first, and which view of whom is missing."""
     people = Cards(run, Thrift.of(sum(len(tracks) for tracks in run.gallery.values())), roster_of(run))
     groups = []
     for video, tracks in run.gallery.items():
@@ -46,26 +53,45 @@ def enrolment_of(folder: Path) -> Answers:
         for number, track in enumerate(tracks):
             enrolled = bool(track.outcome)
             tag = tag_of(str(track.name), identity_colour(number)) if enrolled else tag_of(f"track {track.id}", GREY)
+            verdict = VERDICTS["enrolled" if enrolled else "unusable"]
+            if not enrolled and track.status != "unusable":
+                verdict = "– left out"
             reason = track.outcome if enrolled else track.reason
-            verdict = (
-                VERDICTS["enrolled" if enrolled else "unusable"]
-                if enrolled or track.status == "unusable"
-                else "– left out"
-            )
             rows.append(
-                Row(str(track.id), tag, "enrolled" if enrolled else "unusable", verdict, "", "", reason, (),
-                    people.track(track.key, tag))
+                Row(str(track.id), f"{video}/{track.id}", tag, "enrolled" if enrolled else "unusable", verdict, "", "",
+                    reason, (), people.track(track.key, tag), track.silhouettes)
             )  # fmt: skip
-        groups.append((video, rows))
+        groups.append((video, sorted(rows, key=lambda row: (row.status != "enrolled", -row.silhouettes))))
     count = sum(row.status == "enrolled" for _, rows in groups for row in rows)
-    lead = f"{count} {'person is' if count == 1 else 'people are'} enrolled from this video."
-    return Answers(lead, groups, _films(run), _report(run), _notices(run))
+    source = "this video" if len(groups) == 1 else "these clips"
+    source = "this video" if len(groups) == 1 else "these clips"
+    lead = f"{count} {'person is' if count == 1 else 'people are'} enrolled from {source}."
+    left_out = [f"{clip.file}: {clip.reason}" for clip in run.clips if clip.reason]
+    advice = [f"{name}: {words}." for name, words in run.advice.items()]
+    return Answers(run.path.name, lead, groups, _films(run), _report(run), [*_notices(run), *left_out, *advice])
 
 
-def _names(run: Run) -> dict[str, Tag]:
-    """Identity → name and colour, as the annotated videos have them."""
+def _reviewed(run: Run) -> bool:
+    """Whether somebody has said what is right or wrong in it."""
+    from pipeline.feedback.again import gallery_of, reviews_of
+    from pipeline.gallery.reviews import run_key
+    from pipeline.gallery.store import Gallery
+
+    try:
+        gallery = gallery_of(run, None)
+        key = run_key(run.path.resolve().name, str(run.record.get("started", "")))
+        items = (item for one in reviews_of(Gallery.open(gallery)) for item in one.items)
+        return Gallery.exists(gallery) and any(item.run == key for item in items)
+    except GaitError:
+        return False
+
+
+def _names(run: Run, called: Mapping[str, str]) -> dict[str, Tag]:
+    """Identity → name of today and colour, as the annotated videos have them."""
     found = {who: str(entry["name"]) for who, entry in run.people.items()} or {who: who for who in run.enrolled()}
-    return {who: tag_of(name, identity_colour(number)) for number, (who, name) in enumerate(found.items())}
+    return {
+        who: tag_of(called.get(who, name), identity_colour(number)) for number, (who, name) in enumerate(found.items())
+    }
 
 
 def _row(people: Cards, track: TrackResult, names: Mapping[str, Tag]) -> Row:
@@ -76,6 +102,7 @@ def _row(people: Cards, track: TrackResult, names: Mapping[str, Tag]) -> Row:
     distance = others[0].distance if track.distance is None and others else track.distance
     return Row(
         str(track.id),
+        f"{track.video}/{track.id}",
         tag,
         track.status,  # type: ignore[arg-type]  # one of them, as results.json has it
         VERDICTS[track.status],
@@ -105,7 +132,7 @@ def _report(run: Run) -> str:
 
 
 def _address(run: Run, inside: str) -> str:
-    return RUNS + quote(f"{run.folder.path.name}/{inside}")
+    return f"/api/runs/{quote(run.path.name)}/files/{quote(inside)}"
 
 
 def _notices(run: Run) -> list[str]:

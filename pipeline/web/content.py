@@ -1,4 +1,4 @@
-"""What is shown in the app, in words and pictures; html.py makes HTML of it."""
+"""What is shown of a run, in words and pictures; the templates make HTML of it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,14 @@ from pipeline.report.pictures import Picture
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """How far a stage is. share: 0 to 100, None where nobody knows how much there is to do."""
-
-    name: str
-    words: str
-    share: float | None
-    ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What becomes of a job. words: one line; notes: what was not as it should be."""
-
-    kind: Literal["idle", "waiting", "working", "done", "stopped", "refused"]
-    words: str
-    bars: Sequence[Bar] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """What was found about one track. rivals: names and distances of the others that it is nearest to."""
+    """What was found about one track. rivals: names and distances of the others that it is nearest to.
+
+    key: such as probe1/2, by which a person says who it is.
+    """
 
     track: str
+    key: str
     tag: Tag
     status: Literal["known", "unknown", "unusable", "enrolled"]
     verdict: str
@@ -43,6 +27,7 @@ class Row:
     reason: str
     rivals: Sequence[tuple[Tag, str]]
     person: Card
+    silhouettes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +42,20 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The result of a job. groups: by video, with its rows; report: address of report.html, or ""."""
+    """The result of a job. groups: by video, with its rows; report: address of report.html, or "".
 
+    names: of whom a person may say that somebody is it; reviewed: whether somebody has said anything already.
+    """
+
+    run: str
     lead: str
     groups: Sequence[tuple[str, Sequence[Row]]]
     films: Sequence[Film]
     report: str
     notices: Sequence[str] = ()
     caution: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Somebody:
-    """One of the enrolled."""
-
-    identity: str
-    name: str
-    templates: int
-    enrolled: str
-    expires: str
-    expired: bool = False
+    names: Sequence[str] = ()
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

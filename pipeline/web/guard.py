@@ -1,8 +1,4 @@
-"""What stands before the app: who may ask, what may be asked for, and how the browser has to treat the answers.
-
-Every request passes here, Gradio's own too. Gradio serves any file of its upload folder to whoever knows its path, and
-has routes for telemetry, histories and development; only those that the page needs are let through.
-"""
+"""What stands before the app: who may ask, how much may come, and how the browser has to treat the answers."""
 
 from __future__ import annotations
 
@@ -10,13 +6,14 @@ import asyncio
 import base64
 import binascii
 import hmac
-import json
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.files import reason_of
 from pipeline.web.visitors import Visitor, Visitors
 
 Scope = MutableMapping[str, Any]
@@ -27,46 +24,48 @@ Headers = Mapping[bytes, bytes]
 Refusal = tuple[int, str]  # status, and why
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-RUNS = "/runs/"  # our own: files of this visitor's runs
-UPLOAD = "/gradio_api/upload"
-_FILE = "/gradio_api/file="
-_PAGES = {"/", "/theme.css", "/config", "/favicon.ico", "/manifest.json"}
-_API = {UPLOAD, "/gradio_api/upload_progress", "/gradio_api/queue/join", "/gradio_api/queue/data"}
-_API |= {
-    "/gradio_api/run/predict",
-    "/gradio_api/startup-events",
-    "/gradio_api/cancel",
-    "/gradio_api/reset",
-    "/gradio_api/app_id",
-}
-_TREES = ("/assets/", "/static/", "/gradio_api/heartbeat/", "/svelte/")
-UPLOADS_KEPT = 6  # times the largest upload, of one visitor
-WRONG_PASSWORD_S = 1.0  # before it is said so
+PAGES = frozenset(("/", "/gallery", "/compare", "/runs", "/strangers"))  # those that admit somebody new
+OPEN = ("/assets/",)  # what is nobody's
+UPLOADS = "/api/uploads"  # counts its own body
+LARGEST_BODY = 1 << 20  # bytes of any other request
+MARK = b"x-gait"  # a header that a foreign page's form cannot send
+WRONG_S = 1.0  # before it is said that a password or a token is wrong
 
 HEADERS = {
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; "
-    "connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; "
+    "base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
 }
-_OURS = {name.encode() for name in HEADERS}
+
+
+class TooMuchError(Exception):
+    """More of a request has come than any may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What opens it. password: None on this machine only; token: of programs, None where they may not ask."""
+
+    hosts: frozenset[str]
+    cookie: str
+    password: str | None = None
+    token: str | None = None
 
 
 class Guard:
-    """ASGI: around the whole app.
+    """ASGI: around the whole app, which finds the visitor in the request's state.
 
-    hosts: names by which the server may be asked for (another name in the request is that of a foreign page that has
-    been pointed at this machine); empty: any, since a password is asked for. password: None on this machine only.
+    door.hosts: names by which the server may be asked for (another name in the request is that of a foreign page that
+    has been pointed at this machine); empty: any, since a password is asked for.
     """
 
-    def __init__(
-        self, app: App, visitors: Visitors, hosts: Iterable[str], cookie: str, password: str | None, largest: int
-    ) -> None:
-        self._app, self._visitors, self._hosts = app, visitors, frozenset(hosts)
-        self._cookie, self._password, self._largest = cookie, password, largest
+    def __init__(self, app: App, visitors: Visitors, door: Door) -> None:
+        self._app, self._visitors, self._door = app, visitors, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -78,116 +77,138 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
-        path: str = scope["path"]
-        refused = self._foreign(headers) or await self._without_password(headers)
-        visitor, fresh = self._visitors.of(self.token(headers)), None
-        if not refused and visitor is None and path == "/":
-            fresh, visitor = self._visitors.admit()
-        refused = refused or _not_for(path, scope["method"], visitor) or self._too_much(path, headers, visitor)
+        path, safe = scope["path"], scope["method"] in ("GET", "HEAD")
+        refused = _malformed(scope["headers"]) or self._foreign(headers, safe)
+        visitor, fresh = None, None
+        if not refused and headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
+            visitor = await self._with_token(headers, path)
+            refused = None if visitor else (401, "This is not the token.")
+        elif not refused:
+            refused = await self._without_password(headers)
+            visitor = self._visitors.of(self._token(headers))
+            if not refused and visitor is None and safe and path in PAGES:
+                fresh, visitor = self._visitors.admit()
+            if not refused and not safe and MARK not in headers:
+                refused = 403, "Only this server's own pages may ask for that."
+        if not refused and visitor is None and not path.startswith(OPEN):
+            refused = 403, "Open the start page first."
         if refused:
             await _answer(send, *refused)
             return
-        answer = self._polished(send, path, fresh)
-        if path == UPLOAD and visitor is not None:
-            answer = _noting_uploads(answer, visitor)
-        await self._app(scope, receive, answer)
+        scope.setdefault("state", {})["visitor"] = visitor
+        limit = None if path == UPLOADS else LARGEST_BODY
+        await self._ask(scope, _counted(receive, limit), _Polished(send, self._cookie(fresh)))
 
-    def token(self, headers: Headers) -> str | None:
-        """The visitor's cookie."""
+    async def _ask(self, scope: Scope, receive: Receive, answer: _Polished) -> None:
+        """Let the app answer. What fails in it is one line here and there, and the server goes on."""
         try:
-            found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(self._cookie)
+            await self._app(scope, receive, answer)
+        except TooMuchError:
+            if not answer.begun:
+                await answer.refuse(413, "Too much was sent.")
+        except Exception as error:
+            print(f"gait: {scope['path']!r}: {type(error).__name__}: {reason_of(error)}", file=sys.stderr, flush=True)
+            if not answer.begun:
+                await answer.refuse(500, "A fault of this server; its window says more. Please report it.")
+
+    def _token(self, headers: Headers) -> str | None:
+        try:
+            found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(self._door.cookie)
         except CookieError:
             return None
         return found.value if found else None
 
-    def _foreign(self, headers: Headers) -> Refusal | None:
+    def _cookie(self, fresh: str | None) -> str | None:
+        return f"{self._door.cookie}={fresh}; Path=/; HttpOnly; SameSite=Lax" if fresh else None
+
+    def _foreign(self, headers: Headers, safe: bool) -> Refusal | None:
         """Foreign pages may open this one, and nothing else."""
-        host = headers.get(b"host", b"").decode("latin-1")
-        if self._hosts and urlsplit(f"//{host}").hostname not in self._hosts:
+        host = headers[b"host"].decode("latin-1")
+        if self._door.hosts and urlsplit(f"//{host}").hostname not in self._door.hosts:
             return 403, "This server is not known under that name."
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc != host:
+        try:
+            origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
+        except ValueError:
+            return 400, "The request's Origin cannot be read."
+        if b"origin" in headers and origin.netloc != host:
+            return 403, "Another page may not ask this server."
+        if not safe and headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
             return 403, "Another page may not ask this server."
         return None
 
+    async def _with_token(self, headers: Headers, path: str) -> Visitor | None:
+        given = headers[b"authorization"][7:].strip()
+        if self._door.token and path.startswith("/api/") and hmac.compare_digest(given, self._door.token.encode()):
+            return self._visitors.of(self._door.token) or self._visitors.admit(self._door.token)[1]
+        await asyncio.sleep(WRONG_S)
+        return None
+
     async def _without_password(self, headers: Headers) -> Refusal | None:
-        if self._password is None:
+        if self._door.password is None:
             return None
         kind, _, coded = headers.get(b"authorization", b"").partition(b" ")
         try:
             _, _, given = base64.b64decode(coded, validate=True).partition(b":")
         except binascii.Error:
             given = b""
-        if kind.lower() == b"basic" and hmac.compare_digest(given, self._password.encode()):
+        if kind.lower() == b"basic" and hmac.compare_digest(given, self._door.password.encode()):
             return None
         if kind:
-            await asyncio.sleep(WRONG_PASSWORD_S)
+            await asyncio.sleep(WRONG_S)
         return 401, "A password is asked for."
 
-    def _too_much(self, path: str, headers: Headers, visitor: Visitor | None) -> Refusal | None:
-        if path != UPLOAD or visitor is None:
+
+def _malformed(headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
+    hosts = [value for name, value in headers if name.lower() == b"host"]
+    try:
+        (host,) = hosts
+        parts = urlsplit(f"//{host.decode('ascii')}")
+        if parts.hostname and parts.netloc == host.decode() and not parts.username and parts.port != 0:
             return None
-        length = headers.get(b"content-length", b"0")
-        there = sum(upload.stat().st_size for upload in visitor.uploads if upload.is_file())
-        if length.isdigit() and there + int(length) <= UPLOADS_KEPT * self._largest:
-            return None
-        return 413, "Too much is here of you already. Delete your uploads and runs first."
-
-    def _polished(self, send: Send, path: str, fresh: str | None) -> Send:
-        """Add our headers, and the cookie of a new visitor."""
-
-        async def polished(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.lower() not in _OURS]
-                kept += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                if fresh:
-                    value = f"{self._cookie}={fresh}; Path=/; HttpOnly; SameSite=Lax"
-                    kept.append((b"set-cookie", value.encode()))
-                if not path.startswith(("/assets/", "/static/")):
-                    kept = [(name, value) for name, value in kept if name.lower() != b"cache-control"]
-                    kept.append((b"cache-control", b"no-store"))
-                message["headers"] = kept
-            await send(message)
-
-        return polished
+    except ValueError:  # two, or none, or one that is no name, or no number after it
+        pass
+    return 400, "The request's Host cannot be read."
 
 
-def _not_for(path: str, method: str, visitor: Visitor | None) -> Refusal | None:
-    """What the page does not need, and what is another visitor's."""
-    if path.startswith(_FILE):  # one's own uploads only
-        own = visitor is not None and Path(path.removeprefix(_FILE)).resolve() in visitor.uploads
-        return None if own else (404, "There is nothing here.")
-    reads = method in ("GET", "HEAD")
-    known = (reads and (path in _PAGES or path.startswith((RUNS, *_TREES)))) or (
-        path in _API and (reads or method == "POST")
-    )
-    if not known:
-        return 404, "There is nothing here."
-    if visitor is None and path.startswith(("/gradio_api/", RUNS)):
-        return 403, "Open the start page first."
-    return None
+def _counted(receive: Receive, limit: int | None) -> Receive:
+    if limit is None:
+        return receive
+    come = 0
+
+    async def counted() -> Message:
+        nonlocal come
+        message = await receive()
+        come += len(message.get("body", b""))
+        if come > limit:
+            raise TooMuchError
+        return message
+
+    return counted
 
 
-def _noting_uploads(send: Send, visitor: Visitor) -> Send:
-    """Remember whose the files are that Gradio says it has taken."""
-    body = bytearray()
-    taken = False
+class _Polished:
+    """Adds our headers to an answer, and the cookie of a new visitor."""
 
-    async def noting(message: Message) -> None:
-        nonlocal taken
+    def __init__(self, send: Send, cookie: str | None) -> None:
+        self._send, self._cookie = send, cookie
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            taken = message["status"] == 200
-        elif taken:
-            body.extend(message.get("body", b""))
-            if not message.get("more_body"):
-                visitor.uploads.update(Path(path).resolve() for path in json.loads(body))
-        await send(message)
+            self.begun = True
+            given = {name.lower() for name, _ in message["headers"]}
+            ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
+            message["headers"] = [*message["headers"], *((name, ours[name]) for name in ours if name not in given)]
+            if self._cookie:
+                message["headers"].append((b"set-cookie", self._cookie.encode()))
+        await self._send(message)
 
-    return noting
+    async def refuse(self, status: int, words: str) -> None:
+        await _answer(self._send, status, words)
 
 
 async def _answer(send: Send, status: int, words: str) -> None:
-    headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store", **HEADERS}
+    headers = {"content-type": "text/plain; charset=utf-8", **HEADERS}
     if status == 401:
         headers["www-authenticate"] = 'Basic realm="gait", charset="UTF-8"'
     coded = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -1,10 +1,9 @@
-"""The app put together: Gradio's page behind our guard, on a socket of this machine."""
+"""The app put together: its pages and its API behind the guard, on a socket of this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import socket
 import tempfile
@@ -12,55 +11,72 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from pipeline.config import DEFAULT_PROFILE
-from pipeline.errors import ConfigError
+from pipeline.engine.children import load
+from pipeline.errors import ConfigError, GaitError
+from pipeline.files import one_line, private
 from pipeline.profiles import Options, profiles
-from pipeline.web.guard import RUNS, Guard
-from pipeline.web.uploads import suffixes
+from pipeline.report.templates import templates
+from pipeline.version import __version__
+from pipeline.web.api import api
+from pipeline.web.guard import Door, Guard
+from pipeline.web.jobs import Jobs
+from pipeline.web.orders import Setting
+from pipeline.web.pages import Limits, pages, problem_page
+from pipeline.web.uploads import Intake, RefusedError
 from pipeline.web.visitors import Visitors
+from pipeline.web.work import LOADED
 
-QUIET = {  # read at Gradio's import and later
-    "GRADIO_ANALYTICS_ENABLED": "0",
-    "GRADIO_RUN_HISTORY": "false",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "DO_NOT_TRACK": "1",
-}
 LAST_WORDS_S = 2  # open connections are cut so long after the server is told to end
+MOST_CONNECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the app is served. port: 0 takes a free one; password: None on this machine only."""
+    """Where the app is served, and what opens it.
+
+    port: 0 takes a free one; password: None on this machine only; token: of programs, None where they may not ask.
+    """
 
     host: str
     port: int
     password: str | None
+    token: str | None = None
 
 
-def serve(
-    address: Address,
-    db: Path,
-    largest_mb: int,
-    hours: float,
-    options: Options,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What the server keeps. runs: a folder in which all runs stay, which all visitors see; None: until they go."""
+
+    db: Path
+    runs: Path | None
+    largest_mb: int
+    hours: float
+
+
+def serve(address: Address, storage: Storage, options: Options) -> None:
     """Serve until Ctrl-C or SIGTERM; then end the job that runs, and remove every visitor's files."""
     import uvicorn
 
-    with _folder() as folder, _listening(address) as listener:
+    with private(), _folder() as folder, _listening(address) as listener:
         port = listener.getsockname()[1]
-        app, desk = assemble(folder, address, port, db, largest_mb, hours, options)
+        app, jobs = assemble(folder, address, port, storage, options)
         shown = f"[{address.host}]" if ":" in address.host else address.host
         print(f"http://{shown}:{port}/", flush=True)
         print(
-            "gait: the app is open there; Ctrl-C ends it and removes what visitors have uploaded and made.", flush=True
+            "gait: the app is open there; Ctrl-C ends it and removes what visitors have uploaded"
+            f"{'.' if storage.runs else ' and made.'}",
+            flush=True,
         )
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
-            lifespan="on", ws="none",
+            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http="h11",
         )  # fmt: skip
 
         class Server(uvicorn.Server):
@@ -72,67 +88,76 @@ def serve(
             with contextlib.suppress(KeyboardInterrupt):  # the way to end it
                 Server(config).run(sockets=[listener])
         finally:
-            desk.stop_all()
+            jobs.stop_all()
 
 
-def assemble(
-    folder: Path,
-    address: Address,
-    port: int,
-    db: Path,
-    largest_mb: int,
-    hours: float,
-    options: Options,
-) -> tuple[Guard, Any]:
-    """The ASGI app, and the desk behind it. Everything of the visitors lies in `folder`."""
-    os.environ.update(QUIET | {"GRADIO_TEMP_DIR": str(folder / "uploads")})
-    import fastapi
-    import gradio as gr
-    from starlette.requests import Request
-    from starlette.responses import FileResponse, PlainTextResponse, Response
-
-    from pipeline.web import html
-    from pipeline.web.actions import Desk, Setting
-    from pipeline.web.page import LABELS, Limits, build
-    from pipeline.web.theme import theme
-
-    visitors = Visitors(folder / "visitors", 3600 * hours)
-    cookie = f"gait_visitor_{port}"  # browsers share cookies between the ports of a machine
+def assemble(folder: Path, address: Address, port: int, storage: Storage, options: Options) -> tuple[Guard, Jobs]:
+    """The ASGI app, and its jobs. Everything of the visitors lies in `folder`."""
+    visitors = Visitors(folder / "visitors", 3600 * storage.hours, storage.runs)
     profile = options.profile or DEFAULT_PROFILE
     names = [profile, *(name for name in profiles() if name != profile)]
-    desk = Desk(Setting(db, names, options.overrides, options.checkpoints), visitors, cookie)
-    outer = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    setting = Setting(storage.db, names, options.overrides, options.checkpoints)
+    limits = Limits(names, storage.largest_mb, storage.hours, str(storage.db), storage.runs is not None)
+    load(LOADED)
+    jobs = Jobs()
+    app = FastAPI(title="gait", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(api(setting, jobs, Intake(visitors, storage.largest_mb * 2**20)))
+    app.include_router(pages(setting, jobs, limits))
+    if address.token:
+        _describe(app)
+    _refusals(app, limits)
+    hosts = frozenset() if address.password else frozenset((address.host, "localhost", "127.0.0.1", "::1"))
+    # Browsers share cookies between the ports of a machine.
+    return Guard(app, visitors, Door(hosts, f"gait_visitor_{port}", address.password, address.token)), jobs
 
-    def of_a_run(request: Request) -> Response:
-        visitor = visitors.of(request.cookies.get(cookie))
-        found = visitor.file(request.path_params["path"]) if visitor else None
-        return FileResponse(found) if found else PlainTextResponse("There is nothing here.", 404)
 
-    outer.add_route(RUNS + "{path:path}", of_a_run, methods=["GET", "HEAD"])
-    page = build(desk, Limits(names, profile, suffixes(), largest_mb, hours, str(db)))
-    gr.mount_gradio_app(
-        outer,
-        page,
-        path="/",
-        server_name=address.host,
-        server_port=port,
-        footer_links=[],
-        run_history=False,
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
-        allowed_paths=[],
-        blocked_paths=[str(folder / "visitors"), *([str(db.resolve())] if isinstance(db, Path) else [])],
-        show_error=False,
-        max_file_size=largest_mb * 2**20,
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        theme=theme(),
-        css=html.style(),
-        js=LABELS,
-    )
-    hosts = [] if address.password else [address.host, "localhost", "127.0.0.1", "::1"]
-    return Guard(outer, visitors, hosts, cookie, address.password, largest_mb * 2**20), desk
+def _describe(app: FastAPI) -> None:
+    """/docs: what programs may ask, made from the routes; the same as OpenAPI under /openapi.json."""
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def schema() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        page = templates(__package__).get_template("templates/docs.html.j2")
+        return HTMLResponse(page.render(schema=app.openapi()))
+
+
+def _refusals(app: FastAPI, limits: Limits) -> None:
+    """Whatever is refused is one line: in JSON for programs and scripts, on a page for people."""
+
+    def said(request: Request, status: int, words: str) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": words}, status)
+        return problem_page(words, status, limits)
+
+    @app.exception_handler(GaitError)
+    def refused(request: Request, error: GaitError) -> Response:
+        missing = str(error).startswith("there is no such")
+        return said(request, 404 if missing else 400, one_line(error))
+
+    @app.exception_handler(RefusedError)
+    def not_taken(request: Request, error: RefusedError) -> Response:
+        return said(request, error.status, str(error))
+
+    @app.exception_handler(TimeoutError)
+    def silent(request: Request, error: TimeoutError) -> Response:
+        return said(request, 408, "Nothing came for too long.")
+
+    @app.exception_handler(HTTPException)
+    def unknown(request: Request, error: HTTPException) -> Response:
+        return said(request, error.status_code, "There is nothing here." if error.status_code == 404 else error.detail)
+
+    @app.exception_handler(Exception)
+    def fault(request: Request, error: Exception) -> Response:
+        return said(request, 500, "A fault of this server; its window says more. Please report it.")
+
+    @app.exception_handler(RequestValidationError)
+    def wrong(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return said(request, 422, f"{place[:200]}: {first['msg'][:200]}")
 
 
 @contextlib.contextmanager
@@ -153,7 +178,7 @@ def _listening(address: Address) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address.host, address.port))
-            listener.listen(128)  # who comes before everything is ready waits
+            listener.listen(512)  # who comes before everything is ready waits
         except OSError as error:
             raise ConfigError(
                 f"--host {address.host} --port {address.port}: cannot be served there ({error.strerror}). "

@@ -1,21 +1,27 @@
-"""What a job of the app does, as values that can be sent to a process: the work of `run`, `enrol` and `identify`."""
+"""What a job of the app does, as values that can be sent to a process: what the commands of the same names do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
 from pipeline.runs.job import plan
 
+if TYPE_CHECKING:
+    from pipeline.feedback.again import Outcome
+    from pipeline.feedback.say import Said
+
+MOST_PICTURES = 6  # of one stranger
+
 
 class Task(Protocol):
-    """Does its work and returns the run folder. Raises GaitError."""
+    """Does its work and returns the run folder, or what there is to tell, as JSON has it. Raises GaitError."""
 
-    def __call__(self, progress: Progress) -> Path: ...
+    def __call__(self, progress: Progress) -> Path | Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,9 @@ class IdentifyTask:
 
 @dataclass(frozen=True, slots=True)
 class EnrolTask:
-    """`gait enrol`; names by track."""
+    """`gait enrol`; names by track. source: a video, or a folder of clips that are named after people."""
 
-    video: str
+    source: str
     db: Path
     names: Mapping[int, str]
     consent: str
@@ -65,7 +71,91 @@ class EnrolTask:
         from pipeline.gallery.people import expiry
         from pipeline.gallery.template import now
         from pipeline.jobs.enrol import Enrolment, enrol
+        from pipeline.jobs.enrol_folder import enrol_folder
 
         until = expiry(self.expires, now()) if self.expires else None
         wanted = Enrolment(self.names, self.merge, self.consent, until)
-        return enrol(self.video, self.db, self.config, wanted, self.checkpoints, progress)[1]
+        how = self.db, self.config, wanted, self.checkpoints, progress
+        return enrol_folder(self.source, *how) if Path(self.source).is_dir() else enrol(self.source, *how)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewTask:
+    """`gait review`. undo: take the latest of this run back."""
+
+    run: Path
+    said: Said
+    undo: bool
+    db: Path | None
+    checkpoints: Path | None
+
+    def __call__(self, progress: Progress) -> Mapping[str, Any]:
+        from pipeline.feedback import say
+
+        if self.undo:
+            last, outcome = say.undo(self.run, self.db, self.checkpoints, progress)
+            told = f"Taken back: what was said of {len(last.items)} walk{'s' * (len(last.items) != 1)}."
+        else:
+            outcome = say.review(self.run, self.said, self.db, self.checkpoints, progress)
+            told = "Enrolled, and decided again."
+        return {"said": f"{told} {_changed(outcome)}", "changed": len(outcome.changed)}
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersTask:
+    """`gait gallery strangers`. names: for groups, by their labels."""
+
+    runs: Sequence[Path]
+    db: Path
+    names: Mapping[str, str]
+    by: str
+    checkpoints: Path | None
+
+    def __call__(self, progress: Progress) -> Mapping[str, Any]:
+        from pipeline.feedback.strangers import name_strangers, strangers
+        from pipeline.report.groups import picture_of
+        from pipeline.runs.reader import Run
+
+        found, said = strangers(self.runs, self.db, self.checkpoints, progress), ""
+        if self.names:
+            outcomes = name_strangers(found, self.names, self.by, self.db, self.checkpoints)
+            said = f"Enrolled: {', '.join(self.names.values())}. Runs that were decided again: {len(outcomes)}."
+            found = strangers(self.runs, self.db, self.checkpoints, progress)
+        groups = [
+            {
+                "name": group.name, "walks": len(group.walks), "first": group.first, "last": group.last,
+                "cards": [
+                    asdict(picture_of(Run.open(walk.run), walk.key, walk.where))
+                    for walk in sorted(group.walks, key=lambda walk: -walk.track.silhouettes)[:MOST_PICTURES]
+                ],
+            }
+            for group in found.groups
+        ]  # fmt: skip
+        return {"said": said, "groups": groups}
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestTask:
+    """`gait gallery suggest`."""
+
+    db: Path
+    config: Config
+    checkpoints: Path | None
+
+    def __call__(self, progress: Progress) -> Mapping[str, Any]:
+        from pipeline.feedback.suggest import suggest
+
+        found = suggest(self.db, self.config, self.checkpoints, progress)
+        pairs = [
+            {
+                "words": one.words, "probability": one.probability, "remedy": one.remedy,
+                "people": list(dict.fromkeys(template.identity for side in one.templates for template in side)),
+            }
+            for one in found.suggestions
+        ]  # fmt: skip
+        return {"pairs": pairs}
+
+
+def _changed(outcome: Outcome) -> str:
+    before, after = outcome.before, outcome.after
+    return f"Named: {before[0]} → {after[0]}, unknown: {before[1]} → {after[1]}."

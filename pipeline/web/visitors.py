@@ -1,4 +1,4 @@
-"""Who uses the app: a cookie that nobody can guess, and a folder that only this visitor's requests reach."""
+"""Who uses the app: a cookie that nobody can guess, a folder that only their requests reach."""
 
 from __future__ import annotations
 
@@ -7,68 +7,89 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SWEEP_S = 300.0  # how often those are looked for who have not been seen for long
-SERVED = {".html", ".mp4", ".png", ".jpg", ".json"}  # of a run folder, to its owner
+MOST_VISITORS = 2000  # then those go first who have nothing here and were not seen for longest
+SERVED = {".html", ".mp4", ".png", ".jpg", ".json"}  # of a run folder
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a visitor has sent. id: what requests call it; name: as it was called there."""
+
+    id: str
+    name: str
+    path: Path
+    size: int
 
 
 @dataclass(eq=False)
 class Visitor:
-    """One browser. runs: folder of its run folders; uploads: files that it has sent."""
+    """One browser, or the programs that have the token.
+
+    runs: the folder of its run folders; uploads: what it has sent, by id; taken: bytes of uploads, those that are
+    coming too; found: the last answer to a question about all runs, by question.
+    """
 
     folder: Path
-    uploads: set[Path] = field(default_factory=set)
+    runs: Path
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    taken: int = 0
     seen: float = 0.0
     busy: int = 0  # jobs that wait or work
-
-    @property
-    def runs(self) -> Path:
-        return self.folder / "runs"
+    found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def run_folders(self) -> list[Path]:
         """Those with answers, the newest first."""
         return sorted((path.parent for path in self.runs.glob("*/results.json")), reverse=True)
 
     def run(self, name: str) -> Path | None:
-        """A run folder of this visitor by its name."""
+        """A run folder that this visitor may see, by its name."""
         return next((folder for folder in self.run_folders() if folder.name == name), None)
 
-    def file(self, path: str) -> Path | None:
-        """The file of a run that `<run>/<path>` names; None for whatever is not this visitor's to see."""
-        try:
-            inside = self.runs.resolve()
-            found = (inside / path).resolve()
-            relative = found.relative_to(inside)
-            allowed = not any(part.startswith(".") for part in relative.parts) and found.suffix in SERVED
-            return found if allowed and found.is_file() else None
-        except (OSError, ValueError):  # a name too long, a null byte, a way out
+    def file(self, run: str, inside: str) -> Path | None:
+        """A file of a run; None for whatever is not there to be seen. It is looked for among those that are there."""
+        folder = self.run(run)
+        if folder is None:
             return None
+        there = (path for path in folder.rglob("*") if path.suffix in SERVED and not path.is_symlink())
+        return next((path for path in there if path.relative_to(folder).as_posix() == inside and path.is_file()), None)
 
     def forget(self) -> None:
         """Remove everything that is there of this visitor."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        for upload in self.uploads:
-            upload.unlink(missing_ok=True)
         self.uploads.clear()
+        self.found.clear()
+        self.taken = 0
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Visitors:
-    """All of them, by cookie. Only cookies that this server has given are anybody's."""
+    """All of them, by cookie. Only cookies that this server has given are anybody's.
 
-    def __init__(self, folder: Path, forget_after_s: float) -> None:
-        self._folder, self._forget_after_s = folder, forget_after_s
+    kept: the folder of all runs, which all visitors see; None: each has a folder of its own, which goes when they go.
+    """
+
+    def __init__(self, folder: Path, forget_after_s: float, kept: Path | None = None) -> None:
+        self._folder, self._forget_after_s, self._kept = folder, forget_after_s, kept
         self._by_token: dict[str, Visitor] = {}
         self._lock = threading.Lock()
         self._swept = time.monotonic()
 
-    def admit(self) -> tuple[str, Visitor]:
-        """Somebody new: the cookie's value, and who it is."""
-        token = secrets.token_urlsafe(32)
+    def admit(self, token: str | None = None) -> tuple[str, Visitor]:
+        """Somebody new: the cookie's value, and who it is. token: of programs, in place of a cookie."""
+        token = token or secrets.token_urlsafe(32)
         # The folder's name does not give the cookie away.
-        visitor = Visitor(self._folder / hashlib.sha256(token.encode()).hexdigest()[:32], seen=time.monotonic())
+        folder = self._folder / hashlib.sha256(token.encode()).hexdigest()[:32]
+        visitor = Visitor(folder, self._kept or folder / "runs", seen=time.monotonic())
         with self._lock:
+            if len(self._by_token) >= MOST_VISITORS:
+                idle = [one for one, who in self._by_token.items() if not who.busy and not who.folder.exists()]
+                for one in sorted(idle, key=lambda one: self._by_token[one].seen)[: len(idle) // 2 + 1]:
+                    del self._by_token[one]
             self._by_token[token] = visitor
         return token, visitor
 
@@ -80,6 +101,11 @@ class Visitors:
         if visitor is not None:
             visitor.seen = time.monotonic()
         return visitor
+
+    def taken(self) -> int:
+        """Bytes of uploads of all visitors."""
+        with self._lock:
+            return sum(visitor.taken for visitor in self._by_token.values())
 
     def _sweep(self) -> None:
         now = time.monotonic()

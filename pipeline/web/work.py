@@ -1,4 +1,4 @@
-"""A job in a process of its own, which can be stopped at any moment: its progress comes through a pipe.
+"""A job in a process of its own, which can be stopped at any moment: its progress comes through a pipe, as JSON.
 
 A process rather than a thread: loading a network or learning a background asks nobody whether to go on; a decoder that
 crashes over a hostile file takes one job with it and not the server; and its memory is given back.
@@ -7,11 +7,12 @@ crashes over a hostile file takes one job with it and not the server; and its me
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,9 +21,10 @@ from typing import Any, NoReturn
 from pipeline.engine.children import starting
 from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
-from pipeline.files import one_line, reason_of
+from pipeline.files import one_line, read_json, reason_of
 from pipeline.web.tasks import Task
 
+LOADED = "pipeline.web.loaded"
 EVERY_S = 0.1  # at most so often a stage tells how far it is
 GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; then it is killed
 
@@ -40,19 +42,23 @@ class Stage:
 
 @dataclass
 class Work:
-    """A job that runs. Read `stages`, `notes`, `folder` and `problem` while iterating over `steps`."""
+    """A job that runs. Read `stages`, `notes`, `folder`, `found` and `problem` while iterating over `steps`.
+
+    runs: where its run folder appears; None for a task that begins none.
+    """
 
     task: Task
-    runs: Path  # where its run folder appears
+    runs: Path | None = None
     stages: dict[str, Stage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     folder: Path | None = None  # of the finished run
+    found: Mapping[str, Any] | None = None  # what another task has to tell
     problem: str | None = None  # one line
     stopped: bool = False
 
     def __post_init__(self) -> None:
-        self._before, self._ended = _folders(self.runs), False
-        context: Any = starting("pipeline.web.loaded")
+        self._before, self._begun, self._ended = _folders(self.runs), set[Path](), False
+        context: Any = starting(LOADED)
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_work, args=(theirs, self.task), name="gait-job")
         self._process.start()
@@ -62,19 +68,26 @@ class Work:
         """Yield every so often until the job has ended, one way or another."""
         try:
             while self._take(every_s):
+                self._note_begun()
                 yield
             self._ended = True
             self._process.join(GRACE_S)
-            if self.folder is None and self.problem is None and not self.stopped:
+            if not (self.done or self.problem or self.stopped):
                 self.problem = (
                     "the job ended without a word, perhaps for want of memory. Try a shorter or smaller video."
                 )
         finally:  # the visitor has gone
             self.stop()
 
+    @property
+    def done(self) -> bool:
+        """Whether it has ended well."""
+        return self.folder is not None or self.found is not None
+
     def stop(self) -> None:
         """End the job within seconds, and remove what it has begun. Does nothing where it has ended."""
-        if self._process.is_alive() and self.folder is None:
+        self._note_begun()
+        if self._process.is_alive() and not self.done:
             self.stopped |= not self._ended  # else it has said how it ended, and is only slow to go
             self._process.terminate()
             self._process.join(GRACE_S)
@@ -82,8 +95,15 @@ class Work:
                 self._process.kill()
                 self._process.join()
         if self.folder is None:
-            for begun in _folders(self.runs) - self._before:
+            for begun in self._begun:
                 shutil.rmtree(begun, ignore_errors=True)
+
+    def _note_begun(self) -> None:
+        """Remember which folder is this job's: others may begin runs in the same place."""
+        for folder in _folders(self.runs) - self._before - self._begun:
+            with contextlib.suppress(GaitError, KeyError):
+                if read_json(folder / ".working.json")["pid"] == self._process.pid:
+                    self._begun.add(folder)
 
     def _take(self, wait_s: float) -> bool:
         """Read what has come within the time; False when nothing will come any more."""
@@ -91,7 +111,7 @@ class Work:
         try:
             while (left := until - time.monotonic()) > 0:
                 if self._pipe.poll(left):
-                    self._hear(*self._pipe.recv())
+                    self._hear(*json.loads(self._pipe.recv_bytes()))
         except (EOFError, OSError):
             return False
         return True
@@ -108,6 +128,8 @@ class Work:
                 self.notes.append(said[0])
             case "done":
                 self.folder = Path(said[0])
+            case "found":
+                self.found = said[0]
             case "problem":
                 self.problem = said[0]
             case "stopped":
@@ -124,7 +146,7 @@ class Telling:
 
     def tell(self, kind: str, *said: Any) -> None:
         with self._lock, contextlib.suppress(OSError):  # the server has gone: this process follows
-            self._pipe.send((kind, *said))
+            self._pipe.send_bytes(json.dumps([kind, *said]).encode())
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         self._items[stage], self._told[stage] = 0, 0.0
@@ -154,7 +176,8 @@ def _work(pipe: Connection, task: Task) -> None:
 
         logger.remove()
         logger.add(lambda line: telling.tell("note", str(line).rstrip()), level="WARNING", format="{message}")
-        telling.tell("done", str(task(telling)))
+        found = task(telling)
+        telling.tell("done", str(found)) if isinstance(found, Path) else telling.tell("found", found)
     except KeyboardInterrupt:
         telling.tell("stopped")
     except GaitError as error:
@@ -170,5 +193,5 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _folders(runs: Path) -> set[Path]:
-    return {path for path in runs.iterdir() if not path.name.startswith(".")} if runs.is_dir() else set()
+def _folders(runs: Path | None) -> set[Path]:
+    return {path for path in runs.iterdir() if not path.name.startswith(".")} if runs and runs.is_dir() else set()

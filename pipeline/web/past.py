@@ -1,0 +1,76 @@
+"""Past runs, as the app lists them: found by a person's name and by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import GaitError
+from pipeline.report.groups import THRIFT
+from pipeline.report.pictures import Picture, portrait
+from pipeline.runs.reader import Run
+from pipeline.web.people import names_now
+from pipeline.web.visitors import Visitor
+
+MOST_LISTED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run in a line. run: the folder's name; when: as run.json has it; people: those named."""
+
+    run: str
+    when: str
+    videos: tuple[str, ...]
+    people: tuple[str, ...]
+    unknown: int
+    picture: Picture | None
+
+    @property
+    def moment(self) -> str:
+        """Day and minute."""
+        return self.when[:16].replace("T", " ")
+
+    def tree(self) -> dict[str, Any]:
+        """As JSON has it, without the picture."""
+        return {key: value for key, value in asdict(self).items() if key != "picture"}
+
+
+def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> list[PastRun]:
+    """What a visitor may see, the newest first, at most MOST_LISTED. day: how the date begins, such as 2027-01."""
+    names = names_now(db)
+    return list(islice(_found(visitor, names, person.casefold(), day), MOST_LISTED))
+
+
+def _found(visitor: Visitor, names: Mapping[str, str], person: str, day: str) -> Iterator[PastRun]:
+    for folder in visitor.run_folders():
+        try:
+            run = Run.open(folder)
+        except GaitError:
+            continue
+        when, people = str(run.record.get("started", "")), _people(run, names)
+        if when.startswith(day) and (not person or any(person in name.casefold() for name in people)):
+            unknown = sum(track.status == "unknown" for tracks in run.probes.values() for track in tracks)
+            yield PastRun(folder.name, when, tuple(run.videos), people, unknown, _picture(run))
+
+
+def _people(run: Run, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Who was named in it, under the names of today; of an enrolment, who was enrolled."""
+    tracks = [track for _, track in run.roles() if track.status in ("known", "enrolled") and track.identity]
+    tracks = [track for track in tracks if track.status == "known"] or tracks
+    return tuple(dict.fromkeys(names.get(str(track.identity), track.name or str(track.identity)) for track in tracks))
+
+
+def _picture(run: Run) -> Picture | None:
+    """Of somebody in it, those with a name first."""
+    tracks = sorted(
+        (track for _, track in run.roles()), key=lambda track: (track.status != "known", -track.silhouettes)
+    )
+    for track in tracks:
+        file = run.folder.portrait(*track.key)
+        if file.is_file() and (found := portrait(file.read_bytes(), f"A person of {run.path.name}", THRIFT)):
+            return found
+    return None
