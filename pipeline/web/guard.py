@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect
 
 from pipeline.files import reason_of
 from pipeline.web.visitors import Visitor, Visitors
@@ -47,6 +50,10 @@ class TooMuchError(Exception):
     """More of a request has come than any may have."""
 
 
+class GoneError(Exception):
+    """Nobody takes the answer any more, or never could."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What opens it. password: None on this machine only; token: of programs, None where they may not ask."""
@@ -71,7 +78,8 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            with contextlib.suppress(GoneError):
+                await self._http(scope, receive, _gone(send))
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -103,6 +111,8 @@ class Guard:
         """Let the app answer. What fails in it is one line here and there, and the server goes on."""
         try:
             await self._app(scope, receive, answer)
+        except (ClientDisconnect, GoneError):  # in the middle of what it sends, or is sent
+            pass
         except TooMuchError:
             if not answer.begun:
                 await answer.refuse(413, "Too much was sent.")
@@ -168,6 +178,16 @@ def _malformed(headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
     except ValueError:  # two, or none, or one that is no name, or no number after it
         pass
     return 400, "The request's Host cannot be read."
+
+
+def _gone(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        try:
+            await send(message)
+        except Exception as error:
+            raise GoneError from error
+
+    return sent
 
 
 def _counted(receive: Receive, limit: int | None) -> Receive:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -75,18 +73,13 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
             flush=True,
         )
         config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
+            app, log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
             lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http="h11",
         )  # fmt: skip
 
-        class Server(uvicorn.Server):
-            def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # that connections are cut is meant
-                super().handle_exit(sig, frame)
-
         try:
             with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-                Server(config).run(sockets=[listener])
+                uvicorn.Server(config).run(sockets=[listener])
         finally:
             jobs.stop_all()
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -43,18 +43,19 @@ class Run:
 
 @dataclass
 class Gait:
-    """`gait` in a working directory of its own, with the shared checkpoints and two threads."""
+    """`gait` in a working directory of its own, with the shared checkpoints and two threads; more: its environment."""
 
     cwd: Path
     checkpoints: Path | None
     home: Path
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GAIT_")}
         kept |= {"HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")}  # no weights of the user's own
         kept |= {"PYTHONFAULTHANDLER": "1"}  # `finish` asks where it hangs
-        return kept | ({"GAIT_CHECKPOINTS": str(self.checkpoints)} if self.checkpoints else {})
+        return kept | self.more | ({"GAIT_CHECKPOINTS": str(self.checkpoints)} if self.checkpoints else {})
 
     def start(self, *arguments: str | Path, **options) -> subprocess.Popen[str]:
         return subprocess.Popen(
