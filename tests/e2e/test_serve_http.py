@@ -105,7 +105,7 @@ def serving(gait_in, place, processes) -> Iterator[dict[str, int]]:
     """Three servers: open, with a password, and with a token on a full disk; their ports."""
     ways = {
         "open": ((), None),
-        "closed": (("--password", PASSWORD, "--api", TOKEN), None),
+        "closed": (("--password", PASSWORD, "--api", TOKEN, "--runs", "kept"), None),
         "full": (("--api", TOKEN), limit_files),
     }
     gait = gait_in(place)
@@ -394,9 +394,27 @@ def test_programs_with_the_token_do_all_of_it(serving, video):
     results = asked.tree(f"/api/runs/{ended['run']}")
     assert {"gallery", "probes"} <= results.keys()
     assert asked(f"/api/runs/{ended['run']}/files/report.html")[1].startswith(b"<!doctype html>")
-    assert [one["run"] for one in asked.tree("/api/runs")] == [ended["run"]]
+    assert ended["run"] in [one["run"] for one in asked.tree("/api/runs")]
     refused = asked.tree("/api/people/abcdef01", "PATCH", {"name": "Ada"}, 400)
     assert "error" in refused and asked.tree("/api/people") == []
+
+
+def test_kept_runs_are_seen_by_everybody_and_stay_when_the_server_ends(serving, place, video):
+    program = Asked(serving["closed"], {"authorization": f"Bearer {TOKEN}"})
+    key = program.upload("walk.mp4", video)[1]["id"]
+    run = program.ended(program.tree("/api/search", "POST", {"probes": [key], "gallery": key}, 202)["id"])["run"]
+    person = Asked(
+        serving["closed"], {"authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
+    )
+    person.headers["cookie"] = person("/")[2]["set-cookie"].partition(";")[0]
+    assert person(f"/runs/{run}")[0] == 200 and run in person("/runs")[1].decode()
+    stopped = program.tree("/api/search", "POST", {"probes": [key], "gallery": key}, 202)["id"]
+    eventually(lambda: program.tree(f"/api/jobs/{stopped}")["state"] != "waiting")
+    state = program.tree(f"/api/jobs/{stopped}", "DELETE")["state"]
+    left = [path.name for path in (place / "kept").glob("2*")]
+    assert state == "done" or sorted(left) == sorted(one["run"] for one in program.tree("/api/runs"))
+    assert program("/api/mine", "DELETE")[0] == 200
+    assert (place / "kept" / run / "results.json").is_file()
 
 
 def test_the_api_is_described_where_programs_may_ask(serving):
