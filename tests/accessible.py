@@ -103,7 +103,7 @@ _NEXT = (
     "() => { const styles = "
     + _STYLES
     + """; const e = document.activeElement;
-  if ((e?.tagName === 'VIDEO' || e?.type === 'date') && e.dataset.wasFocused) return [true, ''];  // one of its own controls
+  if ((e?.tagName === 'VIDEO' || e?.type === 'date') && e.dataset.wasFocused) return [true, ''];  // its own controls
   if (!e || e === document.body || e.dataset.wasFocused) return null;
   e.dataset.wasFocused = '1';
   const focused = styles(e);

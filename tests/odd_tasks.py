@@ -6,23 +6,25 @@ import atexit
 import os
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.engine.progress import Progress
 from pipeline.errors import InputError
+from pipeline.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
 class SlowToGo:
-    """Begins a folder in `runs` and never ends; stopped, it says so at once and is still there for seconds."""
+    """Begins a run folder in `runs` and never ends; stopped, it says so at once and is still there for seconds."""
 
     runs: Path
 
     def __call__(self, progress: Progress) -> Path:
         atexit.register(time.sleep, 10)
-        (self.runs / "begun").mkdir()
-        progress.start("waiting", None, "frames")
-        time.sleep(60)
+        with RunFolder.create(self.runs, datetime.now()).held():
+            progress.start("waiting", None, "frames")
+            time.sleep(60)
         raise AssertionError("nobody stopped it")
 
 

@@ -8,7 +8,7 @@ jobs.py, work.py, tasks.py   jobs in line, each in a process of its own, and how
 loaded.py     what every job needs, loaded once for all
 api.py        the HTTP API, which the pages use, too
 pages.py      the pages, from templates/
-answers.py, comparison.py, past.py, people.py, content.py   what they show
+answers.py, comparison.py, lists.py   what they show
 server.py     all of it put together
 """
 

@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from pipeline.drawing.colours import GREY, identity_colour
 from pipeline.errors import GaitError
 from pipeline.report.cards import Cards
-from pipeline.report.page import Tag
+from pipeline.report.page import Card, Tag
 from pipeline.report.pictures import Thrift
 from pipeline.report.roster import roster_of, tag_of
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
-from pipeline.web.content import Answers, Film, Row
-from pipeline.web.people import names_now
+from pipeline.web.lists import names_now
 
 MOST_RIVALS = 3
 MOST_NAMES = 300  # to choose from
 VERDICTS = {"known": "✓ recognised", "unknown": "? unknown", "unusable": "– not usable", "enrolled": "✓ enrolled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was found about one track. rivals: names and distances of the others that it is nearest to.
+
+    key: such as probe1/2, by which a person says who it is.
+    """
+
+    track: str
+    key: str
+    tag: Tag
+    status: Literal["known", "unknown", "unusable", "enrolled"]
+    verdict: str
+    confidence: str
+    distance: str
+    reason: str
+    rivals: Sequence[tuple[Tag, str]]
+    person: Card
+    silhouettes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """An annotated video; src: its address on this server."""
+
+    title: str
+    src: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The result of a job. groups: by video, with its rows; report: address of report.html, or "".
+
+    names: of whom a person may say that somebody is it; reviewed: whether somebody has said anything already.
+    """
+
+    run: str
+    lead: str
+    groups: Sequence[tuple[str, Sequence[Row]]]
+    films: Sequence[Film]
+    report: str
+    notices: Sequence[str] = ()
+    caution: str = ""
+    names: Sequence[str] = ()
+    reviewed: bool = False
 
 
 def answers_of(folder: Path, db: Path) -> Answers:

@@ -13,9 +13,8 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pipeline.errors import GaitError, InputError
 from pipeline.files import read_json
 from pipeline.web.jobs import Job, Jobs, Kind
+from pipeline.web.lists import listed_people, past_runs
 from pipeline.web.orders import Enrol, Name, Names, Others, Review, Search, Setting
-from pipeline.web.past import past_runs
-from pipeline.web.people import listed_people
 from pipeline.web.tasks import Task
 from pipeline.web.uploads import Intake, listed
 from pipeline.web.visitors import Upload, Visitor

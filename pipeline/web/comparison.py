@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.report.explain import as_tree, explain, picture_of
+from pipeline.report.pictures import Picture
 from pipeline.runs.reader import Run
-from pipeline.web.content import Comparison, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the comparison of two walks. ratio: of its distance to the usual one; width: of its bar, percent."""
+
+    place: str
+    distance: str
+    ratio: str
+    width: float
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two walks part by part."""
+
+    lead: str
+    usual: str
+    picture: Picture
+    parts: Sequence[Part] = field(default_factory=tuple)
 
 
 def walks_of(run: Run) -> tuple[list[str], str, str]:
@@ -29,13 +51,13 @@ def comparison_of(run: Run, one: str, other: str) -> Comparison:
 
     from pipeline.drawing.silhouettes import compared_colour
     from pipeline.report.page import css
-    from pipeline.report.pictures import Picture, png
+    from pipeline.report.pictures import png
 
     found = explain(run, run.find(one), run.find(other))
     tree = as_tree(found)
     image = picture_of(run, found)
     small = cv2.resize(image, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-    picture: Picture = png(small, f"The silhouettes of {one} and {other}, and a bar for each part: {_summary(tree)}")
+    picture = png(small, f"The silhouettes of {one} and {other}, and a bar for each part: {_summary(tree)}")
     parts = [
         Part(
             f"{100 * part['rows'][0]:.0f}–{100 * part['rows'][1]:.0f} % {part['region']}"

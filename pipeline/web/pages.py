@@ -18,9 +18,8 @@ from pipeline.web.answers import answers_of
 from pipeline.web.api import Who
 from pipeline.web.comparison import comparison_of, walks_of
 from pipeline.web.jobs import Jobs, Kind
+from pipeline.web.lists import listed_people, past_runs
 from pipeline.web.orders import Setting
-from pipeline.web.past import past_runs
-from pipeline.web.people import listed_people
 from pipeline.web.uploads import listed, suffixes
 from pipeline.web.visitors import Visitor
 

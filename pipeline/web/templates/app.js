@@ -188,8 +188,9 @@ document.addEventListener('submit', async (event) => {
 
 const act = async (form, method, to, body, page, then, place) => {
   const buttons = [...form.querySelectorAll('button')];
+  form.closest('[popover]')?.hidePopover();
   buttons.forEach((button) => { button.disabled = true; });
-  const own = () => form.isConnected && form.querySelector('.g-said') || document.querySelector(place);
+  const own = () => (form.isConnected && form.querySelector('.g-said')) || document.querySelector(place);
   try {
     if (own()) tell(own(), 'Working …', false);
     const said = (await ask(method, to, body)).said;

@@ -1,4 +1,4 @@
-"""Past runs, as the app lists them: found by a person's name and by day."""
+"""Lists that the app shows: who is enrolled, with what is known of their views, and past runs, by person and by day."""
 
 from __future__ import annotations
 
@@ -12,10 +12,60 @@ from pipeline.errors import GaitError
 from pipeline.report.groups import THRIFT
 from pipeline.report.pictures import Picture, portrait
 from pipeline.runs.reader import Run
-from pipeline.web.people import names_now
 from pipeline.web.visitors import Visitor
 
-MOST_LISTED = 60
+MOST_PEOPLE, MOST_RUNS = 200, 60  # in one list
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """One of the enrolled. views: which are there and which should be filmed, in words; days are ISO dates."""
+
+    identity: str
+    name: str
+    walks: int
+    enrolled: str
+    expires: str
+    expired: bool
+    views: str
+
+    def tree(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def listed_people(db: Path, called: str = "") -> list[Somebody]:
+    """Everybody whose name has `called` in it, at most MOST_PEOPLE. Raises GaitError for a damaged gallery."""
+    from pipeline.gallery.register import Register
+    from pipeline.gallery.store import Gallery
+    from pipeline.gallery.template import now
+    from pipeline.jobs.enrol_folder import lacking, side_of
+
+    if not Gallery.exists(db):
+        return []
+    gallery = Gallery.open(db)
+    register = Register.of(gallery)
+    shown = list(islice((who for who in register if called.casefold() in who.name.casefold()), MOST_PEOPLE))
+    sides: dict[str, list[Any]] = {who.identity: [] for who in shown}
+    for template in gallery.templates(only=set(sides), by="identity") if sides else []:
+        sides[template.identity].append(side_of(template.quality))
+    return [
+        Somebody(
+            who.identity, who.name, who.templates, f"{register.enrolled(who):%Y-%m-%d}",
+            f"{until:%Y-%m-%d}" if until else "", until is not None and until <= now(),
+            lacking(set(sides[who.identity]) - {""}, front_unsure="" in sides[who.identity]),
+        )
+        for who in shown
+        for until in [register.expires(who)]
+    ]  # fmt: skip
+
+
+def names_now(db: Path) -> dict[str, str]:
+    """The name that each identity has today."""
+    from pipeline.gallery.register import Register
+    from pipeline.gallery.store import Gallery
+
+    return {who.identity: who.name for who in Register.of(Gallery.open(db))} if Gallery.exists(db) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +90,9 @@ class PastRun:
 
 
 def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> list[PastRun]:
-    """What a visitor may see, the newest first, at most MOST_LISTED. day: how the date begins, such as 2027-01."""
+    """What a visitor may see, the newest first, at most MOST_RUNS. day: how the date begins, such as 2027-01."""
     names = names_now(db)
-    return list(islice(_found(visitor, names, person.casefold(), day), MOST_LISTED))
+    return list(islice(_found(visitor, names, person.casefold(), day), MOST_RUNS))
 
 
 def _found(visitor: Visitor, names: Mapping[str, str], person: str, day: str) -> Iterator[PastRun]:
