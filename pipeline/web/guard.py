@@ -27,7 +27,7 @@ Headers = Mapping[bytes, bytes]
 Refusal = tuple[int, str]  # status, and why
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PAGES = frozenset(("/", "/gallery", "/compare", "/runs", "/strangers"))  # those that admit somebody new
+PAGES = frozenset(("/", "/gallery", "/compare", "/runs", "/strangers", "/docs"))  # those that admit somebody new
 OPEN = ("/assets/",)  # what is nobody's
 UPLOADS = "/api/uploads"  # counts its own body
 LARGEST_BODY = 1 << 20  # bytes of any other request
