@@ -7,7 +7,6 @@ depends on the tracks alone, and starts anew with each stretch of the video.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,6 @@ import numpy as np
 from pipeline.segmentation.sequences import PersonCrop
 from pipeline.types import TrackedBoxes
 
-RESERVE = 0.1  # of what is wanted, more at first, for silhouettes that will be of no use
 MOST_WAITING = 1024  # crops of all tracks together; one of 256×256 takes 200 KB
 
 
@@ -45,7 +43,7 @@ class Waiting:
     """
 
     def __init__(self, enough: int, patience: int) -> None:
-        self._first, self._patience = math.ceil(enough * (1 + RESERVE)), patience
+        self._first, self._patience = enough, patience
         self._tracks: dict[int, _Track] = {}
 
     def wants(self, tracked: TrackedBoxes) -> Collection[int]:

@@ -51,8 +51,8 @@ def test_crops_are_spread_over_the_whole_way(frames):
     waiting = Waiting(20, patience=30)
     assert walk(waiting, range(frames)) == []
     (due,) = waiting.rest()
-    assert len(due.first) == min(22, frames)
-    assert len(due.first) + len(due.spare) <= 44
+    assert len(due.first) == min(20, frames)
+    assert len(due.first) + len(due.spare) <= 40
     gaps = np.diff([-1, *places(due), frames])
     assert gaps.max() <= 2.1 * frames / len(due.first) + 1
 
@@ -143,15 +143,15 @@ def test_where_nothing_is_usable_all_have_been_looked_at():
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [
-        ([], 60),
+        ([], 36),
         (["recognition.max_frames=30"], 30),
         (["recognition.max_frames=30", "recognition.min_frames=40"], 40),
         (["segmentation.enough=all"], None),
         (["segmentation.enough=7", "pose.always=true"], 7),
         (["pose.always=true"], None),
         (["recognition.window=20"], None),
-        (["recognition.encoder=gei", "recognition.checkpoint=null", "matching.metric=euclidean"], 60),
-        (["recognition.encoder=biggergait", "recognition.checkpoint=null"], 60),
+        (["recognition.encoder=gei", "recognition.checkpoint=null", "matching.metric=euclidean"], 36),
+        (["recognition.encoder=biggergait", "recognition.checkpoint=null"], 36),
         (["recognition.encoder=gaitgl", "recognition.checkpoint=null"], None),
         (["recognition.encoder=gaitgraph2", "recognition.checkpoint=null"], None),
     ],
