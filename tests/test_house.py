@@ -32,7 +32,7 @@ LAYERS = (  # from the ground up; a room may import what is in its own layer or 
 LEVEL = {room: number for number, layer in enumerate(LAYERS) for room in layer.split()}
 MOST_MODULES, MOST_FILES, LARGEST_ROOM = 12, 16, 0.25
 NOT_ON_THE_WAY_OF_A_RUN = ("pipeline.research", "pipeline.web")
-HEAVY = ("lightning", "gradio", "lancedb", "ray")
+HEAVY = ("lightning", "fastapi", "lancedb", "ray")
 
 
 @cache

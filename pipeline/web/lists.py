@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import GaitError
 from pipeline.report.groups import THRIFT
@@ -98,29 +99,40 @@ def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> li
 def _found(visitor: Visitor, names: Mapping[str, str], person: str, day: str) -> Iterator[PastRun]:
     for folder in visitor.run_folders():
         try:
-            run = Run.open(folder)
-        except GaitError:
+            brief = _brief(folder, (folder / "results.json").stat().st_mtime_ns)
+        except (GaitError, OSError):
             continue
-        when, people = str(run.record.get("started", "")), _people(run, names)
-        if when.startswith(day) and (not person or any(person in name.casefold() for name in people)):
-            unknown = sum(track.status == "unknown" for tracks in run.probes.values() for track in tracks)
-            yield PastRun(folder.name, when, tuple(run.videos), people, unknown, _picture(run))
+        people = tuple(dict.fromkeys(names.get(identity, name) for identity, name in brief.people))
+        if brief.when.startswith(day) and (not person or any(person in name.casefold() for name in people)):
+            yield PastRun(folder.name, brief.when, brief.videos, people, brief.unknown, _picture(brief.portraits))
 
 
-def _people(run: Run, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Who was named in it, under the names of today; of an enrolment, who was enrolled."""
-    tracks = [track for _, track in run.roles() if track.status in ("known", "enrolled") and track.identity]
-    tracks = [track for track in tracks if track.status == "known"] or tracks
-    return tuple(dict.fromkeys(names.get(str(track.identity), track.name or str(track.identity)) for track in tracks))
+class _Brief(NamedTuple):
+    """What a list needs of a run. people: (identity, name then) of who was named, or enrolled."""
+
+    when: str
+    videos: tuple[str, ...]
+    people: tuple[tuple[str, str], ...]
+    unknown: int
+    portraits: tuple[Path, ...]
 
 
-def _picture(run: Run) -> Picture | None:
-    """Of somebody in it, those with a name first."""
-    tracks = sorted(
-        (track for _, track in run.roles()), key=lambda track: (track.status != "known", -track.silhouettes)
-    )
-    for track in tracks:
-        file = run.folder.portrait(*track.key)
-        if file.is_file() and (found := portrait(file.read_bytes(), f"A person of {run.path.name}", THRIFT)):
-            return found
-    return None
+@lru_cache(4096)
+def _brief(folder: Path, changed: int) -> _Brief:
+    """Of a run whose results.json was written at this time: read once, however often it is listed."""
+    run = Run.open(folder)
+    tracks = [track for _, track in run.roles()]
+    named = [track for track in tracks if track.status == "known"] or [
+        one for one in tracks if one.status == "enrolled"
+    ]
+    people = tuple((str(track.identity), track.name or str(track.identity)) for track in named if track.identity)
+    best = sorted(tracks, key=lambda track: (track.status != "known", -track.silhouettes))[:5]
+    portraits = tuple(run.folder.portrait(*track.key) for track in best)
+    unknown = sum(track.status == "unknown" for found in run.probes.values() for track in found)
+    return _Brief(str(run.record.get("started", "")), tuple(run.videos), people, unknown, portraits)
+
+
+def _picture(portraits: Sequence[Path]) -> Picture | None:
+    """Of somebody in a run, those with a name first."""
+    there = (file.read_bytes() for file in portraits if file.is_file())
+    return next((found for jpeg in there if (found := portrait(jpeg, "A person of this run", THRIFT))), None)

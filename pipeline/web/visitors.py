@@ -14,7 +14,7 @@ from typing import Any
 
 SWEEP_S = 300.0  # how often those are looked for who have not been seen for long
 MOST_VISITORS = 2000  # then those go first who have nothing here and were not seen for longest
-SERVED = {".html", ".mp4", ".png", ".jpg", ".json"}  # of a run folder
+SERVED = {".html", ".mp4", ".json"}  # of a run folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,13 @@ class Visitor:
         return next((folder for folder in self.run_folders() if folder.name == name), None)
 
     def file(self, run: str, inside: str) -> Path | None:
-        """A file of a run; None for whatever is not there to be seen. It is looked for among those that are there."""
+        """A page, results or an annotated video of a run, looked for among those that are there; None for all else."""
         folder = self.run(run)
         if folder is None:
             return None
-        there = (path for path in folder.rglob("*") if path.suffix in SERVED and not path.is_symlink())
-        return next((path for path in there if path.relative_to(folder).as_posix() == inside and path.is_file()), None)
+        there = (path for place in (folder, folder / "videos") for path in place.glob("*") if path.suffix in SERVED)
+        found = next((path for path in there if path.relative_to(folder).as_posix() == inside), None)
+        return found if found and found.is_file() and not found.is_symlink() else None
 
     def forget(self) -> None:
         """Remove everything that is there of this visitor."""
