@@ -21,6 +21,7 @@ ENCODERS: Mapping[str, str] = {
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
+    "gaitedge": "pipeline.recognition.models.gaitedge:GAITEDGE",
     "gaitgl": "pipeline.recognition.models.gaitgl:GAITGL",
     "gaitgraph1": "pipeline.recognition.models.gaitgraph1:GAITGRAPH1",
     "gaitgraph2": "pipeline.recognition.models.gaitgraph2:GAITGRAPH2",
