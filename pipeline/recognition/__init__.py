@@ -20,6 +20,7 @@ ENCODERS: Mapping[str, str] = {
     "biggergait": "pipeline.recognition.models.biggergait:BIGGERGAIT",
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
+    "foundationgait": "pipeline.recognition.models.foundationgait:FOUNDATIONGAIT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",
     "gaitedge": "pipeline.recognition.models.gaitedge:GAITEDGE",
     "gaitgl": "pipeline.recognition.models.gaitgl:GAITGL",

@@ -17,7 +17,7 @@ _EQUAL = {
     *("biggait", "deepgaitv2", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet", "skeletongait"),
     *("skeletongaitpp", "swingait", "untrained"),
 }
-_PYRAMIDS = frozenset({"gaitset", "gaitssb", "gln", "smplgait"})
+_PYRAMIDS = frozenset({"foundationgait", "gaitset", "gaitssb", "gln", "smplgait"})
 
 
 def strips_of(model: str, parts: int) -> list[Strip] | None:
