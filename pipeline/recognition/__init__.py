@@ -19,6 +19,7 @@ ENCODERS: Mapping[str, str] = {
     "biggait": "pipeline.recognition.models.biggait:BIGGAIT",
     "biggergait": "pipeline.recognition.models.biggergait:BIGGERGAIT",
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",
+    "denoisinggait": "pipeline.recognition.models.denoisinggait:DENOISINGGAIT",
     "disentanglement": "pipeline.recognition.models.disentanglement:DISENTANGLEMENT",
     "foundationgait": "pipeline.recognition.models.foundationgait:FOUNDATIONGAIT",
     "gaitbase": "pipeline.recognition.models.gaitbase:GAITBASE",

@@ -14,7 +14,18 @@ Strip = tuple[float, float]  # upper and lower edge as shares of the silhouette'
 
 _PYRAMID = (16, 8, 4, 2, 1)  # Fu et al., AAAI 2019
 _EQUAL = {
-    *("biggait", "deepgaitv2", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet", "skeletongait"),
+    *(
+        "biggait",
+        "deepgaitv2",
+        "denoisinggait",
+        "gaitbase",
+        "gaitpart",
+        "gei",
+        "lidargait",
+        "multigaitpp",
+        "sconet",
+        "skeletongait",
+    ),
     *("skeletongaitpp", "swingait", "untrained"),
 }
 _PYRAMIDS = frozenset({"foundationgait", "gaitset", "gaitssb", "gln", "smplgait"})
