@@ -1,4 +1,4 @@
-"""FoundationGait ("Silhouette-based Gait Foundation Model", arXiv 2512.00691): DeepGaitV2 on a dozen data sets at once.
+"""FoundationGait (Ye et al., "Silhouette-based Gait Foundation Model", 2025): DeepGaitV2 on a dozen data sets at once.
 
 A teacher and a student see the same walk, whole and in strips, without labels; the teacher's predictor gives unit
 vectors, which tell people apart without further training ("pretrained"). Behind its projector there may be linear maps
@@ -110,7 +110,7 @@ class FoundationGait(GaitNetwork):
 FOUNDATIONGAIT = Model(
     name="foundationgait",
     title="FoundationGait (0.03B, 0.13B; pretrained, fine-tuned, probe)",
-    paper="arXiv 2512.00691",
+    paper="Ye et al., arXiv 2512.00691, 2025",
     network=FoundationGait,
     architecture=Architecture,
     published="without fine-tuning: Gait3D 48.0, OUMVLP 64.5 (paper)",
