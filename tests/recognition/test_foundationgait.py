@@ -1,4 +1,4 @@
-"""Checkpoints of FoundationGait: which form they are of is read off their keys, and what is never asked is left out."""
+"""Checkpoints of FoundationGait: which form they are of is read off their keys, and the student is left out."""
 
 from __future__ import annotations
 
@@ -20,22 +20,19 @@ CPU = RuntimeConfig(device="cpu", threads=1)
 
 
 def checkpoint_of(form, folder):
-    """A small network's file as OpenGait writes it: with a student, or with a predictor that nothing asks."""
+    """A small network's file as OpenGait writes it, that of the pre-training with a student."""
     torch.manual_seed(0)
-    architecture = dataclasses.replace(narrow(MODEL.architecture()), form=form)
-    pretrained = MODEL.network(dataclasses.replace(architecture, form="pretrained"))
-    network = MODEL.network(architecture)
-    fill(pretrained)
+    network = MODEL.network(dataclasses.replace(narrow(MODEL.architecture()), form=form))
     fill(network)
-    teacher, own = pretrained.state_dict(), network.state_dict()
-    student = {key.replace("teacher", "student"): value + 1 for key, value in teacher.items()}
-    torch.save({"model": teacher | own | (student if form == "pretrained" else {})}, folder / "small.pt")
+    own = network.state_dict()
+    student = {key.replace("teacher", "student"): value + 1 for key, value in own.items()}
+    torch.save({"model": own | (student if form == "pretrained" else {})}, folder / "small.pt")
     card = Card(name="small", stage="encoder", loader="opengait", model=MODEL.name, file="small.pt")
     return network.eval(), Checkpoint(card, folder / "small.pt", "")
 
 
 @pytest.mark.parametrize("form", ["pretrained", "finetuned", "probe"])
-def test_every_form_is_read_without_what_it_never_asks(form, tmp_path):
+def test_every_form_is_read_without_the_student(form, tmp_path):
     network, checkpoint = checkpoint_of(form, tmp_path)
     found = load_network(MODEL.network, MODEL.architecture, checkpoint.path)
     walk = torch.rand(1, 1, 4, 64, 44)

@@ -22,7 +22,7 @@ from pipeline.recognition.models.gaitssb import predictor, projector
 from pipeline.recognition.network import GaitNetwork, necks
 
 Form = Literal["pretrained", "finetuned", "probe"]
-_TEACHER, _STUDENT, _PREDICTOR = "teacher_backbone.", "student_backbone.", "teacher_backbone.predictor."
+_TEACHER, _STUDENT = "teacher_backbone.", "student_backbone."
 
 
 def _form(weights: shapes.Weights) -> Form:
@@ -56,13 +56,19 @@ class Teacher(nn.Module):
         self.layer3 = stage("p3d", c[1], c[2], a.layers[2], 2)
         self.layer4 = stage("p3d", c[2], c[3], a.layers[3], 1)
         self.HPP = HorizontalPooling(a.bins)
-        self.projector = projector(parts, c[3])
-        if a.form == "pretrained":
-            self.predictor = predictor(parts, c[3])
+        self.projector, self.predictor = projector(parts, c[3]), predictor(parts, c[3])
 
     def forward(self, silhouettes: Tensor) -> Tensor:
-        maps = self.layer2(self.layer1(self.layer0(silhouettes)))
-        return cast(Tensor, self.projector(self.HPP(temporal_max(self.layer4(self.layer3(maps))))))
+        return self.projected(self.maps(silhouettes))
+
+    def maps(self, silhouettes: Tensor) -> Tensor:
+        """Silhouettes of any height that is a multiple of 4 → maps [n, channels[3], s, h / 4, w / 4]."""
+        found = self.layer2(self.layer1(self.layer0(silhouettes)))
+        return cast(Tensor, self.layer4(self.layer3(found)))
+
+    def projected(self, maps: Tensor) -> Tensor:
+        """Maps of whole silhouettes → what is compared before the predictor."""
+        return cast(Tensor, self.projector(self.HPP(temporal_max(maps))))
 
 
 class FoundationGait(GaitNetwork):
@@ -85,14 +91,16 @@ class FoundationGait(GaitNetwork):
 
     @classmethod
     def rename_keys(cls, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Without what only the training asked: the student, and the predictor of what was trained further."""
-        unused = (_STUDENT,) if _form(weights) == "pretrained" else (_STUDENT, _PREDICTOR)
-        return {key: value for key, value in weights.items() if not key.startswith(unused)}
+        """Without the student, which only the training asks."""
+        return {key: value for key, value in weights.items() if not key.startswith(_STUDENT)}
 
     def forward(self, silhouettes: Tensor) -> Tensor:
-        projected = self.teacher_backbone(silhouettes)
+        return self.compared(self.teacher_backbone(silhouettes))
+
+    def compared(self, projected: Tensor) -> Tensor:
+        """What the projector says [n, channels[3], parts] → embeddings, as the form has it."""
         if self.form == "pretrained":
-            return F.normalize(self.teacher_backbone.predictor(projected), dim=1)
+            return F.normalize(cast(Tensor, self.teacher_backbone.predictor(projected)), dim=1)
         unit = F.normalize(projected, dim=1)
         return cast(Tensor, self.FCs(unit)) if self.form == "finetuned" else unit
 
