@@ -23,7 +23,7 @@ from pipeline.recognition.layers.dinov2 import DEVIATION, MEAN
 from pipeline.recognition.layers.silhouettes import named
 from pipeline.recognition.model import Model
 from pipeline.recognition.models import gaitgl
-from pipeline.recognition.models.biggait import CROP
+from pipeline.recognition.models.biggait import AT_ONCE, CROP, frames_of
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Modality
 
 SIDE = 128  # of the stretched boxes
@@ -88,8 +88,12 @@ class GaitEdge(gaitgl.GaitGL):
 
     def forward(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:  # type: ignore[override]
         n, _, s, h, w = pictures.shape
-        frames = pictures.transpose(1, 2).reshape(n * s, 3, h, w)
-        aligned = self.aligned(frames, ratios.flatten(), *(masks.reshape(n * s, h, w) for masks in silhouettes))
+        frames = frames_of(pictures), ratios.flatten(), *(masks.reshape(n * s, h, w) for masks in silhouettes)
+        if torch.onnx.is_in_onnx_export():  # whose number of frames is free
+            aligned = self.aligned(*frames)
+        else:
+            pieces = zip(*(torch.split(of_all, AT_ONCE) for of_all in frames), strict=True)
+            aligned = torch.cat([self.aligned(*piece) for piece in pieces])
         return super().forward(aligned.reshape(n, 1, s, *aligned.shape[1:]))
 
     def aligned(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
