@@ -14,19 +14,8 @@ Strip = tuple[float, float]  # upper and lower edge as shares of the silhouette'
 
 _PYRAMID = (16, 8, 4, 2, 1)  # Fu et al., AAAI 2019
 _EQUAL = {
-    *(
-        "biggait",
-        "deepgaitv2",
-        "denoisinggait",
-        "gaitbase",
-        "gaitpart",
-        "gei",
-        "lidargait",
-        "multigaitpp",
-        "sconet",
-        "skeletongait",
-    ),
-    *("skeletongaitpp", "swingait", "untrained"),
+    *("biggait", "deepgaitv2", "denoisinggait", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet"),
+    *("skeletongait", "skeletongaitpp", "swingait", "untrained"),
 }
 _PYRAMIDS = frozenset({"foundationgait", "gaitset", "gaitssb", "gln", "smplgait"})
 

@@ -70,7 +70,8 @@ def displacement(ones: Tensor, others: Tensor, radius: int) -> Tensor:
     inside = ((there >= 0) & (there < torch.tensor([height, width], device=ones.device))).all(-1)
     outside = torch.zeros_like(inside, dtype=ones.dtype).masked_fill(~inside, float("-inf"))
     shares = (torch.stack(alike, -1).flatten(1, 2) / ones.shape[1] ** 0.5 + outside).softmax(-1)  # [b, h · w, those]
-    expected: Tensor = (shares[:, :, None] @ there.to(ones))[:, :, 0] - own
+    with torch.autocast(ones.device.type, enabled=False):  # 16 bits are too few for positions
+        expected: Tensor = (shares.float()[:, :, None] @ there.float())[:, :, 0] - own
     return expected.flip(-1).transpose(1, 2).reshape(-1, 2, height, width)
 
 

@@ -98,7 +98,7 @@ class GaitEdge(gaitgl.GaitGL):
 
     def aligned(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
         """Of pictures [b, 3, h, w], ratios [b] and silhouettes [b, h, w]: what GaitGL looks at, [b, 64, 44]."""
-        body = self.Backbone((pictures - self.mean) / self.deviation).sigmoid()[:, 0]
+        body = self.Backbone((pictures - self.mean) / self.deviation).float().sigmoid()[:, 0]
         if silhouettes:
             return align(outlined(silhouettes[0], body), places(silhouettes[0], ratios))
         return align(body, places(body.round(), ratios))
