@@ -113,6 +113,7 @@ class Modality(StrEnum):
     RGB = "RGB"  # T×3×H×W uint8: the person's crop, padded with black to 256×128
     ASPECT_RATIOS = "aspect ratios"  # T float32: width over height of the crop before it was padded
     BODIES = "bodies"  # T×64×32 uint8, 0–255: where the segmenter sees the person in the crop
+    DIFFUSION = "diffusion features"  # T×4×96×48 float32: what Stable Diffusion's network makes of the crop in one step
     DEPTH = "depth pictures"  # T×3×H×W uint8: points of a LiDAR seen from the front, their depth in colours
     POINTS = "point clouds"  # T×N×3 float32, metres, z up
 

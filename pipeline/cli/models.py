@@ -8,6 +8,7 @@ from typing import Literal
 from typer import Argument, Option
 
 from pipeline.cli.app import CHECKPOINTS, app, command, group
+from pipeline.weights.cards import Scene
 
 CHECKPOINT_HELP = "Card or file of the weights."
 
@@ -16,8 +17,11 @@ checkpoints_ = group("checkpoints", "List, fetch and verify network weights.")
 
 
 @command(models, "commands.models:list_models", "gait models list", name="list")
-def list_models(markdown: bool = Option(False, "--markdown", help="As the table of docs/models.md.")) -> None:
-    """Every network: paper, input, size, published accuracy, checkpoints, parity test."""
+def list_models(
+    scene: Scene | None = Option(None, "--for", help="Only weights that were measured on such walks, the best first."),
+    markdown: bool = Option(False, "--markdown", help="As the tables of the documentation."),
+) -> None:
+    """Every network: paper, input, size, published accuracy, checkpoints, parity test. Or which weights for a scene."""
 
 
 @command(

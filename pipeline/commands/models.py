@@ -1,16 +1,19 @@
-"""`gait models list`: every gait network, by its own declaration. docs/models.md holds the same table."""
+"""`gait models list`: every gait network, by its own declaration, and which weights for a scene, by their cards.
+
+docs/models.md and docs/which-weights.md hold the same tables.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 
 from pipeline import registry
 from pipeline.commands.printing import print_table
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
-from pipeline.weights.cards import cards
+from pipeline.weights.cards import Scene, cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,50 @@ def parameters(model: Model) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def as_markdown() -> str:
-    """The table of docs/models.md."""
-    heads = [field.name.replace("_", " ") for field in fields(Row)]
-    lines = [heads, ["---"] * len(heads), *(list(astuple(row)) for row in rows())]
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """Weights that were measured on walks of a scene. trained: on other data than that, or on walks of the same."""
+
+    checkpoint: str
+    looks_at: str
+    rank_1: str
+    measured_on: str
+    trained: str
+    source: str
+
+
+def recommended(scene: Scene) -> list[Recommended]:
+    """The best first; before all others those that were trained elsewhere: nobody's scene was trained on."""
+    needs = {model.name: " and ".join(model.needs) for model in models()}
+    found = [(one, card) for card in cards().values() for one in card.measured if one.scene == scene]
+    found.sort(key=lambda pair: (not pair[0].elsewhere, -pair[0].rank_1))
+    return [
+        Recommended(
+            checkpoint=f"`{card.name}`",
+            looks_at=needs[card.model],
+            rank_1=f"{one.rank_1:.1f}",
+            measured_on=one.walks,
+            trained="elsewhere" if one.elsewhere else "there",
+            source=one.source,
+        )
+        for one, card in found
+    ]
+
+
+def as_markdown(scene: Scene | None = None) -> str:
+    """The table of docs/models.md, or that of a scene in docs/which-weights.md."""
+    kind, found = (Recommended, recommended(scene)) if scene else (Row, rows())
+    heads = [field.name.replace("_", " ") for field in fields(kind)]
+    lines = [heads, ["---"] * len(heads), *(list(astuple(row)) for row in found)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def list_models(markdown: bool = False) -> None:
-    """Print every network: a table on a terminal or for Markdown, else a line each with tabs between."""
+def list_models(scene: Scene | None = None, markdown: bool = False) -> None:
+    """Print every network, or weights for a scene: a table on a terminal or for Markdown, else lines with tabs."""
     if markdown:
-        print(as_markdown(), end="")
+        print(as_markdown(scene), end="")
+    elif scene:
+        _print_scene(recommended(scene))
     elif sys.stdout.isatty():
         columns = ("encoder", "model", "looks_at", "parameters", "published_rank_1", "checkpoints")
         cells = [[getattr(row, column).replace("`", "") for column in columns] for row in rows()]
@@ -84,3 +120,12 @@ def list_models(markdown: bool = False) -> None:
     else:
         for row in rows():
             print("\t".join(value.replace("`", "") for value in astuple(row)))
+
+
+def _print_scene(found: Sequence[Recommended]) -> None:
+    heads = [field.name.replace("_", " ") for field in fields(Recommended)]
+    cells = [[value.replace("`", "") for value in astuple(row)] for row in found]
+    if sys.stdout.isatty():
+        print_table(heads, cells, box=None, pad_edge=False)
+    else:
+        print("\n".join("\t".join(line) for line in cells))

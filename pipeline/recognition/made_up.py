@@ -39,8 +39,9 @@ def _data(need: Modality, frames: int, draw: np.random.Generator, size: tuple[in
     if need is Modality.KEYPOINTS:
         places = draw.uniform(0, 200, (frames, 17, 2))
         return np.concatenate([places, draw.uniform(0.3, 1, (frames, 17, 1))], -1).astype(np.float32)
-    if need is Modality.SMPL:
-        return draw.standard_normal((frames, 85)).astype(np.float32)
+    if need in (Modality.SMPL, Modality.DIFFUSION):
+        shape = (85,) if need is Modality.SMPL else (4, 96, 48)
+        return draw.standard_normal((frames, *shape)).astype(np.float32)
     if need is Modality.POINTS:
         return draw.uniform((0, 0, 0), (0.6, 0.6, 1.8), (frames, POINTS, 3)).astype(np.float32)
     if need is Modality.ASPECT_RATIOS:

@@ -21,6 +21,21 @@ _LARGEST_CARD = 64 * 1024  # bytes; a longer YAML file in a checkpoint folder is
 _NETWORK_SUFFIXES = (".onnx", ".pth", ".pt", ".tar", ".ckpt", ".safetensors", ".tflite", ".pdmodel", ".xml")
 
 
+Scene = Literal["same-clothes", "changed-clothes", "street", "indoors", "walkway"]
+
+
+class Measured(BaseModel):
+    """How often the nearest was the right one: rank_1, in per cent, as `source` has published it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scene: Scene
+    walks: str = Field(description="of which data set, and which of it")
+    rank_1: float = Field(ge=0, le=100)
+    elsewhere: bool = Field(False, description="trained on other data than that, which is what a scene of yours is")
+    source: str
+
+
 class Card(BaseModel):
     """What a checkpoint is: origin, licence, how to read it and what its network takes."""
 
@@ -45,6 +60,7 @@ class Card(BaseModel):
     licence: str = "not stated"
     warning: str = Field("", description="said by every run that uses it")
     source: str = ""
+    measured: tuple[Measured, ...] = Field((), description="by others or by us, for `gait models list --for`")
     inputs: Mapping[str, Any] = Field(default_factory=dict, description="size, channel order, mean, std, output layout")
     architecture: Mapping[str, Any] = Field(default_factory=dict, description="what the network's constructor needs")
 

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-import yaml
-from small_networks import BACKENDS, save_small
+from small_networks import BACKENDS, save_small_with_card
 
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.files import read_json
@@ -26,11 +25,7 @@ FRAMES = 14
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "small.pt"
-    card = save_small(BACKENDS["biggergait"], path).card
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in card.architecture.items()}
-    fields = {"stage": "encoder", "loader": "opengait", "model": "biggergait", "licence": "ours", "architecture": plain}
-    path.with_suffix(".yaml").write_text(yaml.safe_dump(fields))
+    path = save_small_with_card(BACKENDS["biggergait"], tmp_path_factory.mktemp("weights"))
     short = ["recognition.min_frames=8", "output.videos=false", "output.silhouettes=false", "runtime.threads=1"]
     return [f"recognition.checkpoint={path}", *short]
 
@@ -95,6 +90,16 @@ def test_crops_are_gone_after_embedding_from_the_folder_and_never_reach_the_cach
 def test_a_later_run_takes_crops_from_the_cache(kept, run_here):
     again = run_here(["recognition.features=neck"], "kept")  # other embeddings of the same crops
     assert "segment" not in again.record["stages"] and "recognise" in again.record["stages"]
+
+
+def test_gaitedge_looks_at_crops_and_the_silhouettes_in_them(run_here, tmp_path):
+    path = save_small_with_card(BACKENDS["gaitedge"], tmp_path)
+    done = run_here(["recognition.encoder=gaitedge", f"recognition.checkpoint={path}"], "kept")
+    usable = entries(done, ("enrolled", "known", "unknown"))
+    assert len(usable) >= 6
+    for video, track in usable:
+        with np.load(done.path / f"features/{video}/{track:03d}.npz") as file:
+            assert str(file["model"]) == "gaitedge" and np.isfinite(file["parts"]).all()
 
 
 def test_a_gallery_keeps_no_pictures_and_says_so(settings, made, tmp_path):

@@ -11,6 +11,7 @@ FOLDERS = {
     "deepgaitv2_3d": "deepgaitv2",
     "deepgaitv2_p3d_casiab": "deepgaitv2",
     "deepgaitv2_p3d_gait3d": "deepgaitv2",
+    "gaitedge_phase1_rec": "gaitgl",
     "gaitgl_casiab": "gaitgl",
     "gaitgl_grew": "gaitgl",
     "gaitgl_grew_bnneck": "gaitgl",

@@ -56,7 +56,7 @@ def test_where_the_body_was_not_found_the_silhouette_stands_in(found):
     assert torch.equal(corrected(body, person()), person())
 
 
-@pytest.fixture(scope="module", params=["biggait", "biggergait"])
+@pytest.fixture(scope="module", params=["biggait", "biggergait", "gaitedge"])
 def encoder_of(request, tmp_path_factory):
     """encoder_of(modalities) is a small encoder whose card names them."""
     model = BACKENDS[request.param]

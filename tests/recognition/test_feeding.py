@@ -39,6 +39,14 @@ def test_pictures_that_cannot_be_cut_into_parts_are_refused_with_both_sizes():
         fit_to_size(GAITSET, Modality.SILHOUETTES, pictures(2, 60, 44), (64, 44))
 
 
+def test_a_size_that_a_network_was_made_for_need_be_no_multiple_but_is_the_only_one():
+    model, answers = BACKENDS["denoisinggait"], np.zeros((2, 4, 96, 48), np.float32)
+    silhouettes = fit_to_size(model, Modality.SILHOUETTES, pictures(2, 192, 96), model.size)
+    assert [array.shape for array in model.inputs((answers, silhouettes))] == [(4, 2, 96, 48), (2, 96, 48)]
+    with pytest.raises(ConfigError, match="silhouettes of 96×48, not 4×96×48 and 64×44"):
+        model.inputs((answers, pictures(2, 64, 44)))
+
+
 def test_points_have_no_size():
     points = np.zeros((2, 5, 3), np.float32)
     assert fit_to_size(LIDAR, Modality.POINTS, points, (64, 44)) is points

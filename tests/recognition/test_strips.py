@@ -45,8 +45,10 @@ def test_parts_of_other_networks_are_no_strips(model):
     assert strips_of(model, 16) is None
 
 
-@pytest.mark.parametrize("model", ["gei-16", "gaitbase-16-neck+both", "gaitset-logits", "hog", "gaitgl", "biggergait"])
+@pytest.mark.parametrize(
+    "model", ["gei-16", "gaitbase-16-neck+both", "gaitset-logits", "hog", "gaitgl", "gaitedge", "biggergait"]
+)
 def test_strips_cover_every_row_and_equal_values_stay_equal(model):
-    parts = {"gaitset-logits": 62, "hog": 7, "gaitgl": 64, "biggergait": 192}.get(model, 16)
+    parts = {"gaitset-logits": 62, "hog": 7, "gaitgl": 64, "gaitedge": 64, "biggergait": 192}.get(model, 16)
     rows = by_rows(np.full(parts, 0.7, np.float32), strips_of(model, parts), 64)
     np.testing.assert_allclose(rows, 0.7, rtol=1e-5)

@@ -25,7 +25,7 @@ def fit_to_size(model: Model, need: Modality, data: NDArray[Any], size: tuple[in
     if need in PICTURES:
         data = _scaled(data, size, need)
         height, width = data.shape[-2:]
-        if height % STEP[0] or width % STEP[1]:
+        if (height, width) != size and (height % STEP[0] or width % STEP[1]):
             raise ConfigError(
                 f"{need} of {height}×{width}: {model.name} takes multiples of {STEP[0]}×{STEP[1]}. "
                 f"Use {size[0]}×{size[1]}."

@@ -26,7 +26,7 @@ BESIDE = ("dinov2_vits14_pretrain.pth", "dinov2-small.safetensors")
 EPSILON = 1e-6
 _OTHER = "dinov2."  # how the keys of a file beside the checkpoint begin here
 _HEAD_WIDTH = 64  # channels of an attention head, in all of Meta's sizes
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by which pictures are normalised
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, by which pictures are normalised
 _NAMES = (  # a pattern of Hugging Face's names, and Meta's
     (r"embeddings\.(cls_token|mask_token)", r"\1"),
     (r"embeddings\.position_embeddings", "pos_embed"),
@@ -112,8 +112,8 @@ class DINOv2(nn.Module):
         self.patch_embed = named(proj=nn.Conv2d(3, a.width, PATCH, PATCH))
         self.blocks = nn.ModuleList(Block(a.width) for _ in range(a.blocks))
         self.norm = nn.LayerNorm(a.width, EPSILON)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(_DEVIATION).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
 
     @property
     def tokens(self) -> tuple[int, int]:

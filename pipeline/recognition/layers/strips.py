@@ -14,10 +14,10 @@ Strip = tuple[float, float]  # upper and lower edge as shares of the silhouette'
 
 _PYRAMID = (16, 8, 4, 2, 1)  # Fu et al., AAAI 2019
 _EQUAL = {
-    *("biggait", "deepgaitv2", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet", "skeletongait"),
-    *("skeletongaitpp", "swingait", "untrained"),
+    *("biggait", "deepgaitv2", "denoisinggait", "gaitbase", "gaitpart", "gei", "lidargait", "multigaitpp", "sconet"),
+    *("skeletongait", "skeletongaitpp", "swingait", "untrained"),
 }
-_PYRAMIDS = frozenset({"gaitset", "gaitssb", "gln", "smplgait"})
+_PYRAMIDS = frozenset({"foundationgait", "gaitset", "gaitssb", "gln", "smplgait"})
 
 
 def strips_of(model: str, parts: int) -> list[Strip] | None:
@@ -32,7 +32,7 @@ def strips_of(model: str, parts: int) -> list[Strip] | None:
         return [strip for bins in _PYRAMID for strip in _equal(bins)] * (parts // sum(_PYRAMID))
     if encoder == "biggergait" and parts % 32 == 0:  # those of one group of layers after another
         return _equal(32) * (parts // 32)
-    if encoder == "gaitgl" and parts % 2 == 0:  # the map of the whole body lies above that of its strips
+    if encoder in ("gaitedge", "gaitgl") and parts % 2 == 0:  # the map of the whole body lies above that of its strips
         return _equal(parts // 2) * 2
     return _equal(parts) if encoder in _EQUAL else None
 

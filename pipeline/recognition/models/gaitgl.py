@@ -115,7 +115,7 @@ GAITGL = Model(
     network=GaitGL,
     architecture=Architecture,
     published="CASIA-B 97.4 / 94.5 / 83.8, OUMVLP 89.9, GREW 41.5 (BNNeck 51.7), Gait3D 29.7, Gait3D-Parsing 47.7",
-    golden=("gaitgl_casiab", "gaitgl_grew", "gaitgl_grew_bnneck"),
+    golden=("gaitedge_phase1_rec", "gaitgl_casiab", "gaitgl_grew", "gaitgl_grew_bnneck"),
     motion=True,
     least_frames=3,
 )

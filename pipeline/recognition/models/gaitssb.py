@@ -35,6 +35,17 @@ class Architecture(ResNet9Architecture):
     finetuned: bool = shapes.shown(False, shapes.has("head0.fc_bin"))
 
 
+def predictor(parts: int, channels: int) -> nn.Sequential:
+    """Two linear maps a part with a ReLU between them: [n, c, p] → [n, c, p]."""
+    first, second = (SeparateFCs(parts, channels, channels) for _ in range(2))
+    return nn.Sequential(first, SeparateBN(parts, channels), nn.ReLU(), second)
+
+
+def projector(parts: int, channels: int) -> nn.Sequential:
+    """The same, batch-normalised."""
+    return predictor(parts, channels).append(SeparateBN(parts, channels))
+
+
 class GaitSSB(GaitNetwork):
     """Silhouettes [n, in_channels, s, h, w] in 0–1 to embeddings [n, channels[3], sum of bins]. No identities."""
 
@@ -45,15 +56,11 @@ class GaitSSB(GaitNetwork):
         a, parts, c = architecture, sum(architecture.bins), architecture.channels[3]
         self.Backbone = SetBlock(ResNet9(a.channels, a.layers, a.strides, a.maxpool, a.in_channels))
         self.HPP = HorizontalPooling(a.bins)
-
-        def hidden() -> list[nn.Module]:
-            return [SeparateFCs(parts, c, c), SeparateBN(parts, c), nn.ReLU(), SeparateFCs(parts, c, c)]
-
-        self.projector = nn.Sequential(*hidden(), SeparateBN(parts, c))
+        self.projector = projector(parts, c)
         if a.finetuned:
             self.head0 = SeparateFCs(parts, c, c, unit=True)
         else:
-            self.predictor = nn.Sequential(*hidden())
+            self.predictor = predictor(parts, c)
 
     def projected(self, silhouettes: Tensor) -> Tensor:
         """What is compared before the predictor or the learnt directions: [n, channels[3], sum of bins]."""

@@ -28,6 +28,7 @@ LIDARGAIT = Model(
     paper="Shen et al., CVPR 2023",
     network=gaitbase.GaitBase,
     architecture=Architecture,
+    published="SUSTech1K 86.8",
     golden=("lidargait",),
     needs=(Modality.DEPTH,),
     prepare=channels_first,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.layers.temporal import conv3x3, stage, stem
+from pipeline.recognition.layers.temporal import stage, stem
 from pipeline.recognition.model import Model
 from pipeline.recognition.models.deepgaitv2 import Architecture, cut_maps
 from pipeline.recognition.network import GaitNetwork, necks
@@ -25,10 +25,11 @@ SQUEEZE = 16  # channels before to within the attention
 class AttentionFusion(nn.Module):
     """Of two maps [n, c, s, h, w] one: at every pixel and channel a softmax says how much of each.
 
-    alternating: the votes for the first and the second map alternate along the channels, as in BigGait.
+    alternating: the votes for the first and the second map alternate along the channels, as in BigGait. middle: the
+    size of the kernel within.
     """
 
-    def __init__(self, channels: int, alternating: bool = False) -> None:
+    def __init__(self, channels: int, alternating: bool = False, middle: int = 3) -> None:
         super().__init__()
         self.alternating = alternating
         inner = channels // SQUEEZE
@@ -37,7 +38,7 @@ class AttentionFusion(nn.Module):
                 nn.Conv2d(2 * channels, inner, 1, bias=False),
                 nn.BatchNorm2d(inner),
                 nn.ReLU(),
-                conv3x3(inner, inner),
+                nn.Conv2d(inner, inner, middle, 1, middle // 2, bias=False),
                 nn.BatchNorm2d(inner),
                 nn.ReLU(),
                 nn.Conv2d(inner, 2 * channels, 1, bias=False),

@@ -36,8 +36,6 @@ NOT_HERE = {  # networks of OpenGait's that cannot be trained here
     "BiggerGait__DINOv2",
     "DenoisingGait",
     "FoundationGait_Scaling",
-    "FoundationGait_Scaling_Finetune",
-    "FoundationGait_Scaling_LinearProbing_Scoliosis1K",
     "GaitEdge",
     "Segmentation",
 }
@@ -59,6 +57,11 @@ def test_every_configuration_of_the_references_is_read_or_its_network_named(shar
         assert transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", unsupported)
         rounded = ["evaluator_cfg.enable_float16"] if config.evaluator_cfg.enable_float16 else []
         assert sorted(unsupported) == sorted([*NOT_READ.get(path.parent.name, []), *rounded]), path
+
+
+def test_the_page_of_the_networks_names_those_that_are_refused():
+    page = (Path(__file__).parents[3] / "docs/models.md").read_text(encoding="utf-8").partition("## Train one")[2]
+    assert [model for model in sorted(NOT_HERE) if f"`{model}`" not in page] == []
 
 
 OPENGAITS_DEFAULTS = {  # what its configs/default.yaml says of a training, and of its evaluation

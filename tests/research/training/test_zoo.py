@@ -45,6 +45,7 @@ COMMON = (
 RESNET = (
     "backbone_cfg: {type: ResNet9, channels: [4, 4, 8, 8], layers: [1, 1, 1, 1], strides: [1, 2, 2, 1], maxpool: false}"
 )
+SMALL_TEACHER = "Backbone: {layers: [1, 1, 1, 1], channels: [4, 4, 8, 8]}"
 GLN = "in_channels: [1, 2, 4, 4], hidden_dim: 8, lateral_dim: 8, dropout: 0.1, SeparateFCs: {out_channels: 8}"
 TWO_VIEWS = (
     "trainer_cfg.transform=[{type: TwoView, trf_cfg: [{type: InversePosesPre, probability: 0.1},"
@@ -122,6 +123,18 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # configuration â
     "sconet_scoliosis1k": (
         ("silhouettes",),
         (f"model_cfg={{model: ScoNet, {RESNET}, SeparateFCs: {{out_channels: 8}}}}",),
+    ),
+    "foundationgait_finetune_ccpg": (
+        ("silhouettes",),
+        (
+            f"model_cfg={{model: FoundationGait_Scaling_Finetune, {SMALL_TEACHER}, crop_list: [2, 1],"
+            "backbone_lr: [0.0, 0.01, 0.01, 0.01, 0.01], projector_lr: 0.01, SeparateFCs: {out_channels: 8}}",
+            "trainer_cfg.sampler.batch_size=[2, 2]",
+        ),
+    ),
+    "foundationgait_probe_scoliosis1k": (
+        ("silhouettes",),
+        (f"model_cfg={{model: FoundationGait_Scaling_LinearProbing_Scoliosis1K, {SMALL_TEACHER}}}",),
     ),
     "smplgait_gait3d": (
         ("silhouettes", "smpl"),
@@ -242,8 +255,8 @@ def runs(tmp_path_factory):
     def run(name):
         if name not in done:
             files, small = CASES[name]
-            types = ("negative", "positive") if name.startswith("sconet") else ("nm-01",)
-            views = ("090",) if name.startswith("sconet") else ("080", "100")
+            types = ("negative", "positive") if "scoliosis" in name else ("nm-01",)
+            views = ("090",) if "scoliosis" in name else ("080", "100")
             key = (files, types)
             if key not in datasets:
                 datasets[key] = write_modalities(tmp_path_factory.mktemp("walks") / "data", files, 3, types, views)

@@ -17,6 +17,8 @@ NETWORKS: Mapping[str, str] = {
         "Baseline": "resnets:baseline",
         "DeepGaitV2": "silhouettes:deepgaitv2",
         "Disentanglement": "disentanglement:disentanglement",
+        "FoundationGait_Scaling_Finetune": "foundationgait:finetuned",
+        "FoundationGait_Scaling_LinearProbing_Scoliosis1K": "foundationgait:probe",
         "GLN": "silhouettes:gln",
         "GaitGL": "silhouettes:gaitgl",
         "GaitGraph1": "graphs:gaitgraph1",

@@ -74,16 +74,20 @@ def sconet(cfg: Settings, identities: int) -> Trainable:
 
     def outputs(network: sconet_model.ScoNet, batch: Batch) -> Outputs:
         found = _gaitbase_outputs(network, batch, softmax_parts)
-        unknown = [kind for kind in batch.types if kind not in SCOLIOSIS]
-        if unknown:
-            raise InputError(f"a walk of type {unknown[0]!r}: ScoNet knows {', '.join(SCOLIOSIS)}. Rename its folder.")
-        classes = [SCOLIOSIS.index(kind) for kind in batch.types]
-        found.losses["softmax"]["labels"] = torch.tensor(classes, device=batch.labels.device)
+        found.losses["softmax"]["labels"] = scoliosis_of(batch)
         return found
 
     network = sconet_model.ScoNet(architecture)
     more = {"outputs": outputs, "features": "logits", "spare": (), "any_length": True}
     return trainable(network, architecture, "sconet", **more)
+
+
+def scoliosis_of(batch: Batch) -> Tensor:
+    """The classes of a batch's types. Raises InputError for one that Scoliosis1K has not."""
+    unknown = [kind for kind in batch.types if kind not in SCOLIOSIS]
+    if unknown:
+        raise InputError(f"a walk of type {unknown[0]!r}: known are {', '.join(SCOLIOSIS)}. Rename its folder.")
+    return torch.tensor([SCOLIOSIS.index(kind) for kind in batch.types], device=batch.labels.device)
 
 
 def _gaitbase_outputs(network: GaitBase, batch: Batch, softmax_parts: int) -> Outputs:
