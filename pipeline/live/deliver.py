@@ -6,6 +6,7 @@ may not have come is sent again, with the same id, until it has.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import threading
@@ -20,11 +21,12 @@ from loguru import logger
 
 from pipeline.errors import ConfigError
 from pipeline.files import json_line, reason_of
-from pipeline.video.source import mask_credentials
 
 MOST_WAITING = 1000  # events; of more the oldest are dropped
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0  # before an event is sent again: 1, 2, 4, … 30 s
 ANSWER_S = 10.0  # by then a receiver has answered
+UNREACHED = "it cannot be reached"
+LONGEST_TOPIC = 65535  # bytes
 FAREWELL_S = 5.0  # how long the end waits for what is still to be delivered
 
 
@@ -33,7 +35,7 @@ class UndeliveredError(Exception):
 
 
 class Receiver(Protocol):
-    """Takes events. shown: its address without password."""
+    """Takes events. shown: where it is, without password."""
 
     shown: str
 
@@ -114,24 +116,23 @@ class Webhook:
     """
 
     def __init__(self, address: str) -> None:
-        self.shown = mask_credentials(address)
-        self._address = _parsed("--webhook", address, {"http": 80, "https": 443})
+        self._address, self._port = _parsed("--webhook", address, {"http": 80, "https": 443})
+        self.shown = f"{self._address.scheme}://{self._address.hostname}:{self._port}"  # paths are secrets, too
 
     def deliver(self, content: bytes) -> None:
         """Returns once the event has come. Raises UndeliveredError."""
-        host, port, at = self._address.hostname or "", self._address.port, self._address
-        secure = at.scheme == "https"
+        at = self._address
         fields = {"Content-Type": "application/json", "User-Agent": "gait"}
         if at.username is not None:
             word = f"{unquote(at.username)}:{unquote(at.password or '')}".encode()
             fields["Authorization"] = f"Basic {b64encode(word).decode()}"
-        made = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = made(host, port, timeout=ANSWER_S)
+        made = http.client.HTTPSConnection if at.scheme == "https" else http.client.HTTPConnection
+        connection = made(at.hostname or "", self._port, timeout=ANSWER_S)
         try:
             connection.request("POST", f"{at.path or '/'}{'?' * bool(at.query)}{at.query}", content, fields)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:
-            raise UndeliveredError(_said(error)) from None
+            raise UndeliveredError(reason_of(getattr(error, "strerror", None) or error)) from None
         finally:
             connection.close()
         if not 200 <= status < 300:
@@ -148,35 +149,37 @@ class Mqtt:
     """
 
     def __init__(self, address: str) -> None:
-        self.shown = mask_credentials(address)
-        at = _parsed("--mqtt", address, {"mqtt": 1883, "mqtts": 8883})
+        at, port = _parsed("--mqtt", address, {"mqtt": 1883, "mqtts": 8883})
         self._topic = unquote(at.path.removeprefix("/"))
-        if not self._topic or at.query or re.search(r"[+#\0]", self._topic):
-            raise ConfigError(f"--mqtt {self.shown}: name a topic after the host, without +, # and ?.")
+        self.shown = f"{at.scheme}://{at.hostname}:{port}"
+        if not 0 < len(self._topic.encode()) <= LONGEST_TOPIC or at.query or re.search(r"[+#\0]", self._topic):
+            raise ConfigError(f"--mqtt {self.shown}/TOPIC: name a topic after the host, without +, # and ?.")
         try:
             from paho.mqtt.client import Client, MQTTv311
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise ConfigError("--mqtt needs paho-mqtt, which is not installed. Get it: pip install 'gaitid[mqtt]'") from None
+            raise ConfigError(
+                "--mqtt needs paho-mqtt, which is not installed. Get it: pip install 'gaitid[mqtt]'"
+            ) from None
         self._client = client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
         if at.username is not None:
             client.username_pw_set(unquote(at.username), unquote(at.password or ""))
         if at.scheme == "mqtts":
             client.tls_set()
-        self._problem = "no answer"
+        self._problem = UNREACHED
         self._sent: bytes | None = None  # what waits to be acknowledged
         self._taken = threading.Event()
         client.on_connect = self._connected
         client.on_publish = lambda *_: self._taken.set()
         client.reconnect_delay_set(1, int(LONGEST_WAIT_S))
         client.connect_timeout = ANSWER_S
-        client.connect_async(at.hostname or "", at.port or 0, keepalive=30)
-        client.loop_start()
+        client.connect_async(at.hostname or "", port, keepalive=30)
 
     def deliver(self, content: bytes) -> None:
         """Returns once the broker has acknowledged the event. Raises UndeliveredError."""
         if self._sent is not content:  # what was not acknowledged goes out again by itself
             self._taken.clear()
+            self._client.loop_start()  # once; it connects, now and whenever the connection is lost
             self._client.publish(self._topic, content, qos=1)
             self._sent = content
         if not self._taken.wait(ANSWER_S):
@@ -188,23 +191,15 @@ class Mqtt:
         self._client.disconnect()
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self._problem = reason_of(reason).lower() if reason.is_failure else "no answer"
+        self._problem = reason_of(reason).lower() if reason.is_failure else UNREACHED
 
 
-def _parsed(option: str, address: str, ports: Mapping[str, int]) -> SplitResult:
-    """The parts of an address, its port filled in. Raises ConfigError for one of another kind."""
-    shown = mask_credentials(address)
-    kinds = " or ".join(f"{scheme}://" for scheme in ports)
-    try:
+def _parsed(option: str, address: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
+    """The parts of an address, and the port. Raises ConfigError for one of another kind, which is not shown."""
+    with contextlib.suppress(ValueError):  # a port that is none
         at = urlsplit(address)
-        port = at.port
-    except ValueError:
-        raise ConfigError(f"{option} {shown}: not an address. Give {kinds} with a host.") from None
-    if at.scheme not in ports or not at.hostname or not address.isprintable() or " " in address:
-        raise ConfigError(f"{option} {shown}: not an address for events. Give {kinds} with a host.")
-    port = port or ports[at.scheme]
-    return at._replace(netloc=f"{at.netloc.removesuffix(f':{at.port}').removesuffix(':')}:{port}")
-
-
-def _said(error: Exception) -> str:
-    return reason_of(getattr(error, "strerror", None) or error)
+        port = at.port or ports.get(at.scheme)
+        if at.scheme in ports and port and at.hostname and re.fullmatch(r"[!-~]+", address):
+            return at, port
+    kinds = " or ".join(f"{scheme}://HOST" for scheme in ports)
+    raise ConfigError(f"{option}: events cannot go to such an address. Give {kinds}, in ASCII without blanks.")

@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from pipeline.drawing.lettering import one_line
 from pipeline.files import json_line, writing
+from pipeline.gallery.names import LONGEST
 from pipeline.jobs.people import People
 from pipeline.live.loop import Person, Sight
 
@@ -68,13 +70,14 @@ class Events:
         return found
 
     def people(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
-        """Everybody in the picture, in plain values."""
+        """Everybody in the picture, in plain values, names as the picture shows them."""
         return [
             {
                 "camera": sight.camera,
                 "track": person.track_id,
                 "status": person.answer.status,
                 **self._answer(person),
+                "name": one_line(person.answer.name, LONGEST) if person.answer.name else None,
             }
             for person in sight.people
         ]

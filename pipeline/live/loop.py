@@ -184,9 +184,7 @@ def watch(
             show(eyes[arrival.camera].look(arrival, detections))
 
 
-def _detected(
-    arrivals: Iterable[Arrival], eyes: Mapping[int, Eyes]
-) -> Iterator[tuple[Arrival, Detections | None]]:
+def _detected(arrivals: Iterable[Arrival], eyes: Mapping[int, Eyes]) -> Iterator[tuple[Arrival, Detections | None]]:
     for arrival in arrivals:
         yield eyes[arrival.camera].detect(arrival)
 

@@ -89,7 +89,9 @@ class Page:
         self.address = f"http://{HOST}:{self._port}/"
         self._lists = lists
         self._pictures = {number: _Picture() for number in range(1, cameras + 1)}
-        self._streams = {f"/stream-{number}.mjpg" if number > 1 else "/stream.mjpg": number for number in self._pictures}
+        self._streams = {
+            f"/stream-{number}.mjpg" if number > 1 else "/stream.mjpg": number for number in self._pictures
+        }
         self._callers: dict[asyncio.Task[None], None] = {}  # who came first is first
         self._viewers: dict[asyncio.Task[None], float] = {}  # since when a picture waits to be taken; inf: none does
         self._over = asyncio.Event()
@@ -172,9 +174,7 @@ class Page:
             return 405, b"Only GET"
         return None if path in PATHS or path in self._streams else (404, b"Nothing is here")
 
-    async def _stream(
-        self, picture: _Picture, viewer: asyncio.Task[None], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _stream(self, picture: _Picture, viewer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
         """Send the newest picture, again and again. Raises OSError when the viewer is gone, or too slow."""
         del self._callers[viewer]
         _make_room(self._viewers, MOST_VIEWERS)

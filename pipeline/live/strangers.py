@@ -1,4 +1,4 @@
-"""Unknown walkers of all cameras: who is the same stranger, by the likeness and the limit of `gait gallery strangers`."""
+"""Unknown walkers of all cameras: who is the same, by the likeness and the limit of `gait gallery strangers`."""
 
 from __future__ import annotations
 
@@ -47,14 +47,13 @@ class Strangers:
             self._walks.popitem(last=False)
         return label
 
-    def _nearest(
-        self, embedding: Embedding, tracklet: Tracklet, beside: Collection[int], known: People
-    ) -> str | None:
+    def _nearest(self, embedding: Embedding, tracklet: Tracklet, beside: Collection[int], known: People) -> str | None:
         walks = list(self._walks.values())
         probes, tracklets = [walk.embedding for walk in walks], [walk.tracklet for walk in walks]
-        distances, limit = known.alike([*probes, embedding], [*tracklets, tracklet])
+        limit = known.alike_below(2 ** int(math.log2(len(walks) + 1)))  # few numbers: each takes a while the first time
         if not math.isfinite(limit):  # nothing tells one person from two
             return None
+        distances = known.between([*probes, embedding], [*tracklets, tracklet])
         farthest: dict[str, float] = {}
         for walk, distance in zip(walks, distances[-1, :-1].tolist(), strict=True):
             together = walk.embedding.video == embedding.video and walk.embedding.track_id in beside

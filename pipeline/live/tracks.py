@@ -61,8 +61,8 @@ LOOKING = Shown("looking")
 class LiveTrack:
     """One track: its window, its latest embedding's distances, its answers.
 
-    video: of which camera; usable, rejected: of all its silhouettes so far; fresh: usable ones since the last embedding;
-    beside: tracks in the same picture, now or before; stranger: the label of somebody unknown.
+    video: of which camera; usable, rejected: of all its silhouettes so far; fresh: usable ones since the last
+    embedding; beside: tracks in the same picture, now or before; stranger: the label of somebody unknown.
     """
 
     video: str
@@ -225,7 +225,9 @@ class LiveTracks:
         _one_each(here)
         for track in due:
             if track.shown.status == "unknown" and track.embedding is not None:
-                track.stranger = self._strangers.label(track.embedding, track.tracklet(self._fps), track.beside, self._known)
+                track.stranger = self._strangers.label(
+                    track.embedding, track.tracklet(self._fps), track.beside, self._known
+                )
 
     def progress(self, track: LiveTrack) -> float:
         """How many of the silhouettes are there that a first answer needs, 0 to 1."""

@@ -166,5 +166,5 @@ def test_what_has_to_be_seen_twice_is_refused_for_a_camera(people):
     from pipeline.profiles import load_config
 
     with Camera([plain(90, 40)]) as camera, pytest.raises(InputError, match="Record it to a file first"):
-        live(camera.url, people, False, load_config("offline"), Outputs())
+        live([camera.url], people, False, load_config("offline"), Outputs())
     assert camera.served == ["streamed"]

@@ -84,7 +84,7 @@ def arrivals(frames):
 def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, session, people, frames):
     info = info_of(shared)
     sights = []
-    watch(arrivals(frames), Eyes(session, people, info), sights.append)
+    watch(arrivals(frames), {1: Eyes(session, people, info)}, sights.append)
     assert [sight.frame.index for sight in sights] == [frame.index for frame in frames]
     tracks = {tuple(person.track_id for person in sight.people) for sight in sights[5:]}
     assert tracks == {(1, 2, 3, 4)}, "though every second frame is missing, nobody is lost"
@@ -120,7 +120,7 @@ def test_between_two_looks_people_are_where_they_go_on_to(shared, session, peopl
     noting = copy.copy(session)
     noting.networks = dataclasses.replace(session.networks, detector=Noting())
     eyes = Eyes(noting, people, info_of(shared))
-    watch((Arrival(frame, time.monotonic(), 1) for frame in some), eyes, sights.append)
+    watch((Arrival(frame, time.monotonic(), 1) for frame in some), {1: eyes}, sights.append)
     assert looked == list(range(0, 40, 3))
     assert all(len(sight.people) == 4 for sight in sights[3:])
     for before, now in pairwise(sights[9:]):
@@ -153,7 +153,7 @@ def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, session, people):
         slowed.networks = dataclasses.replace(session.networks, detector=slow)
         slowed.config = load_config("light", ["tracking.rate=all"])
         eyes = Eyes(slowed, people, source.info)
-        watch(source, eyes, sights.append, source.stop)
+        watch(source, {1: eyes}, sights.append, source.stop)
     assert source.newest.seen == 60 == source.newest.dropped + len(sights)
     assert len(sights) <= 21, "at most every third frame is looked at"
     gaps = np.diff([sight.frame.index for sight in sights])
@@ -177,7 +177,7 @@ def test_it_ends_when_showing_fails_though_the_camera_is_silent(session, people,
 
     def run():
         try:
-            watch(endless(), Eyes(session, people, info_of(shared)), interrupted, newest.end)
+            watch(endless(), {1: Eyes(session, people, info_of(shared))}, interrupted, newest.end)
         except KeyboardInterrupt as error:
             failed.append(error)
 
