@@ -129,6 +129,31 @@ def test_between_two_looks_people_are_where_they_go_on_to(shared, session, peopl
     assert {person.silhouettes for person in sights[-1].people} <= set(range(10, 15)), "none but in a look"
 
 
+def test_cameras_that_share_the_networks_do_not_disturb_one_another(shared, session, people, frames):
+    some, info = frames[:12], info_of(shared)
+    flipped = [dataclasses.replace(frame, image=np.ascontiguousarray(frame.image[:, ::-1])) for frame in some]
+
+    def boxes(eyes, both):
+        sights = []
+        watch(both, eyes, sights.append)
+        return {camera: [[p.box for p in s.people] for s in sights if s.camera == camera] for camera in eyes}
+
+    def of(camera, pictures):
+        return (dataclasses.replace(arrival, camera=camera) for arrival in arrivals(pictures))
+
+    def both():
+        for pair in zip(of(1, some), of(2, flipped), strict=True):
+            yield from pair
+
+    alone = {1: boxes({1: Eyes(session, people, info)}, of(1, some))[1],
+             2: boxes({2: Eyes(session, people, info)}, of(2, flipped))[2]}  # fmt: skip
+    together = boxes({1: Eyes(session, people, info), 2: Eyes(session, people, info)}, both())
+    for camera in (1, 2):
+        assert len(together[camera]) == 12 and len(together[camera][-1]) == 4
+        for one, other in zip(alone[camera], together[camera], strict=True):
+            assert np.array_equal(one, other)
+
+
 class SlowDetector:
     """The real one, on a machine that takes longer than a frame lasts: it waits for three more frames to come."""
 

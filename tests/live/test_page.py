@@ -277,3 +277,19 @@ def test_viewers_are_let_go_when_the_page_ends():
         ended.start()
     ended.join(10)
     assert not ended.is_alive()
+
+
+def test_every_camera_has_a_stream_of_its_own():
+    with Page(0, cameras=3) as page:
+        for camera in (1, 2, 3):
+            page.show(picture(60 * camera), camera)
+        for camera, path in ((1, "/stream.mjpg"), (2, "/stream-2.mjpg"), (3, "/stream-3.mjpg")):
+            (seen,) = pictures(get(page, path), 1)
+            assert abs(seen.mean() - 60 * camera) < 3
+        assert get(page, "/stream-4.mjpg").status == 404
+        assert get(page, "/stream-2.mjpg", **{"Sec-Fetch-Site": "cross-site"}).status == 403
+
+
+def test_more_cameras_than_a_browser_shows_are_refused():
+    with pytest.raises(ConfigError, match="a browser shows 5 cameras"):
+        Page(0, cameras=6)
