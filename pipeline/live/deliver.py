@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from loguru import logger
@@ -34,22 +34,10 @@ class UndeliveredError(Exception):
     """An event has not come, or nobody knows whether it has; why."""
 
 
-class Receiver(Protocol):
-    """Takes events. shown: where it is, without password."""
-
-    shown: str
-
-    def deliver(self, content: bytes) -> None:
-        """Returns once the event has come. Raises UndeliveredError."""
-
-    def close(self) -> None:
-        """Let it go; does not wait."""
-
-
 class Delivery:
     """A receiver's queue and thread. A context manager; the end waits a little for what is still to be delivered."""
 
-    def __init__(self, receiver: Receiver, first_wait_s: float = FIRST_WAIT_S) -> None:
+    def __init__(self, receiver: Webhook | Mqtt, first_wait_s: float = FIRST_WAIT_S) -> None:
         self._receiver, self._first_wait_s = receiver, first_wait_s
         self._waiting: deque[bytes] = deque()  # the first is being delivered
         self._changed, self._over = threading.Condition(), threading.Event()
@@ -112,6 +100,7 @@ class Delivery:
 class Webhook:
     """Posts events as JSON to an http or https address; any 2xx means that it has come. Redirects are not followed.
 
+    shown: where that is, without what may be secret.
     Raises ConfigError for another address.
     """
 
@@ -145,6 +134,7 @@ class Webhook:
 class Mqtt:
     """Publishes events at an MQTT broker, at least once each (QoS 1); mqtts encrypts.
 
+    shown: where that is, without what may be secret.
     Raises ConfigError for another address, a topic that is none, or where paho-mqtt is not installed.
     """
 
@@ -192,6 +182,9 @@ class Mqtt:
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._problem = reason_of(reason).lower() if reason.is_failure else UNREACHED
+
+
+Receiver = Webhook | Mqtt
 
 
 def _parsed(option: str, address: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
