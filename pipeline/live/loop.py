@@ -217,7 +217,7 @@ class Painter:
         if answer.status == "looking":
             return Label("looking...", f"{10 * int(10 * person.progress)} %", status="unusable")
         if answer.status == "unknown":
-            return Label("unknown", status="unknown")
+            return Label("unknown", (person.stranger or "").rpartition("-")[2], status="unknown")
         name = answer.name or ""
         sure = "" if answer.confidence is None else f"{100 * answer.confidence:.0f} %"
         if self._known.identities.get(name) in self._watched:
