@@ -109,6 +109,7 @@ class Eyes:
         every = session.networks.detector.looks_at == "foreground" or enough_silhouettes(config) is None
         self._pace = Pace.of(config.tracking, info.fps, every)
         self._due = 0  # index of the frame to look at next
+        self._between = False  # whether a frame is to be shown first that is not looked at
         self._elapsed = 0  # frames since the last look
         self._found = Detections.empty(0)
         self._hold = round(HOLD_S * info.fps)
@@ -118,11 +119,14 @@ class Eyes:
         """Where people are; None for a frame that is not looked at."""
         if self._background is not None:
             arrival = replace(arrival, frame=self._background.subtract(arrival.frame))
-        if arrival.frame.index < self._due:
+        index = arrival.frame.index
+        if index < self._due or self._between:
+            self._between = False
             return arrival, None
         (found,) = self._detector.detect([arrival.frame])
         self._pace.note(found)
-        self._due = self._pace.next_after(arrival.frame.index)
+        self._due = self._pace.next_after(index)
+        self._between = self._due > index + 1  # where all are late, this doubles what is shown, at next to no cost
         return arrival, found
 
     def look(self, arrival: Arrival, detections: Detections | None) -> Sight:

@@ -104,8 +104,8 @@ def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, se
     assert soft < sharp / 4
 
 
-def test_between_two_looks_people_are_where_they_go_on_to(shared, session, people):
-    looked = []
+def noting(session, looked):
+    """The session with a detector that notes which frames it looks at."""
 
     class Noting:
         looks_at, batch = "image", 1
@@ -114,12 +114,26 @@ def test_between_two_looks_people_are_where_they_go_on_to(shared, session, peopl
             looked.extend(frame.index for frame in frames)
             return session.networks.detector.detect(frames)
 
+    found = copy.copy(session)
+    found.networks = dataclasses.replace(session.networks, detector=Noting())
+    return found
+
+
+def test_where_all_frames_are_late_every_second_is_shown_without_a_look(shared, session, people, frames):
+    looked, sights = [], []
+    late = frames[:32:4]  # 8 frames apart, when every third is due
+    eyes = Eyes(noting(session, looked), people, info_of(shared))
+    watch((Arrival(frame, time.monotonic(), 8) for frame in late), {1: eyes}, sights.append)
+    assert looked == [frame.index for frame in late[::2]]
+    assert [sight.frame.index for sight in sights] == [frame.index for frame in late]
+
+
+def test_between_two_looks_people_are_where_they_go_on_to(shared, session, people):
+    looked = []
     with open_video(shared / "videos/demo/probe2.mp4") as video:
         some = [frame for frame in video if frame.index < 40]
     sights = []
-    noting = copy.copy(session)
-    noting.networks = dataclasses.replace(session.networks, detector=Noting())
-    eyes = Eyes(noting, people, info_of(shared))
+    eyes = Eyes(noting(session, looked), people, info_of(shared))
     watch((Arrival(frame, time.monotonic(), 1) for frame in some), {1: eyes}, sights.append)
     assert looked == list(range(0, 40, 3))
     assert all(len(sight.people) == 4 for sight in sights[3:])
