@@ -62,8 +62,9 @@ def test_a_file_is_played_as_live_recorded_and_written_down(gait, people, walker
 def test_two_files_are_watched_at_once_and_other_programs_are_told(gait, people, walkers, tmp_path):
     streets = [walkers("probe2", 0, 60), walkers("probe1", 0, 90)]
     watched = Gallery.open(people).templates()[0].name
-    options = ["--record", "seen.mp4", "--events", "seen.jsonl", "--watch", watched, "--set", "live.refresh=2"]
-    settings = ["--set", "matching.threshold=off"]  # else nobody is sure enough for a name
+    options = ["--record", "seen.mp4", "--events", "seen.jsonl", "--watch", watched]
+    quick = ["recognition.min_frames=2", "live.agree=1"]  # a slow machine has few looks in two seconds
+    settings = [f"--set={one}" for one in (*quick, "matching.threshold=off")]  # else nobody is sure enough for a name
     with Hook([503]) as hook, Broker() as broker:
         addresses = ["--webhook", f"http://ada:s3cret@127.0.0.1:{hook.port}/t0ken",
                      "--mqtt", f"mqtt://127.0.0.1:{broker.port}/gait"]  # fmt: skip
