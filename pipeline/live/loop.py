@@ -110,6 +110,7 @@ class Eyes:
         self._pace = Pace.of(config.tracking, info.fps, every)
         self._due = 0  # index of the frame to look at next
         self._between = False  # whether a frame is to be shown first that is not looked at
+        self._blur = config.output.blur_faces
         self._elapsed = 0  # frames since the last look
         self._found = Detections.empty(0)
         self._hold = round(HOLD_S * info.fps)
@@ -126,7 +127,9 @@ class Eyes:
         (found,) = self._detector.detect([arrival.frame])
         self._pace.note(found)
         self._due = self._pace.next_after(index)
-        self._between = self._due > index + 1  # where all are late, this doubles what is shown, at next to no cost
+        # Where all are late, this doubles what is shown at next to no cost. Heads are blurred where they were found,
+        # which may be long ago then.
+        self._between = self._due > index + 1 and not self._blur
         return arrival, found
 
     def look(self, arrival: Arrival, detections: Detections | None) -> Sight:

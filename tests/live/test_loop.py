@@ -119,12 +119,17 @@ def noting(session, looked):
     return found
 
 
-def test_where_all_frames_are_late_every_second_is_shown_without_a_look(shared, session, people, frames):
+@pytest.mark.parametrize("blur", [False, True])
+def test_where_all_frames_are_late_every_second_is_shown_without_a_look_unless_heads_are_blurred(
+    shared, session, people, frames, blur
+):
     looked, sights = [], []
     late = frames[:32:4]  # 8 frames apart, when every third is due
-    eyes = Eyes(noting(session, looked), people, info_of(shared))
+    hurried = noting(session, looked)
+    hurried.config = load_config("light", [f"output.blur_faces={str(blur).lower()}"])
+    eyes = Eyes(hurried, people, info_of(shared))
     watch((Arrival(frame, time.monotonic(), 8) for frame in late), {1: eyes}, sights.append)
-    assert looked == [frame.index for frame in late[::2]]
+    assert looked == [frame.index for frame in late[:: 1 if blur else 2]]
     assert [sight.frame.index for sight in sights] == [frame.index for frame in late]
 
 
