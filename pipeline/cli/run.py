@@ -89,8 +89,9 @@ def clear(output: Path = Option(Path("output"), help="Folder of the runs.", meta
     "profile overrides device rotate checkpoints",
 )
 def live(
-    source: str = Argument(
-        help="Camera number, address (rtsp, http, …), or a video file.", metavar="SOURCE", show_default=False
+    sources: list[str] = Argument(
+        help="Camera number, address (rtsp, http, …), or a video file; several are watched at once.",
+        metavar="SOURCE", show_default=False,
     ),
     db: Path | None = MAYBE_DB,
     gallery: Path | None = Option(None, help="Instead: the gallery of this finished run.", metavar="RUN_DIR"),
@@ -99,7 +100,19 @@ def live(
         None, help="Of the page (default 8008; 0: any free one); implies --serve.", min=0, max=65535, metavar="PORT"
     ),
     window: bool = Option(False, "--window", help="Show it in a window."),
-    record: Path | None = Option(None, help="Write the annotated video here.", metavar="FILE.mp4"),
+    record: Path | None = Option(
+        None, help="Write the annotated video here; of several cameras FILE-1.mp4, FILE-2.mp4, …", metavar="FILE.mp4"
+    ),
     events: Path | None = Option(None, help="Append who came, was recognised and left, as JSON.", metavar="FILE.jsonl"),
-) -> None:
-    """Name people while they walk before a camera. Frames are dropped rather than shown late; Ctrl-C ends it."""
+    webhook: str | None = Option(
+        None, help="Post each event there, too (http, https).", metavar="URL", envvar="GAIT_WEBHOOK"
+    ),
+    mqtt: str | None = Option(
+        None, help="Publish each event there, too: mqtt://HOST[:PORT]/TOPIC, or mqtts.", metavar="URL",
+        envvar="GAIT_MQTT",
+    ),
+    watch: list[str] = Option(
+        [], help="Mark this person's events, and the person in red; repeat for more.", metavar="NAME"
+    ),
+) -> None:  # fmt: skip
+    """Name people while they walk before cameras. Frames are dropped rather than shown late; Ctrl-C ends it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -11,11 +13,14 @@ from pipeline.errors import ConfigError, Interrupted
 from pipeline.profiles import Options
 from pipeline.runs.folder import RunFolder
 
+if TYPE_CHECKING:
+    from pipeline.live.deliver import Receiver
+
 PORT = 8008
 
 
 def live_command(
-    source: str,
+    sources: list[str],
     db: Path | None,
     gallery: Path | None,
     serve: bool,
@@ -23,9 +28,12 @@ def live_command(
     window: bool,
     record: Path | None,
     events: Path | None,
+    webhook: str | None,
+    mqtt: str | None,
+    watch: list[str],
     options: Options,
 ) -> None:
-    """Watch a camera, a stream or a file; lines on standard error say who comes, is recognised and leaves."""
+    """Watch cameras, streams or files; lines on standard error say who comes, is recognised and leaves."""
     if (db is None) == (gallery is None):
         raise ConfigError("give either --db DIR (people who were enrolled) or --gallery RUN_DIR (those of a run).")
     if record is not None and record.suffix.lower() != ".mp4":
@@ -34,6 +42,7 @@ def live_command(
         if path is not None and not path.resolve().parent.is_dir():
             raise ConfigError(f"{option} {path}: there is no folder {path.resolve().parent}. Make it first.")
     config = options.config()
+    receivers = _receivers(webhook, mqtt)
     if db is not None:
         from pipeline.gallery.store import Gallery
 
@@ -47,7 +56,16 @@ def live_command(
     try:
         from pipeline.live.session import Outputs, live  # imports every stage: not before the settings are right
 
-        wanted = Outputs(port if port is not None else PORT if serve else None, window, record, events)
-        live(source, people, gallery is not None, config, wanted, options.checkpoints)
+        port = port if port is not None else PORT if serve else None
+        wanted = Outputs(port, window, record, events, receivers, watch)
+        live(sources, people, gallery is not None, config, wanted, options.checkpoints)
     except KeyboardInterrupt:
         raise Interrupted("stopped; what was recorded is whole.") from None
+
+
+def _receivers(webhook: str | None, mqtt: str | None) -> Sequence[Receiver]:
+    if not webhook and not mqtt:
+        return ()
+    from pipeline.live.deliver import Mqtt, Webhook
+
+    return [made(address) for made, address in ((Webhook, webhook), (Mqtt, mqtt)) if address]

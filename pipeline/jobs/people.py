@@ -177,13 +177,29 @@ class People:
 
     def alike(self, probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> tuple[NDArray[np.float64], float]:
         """How far probes are from one another, N×N, and below what two are rather one person than two."""
+        return self.between(probes, tracklets), self.alike_below(len(probes))
+
+    def between(self, probes: Sequence[Embedding], tracklets: Sequence[Tracklet]) -> NDArray[np.float64]:
+        """How far probes are from one another, N×N."""
         between = scores_among(probes, self.templates, self.owners, self.how)
-        if self.evidence is None or self.cohort is None:
-            threshold = self.matching.threshold
-            return between, threshold if isinstance(threshold, float) else float("inf")
+        if self.evidence is None:
+            return between
         usual = self.usual(probes, seen_together(probes, tracklets))
-        found = deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual)
-        return found, self.cohort.evidence(max(1, len(probes))).alike
+        return deviations(np.where(np.eye(len(probes)) > 0, np.inf, between), usual)
+
+    def alike_below(self, count: int) -> float:
+        """Below what two of so many probes are rather one person than two; infinite where nothing tells."""
+        if self.cohort is None:
+            threshold = self.matching.threshold
+            return threshold if isinstance(threshold, float) else float("inf")
+        if count not in self._alike_below:
+            self._alike_below[count] = self.cohort.evidence(max(1, count)).alike
+        return self._alike_below[count]
+
+    @cached_property
+    def _alike_below(self) -> dict[int, float]:
+        """By the number of probes: it takes up to half a second to find out."""
+        return {}
 
     def untold(self, track: TrackKey) -> People:
         """The same as if nobody had said anything of this track. What is known of all others stays."""

@@ -1,4 +1,4 @@
-"""The page of `gait live --serve`: the annotated pictures as MJPEG, and a list of who is there for those who read it.
+"""The page of `gait live --serve`: the annotated pictures as MJPEG, and lists of who is and was there.
 
 Only this computer can reach it. One thread talks to everybody, and one picture at most waits for a viewer: a slow one
 sees fewer and holds nobody up. Pictures are compressed once, in another thread and only while somebody looks. A
@@ -12,7 +12,7 @@ import json
 import math
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,8 @@ HEAD_S = 5.0  # by then a request has come
 PATIENCE_S = 10.0  # by then a viewer has taken what was sent
 JPEG_QUALITY = 80
 PAGE = Path(__file__).with_name("page.html")
-PATHS = ("/", "/people.json", "/stream.mjpg", "/favicon.ico")
+PATHS = ("/", "/people.json", "/favicon.ico")  # beside the streams
+MOST_CAMERAS = 5  # a browser keeps six connections to a page, and one of them is for the lists
 HEADERS = {
     "Cache-Control": "no-store",
     "Connection": "close",
@@ -44,13 +45,41 @@ HEADERS = {
 }
 
 
+class _Picture:
+    """What a camera shows: the newest picture until it is compressed, and the newest that is.
+
+    number: of pictures that were compressed; viewers: who look at this camera.
+    """
+
+    def __init__(self) -> None:
+        self.image: Image | None = None
+        self.number, self.content, self.viewers = 0, b"", 0
+        self.wanted, self.compressed = asyncio.Event(), asyncio.Event()
+
+    async def compress(self) -> None:
+        """While somebody looks, turn the newest picture into a JPEG."""
+        while True:
+            await self.wanted.wait()
+            self.wanted.clear()
+            if not self.viewers or self.image is None:
+                continue
+            image, self.image = self.image, None
+            self.content = await asyncio.to_thread(_as_jpeg, image)
+            self.number += 1
+            self.compressed.set()
+            self.compressed = asyncio.Event()  # for the next one
+
+
 class Page:
     """Serves what it is shown, on loopback. A context manager. port: 0 takes any that is free.
 
-    Raises ConfigError where the port is taken.
+    lists: what people.json holds, asked for in the page's thread; cameras: how many there are.
+    Raises ConfigError where the port is taken, or a browser could not show so many cameras.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, lists: Callable[[], Mapping[str, Any]] = dict, cameras: int = 1) -> None:
+        if cameras > MOST_CAMERAS:
+            raise ConfigError(f"--serve: a browser shows {MOST_CAMERAS} cameras at once. Leave some out, or --serve.")
         try:
             self._socket = socket.create_server((HOST, port))
         except (OSError, OverflowError) as error:
@@ -58,12 +87,14 @@ class Page:
             raise ConfigError(f"--port {port}: the page cannot be served there ({reason}). Choose another.") from None
         self._port = self._socket.getsockname()[1]
         self.address = f"http://{HOST}:{self._port}/"
-        self._image: Image | None = None
-        self._people: Sequence[Mapping[str, Any]] = ()
-        self._jpeg: tuple[int, bytes] = (0, b"")  # number, content
+        self._lists = lists
+        self._pictures = {number: _Picture() for number in range(1, cameras + 1)}
+        self._streams = {
+            f"/stream-{number}.mjpg" if number > 1 else "/stream.mjpg": number for number in self._pictures
+        }
         self._callers: dict[asyncio.Task[None], None] = {}  # who came first is first
         self._viewers: dict[asyncio.Task[None], float] = {}  # since when a picture waits to be taken; inf: none does
-        self._wanted, self._compressed, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._over = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="gait-page", daemon=True)
 
@@ -77,13 +108,13 @@ class Page:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
 
-    def show(self, image: Image, people: Sequence[Mapping[str, Any]]) -> None:
-        """Make this the newest picture; returns at once. The picture must not be changed afterwards."""
-        self._loop.call_soon_threadsafe(self._take, image, people)
+    def show(self, image: Image, camera: int = 1) -> None:
+        """Make this the camera's newest picture; returns at once. The picture must not be changed afterwards."""
+        self._loop.call_soon_threadsafe(self._take, image, camera)
 
-    def _take(self, image: Image, people: Sequence[Mapping[str, Any]]) -> None:
-        self._image, self._people = image, people
-        self._wanted.set()
+    def _take(self, image: Image, camera: int) -> None:
+        self._pictures[camera].image = image
+        self._pictures[camera].wanted.set()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # at its end whoever is left is let go
@@ -91,23 +122,11 @@ class Page:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(self._answer, sock=self._socket, limit=MOST_HEAD)
-        compressing = asyncio.create_task(self._compress())
+        compressing = [asyncio.create_task(picture.compress()) for picture in self._pictures.values()]
         await self._over.wait()
-        compressing.cancel()
+        for task in compressing:
+            task.cancel()
         server.close()
-
-    async def _compress(self) -> None:
-        """While somebody looks, turn the newest picture into a JPEG."""
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            if not self._viewers or self._image is None:
-                continue
-            image, self._image = self._image, None
-            content = await asyncio.to_thread(_as_jpeg, image)
-            self._jpeg = self._jpeg[0] + 1, content
-            self._compressed.set()
-            self._compressed = asyncio.Event()  # for the next one
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request. Whatever comes after its head, a body or another request, is let lie."""
@@ -119,9 +138,10 @@ class Page:
         try:
             async with asyncio.timeout(HEAD_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-            answer = self._answer_to(*_parsed(head))
+            method, path, fields = _parsed(head)
+            answer = self._answer_to(method, path, fields)
             if answer is None:
-                await self._stream(caller, writer)
+                await self._stream(self._pictures[self._streams[path]], caller, writer)
             else:
                 await _send(writer, answer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -141,8 +161,8 @@ class Page:
         if path == "/":
             return _whole(200, "text/html; charset=utf-8", PAGE.read_bytes())
         if path == "/people.json":
-            return _whole(200, "application/json", json.dumps({"people": list(self._people)}).encode())
-        return None if path == "/stream.mjpg" else _whole(200, "image/x-icon", b"")  # browsers ask for one unasked
+            return _whole(200, "application/json", json.dumps(self._lists()).encode())
+        return None if path in self._streams else _whole(200, "image/x-icon", b"")  # browsers ask for one unasked
 
     def _refusal(self, method: str, path: str, fields: Mapping[str, str]) -> tuple[int, bytes] | None:
         if fields.get("host") not in (f"{HOST}:{self._port}", f"localhost:{self._port}"):
@@ -152,26 +172,30 @@ class Page:
             return 403, b"Not from another page"  # which would take viewers' places
         if method != "GET":
             return 405, b"Only GET"
-        return None if path in PATHS else (404, b"Nothing is here")
+        return None if path in PATHS or path in self._streams else (404, b"Nothing is here")
 
-    async def _stream(self, viewer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+    async def _stream(self, picture: _Picture, viewer: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
         """Send the newest picture, again and again. Raises OSError when the viewer is gone, or too slow."""
         del self._callers[viewer]
         _make_room(self._viewers, MOST_VIEWERS)
         self._viewers[viewer] = math.inf
-        number = self._jpeg[0] if self._image is not None else 0  # what was compressed for others may be old
-        self._wanted.set()
-        # A small buffer: what waits in it is what a slow viewer sees late.
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
-        await _send(writer, _head(200, f"multipart/x-mixed-replace; boundary={BOUNDARY}"))
-        while True:
-            while self._jpeg[0] <= number:
-                await self._compressed.wait()
-            number, content = self._jpeg
-            self._viewers[viewer] = self._loop.time()
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
-            await _send(writer, head.encode() + content + b"\r\n")
-            self._viewers[viewer] = math.inf
+        picture.viewers += 1
+        try:
+            number = picture.number if picture.image is not None else 0  # what was compressed for others may be old
+            picture.wanted.set()
+            # A small buffer: what waits in it is what a slow viewer sees late.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+            await _send(writer, _head(200, f"multipart/x-mixed-replace; boundary={BOUNDARY}"))
+            while True:
+                while picture.number <= number:
+                    await picture.compressed.wait()
+                number, content = picture.number, picture.content
+                self._viewers[viewer] = self._loop.time()
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
+                await _send(writer, head.encode() + content + b"\r\n")
+                self._viewers[viewer] = math.inf
+        finally:
+            picture.viewers -= 1
 
 
 def _make_room(places: Mapping[asyncio.Task[None], float | None], most: int) -> None:

@@ -2,101 +2,79 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-from pipeline.background import Background
 from pipeline.config import Config
 from pipeline.drawing.lettering import one_line
 from pipeline.engine.memory import return_freed_pictures
 from pipeline.errors import ConfigError
-from pipeline.extraction.extract import learn_background, looks_ahead
 from pipeline.files import private
-from pipeline.gallery.names import LONGEST
 from pipeline.jobs.people import People
 from pipeline.jobs.session import Session, cautions
-from pipeline.live.events import Events, answer_as_json
-from pipeline.live.loop import Eyes, Latency, Painter, Sight, watch
+from pipeline.live.board import Board
+from pipeline.live.cameras import Camera, Recording, background_of
+from pipeline.live.deliver import Delivery, Receiver
+from pipeline.live.events import Events
+from pipeline.live.loop import Eyes, Painter, Sight, watch
 from pipeline.live.page import Page
 from pipeline.live.people import WatchedGallery, people_of_run
-from pipeline.live.source import LiveSource
-from pipeline.live.tracks import VIDEO
+from pipeline.live.source import LiveSource, Turns
+from pipeline.live.strangers import Strangers
 from pipeline.live.window import Window, WindowClosed
 from pipeline.runs.job import Video
 from pipeline.types import Modality
-from pipeline.video import VideoInfo, VideoSink
 
 TELL_S = 30.0  # from one line on how it goes to the next
-CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where what is seen goes: port of the page (None: no page), a window, a recording, a file of events."""
+    """Where what is seen goes.
+
+    port: of the page, None for no page; record: with several cameras a file each, NAME-1.mp4, NAME-2.mp4, …; events: a
+    file; receivers: other programs that get the events; watch: names of people who are marked wherever they are shown.
+    """
 
     port: int | None = None
     window: bool = False
     record: Path | None = None
     events: Path | None = None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has been done so far. seen: frames that came; looked: at; dropped: by the reader, since too late.
-
-    processor_seconds: of all threads, since the first frame was waited for.
-    """
-
-    looked: int = 0
-    seen: int = 0
-    dropped: int = 0
-    embedded: int = 0
-    outages: int = 0
-    seconds: float = 0.0
-    processor_seconds: float = 0.0
-
-    def line(self, latency: Latency) -> str:
-        share = self.dropped / self.seen if self.seen else 0.0
-        rate = self.looked / self.seconds if self.seconds else 0.0
-        each = 1000 * self.processor_seconds / self.looked if self.looked else 0.0
-        outages = f"; lost {self.outages} times" if self.outages else ""
-        return (
-            f"{self.seen} frames came, {self.looked} looked at ({rate:.1f}/s), {self.dropped} dropped ({share:.0%}); "
-            f"{latency}; {each:.0f} ms of processor time a frame; {self.embedded} embeddings{outages}"
-        )
+    receivers: Sequence[Receiver] = ()
+    watch: Sequence[str] = ()
 
 
 @private()
 def live(
-    source: str,
+    sources: Sequence[str],
     people: Path,
     from_run: bool,
     config: Config,
     outputs: Outputs,
     checkpoints: Path | None = None,
-) -> Tally:
-    """Name the people before a camera until the file ends, the window is closed or somebody presses Ctrl-C.
+) -> None:
+    """Name the people before cameras until all have ended, the window is closed or somebody presses Ctrl-C.
 
-    people: folder of a gallery, or of a run (from_run). On Ctrl-C everything is closed as at the end, a recording
+    people: folder of a gallery, or of a run (from_run). On Ctrl-C everything is closed as at the end, recordings
     included, and KeyboardInterrupt goes on. Raises GaitError for whatever a user can mend, before the work begins.
     """
     return_freed_pictures()
     with ExitStack() as open_:
-        window = open_.enter_context(Window("gait live")) if outputs.window else None
-        page = open_.enter_context(Page(outputs.port)) if outputs.port is not None else None
-        video = Video(VIDEO, source, 0 if config.video.rotate == "auto" else config.video.rotate)
-        live_source = LiveSource(source, VIDEO, turn=video.turn)
-        open_.callback(live_source.close)
-        info = live_source.info
-        session = Session.open({video: info}, config, checkpoints)
-        background = _background(video, session)
+        window = open_.enter_context(Window("gait live", len(sources))) if outputs.window else None
+        watched, changed = _opened(sources, config, open_)
+        board = Board({number: source for number, (_, source) in watched.items()})
+        page = (
+            open_.enter_context(Page(outputs.port, board.as_json, len(sources))) if outputs.port is not None else None
+        )
+        session = Session.open({video: source.info for video, source in watched.values()}, config, checkpoints)
+        backgrounds = {number: background_of(video, session) for number, (video, _) in watched.items()}
         encoder = session.encoder
         if encoder.needs != (Modality.SILHOUETTES,):
             raise ConfigError(
@@ -105,121 +83,119 @@ def live(
             )
         gallery = None if from_run else WatchedGallery(people, encoder, config)
         known = gallery.people if gallery else people_of_run(Path(people), encoder, config)
+        marked = _marked(outputs.watch, known)
         for caution in cautions(session.checkpoints):
             logger.warning(caution)
-        eyes = Eyes(session, known, info, background)
-        events = open_.enter_context(Events(outputs.events, known))
-        sink = open_.enter_context(_Recording(outputs.record, info, config)) if outputs.record else None
-        screen = _Screen(known, Painter(info, known, config.output.blur_faces), events, window, page, sink)
+        shown = {number: source.info.path for number, (_, source) in watched.items()}
+        events = open_.enter_context(Events(outputs.events, known, shown, marked))
+        cameras, strangers = dict[int, Camera](), Strangers()
+        for number, (_, source) in watched.items():
+            info, path = source.info, _record_of(outputs.record, number, len(sources))
+            recording = open_.enter_context(Recording(path, info, config)) if path else None
+            eyes = Eyes(session, known, info, backgrounds[number], strangers)
+            cameras[number] = Camera(source, eyes, Painter(info, known, config.output.blur_faces, marked), recording)
+        receivers = [open_.enter_context(Delivery(receiver)) for receiver in outputs.receivers]
+        screen = _Screen(cameras, events, board, receivers, window, page)
         if page is not None:
             logger.info(f"open {page.address}")
-        open_.enter_context(live_source)
-        return _watched(live_source, eyes, screen, gallery)
+        for camera in cameras.values():
+            open_.enter_context(camera.source)
+        _watched(Turns({number: source for number, (_, source) in watched.items()}, changed), screen, gallery)
 
 
-def _watched(source: LiveSource, eyes: Eyes, screen: _Screen, gallery: WatchedGallery | None) -> Tally:
-    tally, latency = Tally(), Latency()
+def _opened(
+    sources: Sequence[str], config: Config, open_: ExitStack
+) -> tuple[Mapping[int, tuple[Video, LiveSource]], threading.Condition]:
+    """Every camera by its number, and what is told when a frame comes from any of them."""
+    found, changed = dict[int, tuple[Video, LiveSource]](), threading.Condition()
+    turn = 0 if config.video.rotate == "auto" else config.video.rotate
+    for number, source in enumerate(sources, 1):
+        video = Video("live" if len(sources) == 1 else f"camera-{number}", source, turn)
+        found[number] = video, LiveSource(source, video.name, turn=turn, changed=changed)
+        open_.callback(found[number][1].close)
+    return found, changed
+
+
+def _marked(names: Sequence[str], known: People) -> frozenset[str]:
+    """The identities of those who are watched for. Raises ConfigError for a name that nobody has."""
+    for name in names:
+        if name not in known.identities:
+            raise ConfigError(f"--watch {name}: nobody of that name is known. gait gallery list tells the names.")
+    return frozenset(known.identities[name] for name in names)
+
+
+def _record_of(path: Path | None, number: int, count: int) -> Path | None:
+    return path if path is None or count == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
+def _watched(turns: Turns, screen: _Screen, gallery: WatchedGallery | None) -> None:
     begun, busy = time.monotonic(), time.process_time()
     told = begun
 
-    def count() -> None:
-        newest = source.newest
-        tally.seen, tally.dropped, tally.outages = newest.seen, newest.dropped, source.outages
-        tally.embedded, tally.seconds = eyes.tracks.embedded, time.monotonic() - begun
-        tally.processor_seconds = time.process_time() - busy
+    def tell() -> None:
+        looked = max(1, sum(camera.looked for camera in screen.cameras.values()))
+        for number, camera in screen.cameras.items():
+            line = camera.tally(time.monotonic() - begun, 1000 * (time.process_time() - busy) / looked)
+            logger.info(line if len(screen.cameras) == 1 else f"camera {number}: {line}")
 
     def show(sight: Sight) -> None:
         nonlocal told
         screen.show(sight)
         if gallery is not None and gallery.changed():
-            eyes.tracks.meet(gallery.people)
             screen.meet(gallery.people)
-        tally.looked += 1
-        latency.note(sight.latency_s, source.newest.newest - sight.frame.index)
         if time.monotonic() - told >= TELL_S:
             told = time.monotonic()
-            count()
-            logger.info(tally.line(latency))
+            tell()
 
     try:
-        watch(source, eyes, show, source.stop)
+        watch(turns, {number: camera.eyes for number, camera in screen.cameras.items()}, show, turns.stop)
     except WindowClosed:
         logger.info("the window was closed")
     finally:
-        count()
-        logger.info(tally.line(latency))
-    return tally
+        tell()
 
 
 @dataclass(slots=True)
 class _Screen:
     """Everything that shows what is seen."""
 
-    known: People
-    painter: Painter
+    cameras: Mapping[int, Camera]
     events: Events
-    window: Window | None
-    page: Page | None
-    sink: _Recording | None
+    board: Board
+    receivers: Sequence[Delivery] = ()
+    window: Window | None = None
+    page: Page | None = None
 
     def meet(self, known: People) -> None:
-        self.known = known
-        self.painter.meet(known)
+        for camera in self.cameras.values():
+            camera.eyes.tracks.meet(known)
+            camera.painter.meet(known)
         self.events.meet(known)
 
     def show(self, sight: Sight) -> None:
-        for event in self.events.note(sight):
-            logger.info(_line(event))
-        if self.page is None and self.window is None and self.sink is None:
+        camera = self.cameras[sight.camera]
+        self._tell(sight)
+        self.board.see(sight.camera, self.events.people(sight))
+        camera.note(sight)
+        for other in self.cameras.values():
+            if farewell := other.farewell():
+                self._tell(farewell)
+        if self.page is None and self.window is None and camera.recording is None:
             return
-        image = self.painter.paint(sight)
+        image = camera.painter.paint(sight)
         if self.page is not None:
-            self.page.show(image, self._rows(sight))
-        if self.sink is not None:
-            self.sink.write(image, sight.frame.time_s)
+            self.page.show(image, sight.camera)
+        if camera.recording is not None:
+            camera.recording.write(image, sight.frame.time_s)
         if self.window is not None:
-            self.window.show(image)
+            self.window.show(image, sight.camera)
 
-    def _rows(self, sight: Sight) -> Sequence[Mapping[str, Any]]:
-        return [
-            {
-                "track": person.track_id,
-                "status": person.answer.status,
-                **answer_as_json(person, self.known),
-                "name": one_line(person.answer.name, LONGEST) if person.answer.name else None,  # as on the picture
-            }
-            for person in sight.people
-        ]
-
-
-class _Recording:
-    """A video that is whole however the watching ends, Ctrl-C included; without a picture there is none."""
-
-    def __init__(self, path: Path, info: VideoInfo, config: Config) -> None:
-        self._sink = VideoSink(path, info.width, info.height, info.fps, CLOCK, config.output.crf)
-
-    def write(self, image: Any, time_s: float) -> None:
-        self._sink.write(image, time_s)
-
-    def __enter__(self) -> _Recording:
-        return self
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._sink.frames_written:
-            self._sink.close()
-        else:
-            self._sink.discard()
-
-
-def _background(video: Video, session: Session) -> Background | None:
-    """The empty scene of a file, where a network or a setting needs it."""
-    if not looks_ahead(session.networks, session.config):
-        return None
-    found = learn_background(video, session.config, session.networks.need_foreground)
-    if isinstance(found, str):
-        logger.warning(found)
-        return None
-    return found
+    def _tell(self, sight: Sight) -> None:
+        for event in self.events.note(sight):
+            logger.info(_line(event) if len(self.cameras) == 1 else f"camera {sight.camera}, {_line(event)}")
+            self.board.note(event)
+            for receiver in self.receivers:
+                receiver.put(event)
 
 
 def _line(event: Mapping[str, Any]) -> str:
@@ -227,7 +203,9 @@ def _line(event: Mapping[str, Any]) -> str:
     track, seconds = event["track"], event["seconds"]
     if event["event"] == "known":
         sure = "" if event["confidence"] is None else f" {event['confidence']:.0%}"
-        return f"{seconds:.1f} s: track {track} is {one_line(event['name'])}{sure} (distance {event['distance']:.3g})"
+        watched = ", who is watched for" if event["watched"] else ""
+        name, distance = one_line(event["name"]), event["distance"]
+        return f"{seconds:.1f} s: track {track} is {name}{sure} (distance {distance:.3g}){watched}"
     if event["event"] == "unknown":
         return f"{seconds:.1f} s: track {track} is nobody known"
     return f"{seconds:.1f} s: track {track} {'has left' if event['event'] == 'left' else 'is looked for'}"

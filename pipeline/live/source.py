@@ -1,7 +1,8 @@
 """The newest frame of a camera, a stream, or a file played as live: what is too late is dropped, what is lost returns.
 
 A thread of its own reads every frame as it comes and keeps only the last. Whoever looks takes that one, however long
-the look before took; so what is seen is never older than one frame's way through the stages.
+the look before took; so what is seen is never older than one frame's way through the stages. Several cameras are looked
+at in turns.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import cv2
 import numpy as np
 from loguru import logger
 
 from pipeline.errors import InputError
+from pipeline.files import reason_of
 from pipeline.types import Frame
 from pipeline.video import VideoInfo, VideoSource, open_video
 from pipeline.video.source import is_file
@@ -32,19 +35,23 @@ CLOSE_S = 2.0  # how long closing waits for a read that does not end; the thread
 class Arrival:
     """A frame and when it came, in seconds of `time.monotonic`. Its index counts every frame, those dropped included.
 
-    elapsed: frames since the one that was taken before, an outage counted at the stream's rate.
+    elapsed: frames since the one that was taken before, an outage counted at the stream's rate. camera: 1, 2, …
     """
 
     frame: Frame
     came: float
     elapsed: int
+    camera: int = 1
 
 
 class Newest:
-    """A place for one frame: a newer one takes it, whether or not anybody has seen the older."""
+    """A place for one frame: a newer one takes it, whether or not anybody has seen the older.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
+    changed: told whenever a frame comes; cameras that are looked at in turns have it in common.
+    """
+
+    def __init__(self, changed: threading.Condition | None = None) -> None:
+        self._changed = changed or threading.Condition()
         self._waiting: tuple[Frame, float] | None = None
         self._taken: int | None = None  # index
         self._ended = False
@@ -68,11 +75,20 @@ class Newest:
             self._ended, self._error = True, self._error or error
             self._changed.notify_all()
 
+    @property
+    def ready(self) -> bool:
+        """Whether `take` would not wait."""
+        return self._waiting is not None or self._ended
+
+    def ends_with(self, index: int) -> bool:
+        """Whether no frame comes after this one any more, taken ones included."""
+        with self._changed:
+            return self._ended and self._waiting is None and self._taken == index
+
     def take(self) -> Arrival | None:
         """The newest frame that has not been taken, as soon as there is one; None at the end."""
         with self._changed:
-            while self._waiting is None and not self._ended:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self.ready)
             if self._waiting is None:
                 if self._error is not None:
                     raise self._error
@@ -92,13 +108,20 @@ class LiveSource:
     Raises InputError where it cannot be opened the first time.
     """
 
-    def __init__(self, source: str, name: str | None = None, first_wait_s: float = FIRST_WAIT_S, turn: int = 0) -> None:
+    def __init__(
+        self,
+        source: str,
+        name: str | None = None,
+        first_wait_s: float = FIRST_WAIT_S,
+        turn: int = 0,
+        changed: threading.Condition | None = None,
+    ) -> None:
         self._source, self._name, self._first_wait_s, self._turn = source, name, first_wait_s, turn
         self._file = is_file(source)
         self._opened = open_video(source, name, turn=turn)
         self.info: VideoInfo = self._opened.info
-        self.outages = 0
-        self.newest = Newest()
+        self.outages, self._lost = 0, False
+        self.newest = Newest(changed)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gait-live", daemon=True)
 
@@ -114,6 +137,11 @@ class LiveSource:
     def __iter__(self) -> Iterator[Arrival]:
         while (arrival := self.newest.take()) is not None:
             yield arrival
+
+    @property
+    def state(self) -> Literal["on", "lost", "ended"]:
+        """Whether pictures come."""
+        return "ended" if not self._thread.is_alive() else "lost" if self._lost else "on"
 
     def stop(self) -> None:
         """Let nothing more come, at once."""
@@ -162,7 +190,7 @@ class LiveSource:
                     count += 1
                     index += 1
                     self.newest.put(replace(self._fitting(frame), index=index, time_s=time.monotonic() - begun))
-            self.outages += 1
+            self.outages, self._lost = self.outages + 1, True
             if count >= HEALTHY_FRAMES:
                 wait_s = self._first_wait_s
             lost = time.monotonic()
@@ -170,7 +198,7 @@ class LiveSource:
             again, wait_s = self._reopened(wait_s)
             if again is None:
                 return
-            opened = again
+            opened, self._lost = again, False
             index += round((time.monotonic() - lost) * self.info.fps)
             logger.info(f"{self.info.path}: back after {time.monotonic() - lost:.1f} s")
 
@@ -204,3 +232,44 @@ class LiveSource:
         if frame.image.shape[1::-1] == size:
             return frame
         return replace(frame, image=np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8))
+
+
+class Turns:
+    """The newest frames of several cameras: who has waited longest since its last turn comes first.
+
+    sources: by number, 1, 2, …, all with the same `changed`. One that fails or ends is said, and does not end the
+    others; the error of a single one is raised.
+    """
+
+    def __init__(self, sources: Mapping[int, LiveSource], changed: threading.Condition) -> None:
+        self._sources, self._changed = sources, changed
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Arrival]:
+        left = deque(self._sources)
+        while left:
+            with self._changed:
+                self._changed.wait_for(lambda: any(self._sources[one].newest.ready for one in left))
+                number = next(one for one in left if self._sources[one].newest.ready)
+            left.remove(number)
+            if (arrival := self._taken(number)) is not None:
+                left.append(number)
+                yield replace(arrival, camera=number)
+
+    def stop(self) -> None:
+        """Let nothing more come, at once."""
+        self._stopped = True
+        for source in self._sources.values():
+            source.stop()
+
+    def _taken(self, number: int) -> Arrival | None:
+        source, why = self._sources[number], ""
+        try:
+            arrival = source.newest.take()
+        except Exception as error:  # whatever it is, the other cameras go on
+            if len(self._sources) == 1:
+                raise
+            arrival, why = None, f": {reason_of(error)}"
+        if arrival is None and len(self._sources) > 1 and not self._stopped:
+            logger.log("WARNING" if why else "INFO", f"camera {number} ({source.info.path}) has ended{why}")
+        return arrival

@@ -6,6 +6,7 @@ The rule for what is shown, so that labels do not flicker:
 2. After that, what is shown changes only when `live.agree` answers in a row are alike and differ from it.
 3. One name stands at one person: where two in the picture would show the same, the one keeps it whose latest answer it
    is (or who is nearer), and the other is looked for again.
+4. Somebody unknown gets a label that stays, the same on every camera (strangers.py).
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from numpy.typing import NDArray
 from pipeline.config import Config
 from pipeline.extraction.networks import enough_silhouettes
 from pipeline.jobs.people import People
+from pipeline.live.strangers import Strangers
 from pipeline.recognition import Encoder
 from pipeline.segmentation.sequences import Silhouette
 from pipeline.tracking.heading import heading
 from pipeline.types import Embedding, FloatArray, Match, SilhouetteSequence, TrackedBoxes, Tracklet
 
-VIDEO = "live"
 WAY_S = 10.0  # seconds of boxes from which the heading is told
 LOOKS, GLANCES = 8.0, 2.0  # silhouettes of a person a second: until the window is full, and from then on
 
@@ -60,9 +61,11 @@ LOOKING = Shown("looking")
 class LiveTrack:
     """One track: its window, its latest embedding's distances, its answers.
 
-    usable, rejected: of all its silhouettes so far; fresh: usable ones since the last embedding.
+    video: of which camera; usable, rejected: of all its silhouettes so far; fresh: usable ones since the last
+    embedding; beside: tracks in the same picture, now or before; stranger: the label of somebody unknown.
     """
 
+    video: str
     track_id: int
     masks: deque[NDArray[np.uint8]]
     mask_frames: deque[int]
@@ -76,6 +79,8 @@ class LiveTrack:
     rejected: Counter[str] = field(default_factory=Counter)
     embedding: Embedding | None = None
     distances: NDArray[np.float64] | None = None
+    beside: set[int] = field(default_factory=set)
+    stranger: str | None = None
 
     @property
     def last_seen(self) -> int:
@@ -85,7 +90,7 @@ class LiveTrack:
         """Its recent way."""
         frames, boxes, scores = zip(*self.boxes, strict=True)
         return Tracklet(
-            VIDEO, self.track_id, np.array(frames, np.int64), np.stack(boxes), np.array(scores, np.float32), fps
+            self.video, self.track_id, np.array(frames, np.int64), np.stack(boxes), np.array(scores, np.float32), fps
         )
 
     def sequence(self, fps: float) -> SilhouetteSequence:
@@ -97,7 +102,7 @@ class LiveTrack:
             "heading": heading(self.tracklet(fps)),
         }
         return SilhouetteSequence(
-            VIDEO, self.track_id, np.stack(self.masks), np.array(self.mask_frames, np.int64), quality,
+            self.video, self.track_id, np.stack(self.masks), np.array(self.mask_frames, np.int64), quality,
             dict(self.rejected),
         )  # fmt: skip
 
@@ -114,10 +119,22 @@ class LiveTrack:
 
 
 class LiveTracks:
-    """Everybody whom the tracker may still find again."""
+    """Everybody whom the tracker of a camera may still find again.
 
-    def __init__(self, encoder: Encoder, known: People, config: Config, fps: float) -> None:
+    video: what the camera is called; strangers: those of all cameras.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        known: People,
+        config: Config,
+        fps: float,
+        video: str = "live",
+        strangers: Strangers | None = None,
+    ) -> None:
         self._encoder, self._known, self._config, self._fps = encoder, known, config, fps
+        self._video, self._strangers = video, strangers or Strangers()
         self._walkers: dict[int, LiveTrack] = {}
         self._needed = config.recognition.min_frames
         self._window = max(config.live.window, self._needed)
@@ -134,9 +151,11 @@ class LiveTracks:
 
     def tracked(self, tracked: TrackedBoxes) -> list[LiveTrack]:
         """Note where everybody is; returns those who are gone for good, with what was shown of them."""
+        present = set(tracked.track_ids.tolist())
         for track_id, box, score in zip(tracked.track_ids.tolist(), tracked.boxes, tracked.scores, strict=True):
             track = self._walkers.get(track_id) or self._newcomer(track_id)
             track.boxes.append((tracked.frame_index, box.copy(), float(score)))
+            track.beside |= present
         gone = [w for w in self._walkers.values() if tracked.frame_index - w.last_seen > self._patience]
         for track in gone:
             del self._walkers[track.track_id]
@@ -204,6 +223,11 @@ class LiveTracks:
         for track in due:
             track.answered(Shown.of(matches[track.track_id]), self._config.live.agree)
         _one_each(here)
+        for track in due:
+            if track.shown.status == "unknown" and track.embedding is not None:
+                track.stranger = self._strangers.label(
+                    track.embedding, track.tracklet(self._fps), track.beside, self._known
+                )
 
     def progress(self, track: LiveTrack) -> float:
         """How many of the silhouettes are there that a first answer needs, 0 to 1."""
@@ -213,7 +237,7 @@ class LiveTracks:
     def _newcomer(self, track_id: int) -> LiveTrack:
         way = max(2, round(WAY_S * self._fps))
         window = self._window
-        track = LiveTrack(track_id, deque(maxlen=window), deque(maxlen=window), deque(maxlen=way))
+        track = LiveTrack(self._video, track_id, deque(maxlen=window), deque(maxlen=window), deque(maxlen=way))
         self._walkers[track_id] = track
         return track
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import TracebackType
 from typing import Self
 
@@ -18,9 +19,12 @@ class WindowClosed(Exception):  # noqa: N818 - nothing is wrong
 
 
 class Window:
-    """Shows pictures. For one thread; a context manager. Raises ConfigError where no window can be opened."""
+    """Shows pictures, those of several cameras side by side. For one thread; a context manager.
 
-    def __init__(self, title: str) -> None:
+    Raises ConfigError where no window can be opened.
+    """
+
+    def __init__(self, title: str, cameras: int = 1) -> None:
         try:
             import tkinter
         except ImportError:
@@ -34,13 +38,15 @@ class Window:
         self._root.protocol("WM_DELETE_WINDOW", self._close)
         for key in ("q", "<Escape>"):
             self._root.bind(key, lambda event: self._close())
-        self._photo = tkinter.PhotoImage(master=self._root)
-        self._label = tkinter.Label(self._root, image=self._photo, borderwidth=0)
-        self._label.pack()
+        self._photos, columns = [], math.ceil(math.sqrt(cameras))
+        for number in range(cameras):
+            self._photos.append(tkinter.PhotoImage(master=self._root))
+            label = tkinter.Label(self._root, image=self._photos[-1], borderwidth=0)
+            label.grid(row=number // columns, column=number % columns)
 
-    def show(self, image: Image) -> None:
-        """Show a picture, H×W×3 uint8 BGR. Raises WindowClosed."""
-        self._photo.configure(data=cv2.imencode(".ppm", image)[1].tobytes(), format="ppm")
+    def show(self, image: Image, camera: int = 1) -> None:
+        """Show a picture of a camera, H×W×3 uint8 BGR. Raises WindowClosed."""
+        self._photos[camera - 1].configure(data=cv2.imencode(".ppm", image)[1].tobytes(), format="ppm")
         self._root.update()
         if self._closed:
             raise WindowClosed

@@ -12,6 +12,7 @@ import threading
 import av
 import pytest
 from cameras import Camera, plain
+from receivers import Broker, Hook
 
 from pipeline.gallery.people import delete
 from pipeline.gallery.store import Gallery
@@ -56,6 +57,35 @@ def test_a_file_is_played_as_live_recorded_and_written_down(gait, people, walker
         if event["event"] == "known":
             assert event["name"] in enrolled and event["identity"] and event["distance"] > 0
     assert not list(tmp_path.rglob(".partial*"))
+
+
+def test_two_files_are_watched_at_once_and_other_programs_are_told(gait, people, walkers, tmp_path):
+    streets = [walkers("probe2", 0, 60), walkers("probe1", 0, 90)]
+    watched = Gallery.open(people).templates()[0].name
+    options = ["--record", "seen.mp4", "--events", "seen.jsonl", "--watch", watched]
+    quick = ["recognition.min_frames=2", "live.agree=1"]  # a slow machine has few looks in two seconds
+    settings = [f"--set={one}" for one in (*quick, "matching.threshold=off")]  # else nobody is sure enough for a name
+    with Hook([503]) as hook, Broker() as broker:
+        addresses = ["--webhook", f"http://ada:s3cret@127.0.0.1:{hook.port}/t0ken",
+                     "--mqtt", f"mqtt://127.0.0.1:{broker.port}/gait"]  # fmt: skip
+        done = gait("live", *streets, "--db", people, *options, *addresses, *settings)
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stderr and "t0ken" not in done.stderr
+    assert f"camera 1 ({streets[0]}) has ended\n" in done.stderr
+    assert not (tmp_path / "seen.mp4").exists()
+    for number in (1, 2):
+        looked = re.findall(rf"camera {number}: \d+ frames came, (\d+) looked at", done.stderr)[-1]
+        assert len(frames_of(tmp_path / f"seen-{number}.mp4")) == int(looked) > 0
+    events = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    assert hook.got == events == [event for _, event in broker.got], "the same JSON, in order, once"
+    assert [event["id"].split("-")[1] for event in events] == [str(number) for number in range(1, len(events) + 1)]
+    assert {(event["camera"], event["source"]) for event in events} == {(1, str(streets[0])), (2, str(streets[1]))}
+    assert {event["track"] for event in events if event["camera"] == 1} >= {1, 2, 3, 4}
+    known = [event for event in events if event["event"] == "known"]
+    assert known and all(event["person"] == event["identity"] for event in known)
+    assert all(event["watched"] == (event["name"] == watched) for event in events)
+    gone = {event["track"] for event in events if event["camera"] == 1 and event["event"] == "left"}
+    assert gone >= {1, 2, 3, 4}, "nobody stays before a camera that has ended"
 
 
 def test_a_network_camera_that_is_cut_is_shown_on_a_page_until_ctrl_c(gait, people, walkers, tmp_path):
@@ -136,14 +166,33 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
         (["street.mp4", "--gallery", "nobody"], "nobody: not a run folder"),
         (["street.mp4", "--db", "PEOPLE", "--record", "seen.avi"], "recordings are mp4"),
         (["street.mp4", "--db", "PEOPLE", "--events", "no/such/seen.jsonl"], "Make it first"),
+        (["STREET", "gone.mp4", "--db", "PEOPLE"], "gone.mp4: no such file"),
+        (["STREET", "--db", "PEOPLE", "--watch", "Nobody"], "--watch Nobody: nobody of that name is known"),
+        (["street.mp4", "--db", "PEOPLE", "--webhook", "ftp://u:s3cret@host/x"], "--webhook: events cannot go to"),
+        (["street.mp4", "--db", "PEOPLE", "--mqtt", "mqtt://u:s3cret@host"], "--mqtt mqtt://host:1883/TOPIC: name a"),
+        (["STREET"] * 6 + ["--db", "PEOPLE", "--serve"], "a browser shows 5 cameras"),
     ],
-    ids=["file", "address", "nobody", "gallery", "run", "record", "events"],
+    ids=[
+        "file",
+        "address",
+        "nobody",
+        "gallery",
+        "run",
+        "record",
+        "events",
+        "second",
+        "watch",
+        "webhook",
+        "mqtt",
+        "six",
+    ],
 )
-def test_what_cannot_work_is_one_line_and_status_2(people, arguments, said, monkeypatch, capsys, tmp_path):
+def test_what_cannot_work_is_one_line_and_status_2(people, walkers, arguments, said, monkeypatch, capsys, tmp_path):
     from pipeline import cli
 
     monkeypatch.chdir(tmp_path)
-    given = [str(people) if part == "PEOPLE" else part for part in arguments]
+    there = {"PEOPLE": str(people), "STREET": str(walkers("probe2", 0, 60))}
+    given = [there.get(part, part) for part in arguments]
     monkeypatch.setattr(sys, "argv", ["gait", "live", *given])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -166,5 +215,5 @@ def test_what_has_to_be_seen_twice_is_refused_for_a_camera(people):
     from pipeline.profiles import load_config
 
     with Camera([plain(90, 40)]) as camera, pytest.raises(InputError, match="Record it to a file first"):
-        live(camera.url, people, False, load_config("offline"), Outputs())
+        live([camera.url], people, False, load_config("offline"), Outputs())
     assert camera.served == ["streamed"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 
 import made_people
 import numpy as np
@@ -12,17 +11,18 @@ import runs
 
 from pipeline.errors import InputError
 from pipeline.live.events import Events
-from pipeline.live.loop import Painter, Person, Sight
+from pipeline.live.loop import Person, Sight
 from pipeline.live.people import people_of_run
-from pipeline.live.session import _line, _Screen
+from pipeline.live.session import _line
 from pipeline.live.tracks import Shown
 from pipeline.profiles import load_config
 from pipeline.recognition.models.gei import GaitEnergyImageEncoder
 from pipeline.types import Frame
-from pipeline.video import VideoInfo
 
 NAMES = ["Ада 王芳", "<script>alert(1)</script>", 'a "quoted" \\ name', "Ada\u202edoB\u2066", "two\nlines\u2028\u0085",
          "half \ud800", "\x1b[31mred", "نور"]  # fmt: skip
+
+DOOR = {1: "rtsp://***@cam/door"}
 
 
 def sight(name):
@@ -34,7 +34,7 @@ def sight(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_one_line_and_comes_back_as_it_is(tmp_path, name):
     known = made_people.named({"0f669ce3": name})
-    with Events(tmp_path / "door.jsonl", known) as events:
+    with Events(tmp_path / "door.jsonl", known, DOOR) as events:
         (event,) = events.note(sight(name))
     (line,) = (tmp_path / "door.jsonl").read_text(encoding="utf-8").splitlines()
     assert line.isprintable() and json.loads(line)["name"] == name
@@ -45,14 +45,12 @@ def test_any_name_is_one_line_and_comes_back_as_it_is(tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pages_list_shows_a_name_as_the_picture_does(name):
     known = made_people.named({"0f669ce3": name})
-    info = VideoInfo("0", "camera", 4, 4, 25.0, Fraction(1, 25), None, 0, None, "raw")
-    screen = _Screen(known, Painter(info, known, False), Events(None, known), None, None, None)
-    (row,) = screen._rows(sight(name))
+    (row,) = Events(None, known, DOOR).people(sight(name))
     assert row["name"].isprintable() and row["identity"] == "0f669ce3" and row["status"] == "known"
 
 
 def test_names_that_can_be_read_are_not_escaped(tmp_path):
-    with Events(tmp_path / "door.jsonl", made_people.named({})) as events:
+    with Events(tmp_path / "door.jsonl", made_people.named({}), DOOR) as events:
         events.note(sight("Ада 王芳"))
     assert '"Ада 王芳"' in (tmp_path / "door.jsonl").read_text(encoding="utf-8")
 

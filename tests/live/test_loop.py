@@ -84,7 +84,7 @@ def arrivals(frames):
 def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, session, people, frames):
     info = info_of(shared)
     sights = []
-    watch(arrivals(frames), Eyes(session, people, info), sights.append)
+    watch(arrivals(frames), {1: Eyes(session, people, info)}, sights.append)
     assert [sight.frame.index for sight in sights] == [frame.index for frame in frames]
     tracks = {tuple(person.track_id for person in sight.people) for sight in sights[5:]}
     assert tracks == {(1, 2, 3, 4)}, "though every second frame is missing, nobody is lost"
@@ -104,8 +104,8 @@ def test_people_are_named_while_they_walk_and_their_heads_are_blurred(shared, se
     assert soft < sharp / 4
 
 
-def test_between_two_looks_people_are_where_they_go_on_to(shared, session, people):
-    looked = []
+def noting(session, looked):
+    """The session with a detector that notes which frames it looks at."""
 
     class Noting:
         looks_at, batch = "image", 1
@@ -114,19 +114,63 @@ def test_between_two_looks_people_are_where_they_go_on_to(shared, session, peopl
             looked.extend(frame.index for frame in frames)
             return session.networks.detector.detect(frames)
 
+    found = copy.copy(session)
+    found.networks = dataclasses.replace(session.networks, detector=Noting())
+    return found
+
+
+@pytest.mark.parametrize("blur", [False, True])
+def test_where_all_frames_are_late_every_second_is_shown_without_a_look_unless_heads_are_blurred(
+    shared, session, people, frames, blur
+):
+    looked, sights = [], []
+    late = frames[:32:4]  # 8 frames apart, when every third is due
+    hurried = noting(session, looked)
+    hurried.config = load_config("light", [f"output.blur_faces={str(blur).lower()}"])
+    eyes = Eyes(hurried, people, info_of(shared))
+    watch((Arrival(frame, time.monotonic(), 8) for frame in late), {1: eyes}, sights.append)
+    assert looked == [frame.index for frame in late[:: 1 if blur else 2]]
+    assert [sight.frame.index for sight in sights] == [frame.index for frame in late]
+
+
+def test_between_two_looks_people_are_where_they_go_on_to(shared, session, people):
+    looked = []
     with open_video(shared / "videos/demo/probe2.mp4") as video:
         some = [frame for frame in video if frame.index < 40]
     sights = []
-    noting = copy.copy(session)
-    noting.networks = dataclasses.replace(session.networks, detector=Noting())
-    eyes = Eyes(noting, people, info_of(shared))
-    watch((Arrival(frame, time.monotonic(), 1) for frame in some), eyes, sights.append)
+    eyes = Eyes(noting(session, looked), people, info_of(shared))
+    watch((Arrival(frame, time.monotonic(), 1) for frame in some), {1: eyes}, sights.append)
     assert looked == list(range(0, 40, 3))
     assert all(len(sight.people) == 4 for sight in sights[3:])
     for before, now in pairwise(sights[9:]):
         for one, other in zip(before.people, now.people, strict=True):
             assert np.abs(one.box - other.box).max() < 0.06 * (one.box[3] - one.box[1]), "boxes jump"
     assert {person.silhouettes for person in sights[-1].people} <= set(range(10, 15)), "none but in a look"
+
+
+def test_cameras_that_share_the_networks_do_not_disturb_one_another(shared, session, people, frames):
+    some, info = frames[:12], info_of(shared)
+    flipped = [dataclasses.replace(frame, image=np.ascontiguousarray(frame.image[:, ::-1])) for frame in some]
+
+    def boxes(eyes, both):
+        sights = []
+        watch(both, eyes, sights.append)
+        return {camera: [[p.box for p in s.people] for s in sights if s.camera == camera] for camera in eyes}
+
+    def of(camera, pictures):
+        return (dataclasses.replace(arrival, camera=camera) for arrival in arrivals(pictures))
+
+    def both():
+        for pair in zip(of(1, some), of(2, flipped), strict=True):
+            yield from pair
+
+    alone = {1: boxes({1: Eyes(session, people, info)}, of(1, some))[1],
+             2: boxes({2: Eyes(session, people, info)}, of(2, flipped))[2]}  # fmt: skip
+    together = boxes({1: Eyes(session, people, info), 2: Eyes(session, people, info)}, both())
+    for camera in (1, 2):
+        assert len(together[camera]) == 12 and len(together[camera][-1]) == 4
+        for one, other in zip(alone[camera], together[camera], strict=True):
+            assert np.array_equal(one, other)
 
 
 class SlowDetector:
@@ -153,7 +197,7 @@ def test_a_slow_machine_drops_frames_and_never_lags(tmp_path, session, people):
         slowed.networks = dataclasses.replace(session.networks, detector=slow)
         slowed.config = load_config("light", ["tracking.rate=all"])
         eyes = Eyes(slowed, people, source.info)
-        watch(source, eyes, sights.append, source.stop)
+        watch(source, {1: eyes}, sights.append, source.stop)
     assert source.newest.seen == 60 == source.newest.dropped + len(sights)
     assert len(sights) <= 21, "at most every third frame is looked at"
     gaps = np.diff([sight.frame.index for sight in sights])
@@ -177,7 +221,7 @@ def test_it_ends_when_showing_fails_though_the_camera_is_silent(session, people,
 
     def run():
         try:
-            watch(endless(), Eyes(session, people, info_of(shared)), interrupted, newest.end)
+            watch(endless(), {1: Eyes(session, people, info_of(shared))}, interrupted, newest.end)
         except KeyboardInterrupt as error:
             failed.append(error)
 

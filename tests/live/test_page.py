@@ -29,7 +29,7 @@ def picture(number, size=(64, 48)):
 
 @pytest.fixture
 def page():
-    with Page(0) as page:
+    with Page(0, lambda: {"people": [ADA]}) as page:
         yield page
 
 
@@ -88,7 +88,7 @@ def test_the_page_is_whole_accessible_and_takes_nothing_from_elsewhere(page):
     response = get(page, "/")
     html = response.read().decode()
     assert response.status == 200 and response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert '<html lang="en">' in html and "<title>" in html and "alt=" in html and "aria-live" in html
+    assert '<html lang="en">' in html and "<title>" in html and ".alt =" in html and "aria-live" in html
     assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", html)
     assert "innerHTML" not in html  # names are text, whatever is in them
     policy = response.headers["Content-Security-Policy"]
@@ -97,69 +97,68 @@ def test_the_page_is_whole_accessible_and_takes_nothing_from_elsewhere(page):
 
 
 def test_who_is_in_the_picture_can_be_read(page):
-    page.show(picture(1), [ADA])
     assert json.loads(get(page, "/people.json").read()) == {"people": [ADA]}
 
 
 def test_the_stream_is_mjpeg_of_the_newest_pictures(page):
-    page.show(picture(50), [])
-    page.show(picture(90), [])
+    page.show(picture(50))
+    page.show(picture(90))
     response = get(page, "/stream.mjpg")
     assert response.headers["Content-Type"].startswith("multipart/x-mixed-replace; boundary=")
     (first,) = pictures(response, 1)
     assert first.shape == (48, 64, 3) and abs(first.mean() - 90) < 3
-    page.show(picture(130), [])
+    page.show(picture(130))
     (second,) = pictures(response, 1)
     assert abs(second.mean() - 130) < 3
 
 
 def test_a_viewer_that_comes_later_gets_no_old_picture(page):
-    page.show(picture(20), [])
+    page.show(picture(20))
     early = get(page, "/stream.mjpg")
     next(pictures(early, 1))
     early.close()
     while page._viewers:  # its thread notices at the next picture
-        page.show(picture(200), [])
-    page.show(picture(200), [])
+        page.show(picture(200))
+    page.show(picture(200))
     (seen,) = pictures(get(page, "/stream.mjpg"), 1)
     assert abs(seen.mean() - 200) < 3
 
 
 def test_several_viewers_see_the_same(page):
-    page.show(picture(70), [])
+    page.show(picture(70))
     responses = [get(page, "/stream.mjpg") for _ in range(4)]
     assert all(abs(next(pictures(response, 1)).mean() - 70) < 3 for response in responses)
 
 
 def test_a_viewer_that_takes_nothing_holds_nobody_up(page):
     stuck = connected(page, request(page, "/stream.mjpg"))
-    page.show(NOISE, [])
+    page.show(NOISE)
     assert stuck.recv(100).startswith(b"HTTP/1.1 200")  # and not one byte more
     brisk = get(page, "/stream.mjpg")
     seen = 0
     for _ in range(30):
-        page.show(NOISE, [])
+        page.show(NOISE)
         seen += len(list(pictures(brisk, 1)))
     assert seen == 30
-    assert page._jpeg[0] >= 30
+    assert page._pictures[1].number >= 30
     stuck.close()
 
 
 def test_showing_returns_at_once_though_nobody_looks(page):
     for number in range(1000):
-        page.show(picture(number % 256), [])
-    assert page._jpeg == (0, b"")  # and nothing was compressed for nobody
+        page.show(picture(number % 256))
+    assert page._pictures[1].number == 0  # and nothing was compressed for nobody
 
 
 def test_a_new_viewer_gets_the_place_of_who_came_first(page, monkeypatch):
     monkeypatch.setattr(live_page, "MOST_VIEWERS", 2)
-    page.show(picture(70), [])
+    page.show(picture(70))
     with connected(page, request(page, "/stream.mjpg")) as first:
         assert first.recv(10) == b"HTTP/1.1 2"
         second, third = (get(page, "/stream.mjpg") for _ in range(2))
         assert all(abs(next(pictures(viewer, 1)).mean() - 70) < 3 for viewer in (second, third))
         said(first)  # comes to an end
-    page.show(picture(130), [])
+    page.show(picture(130))
     assert abs(next(pictures(second, 1)).mean() - 130) < 3
 
 
@@ -170,14 +169,14 @@ def test_who_takes_no_pictures_goes_before_those_who_look(page, monkeypatch):
         assert stuck.recv(10) == b"HTTP/1.1 2"
 
         def waits():
-            page.show(NOISE, [])
+            page.show(NOISE)
             next(pictures(brisk, 1))
             return min(page._viewers.values()) < page._loop.time() - 0.1
 
         assert soon(waits)
         next(pictures(get(page, "/stream.mjpg"), 1))
         said(stuck)
-        page.show(NOISE, [])
+        page.show(NOISE)
         next(pictures(brisk, 1))
 
 
@@ -185,7 +184,7 @@ def test_a_viewer_that_takes_nothing_for_long_is_let_go(page, monkeypatch):
     monkeypatch.setattr(live_page, "PATIENCE_S", 0.1)
     with connected(page, request(page, "/stream.mjpg")) as stuck:
         assert stuck.recv(10) == b"HTTP/1.1 2"
-        assert soon(lambda: page.show(NOISE, []) or not page._viewers)
+        assert soon(lambda: page.show(NOISE) or not page._viewers)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +248,7 @@ def test_nothing_can_be_sent_to_it(page):
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8008", ""])
 def test_a_page_of_the_web_cannot_look_through_a_name_of_its_own(page, host):
-    page.show(picture(1), [ADA])
+    page.show(picture(1))
     for path in ("/", "/people.json", "/stream.mjpg"):
         assert get(page, path, Host=host).status == 403
     assert get(page, "/people.json", Host=f"localhost:{port(page)}").status == 200
@@ -271,10 +270,26 @@ def test_a_port_that_is_taken_is_one_line():
 
 def test_viewers_are_let_go_when_the_page_ends():
     with Page(0) as page:
-        page.show(picture(1), [])
+        page.show(picture(1))
         response = get(page, "/stream.mjpg")
         next(pictures(response, 1))
         ended = threading.Thread(target=response.read)
         ended.start()
     ended.join(10)
     assert not ended.is_alive()
+
+
+def test_every_camera_has_a_stream_of_its_own():
+    with Page(0, cameras=3) as page:
+        for camera in (1, 2, 3):
+            page.show(picture(60 * camera), camera)
+        for camera, path in ((1, "/stream.mjpg"), (2, "/stream-2.mjpg"), (3, "/stream-3.mjpg")):
+            (seen,) = pictures(get(page, path), 1)
+            assert abs(seen.mean() - 60 * camera) < 3
+        assert get(page, "/stream-4.mjpg").status == 404
+        assert get(page, "/stream-2.mjpg", **{"Sec-Fetch-Site": "cross-site"}).status == 403
+
+
+def test_more_cameras_than_a_browser_shows_are_refused():
+    with pytest.raises(ConfigError, match="a browser shows 5 cameras"):
+        Page(0, cameras=6)

@@ -11,7 +11,7 @@ import pytest
 from cameras import Camera, plain
 
 from pipeline.errors import InputError
-from pipeline.live.source import LiveSource, Newest
+from pipeline.live.source import LiveSource, Newest, Turns
 from pipeline.types import Frame
 from pipeline.video.source import mask_credentials
 
@@ -134,3 +134,81 @@ def test_what_cannot_be_opened_the_first_time_is_refused(source):
 )
 def test_passwords_and_tokens_are_masked(address, shown):
     assert mask_credentials(address) == shown
+
+
+def cameras(sources):
+    changed = threading.Condition()
+    return {number: LiveSource(str(source), changed=changed) for number, source in enumerate(sources, 1)}, changed
+
+
+def test_cameras_are_looked_at_in_turns(tmp_path):
+    sources, changed = cameras([clips.plain(tmp_path / "walk.mp4", frames=2)] * 3)
+    for source in sources.values():
+        source.close()
+        source.newest = Newest(changed)
+    turns = iter(Turns(sources, changed))
+
+    def come(*numbers):
+        for number in numbers:
+            sources[number].newest.put(frame(come.index))
+        come.index += 1
+
+    come.index = 0
+    come(1, 2, 3)
+    assert [next(turns).camera for _ in range(2)] == [1, 2]
+    come(1, 2, 3)  # the third has waited longest
+    assert [next(turns).camera for _ in range(3)] == [3, 1, 2]
+    come(2)
+    assert next(turns).camera == 2
+    come(1, 2)
+    assert [next(turns).camera for _ in range(2)] == [1, 2]
+    for number in (1, 3):
+        sources[number].newest.end()
+    come(2)
+    assert next(turns).camera == 2
+    sources[2].newest.end()
+    assert list(turns) == []
+
+
+def test_a_file_that_ends_and_a_camera_that_fails_do_not_take_the_others_with_them(tmp_path, lines):
+    with Camera([plain(40, 30)]) as camera:
+        sources, changed = cameras([clips.plain(tmp_path / "walk.mp4", frames=10), camera.url, camera.url])
+        for source in sources.values():
+            source.__enter__()
+        turns, seen = Turns(sources, changed), []
+        sources[2].newest.end(RuntimeError("cable"))
+        for arrival in turns:
+            seen.append(arrival.camera)
+            if len(seen) > 100 and sources[1].state == "ended" and {3} == set(seen[-20:]):
+                turns.stop()
+        for source in sources.values():
+            source.close()
+    assert {1, 3} <= set(seen)
+    told = "\n".join(lines)
+    assert "camera 2 (http://***@127.0.0.1:" in told and "has ended: cable" in told
+    assert told.count(" has ended") == 2 and "camera 1 (" in told
+    assert "s3cret" not in told and "abc123" not in told
+
+
+def test_the_error_of_a_single_camera_is_raised(tmp_path):
+    sources, changed = cameras([clips.plain(tmp_path / "walk.mp4", frames=2)])
+    sources[1].newest.end(RuntimeError("cable"))
+    with pytest.raises(RuntimeError, match="cable"):
+        next(iter(Turns(sources, changed)))
+    sources[1].close()
+
+
+def test_a_stream_is_said_to_be_lost_until_it_is_back(tmp_path):
+    with (
+        Camera([plain(40, 30), plain(200, 30)], gone=2) as camera,
+        LiveSource(camera.url, first_wait_s=0.05) as source,
+    ):
+        states = set()
+        while (arrival := source.newest.take()).frame.image.mean() < 150:
+            states.add(source.state)
+            while source.newest.newest == arrival.frame.index and source.state != "lost":
+                pass  # until another comes, or it is cut
+            states.add(source.state)
+        assert {"on", "lost"} == states | {source.state}
+        assert source.state == "on"
+    assert source.state == "ended"

@@ -61,7 +61,7 @@ def shown_after(answers, agree=2):
 
     from pipeline.live.tracks import LiveTrack
 
-    walker = LiveTrack(1, deque(), deque(), deque())
+    walker = LiveTrack("live", 1, deque(), deque(), deque())
     shown = []
     for answer in answers:
         walker.answered(answer, agree)

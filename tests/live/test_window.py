@@ -19,9 +19,10 @@ BGR = (10, 200, 60)
 HEIGHT, WIDTH = 48, 64
 
 
-@pytest.fixture
-def screen(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")  # Tk ends the process when it misses a screen that it has known
+def screen(tmp_path_factory):
     """The file of the screen's pixels; programs find the screen by DISPLAY."""
+    tmp_path = tmp_path_factory.mktemp("screen")
     pytest.importorskip("tkinter", reason="this Python has no Tk")
     read, write = os.pipe()
     command = [
@@ -41,8 +42,9 @@ def screen(tmp_path, monkeypatch):
     with os.fdopen(read) as told:
         number = told.readline().strip()
     assert number, "Xvfb did not start"
-    monkeypatch.setenv("DISPLAY", f":{number}")
-    yield tmp_path / "Xvfb_screen0"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", f":{number}")
+        yield tmp_path / "Xvfb_screen0"
     server.terminate()
     server.wait(10)
 
@@ -67,3 +69,10 @@ def test_a_picture_is_on_the_screen_and_q_closes_the_window(screen):
         with pytest.raises(WindowClosed):
             window.show(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     assert settles_at(screen, 0)
+
+
+def test_two_cameras_are_side_by_side(screen):
+    with Window("gait", cameras=2) as window:
+        for camera in (1, 2, 1, 2):
+            window.show(np.full((HEIGHT, WIDTH, 3), BGR, np.uint8), camera)
+        assert settles_at(screen, 2 * HEIGHT * WIDTH)

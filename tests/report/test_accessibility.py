@@ -59,26 +59,41 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_of_gait_live_can_be_read_and_used_by_keyboard(browser, scheme, width):
-    people = [
-        {"track": 1, "status": "known", "name": "Ada", "confidence": 0.9},
-        {"track": 2, "status": "unknown", "name": "", "confidence": None},
-        {"track": 3, "status": "looking", "name": "", "confidence": None},
-    ]
+    nobody = {"camera": 1, "name": None, "person": None, "confidence": None, "watched": False}
+    ada = {**nobody, "status": "known", "name": "Ada", "person": "08369a981510dab5", "confidence": 0.9, "watched": True}
+    stranger = {**nobody, "camera": 2, "status": "unknown", "person": "unknown-1a2b3c4d"}
+    visit = {"since": "2026-01-31T18:05:09.123+00:00", "until": "2026-01-31T18:06:09.123+00:00"}
+    lists = {
+        "cameras": [
+            {"camera": 1, "source": "rtsp://***@camera.local/door", "state": "on"},
+            {"camera": 2, "source": "rtsp://***@camera.local/" + "yard" * 20, "state": "lost"},
+        ],
+        "people": [ada, stranger, {**nobody, "status": "looking"}],
+        "seen": [{**ada, **visit, "until": None}, {**stranger, **visit}],
+    }
     complaints = []
-    with Page(0) as live:
-        live.show(np.full((48, 64, 3), 90, np.uint8), people)
+    with Page(0, lambda: lists, cameras=2) as live:
+        for camera in (1, 2):
+            live.show(np.full((48, 64, 3), 90, np.uint8), camera)
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(live.address, wait_until="commit")  # its stream never ends
+        page.goto(live.address, wait_until="commit")  # its streams never end
         page.get_by_text("looking…").wait_for()
+        assert page.get_by_role("alert").inner_text() == "Watched for: Ada at camera 1"
+        assert page.get_by_role("row", name="unknown-1a2b3c4d").count() == 2  # in the picture, and seen
         assert accessible.faint(page) == []
         assert accessible.nameless(page) == []
         assert accessible.unreachable(page) == []
-        live.show(np.full((48, 64, 3), 120, np.uint8), people)
-        page.locator("#picture").evaluate("e => new Promise(done => e.naturalWidth ? done() : e.onload = done)")
-        page.get_by_role("button", name="Pause the picture").press("Enter")
-        page.get_by_role("img", name="The picture as it was when it was paused").wait_for()
+        tops = [page.locator("figure").nth(number).bounding_box() for number in (0, 1)]
+        assert (tops[0]["y"] == tops[1]["y"]) == (width == 1280), "side by side where there is room"
+        for camera in (1, 2):
+            live.show(np.full((48, 64, 3), 120, np.uint8), camera)
+            picture = page.get_by_role("img", name=f"Camera {camera}: a box")
+            picture.evaluate("e => new Promise(done => e.naturalWidth ? done() : e.onload = done)")
+        page.get_by_role("button", name="Pause the pictures").press("Enter")
+        for camera in (1, 2):
+            page.get_by_role("img", name=f"Camera {camera}, as it was when it was paused").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.close()
     assert complaints == []
