@@ -14,7 +14,8 @@ from pipeline.cli.run import GALLERY, PROBES
 JSON: Any = Option(None, "--json", help="Write the figures here.", metavar="FILE")
 TARGET: Any = Argument(help="Folder of the dataset to make.", metavar="DATASET")
 SEED: Any = Option(0, help="The same seed gives the same bytes.", metavar="N")
-PROCESSES: Any = Option(1, min=1, help="Processes.", metavar="N")
+PROCESSES: Any = Option(None, "--workers", min=1, help="Processes (default: one a core).", metavar="N")
+OUT: Any = Option(..., "--out", help="Folder of the dataset to make; started again, it goes on.", metavar="DIR")
 
 evaluate = group("evaluate", "Measure how often people are recognised.")
 datasets = group("dataset", "Make and check datasets to train and evaluate on.")
@@ -135,9 +136,45 @@ def pretreat(
     target: Path = TARGET,
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
     overwrite: bool = Option(False, "--overwrite", help="Make again what is there already."),
-    workers: int = PROCESSES,
+    workers: int | None = PROCESSES,
 ) -> None:
     """Align silhouettes as OpenGait does, one .pkl a sequence; or convert published poses into the same layout."""
+
+
+@command(
+    datasets,
+    "commands.dataset:skeleton_maps_command",
+    "gait dataset skeleton-maps --poses Gait3D-pose --out Gait3D-maps",
+    name="skeleton-maps",
+)
+def skeleton_maps(
+    poses: Path = Option(..., help="Keypoints: DIR/identity/type/view/*.pkl, T×17×3 or T×18×3.", metavar="DIR"),
+    target: Path = OUT,
+    dataset: str = Option("", help="SUSTech1K: of each folder the file 03*.pkl alone.", metavar="NAME"),
+    extension: str | None = Option(
+        None, "--ext", metavar="NAME",
+        help="Put them into DIR/DATASET_sigma_8.0_NAME/pkl, as SkeletonGait's script does.",
+    ),
+    config: Path | None = Option(None, help="A pretreatment_heatmap.yaml: sigma, use_score, align.", metavar="FILE"),
+    workers: int | None = PROCESSES,
+) -> None:  # fmt: skip
+    """Draw poses as skeleton maps, as SkeletonGait does: limbs and joints, T×2×64×64."""
+
+
+@command(
+    datasets,
+    "commands.dataset:join_command",
+    "gait dataset join --maps Gait3D-maps --silhouettes Gait3D-pkl --out Gait3D-both",
+)
+def join(
+    maps: Path | None = Option(None, help="Skeleton maps: 0_heatmap.pkl.", metavar="DIR"),
+    silhouettes: Path | None = Option(None, help="Silhouettes: 1_sil.pkl beside maps, else 0_sil.pkl.", metavar="DIR"),
+    parsing: Path | None = Option(None, help="Labels of body parts.", metavar="DIR"),
+    smpl: Path | None = Option(None, help="SMPL values.", metavar="DIR"),
+    target: Path = OUT,
+    workers: int | None = PROCESSES,
+) -> None:
+    """Put the files of several datasets side by side, for networks that look at both: linked, no bytes are copied."""
 
 
 @command(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.commands.printing import FAILED, OK, SHOWN, print_problems, print_table
 from pipeline.engine.progress import Bars, Progress, Silent, on_a_terminal
 from pipeline.errors import ConfigError
-from pipeline.files import private, write_json
+from pipeline.files import private, safe_name, write_json
+from pipeline.inference.runtime import usable_cores
 from pipeline.research.training.data.dataset import (
     ROWS,
     list_samples,
@@ -22,10 +23,20 @@ from pipeline.research.training.data.dataset import (
 from pipeline.research.training.data.from_run import dataset_from_run, read_labels
 from pipeline.research.training.data.inspection import Finding, Inspected, inspect, missing, uneven
 from pipeline.research.training.data.pose_files import PoseSample, read_casia_b_csv, read_oumvlp_folder
+from pipeline.research.training.data.pose_maps import (
+    ORDER,
+    THERE,
+    Done,
+    MapSettings,
+    draw_maps,
+    find_poses,
+    join,
+    read_map_settings,
+)
 from pipeline.research.training.data.pretreat import FEW, find_pictures, pretreat
 
 
-def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int) -> int:
+def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, workers: int | None) -> int:
     """Make a dataset of pictures (identity/type/view/*.png), GaitGraph's CSV or OUMVLP-Pose's folders.
 
     The status is 2 when pictures were left out, since they cannot be read or are no silhouettes, or when nothing is
@@ -37,7 +48,34 @@ def pretreat_command(source: Path, target: Path, size: int, overwrite: bool, wor
             return _write_poses(read_casia_b_csv(source), target, bars)
         if _holds_poses(source):
             return _write_poses(read_oumvlp_folder(source), target, bars)
-        return _pretreat_pictures(source, target, size, overwrite, workers, bars)
+        return _pretreat_pictures(source, target, size, overwrite, _processes(workers), bars)
+
+
+def skeleton_maps_command(
+    poses: Path, target: Path, dataset: str, extension: str | None, config: Path | None, workers: int | None
+) -> int:
+    """Draw the skeleton maps of a data set of poses; the status is 2 when some could not be drawn.
+
+    extension: put them where SkeletonGait's own script does, DATASET_sigma_8.0_NAME/pkl in the target.
+    Raises GaitError where there are no poses, or for settings that cannot be followed.
+    """
+    settings = read_map_settings(config) if config else MapSettings()
+    if extension is not None:
+        target = target / safe_name(f"{dataset}_sigma_{settings.sigma}_{extension}") / "pkl"
+    files = find_poses(poses, dataset)
+    return _each("maps", "skeleton maps", target, len(files), draw_maps(files, target, settings, _processes(workers)))
+
+
+def join_command(target: Path, workers: int | None, **roots: Path | None) -> int:
+    """Put the files of two data sets side by side; the status is 2 when samples of one are not in the other, or differ.
+
+    Raises GaitError for fewer than two data sets, or one that cannot be read.
+    """
+    given = {name: root for name, root in roots.items() if root is not None}
+    if len(given) < 2:
+        raise ConfigError(f"which data sets? Name two of {', '.join('--' + name for name in ORDER)}.")
+    samples, done = join(given, target, _processes(workers))
+    return _each("join", "frames", target, samples, done)
 
 
 @private()
@@ -88,6 +126,28 @@ def _bars() -> Iterator[Progress]:
         return
     with Bars() as bars:
         yield bars
+
+
+def _processes(workers: int | None) -> int:
+    return workers or usable_cores()
+
+
+def _each(stage: str, unit: str, target: Path, total: int, done: Iterable[Done]) -> int:
+    """Show how far it is, then say what was written and, on standard error, what was not and why."""
+    found = []
+    with _bars() as bars:
+        bars.start(stage, total, "walks")
+        for one in done:
+            found.append(one)
+            bars.advance(stage)
+        bars.finish(stage)
+    written = [one for one in found if not one.why and one.frames != THERE]
+    print(f"{target}: {len(written)} walks, {sum(one.frames for one in written)} {unit}")
+    if there := sum(one.frames == THERE for one in found):
+        print(f"{there} walks were there already")
+    problems = [f"{one.why}; left out." for one in found if one.why]
+    print_problems(problems)
+    return FAILED if problems else OK
 
 
 def _holds_poses(source: Path) -> bool:

@@ -7,11 +7,8 @@ with it. Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatm
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.files import natural
 from pipeline.research.training.data.dataset import BODY, Sample, mask_levels, sample_path, write_sample
+from pipeline.research.training.data.processes import in_processes
 from pipeline.segmentation.normalise import normalise
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"))
@@ -93,17 +91,7 @@ def pretreat(
     Silhouettes are aligned as OpenGait aligns them, and those dropped that it drops. Samples that are there already are
     passed over (kept −1) unless `overwrite` says otherwise, so that a second run goes on where the first was stopped.
     """
-    work = partial(_pretreat, target=target, size=size, overwrite=overwrite)
-    if workers == 1:
-        yield from map(work, samples)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        try:
-            yield from pool.map(work, samples, chunksize=16)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    yield from in_processes(partial(_pretreat, target=target, size=size, overwrite=overwrite), samples, workers)
 
 
 def _pretreat(sample: Pictures, target: Path, size: int, overwrite: bool) -> Pretreated:
