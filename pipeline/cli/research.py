@@ -127,6 +127,31 @@ def train(
     """Train a gait network on a dataset in OpenGait's layout."""
 
 
+@command(
+    datasets,
+    "commands.dataset:arrange_command",
+    "gait dataset arrange --dataset oumvlp --source OUMVLP --out OUMVLP-arranged",
+)
+def arrange(
+    dataset: str = Option(
+        ..., metavar="NAME",
+        help="casia-b, oumvlp, grew, gait3d, casia-e, hid, ccpg, ccgr, ccgr-mini, sustech1k, freegait, scoliosis1k, "
+        "gaitlu-1m.",
+    ),
+    part: str | None = Option(
+        None, metavar="NAME",
+        help="Which of its modalities: silhouettes (the default), poses, parsing, smpl, rgb, points.",
+    ),
+    source: Path = Option(..., help="The dataset as its authors publish it: folders or archives.", metavar="DIR"),
+    target: Path = OUT,
+    workers: int | None = PROCESSES,
+) -> None:  # fmt: skip
+    """Arrange a dataset as published into identity/type/view: folders are linked, archives unpacked.
+
+    Zips with a password: it is asked for, or taken from the variable GAIT_ARCHIVE_PASSWORD.
+    """
+
+
 @command(datasets, "commands.dataset:pretreat_command", "gait dataset pretreat CASIA-B CASIA-B-pkl --workers 4")
 def pretreat(
     source: Path = Argument(
@@ -134,11 +159,20 @@ def pretreat(
         metavar="SOURCE",
     ),
     target: Path = TARGET,
+    kind: str = Option(
+        "silhouettes", metavar="NAME",
+        help="silhouettes; aligned (silhouettes that are only resized, as GREW's, HID's and CASIA-E's); parsing; rgb; "
+        "poses; smpl; points.",
+    ),
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
+    silhouettes: Path | None = Option(
+        None, metavar="DIR",
+        help="For poses: the arranged silhouettes, which tell whose joints count where several people are in a frame.",
+    ),
     overwrite: bool = Option(False, "--overwrite", help="Make again what is there already."),
     workers: int | None = PROCESSES,
-) -> None:
-    """Align silhouettes as OpenGait does, one .pkl a sequence; or convert published poses into the same layout."""
+) -> None:  # fmt: skip
+    """Align silhouettes as OpenGait does, one .pkl a sequence; or convert other files into the same layout."""
 
 
 @command(

@@ -26,6 +26,7 @@ from pipeline.research.evaluation.datasets.dataset import (
     as_tree,
     embed_dataset,
     evaluate,
+    listed_samples,
     samples_of_test_set,
 )
 from pipeline.research.evaluation.datasets.features import (
@@ -129,7 +130,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
         "training": str(wanted.training.resolve()) if wanted.training else None,
     }
     if wanted.features is not None:
-        listed = read_partition(partition).probes if partition is not None else ()
+        listed = listed_samples(protocol, read_partition(partition)) if partition is not None else ()
         return _Subject(read_dataset_features(wanted.features), (), None, listed, {"evaluated": facts})
     if root is None:
         raise ConfigError(

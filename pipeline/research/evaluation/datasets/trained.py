@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = (Path("output"), Path("output/training"))  # OpenGait's place for DATASET/MODEL/NAME, and ours
 PROTOCOL_OF = {  # OpenGait's eval_func; of those that serve several datasets the name of the dataset decides
+    "evaluate_CCGR_MINI": "ccgr-mini",
     "evaluate_CCPG": "ccpg",
     "evaluate_FreeGait": "freegait",
     "evaluate_Gait3D": "gait3d",
