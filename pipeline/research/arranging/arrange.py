@@ -111,35 +111,40 @@ def arrange(
 
 def _arrange(work: Work, source: Path, part: Part, target: Path, password: Secret | None) -> Arranged:
     done = Arranged()
-    patterns = [(place, _pattern(place.path)) for place in part.places]
-    for file in _archived(work, source, password, target, done) if work.archive else _in_folder(work, source):
-        match = next(((place, one) for place, each in patterns if (one := each.match(file.path))), None)
-        if match is None:
-            done.others, done.other = done.others + 1, done.other or file.path
-            continue
-        try:
-            if file.why:
-                raise InputError(file.why)
-            path = _target(*match, file, target)
-        except InputError as error:
-            done.refused.append((file.path, str(error)))
-            continue
-        done.walks.add(str(path.parent))
-        if path.is_file():
-            done.there += 1
-        else:
-            file.place(path)
-            done.files += 1
+    files = _in_archive(work, source, password, target) if work.archive else _in_folder(work, source)
+    try:
+        for file in files:
+            _place(file, part, target, done)
+    except InputError as error:  # an archive that is damaged ends here
+        done.refused.append((work.path, str(error).removeprefix(f"{source / work.path}: ")))
     return done
+
+
+def _place(file: _File, part: Part, target: Path, done: Arranged) -> None:
+    match = next(((place, one) for place in part.places if (one := _pattern(place.path).match(file.path))), None)
+    if match is None:
+        done.others, done.other = done.others + 1, done.other or file.path
+        return
+    try:
+        path = _target(*match, file, target)
+    except InputError as error:
+        done.refused.append((file.path, str(error)))
+        return
+    done.walks.add(str(path.parent))
+    if path.is_file():
+        done.there += 1
+    else:
+        file.copy(path)
+        done.files += 1
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """path: from the source. all_paths: of what is numbered with it."""
+    """path: from the source. why: it must not be read. all_paths: of what is numbered with it."""
 
     path: str
     why: str
-    place: Callable[[Path], None]
+    copy: Callable[[Path], None]
     all_paths: Callable[[], Sequence[str]]
 
 
@@ -155,13 +160,10 @@ def _in_folder(work: Work, source: Path) -> Iterator[_File]:
             yield _File(f"{work.path}/{path.name}", "", partial(link_or_copy, path), siblings)
 
 
-def _archived(work: Work, source: Path, password: Secret | None, target: Path, done: Arranged) -> Iterator[_File]:
-    try:
-        for member in members(source / work.path, work.path, password, target):
-            if not PurePosixPath(member.path).name.startswith("."):
-                yield _File(member.path, member.why, partial(_unpack, member), member.all_paths)
-    except InputError as error:
-        done.refused.append((work.path, str(error).removeprefix(f"{source / work.path}: ")))
+def _in_archive(work: Work, source: Path, password: Secret | None, target: Path) -> Iterator[_File]:
+    for member in members(source / work.path, work.path, password, target):
+        if not PurePosixPath(member.path).name.startswith("."):
+            yield _File(member.path, member.why, partial(_unpack, member), member.all_paths)
 
 
 def _unpack(member: Member, path: Path) -> None:
@@ -170,7 +172,9 @@ def _unpack(member: Member, path: Path) -> None:
 
 
 def _target(place: Place, match: re.Match[str], file: _File, target: Path) -> Path:
-    """Where a file goes. Raises InputError for names that are no plain ones."""
+    """Where a file goes. Raises InputError for one that must not be read, and for names that are no plain ones."""
+    if file.why:
+        raise InputError(file.why)
     names = match.groupdict()
     if "{number}" in place.type:
         names["number"] = f"{_number(match, file.all_paths()):02d}"

@@ -150,17 +150,14 @@ def _pretreat(sample: Pictures, target: Path, how: Pretreatment) -> Pretreated:
         if frame is not None:
             kept.append(frame)
             ratios.append(read.shape[1] / read.shape[0] if how.kind == "rgb" else 0)
+    dropped = len(sample.files) - len(refused) - len(kept)
+    shapes = {frame.shape for frame in kept}
+    if len(shapes) > 1 and how.kind != "points":
+        told = " and ".join(sorted("×".join(map(str, shape)) for shape in shapes))
+        refused.append((sample.files[0].parent, f"frames of {told}, not of one walk"))
+        kept = []
     if how.kind == "rgb" and kept:
         write_sample(path.with_name(f"{sample.view}-ratios.pkl"), np.array(ratios))
     if kept:
-        write_sample(path, kept if how.kind == "points" else _stacked(kept, path))
-    return Pretreated(
-        sample.name, len(kept), len(sample.files) - len(refused) - len(kept), tuple(refused), dict(converted)
-    )
-
-
-def _stacked(frames: Sequence[Array], path: Path) -> Array:
-    if len({frame.shape for frame in frames}) > 1:
-        shapes = " and ".join(sorted({"×".join(map(str, frame.shape)) for frame in frames}))
-        raise InputError(f"{path}: its frames would be of {shapes}. Take out what does not belong to this walk.")
-    return np.stack(frames)
+        write_sample(path, kept if how.kind == "points" else np.stack(kept))
+    return Pretreated(sample.name, len(kept), dropped, tuple(refused), dict(converted))
