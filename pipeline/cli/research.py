@@ -232,11 +232,12 @@ def from_run(
 def check(
     root: Path = Argument(help="Folder of the dataset.", metavar="DATASET"),
     partition: Path | None = Option(None, help="Its partition JSON (default: the one in it).", metavar="FILE"),
-    name: str = Option("", help="CASIA-B or OUMVLP: the authors' partition."),
+    name: str = Option("", help="CASIA-B, OUMVLP, GREW …: the authors' partition."),
     min_frames: int = Option(15, min=0, help="Shorter sequences are named."),
     json_file: Path | None = Option(None, "--json", help="Write all findings here.", metavar="FILE"),
+    fix: Path | None = Option(None, help="New folder for a copy in which it is put right.", metavar="DIR"),
 ) -> None:
-    """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes: the exit status is 2 then."""
+    """Read a whole dataset; say what is missing, unreadable, short, noisy or twice there: the exit status is 2 then."""
 
 
 @command(

@@ -8,10 +8,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.printing import FAILED, OK, SHOWN, count_of, print_problems, print_table
+from pipeline.commands.printing import FAILED, OK, count_of, print_problems, print_table
 from pipeline.engine.progress import Bars, Progress, Silent, on_a_terminal
 from pipeline.errors import ConfigError
 from pipeline.files import private, safe_name, write_json
@@ -28,7 +29,15 @@ from pipeline.research.training.data.dataset import (
     write_sample,
 )
 from pipeline.research.training.data.from_run import dataset_from_run, read_labels
-from pipeline.research.training.data.inspection import Finding, Inspected, inspect, missing, uneven
+from pipeline.research.training.data.inspection import (
+    Finding,
+    Inspected,
+    inspect,
+    missing,
+    partition_of_copy,
+    repeated,
+    uneven,
+)
 from pipeline.research.training.data.pose_files import PoseSample, read_casia_b_csv, read_oumvlp_folder
 from pipeline.research.training.data.pose_maps import (
     ORDER,
@@ -41,6 +50,10 @@ from pipeline.research.training.data.pose_maps import (
     read_map_settings,
 )
 from pipeline.research.training.data.pretreat import FEW, KINDS, Pretreatment, find_pictures, pretreat
+from pipeline.research.training.data.processes import in_processes
+
+FEW_WALKS = 64  # are looked at before other processes have begun
+EXAMPLES = 5  # of each kind of finding that are printed
 
 
 def pretreat_command(source: Path, target: Path, workers: int | None, **how: Any) -> int:
@@ -151,25 +164,36 @@ def from_run_command(run: Path, target: Path, labels: Path | None, held_out: flo
     return OK
 
 
-def check_command(root: Path, partition: Path | None, name: str, min_frames: int, json_file: Path | None) -> int:
+def check_command(
+    root: Path, partition: Path | None, name: str, min_frames: int, json_file: Path | None, fix: Path | None = None
+) -> int:
     """Read the whole dataset and say what is wrong with it; the status is 2 when something is.
 
-    Raises InputError when there is no dataset or no partition where one was named.
+    fix: a new folder for a copy in which it is put right where that can be. Raises InputError when there is no dataset
+    or no partition where one was named, ConfigError for a folder of the copy that has something in it.
     """
     walks = list_samples(root)
+    if fix is not None and fix.exists() and any(fix.iterdir()):
+        raise ConfigError(f"--fix {fix}: is not empty. Name a new folder.")
     chosen = None
     if partition is not None or (root / "partition.json").is_file() or name:
         chosen = partition_of(root, partition, name)
+    look = partial(inspect, least=min_frames, copy=fix)
     with _bars() as bars:
         bars.start("check", len(walks), "walks")
         inspected = []
-        for walk in walks:
-            inspected.append(inspect(walk, min_frames))
+        for walk in in_processes(look, walks, _processes(None) if len(walks) >= FEW_WALKS else 1):
+            inspected.append(walk)
             bars.advance("check")
         bars.finish("check")
     findings = [*missing(root, chosen), *(finding for walk in inspected for finding in walk.findings)]
-    findings += uneven(inspected)
+    findings += [*uneven(inspected), *repeated(inspected)]
     _report(root, inspected, findings)
+    if fix is not None:
+        if chosen is not None:
+            partition_of_copy(fix, chosen)
+        counts = Counter(walk.copied for walk in inspected)
+        print(f"{fix}: {', '.join(f'{counts[how]} walks {how}' for how in ('as it was', 'put right', 'left out'))}")
     if json_file is not None:
         found = [{"kind": one.kind, "where": one.where, "what": one.what} for one in findings]
         frames = sum(walk.frames for walk in inspected)
@@ -272,9 +296,11 @@ def _report(root: Path, inspected: list[Inspected], findings: list[Finding]) -> 
         **dict(sorted(Counter(finding.kind for finding in findings).items())),
     }
     print_table(("", ""), [(name, str(value)) for name, value in rows.items()], str(root), show_header=False)
-    for finding in findings[:SHOWN]:
-        print(f"✗ {finding.kind}: {finding.where}: {finding.what}")
-    if len(findings) > SHOWN:
-        print(f"✗ and {len(findings) - SHOWN} more (--json FILE has them all)")
+    for kind in dict.fromkeys(finding.kind for finding in findings):
+        some = [finding for finding in findings if finding.kind == kind]
+        for finding in some[:EXAMPLES]:
+            print(f"✗ {kind}: {finding.where}: {finding.what}")
+        if len(some) > EXAMPLES:
+            print(f"✗ {kind}: and {len(some) - EXAMPLES} more (--json FILE has them all)")
     if not findings:
-        print("✓ nothing is missing, unreadable or too short")
+        print("✓ nothing is missing, unreadable, too short, noisy or twice there")
