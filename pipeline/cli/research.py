@@ -68,8 +68,8 @@ def clips(
 def dataset(
     protocol: str | None = Option(
         None, metavar="NAME",
-        help="casia-b, oumvlp, casia-e, sustech1k, ccpg, gait3d, freegait, grew, scoliosis1k; grew-submission or hid "
-        "for a competition's file.",
+        help="casia-b, oumvlp, casia-e, sustech1k, ccpg, ccgr-mini, gait3d, freegait, grew, scoliosis1k; "
+        "grew-submission or hid for a competition's file.",
     ),
     root: Path | None = Option(None, help="The dataset: DIR/identity/type/view/*.pkl.", metavar="DIR"),
     partition: Path | None = Option(

@@ -233,6 +233,8 @@ def mask_levels(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if not values.size:
         return values.astype(np.uint8)
+    if values.dtype == np.uint8 and not ((values + np.uint8(1)) & 254).any():  # 0 and 255 alone, as most are
+        return values
     low, high = values.min(), values.max()
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("NaN or infinite values")

@@ -130,9 +130,10 @@ def _to_grey(picture: NDArray[Any]) -> tuple[NDArray[np.uint8], list[str]]:
                 raise ValueError("a picture in colours, no silhouette")
             return mask_levels(np.asarray(body).reshape(picture.shape[:2])), [*conversions, COLOURED]
         picture = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
-    if 0 < picture.max() <= 1:
+    mask = mask_levels(picture)
+    if mask is not picture and mask.any() and picture.max() <= 1:
         conversions.append(ONES)
-    return mask_levels(picture), conversions
+    return mask, conversions
 
 
 def _to_8_bits(picture: NDArray[Any]) -> NDArray[Any]:
@@ -148,6 +149,8 @@ def _is_black_and_white(colours: NDArray[Any]) -> bool:
 
 def _is_inverted(grey: NDArray[np.uint8]) -> bool:
     """Whether the body is what is dark: all corners are white, most of the edge is, and something is not."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]) >= BODY
     corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]] >= BODY
-    return bool(corners.all() and edge.mean() > 0.5 and grey.min() < BODY)
+    if not corners.all():
+        return False
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]) >= BODY
+    return bool(edge.mean() > 0.5 and grey.min() < BODY)

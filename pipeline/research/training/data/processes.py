@@ -39,6 +39,9 @@ def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int) -> It
 
 
 def _begin() -> None:
-    """Ctrl-C is the parent's to answer."""
+    """Ctrl-C is the parent's to answer; every process has a core of its own."""
+    import cv2
+
+    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
