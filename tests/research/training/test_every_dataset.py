@@ -154,10 +154,10 @@ def test_as_published_to_evaluated(dataset, part, tmp_path, monkeypatch):
     settings = [f"data_cfg.dataset_root={root}", f"data_cfg.dataset_name={dataset}", *COMMON, *small, *course.more]
     folder = train(load_training_config(name, settings), tmp_path / "training", False, "cpu", lambda line: None).parent
     report = tmp_path / "report.json"
-    given = dict.fromkeys(("partition", "features", "profile", "encoder", "checkpoint", "card", "metric", "files"))
+    given = dict.fromkeys(("partition", "iteration", "features", "profile", "encoder", "checkpoint", "card"))
     evaluate_dataset_command(
-        report, **given, protocol=course.protocol or dataset, root=root, training=folder, cross_view=False, rerank=None,
-        as_opengait=False, options=Options(overrides=["runtime.device=cpu"]),
+        report, **given, protocol=course.protocol or dataset, root=root, training=folder, metric=None, files=None,
+        cross_view=False, rerank=None, as_opengait=False, options=Options(overrides=["runtime.device=cpu"]),
     )  # fmt: skip
     found = json.loads(report.read_text())
     assert (found["walks"] >= 2 and found["identities"] == len(people) - 2) or dataset == "hid"
