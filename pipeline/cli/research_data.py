@@ -78,7 +78,9 @@ def skeleton_maps(
         None, "--ext", metavar="NAME",
         help="Put them into DIR/DATASET_sigma_8.0_NAME/pkl, as SkeletonGait's script does.",
     ),
-    config: Path | None = Option(None, help="A pretreatment_heatmap.yaml: sigma, use_score, align.", metavar="FILE"),
+    settings: Path | None = Option(
+        None, "--config", help="A pretreatment_heatmap.yaml: sigma, use_score, align.", metavar="FILE"
+    ),
     workers: int | None = PROCESSES,
 ) -> None:  # fmt: skip
     """Draw poses as skeleton maps, as SkeletonGait does: limbs and joints, T×2×64×64."""
@@ -94,6 +96,7 @@ def join(
     silhouettes: Path | None = Option(None, help="Silhouettes: 1_sil.pkl beside maps, else 0_sil.pkl.", metavar="DIR"),
     parsing: Path | None = Option(None, help="Labels of body parts.", metavar="DIR"),
     smpl: Path | None = Option(None, help="SMPL values.", metavar="DIR"),
+    ending: str = Option(".pkl", "--ext", help="How the silhouettes' file ends, among several.", metavar="NAME"),
     target: Path = OUT,
     workers: int | None = PROCESSES,
 ) -> None:

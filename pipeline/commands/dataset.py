@@ -124,21 +124,21 @@ def _say_arranged(source: Path, target: Path, part: Part, found: Found, done: li
 
 
 def skeleton_maps_command(
-    poses: Path, target: Path, dataset: str, extension: str | None, config: Path | None, workers: int | None
+    poses: Path, target: Path, dataset: str, extension: str | None, settings: Path | None, workers: int | None
 ) -> int:
     """Draw the skeleton maps of a data set of poses; the status is 2 when some could not be drawn.
 
     extension: put them where SkeletonGait's own script does, DATASET_sigma_8.0_NAME/pkl in the target.
     Raises GaitError where there are no poses, or for settings that cannot be followed.
     """
-    settings = read_map_settings(config) if config else MapSettings()
+    how = read_map_settings(settings) if settings else MapSettings()
     if extension is not None:
-        target = target / safe_name(f"{dataset}_sigma_{settings.sigma}_{extension}") / "pkl"
+        target = target / safe_name(f"{dataset}_sigma_{how.sigma}_{extension}") / "pkl"
     files = find_poses(poses, dataset)
-    return _each("maps", "skeleton maps", target, len(files), draw_maps(files, target, settings, _processes(workers)))
+    return _each("maps", "skeleton maps", target, len(files), draw_maps(files, target, how, _processes(workers)))
 
 
-def join_command(target: Path, workers: int | None, **roots: Path | None) -> int:
+def join_command(target: Path, workers: int | None, ending: str, **roots: Path | None) -> int:
     """Put the files of two data sets side by side; the status is 2 when samples of one are not in the other, or differ.
 
     Raises GaitError for fewer than two data sets, or one that cannot be read.
@@ -146,7 +146,7 @@ def join_command(target: Path, workers: int | None, **roots: Path | None) -> int
     given = {name: root for name, root in roots.items() if root is not None}
     if len(given) < 2:
         raise ConfigError(f"which data sets? Name two of {', '.join('--' + name for name in ORDER)}.")
-    samples, done = join(given, target, _processes(workers))
+    samples, done = join(given, target, _processes(workers), ending)
     return _each("join", "frames", target, samples, done)
 
 

@@ -168,6 +168,15 @@ def test_silhouettes_come_before_smpl(two):
     assert sorted(path.name for path in (two / "both").rglob("*.pkl")) == ["0_sil.pkl", "1_smpl.pkl"]
 
 
+def test_of_several_files_the_ending_tells_which_are_silhouettes(two):
+    write(two / "sils/001/nm-01/000/00-000-LiDAR-PCDs.pkl", [np.ones((9, 3))] * 5)
+    write(two / "sils/001/nm-01/000/05-000-Camera-Sils_aligned.pkl", np.full((5, 64, 64), 255, np.uint8))
+    given = ("--maps", two / "maps", "--silhouettes", two / "sils", "--out", two / "both")
+    gait("join", *given, "--ext", "Camera-Sils_aligned.pkl")
+    (sample,) = list_samples(two / "both")
+    assert read_sample(sample)[1].shape == (5, 64, 64)
+
+
 def test_one_dataset_is_not_joined(two):
     with pytest.raises(ConfigError, match="Name two of --maps, --silhouettes"):
         gait("join", "--maps", two / "maps", "--out", two / "both")

@@ -136,17 +136,25 @@ ORDER = {"maps": "heatmap", "silhouettes": "sil", "parsing": "par", "smpl": "smp
 """Modalities in the order that networks of two take them in, and what their files are called."""
 
 
-def join(roots: Mapping[str, Path], target: Path, workers: int = 1) -> tuple[int, Iterator[Done]]:
+def join(roots: Mapping[str, Path], target: Path, workers: int = 1, ending: str = ".pkl") -> tuple[int, Iterator[Done]]:
     """Write target/identity/type/view/0_heatmap.pkl, 1_sil.pkl …: the samples that all of these data sets have.
 
     Returns how many samples there are, and what became of each.
 
-    roots: modality (see ORDER) → data set; of a folder with several files the first counts. Files are linked (a second
-    name of the same bytes) where the disk can, and else copied. Samples of unequal length are left out. Raises
-    InputError where a data set is missing or has no samples.
+    roots: modality (see ORDER) → data set; of a folder with several files the first counts, of silhouettes the first
+    with this ending. Files are linked (a second name of the same bytes) where the disk can, and else copied. Samples of
+    unequal length are left out. Raises InputError where a data set is missing or has no samples.
     """
-    samples = [{one.name: one for one in list_samples(roots[each])} for each in ORDER if each in roots]
-    names = [f"{place}_{ORDER[each]}" for place, each in enumerate(each for each in ORDER if each in roots)]
+    given = [each for each in ORDER if each in roots]
+    samples = [
+        {
+            one.name: replace(one, files=files[:1])
+            for one in list_samples(roots[each])
+            if (files := tuple(path for path in one.files if each != "silhouettes" or path.name.endswith(ending)))
+        }
+        for each in given
+    ]
+    names = [f"{place}_{ORDER[each]}" for place, each in enumerate(given)]
     together = [
         (name, tuple(each.get(name) for each in samples)) for name in dict.fromkeys(n for each in samples for n in each)
     ]
