@@ -15,6 +15,7 @@ from training_walks import silhouettes, write_dataset
 from pipeline.commands.dataset import check_command
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.training.data.dataset import list_samples, read_sample
+from pipeline.segmentation.normalise import normalise
 
 
 @pytest.fixture
@@ -216,8 +217,15 @@ def test_a_copy_is_made_in_a_new_folder(root):
         check_command(root, None, "", 15, None, root)
 
 
-def test_walkers_have_no_faults(tmp_path):
-    """From all sides: nobody is taken for two people, or for standing on the head."""
+def pretreated(masks):
+    """As from a picture of another size: with grey edges."""
+    return np.stack([normalise(cv2.resize(mask, None, fx=0.7, fy=0.7), reference=True) for mask in masks])
+
+
+@pytest.mark.parametrize("alter", [lambda masks: masks, pretreated], ids=["sharp", "pretreated"])
+def test_walkers_have_no_faults(tmp_path, alter):
+    """From all sides: nobody is taken for two people, or for standing on the head, and grey edges are no noise."""
     views = tuple(f"{view:03d}" for view in range(0, 181, 30))
     root = write_modalities(tmp_path / "data", ["silhouettes"], 4, views=views, frames=20)
+    every(root, alter)
     assert findings(root, tmp_path) == {}
