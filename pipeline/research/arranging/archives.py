@@ -30,6 +30,7 @@ LEAST_BUDGET = 2**28
 AT_ONCE = 2**20
 IN_MEMORY = 2**26  # of an archive in an archive; a larger one lies on the disk meanwhile
 LARGEST_HEADER = 2**20
+LONGEST_PATH = 4096
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(RuntimeError, NotImplementedError, ValueError, OverflowError),
@@ -137,6 +138,8 @@ class _Opened:
         for name, kind, opener in self._entries():
             path = self._beside(name)
             why = "a name that leads out of its archive" if name[:1] == "/" or ".." in path.split("/") else kind
+            if len(path) > LONGEST_PATH:  # patterns would take their time with it
+                path, why = f"{path[:80]}…", "a name that is far too long"
             copy = partial(_copy, opener, self.budget)
             if why or not path.lower().endswith((*ZIP, *TAR)):
                 yield Member(path, why, copy, lambda: self._paths)

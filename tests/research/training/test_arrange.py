@@ -257,6 +257,12 @@ def test_bombs_are_bounded(tmp_path, monkeypatch):
     assert sum(map(len, tree(tmp_path / "out").values())) < 2**24
 
 
+def test_a_name_without_end_is_refused(tmp_path):
+    tar(tmp_path / "a.tar", {"sil" * 5000 + ".pkl": b"x"})
+    (found,) = members(tmp_path / "a.tar", "a.tar", None, tmp_path)
+    assert found.why == "a name that is far too long" and len(found.path) < 100
+
+
 def test_a_header_as_large_as_the_memory_is_refused(tmp_path):
     long = tarfile.TarInfo("x")
     long.type, long.size = tarfile.GNUTYPE_LONGNAME, 2**30
