@@ -11,6 +11,7 @@ import json
 import lzma
 import os
 import re
+import shutil
 import struct
 import threading
 import tokenize
@@ -139,6 +140,22 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let a file stand under another name, too: the same bytes where the disk can (a hard link), else a copy of them.
+
+    A target that is there already stays.
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source.resolve())
+        except FileExistsError:
+            pass
+        except OSError:  # another disk, or one without links
+            with source.open("rb") as given, atomic(target) as stream:
+                shutil.copyfileobj(given, stream)
 
 
 def from_home(path: str | Path) -> Path:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import gallery, models, research, results, run  # noqa: F401  # they add their commands
+from pipeline.cli import gallery, models, research, research_data, results, run  # noqa: F401  # they add their commands
 from pipeline.cli.app import app
 from pipeline.errors import GaitError, Interrupted
 from pipeline.files import one_line, refusal

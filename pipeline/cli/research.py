@@ -1,4 +1,4 @@
-"""Training, evaluation, data sets and timings: evaluate, train, dataset, synth, bench."""
+"""Training, evaluation, made-up walkers and timings: evaluate, train, synth, bench."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
 from pipeline.cli.app import CHECKPOINTS, app, command, group
 from pipeline.cli.run import GALLERY, PROBES
 
 JSON: Any = Option(None, "--json", help="Write the figures here.", metavar="FILE")
-TARGET: Any = Argument(help="Folder of the dataset to make.", metavar="DATASET")
 SEED: Any = Option(0, help="The same seed gives the same bytes.", metavar="N")
-PROCESSES: Any = Option(1, min=1, help="Processes.", metavar="N")
 
 evaluate = group("evaluate", "Measure how often people are recognised.")
-datasets = group("dataset", "Make and check datasets to train and evaluate on.")
 synth = group("synth", "Walkers who do not exist: silhouettes to train with, videos to test and to show.")
 
 
@@ -67,8 +64,8 @@ def clips(
 def dataset(
     protocol: str | None = Option(
         None, metavar="NAME",
-        help="casia-b, oumvlp, casia-e, sustech1k, ccpg, gait3d, freegait, grew, scoliosis1k; grew-submission or hid "
-        "for a competition's file.",
+        help="casia-b, oumvlp, casia-e, sustech1k, ccpg, ccgr-mini, gait3d, freegait, grew, scoliosis1k; "
+        "grew-submission or hid for a competition's file.",
     ),
     root: Path | None = Option(None, help="The dataset: DIR/identity/type/view/*.pkl.", metavar="DIR"),
     partition: Path | None = Option(
@@ -76,6 +73,10 @@ def dataset(
     ),
     training: Path | None = Option(
         None, help="Folder of a gait train: its network, on its dataset.", metavar="DIR"
+    ),
+    iteration: int | None = Option(
+        None, "--iter", min=0, metavar="N",
+        help="Of a training: the checkpoint of this iteration (default: the furthest).",
     ),
     features: Path | None = Option(
         None, help="Features of an earlier evaluation, instead of a network.", metavar="FILE"
@@ -124,48 +125,6 @@ def train(
     processes: int = Option(1, min=1, help="Processes that share each batch: one a GPU.", metavar="N"),
 ) -> None:
     """Train a gait network on a dataset in OpenGait's layout."""
-
-
-@command(datasets, "commands.dataset:pretreat_command", "gait dataset pretreat CASIA-B CASIA-B-pkl --workers 4")
-def pretreat(
-    source: Path = Argument(
-        help="Silhouettes in identity/type/view/*.png, GaitGraph's pose CSV, or OUMVLP-Pose's folder.",
-        metavar="SOURCE",
-    ),
-    target: Path = TARGET,
-    size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
-    overwrite: bool = Option(False, "--overwrite", help="Make again what is there already."),
-    workers: int = PROCESSES,
-) -> None:
-    """Align silhouettes as OpenGait does, one .pkl a sequence; or convert published poses into the same layout."""
-
-
-@command(
-    datasets,
-    "commands.dataset:from_run_command",
-    "gait dataset from-run output/2026_01_31_18_05_09 mine --labels who.csv",
-    name="from-run",
-)
-def from_run(
-    run: Path = Argument(help="Folder of a run.", metavar="RUN_DIR"),
-    target: Path = TARGET,
-    labels: Path | None = Option(
-        None, help="CSV: video,track,identity[,type,view]; none: a person a track.", metavar="FILE"
-    ),
-    held_out: float = Option(0.5, min=0, max=1, help="Share of the people that become the test set."),
-) -> None:
-    """The silhouettes of a run as a dataset, with its partition.json."""
-
-
-@command(datasets, "commands.dataset:check_command", "gait dataset check CASIA-B-pkl --name CASIA-B")
-def check(
-    root: Path = Argument(help="Folder of the dataset.", metavar="DATASET"),
-    partition: Path | None = Option(None, help="Its partition JSON (default: the one in it).", metavar="FILE"),
-    name: str = Option("", help="CASIA-B or OUMVLP: the authors' partition."),
-    min_frames: int = Option(15, min=0, help="Shorter sequences are named."),
-    json_file: Path | None = Option(None, "--json", help="Write all findings here.", metavar="FILE"),
-) -> None:
-    """Read a whole dataset; say what is missing, unreadable, too short or no silhouettes: the exit status is 2 then."""
 
 
 @command(

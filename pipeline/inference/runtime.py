@@ -74,8 +74,11 @@ def _has_gpu_driver() -> bool:
 
 def threads(runtime: RuntimeConfig) -> int:
     """CPU threads for networks: the configured number, or every core this process may use."""
-    if runtime.threads:
-        return runtime.threads
+    return runtime.threads or usable_cores()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux: containers and taskset may leave fewer than the machine has
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -29,17 +29,33 @@ def normalise(
     """
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise ValueError(f"mask must be H×W uint8, got {mask.shape} {mask.dtype}")
-    if reference and int(mask.sum(dtype=np.int64)) <= REFERENCE_MINIMUM_SUM:
+    if reference and cv2.sumElems(mask)[0] <= REFERENCE_MINIMUM_SUM:
         return None
-    rows = np.flatnonzero(mask.any(axis=1))
+    return _placed(mask, size, reference)
+
+
+def normalise_labels(labels: NDArray[np.uint8], size: int = SILHOUETTE_HEIGHT) -> NDArray[np.uint8] | None:
+    """The same for labels of body parts H×W (0: the background), which stay what they are; None where OpenGait drops
+    them. Reference: OpenGait datasets/Gait3D-Parsing/pretreatment_gps.py.
+    """
+    if 255 * np.count_nonzero(labels) <= REFERENCE_MINIMUM_SUM:
+        return None
+    return _placed(labels, size, reference=True, labels=True)
+
+
+def _placed(mask: NDArray[np.uint8], size: int, reference: bool, labels: bool = False) -> NDArray[np.uint8] | None:
+    if not mask.size:
+        return None
+    rows = np.flatnonzero(cv2.reduce(mask, 1, cv2.REDUCE_MAX))  # ten times as fast as NumPy's any
     if not len(rows):
         return None
     body = mask[rows[0] : rows[-1] + 1]
     width = int(size * body.shape[1] / body.shape[0])
     if width == 0:  # a mask more than `size` times as tall as the picture is wide
         return None
-    body = np.asarray(cv2.resize(body, (width, size), interpolation=cv2.INTER_CUBIC), np.uint8)
-    centre = _mass_median_column(body)
+    how = cv2.INTER_NEAREST if labels else cv2.INTER_CUBIC
+    body = np.asarray(cv2.resize(body, (width, size), interpolation=how), np.uint8)
+    centre = _mass_median_column((body > 0).astype(np.uint8) if labels else body)
     if centre is None or (reference and centre == 0):
         return None
     half = size // 2

@@ -11,7 +11,7 @@ import pytest
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import evaluate_dataset_command
-from pipeline.errors import CheckpointError, ConfigError, GaitError
+from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import write_json
 from pipeline.profiles import Options, load_config
 from pipeline.research.evaluation.datasets.dataset import read_sequence
@@ -21,7 +21,7 @@ from pipeline.research.training.fit import train
 from pipeline.types import Modality
 
 PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")
-NAMES = ("protocol", "profile", "encoder", "checkpoint", "card", "metric", "rerank", "files")
+NAMES = ("iteration", "protocol", "profile", "encoder", "checkpoint", "card", "metric", "rerank", "files")
 NOTHING = dict.fromkeys([*PATHS, *NAMES])
 
 
@@ -158,6 +158,36 @@ def opengaits(tmp_path):
         return path
 
     return write
+
+
+def test_an_iteration_picks_a_checkpoint(evaluate, opengaits, tmp_path):
+    root = write_dataset(tmp_path / "CASIA-B", 4, ("nm-01", "nm-02", "bg-01"), ("000", "090"), held_out=2)
+    file = opengaits(root)
+    config = load_training_config(str(file), ["trainer_cfg.save_iter=1", "optimizer_cfg.lr=0.1"])
+    folder = train(config, tmp_path / "output", False, "cpu", lambda line: None).parent
+    first, last = (evaluate(training=folder, iteration=number) for number in (1, 2))
+    assert first["checkpoint_sha256"] != last["checkpoint_sha256"] == evaluate(training=folder)["checkpoint_sha256"]
+    assert evaluate(profile=str(file), iteration=1)["checkpoint_sha256"] == first["checkpoint_sha256"]
+    with pytest.raises(
+        InputError, match=r"Tiny-00007\.pt: no such checkpoint\. There are those of iterations 00001, 00002"
+    ):
+        evaluate(training=folder, iteration=7)
+
+
+def test_an_iteration_is_of_a_training(evaluate, data):
+    with pytest.raises(ConfigError, match=r"--iter 3: of which training\?"):
+        evaluate(protocol="casia-b", root=data, iteration=3)
+
+
+def test_tables_come_as_markdown_and_latex(evaluate, data, tmp_path):
+    report = evaluate(protocol="casia-b", root=data)
+    (folder,) = (tmp_path / "output").glob("2*")
+    markdown, latex = ((folder / name).read_text() for name in ("tables.md", "tables.tex"))
+    rank1 = f"{100 * report['conditions']['NM']['rank1']:.2f}"
+    assert "|  | 000 | 090 | mean |\n|---|---:|---:|---:|\n| NM |" in markdown and f" {rank1} |" in markdown
+    assert "rank-1 in % by view of the probe, identical views left out:" in markdown
+    assert latex.count("\\begin{tabular}{lrrr}") == 1 and f"& {rank1} \\\\\n" in latex
+    assert all(line.startswith(("%", "\\")) or "&" in line or not line for line in latex.splitlines())
 
 
 def test_opengaits_file_says_how_to_evaluate(evaluate, opengaits, tmp_path):

@@ -136,7 +136,7 @@ def whole(
         data: Both.
         metric: Of the distances.
         device: cpu or cuda.
-        listed: Names (identity-type-view) of the probes, for protocols that list them.
+        listed: Names (identity-type-view) of the probes, or of the gallery, for protocols that list them.
         rerank: By k-reciprocal neighbours, in this precision (OpenGait: float16).
 
     Raises:
@@ -146,7 +146,7 @@ def whole(
         is_probe = protocol.probes.of(data.types)
     else:
         names = zip(data.labels.tolist(), data.types.tolist(), data.views.tolist(), strict=True)
-        is_probe = np.isin(["-".join(name) for name in names], list(listed))
+        is_probe = np.isin(["-".join(name) for name in names], list(listed)) != protocol.lists_gallery
     is_gallery = protocol.gallery.of(data.types) if protocol.gallery is not None else ~is_probe
     probes, gallery = data.select(is_probe), data.select(is_gallery)
     if not len(probes) or not len(gallery):

@@ -32,8 +32,10 @@ from pipeline.research.training.networks import Trainable, modalities_of, open_t
 from pipeline.research.training.precision import Precision, precision_of
 from pipeline.research.training.stopping import Stopping
 from pipeline.research.training.validation import validate
+from pipeline.runs.record import versions
 from pipeline.weights.safeload import load_strictly
 
+LOG = "train.log"
 EMBEDDINGS = ("embeddings", "neck")  # what a validation compares
 LIGHTNINGS: Mapping[Precision, Literal["32-true", "16-mixed", "bf16-mixed"]] = {
     "fp32": "32-true",
@@ -85,6 +87,10 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     parameters = sum(parameter.numel() for parameter in trainable.network.parameters())
     first = getattr(rank_zero_only, "rank", 0) == 0  # Lightning starts the others as copies of this process
     if first:
+        say = _also_to(folder / LOG, say)
+        say(
+            f"{time.strftime('%Y-%m-%d %H:%M:%S')}  seed {trainer.seed}; {', '.join(map(' '.join, versions().items()))}"
+        )
         if ignored := [*config.unsupported, *module.unsupported]:
             say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
         say(precision_of(trainer, device)[1])
@@ -107,12 +113,26 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
             "weights": weights.name,
             "bytes": weights.stat().st_size,
             "seconds": round(time.monotonic() - started, 1),
+            "seed": trainer.seed,
+            "versions": versions(),
             "last": {name: round(float(value.mean()), 6) for name, value in module.logged.items()},
             "validation": _validate(trainable, config, partition, say),
         }
         write_json(folder / "metrics.json", metrics)
         say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
     return folder / "metrics.json"
+
+
+def _also_to(path: Path, say: Print) -> Print:
+    """Lines go to a log, too; a training that goes on adds to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def both(line: str) -> None:
+        say(line)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+
+    return both
 
 
 def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Sample, list[Frames]], None]:

@@ -208,3 +208,25 @@ def test_identities_that_are_not_there_are_told_of_once(root, capsys):
 def test_a_dataset_without_a_partition_or_a_rule_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"partition\.json"):
         partition_of(tmp_path, None, "Gait3D")
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "tested", "neither"),
+    [
+        ("CASIA-B*", ["001", "074"], ["075", "124"], ["125", "x"]),
+        ("OUMVLP", ["00001", "10307"], ["00002"], ["probe"]),
+        ("GREW", ["00001train", "20000train"], ["00001", "probe"], []),
+        ("CASIA-E", ["001", "200"], ["201", "1014"], ["1015"]),
+        ("CCPG", ["000", "099"], ["100", "199"], ["200"]),
+        ("HID", ["0000", "0499"], ["0500", "1004", "probe"], ["1005"]),
+        ("CCGR", ["1", "134", "164", "600"], ["601", "1000"], ["135", "163", "0"]),
+        ("CCGR-MINI", ["1", "135", "600"], ["601", "1000"], ["1001"]),
+        ("SUSTech1K", ["0000", "1057"], ["0001", "1055"], ["readme"]),
+        ("GaitLU-1M", ["000", "999"], [], []),
+    ],
+)
+def test_the_authors_rules_are_known(tmp_path, name, trained, tested, neither):
+    for who in (*trained, *tested, *neither):
+        (tmp_path / who).mkdir()
+    found = partition_of(tmp_path, None, name)
+    assert (set(found.train), set(found.test)) == (set(trained), set(tested))

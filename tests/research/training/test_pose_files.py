@@ -46,7 +46,7 @@ def test_a_byte_order_mark_does_no_harm(table):
 
 
 def test_the_csv_becomes_a_dataset(table, tmp_path):
-    assert pretreat_command(table, tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(table, tmp_path / "out", 1) == 0
     bag, normal = list_samples(tmp_path / "out")
     assert (bag.name, normal.name) == ("001/bg-01/090", "001/nm-06/180")
     np.testing.assert_allclose(read_sample(normal)[0], poses(2, 4))
@@ -69,7 +69,7 @@ def test_lines_of_two_walks_in_turn_are_gathered(tmp_path):
 def test_nothing_is_written_of_a_table_with_a_wrong_line(table, tmp_path):
     table.write_text(table.read_text() + "dense/001-bg-01-090/000009.jpg,1,2,3\n")
     with pytest.raises(InputError, match="line 10"):
-        pretreat_command(table, tmp_path / "out", 64, False, 1)
+        pretreat_command(table, tmp_path / "out", 1)
     assert not (tmp_path / "out").exists()
 
 
@@ -113,7 +113,7 @@ def test_the_folders_of_oumvlp_pose_become_a_dataset(folders, tmp_path):
     walks = list(read_oumvlp_folder(folders))
     assert [(walk.identity, walk.type, walk.view) for walk in walks] == [("00001", "01", "000"), ("00001", "01", "090")]
     np.testing.assert_allclose(walks[1].poses, poses(90, 3, 18))
-    assert pretreat_command(folders, tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(folders, tmp_path / "out", 1) == 0
     assert [walk.name for walk in list_samples(tmp_path / "out")] == ["00001/01/000", "00001/01/090"]
 
 

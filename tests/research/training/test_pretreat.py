@@ -31,7 +31,7 @@ def pictures(golden, tmp_path):
 
 @pytest.mark.parametrize("size", [64, 128])
 def test_a_walk_equals_the_references_pickle(golden, pictures, tmp_path, size):
-    assert pretreat_command(pictures, tmp_path / "out", size, False, 1) == 0
+    assert pretreat_command(pictures, tmp_path / "out", 1, size=size) == 0
     expected = np.load(golden("silhouette_normalisation") / "output.npz")
     first, second = list_samples(tmp_path / "out")
     assert second.files == (tmp_path / "out/001/nm-02/090/090.pkl",)
@@ -52,14 +52,14 @@ def test_several_processes_write_the_same(pictures, tmp_path):
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(pictures, tmp_path, capsys):
-    pretreat_command(pictures, tmp_path / "out", 64, False, 1)
+    pretreat_command(pictures, tmp_path / "out", 1)
     (tmp_path / "out/001/nm-01/090/090.pkl").unlink()
     capsys.readouterr()
-    assert pretreat_command(pictures, tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(pictures, tmp_path / "out", 1) == 0
     said = capsys.readouterr().out
     assert "1 walks," in said and "1 walks were there already" in said
     assert len(list_samples(tmp_path / "out")) == 2
-    pretreat_command(pictures, tmp_path / "out", 64, True, 1)
+    pretreat_command(pictures, tmp_path / "out", 1, overwrite=True)
     assert "2 walks," in capsys.readouterr().out
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_picture_is_named_and_the_rest_is_written(pictures, tmp_path,
     empty = pictures / "002/nm-01/000"
     empty.mkdir(parents=True)
     cv2.imwrite(str(empty / "000.png"), np.zeros((64, 64), np.uint8))
-    assert pretreat_command(pictures, tmp_path / "out", 64, False, 1) == 2
+    assert pretreat_command(pictures, tmp_path / "out", 1) == 2
     said = capsys.readouterr()
     assert "zz.png: not a picture, or not a whole one" in said.err and "002/nm-01/000" in said.out
     assert len(list_samples(tmp_path / "out")) == 2
@@ -77,9 +77,9 @@ def test_what_is_no_picture_is_named_and_the_rest_is_written(pictures, tmp_path,
 
 def test_a_folder_without_pictures_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"no pictures in identity/type/view"):
-        pretreat_command(tmp_path, tmp_path / "out", 64, False, 1)
+        pretreat_command(tmp_path, tmp_path / "out", 1)
     with pytest.raises(InputError, match=r"nowhere: no such folder"):
-        pretreat_command(tmp_path / "nowhere", tmp_path / "out", 64, False, 1)
+        pretreat_command(tmp_path / "nowhere", tmp_path / "out", 1)
 
 
 def body(size=(120, 80)):
@@ -147,7 +147,7 @@ def test_what_is_a_mask_in_another_way_is_converted_and_said(tmp_path, capsys, c
     folder = tmp_path / "raw/001/nm-01/090"
     folder.mkdir(parents=True)
     (folder / f"1{suffix}").write_bytes(made(body()))
-    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 0
     assert any("1 pictures converted" in line and said in line for line in capsys.readouterr().out.splitlines())
     (walk,) = list_samples(tmp_path / "out")
     found, wanted = read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True)
@@ -163,7 +163,7 @@ def test_white_on_black_needs_no_conversion(tmp_path, capsys, suffix):
     folder.mkdir(parents=True)
     bits = np.packbits(body() > 0, axis=1)
     (folder / f"1{suffix}").write_bytes(png(bits, 1, 0) if suffix == ".png" else encoded(suffix.lower(), body()))
-    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 0
     assert "converted" not in capsys.readouterr().out
     (walk,) = list_samples(tmp_path / "out")
     np.testing.assert_array_equal(read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True))
@@ -194,7 +194,7 @@ def test_what_is_no_silhouette_is_left_out_and_named_and_the_status_tells(tmp_pa
     folder.mkdir(parents=True)
     (folder / "1.png").write_bytes(data)
     cv2.imwrite(str(folder / "2.png"), body())
-    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 2
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 2
     (line,) = capfd.readouterr().err.splitlines()  # OpenCV's own lines would be there too
     assert "1.png: " in line and why in line and line.endswith("left out.")
     assert len(read_silhouettes(list_samples(tmp_path / "out")[0])) == 1
@@ -218,7 +218,7 @@ def test_hidden_files_and_grews_mean_pictures_are_no_frames(tmp_path, capsys):
         (folder / name).write_bytes(b"Mac OS X")
     (tmp_path / "raw/001/.trash/090").mkdir(parents=True)
     (tmp_path / "raw/002/nm-01/000").mkdir(parents=True)
-    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 0
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 0
     said = capsys.readouterr()
     assert "1 pictures …_gei left out" in said.out and not said.err
     assert "1 walks without a usable silhouette, left out: 002/nm-01/000" in said.out and ".trash" not in said.out
@@ -229,10 +229,10 @@ def test_nothing_usable_at_all_is_a_failure(tmp_path, capsys):
     folder = tmp_path / "raw/001/nm-01/090"
     folder.mkdir(parents=True)
     cv2.imwrite(str(folder / "1.png"), np.zeros((64, 64), np.uint8))
-    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 64, False, 1) == 2
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 2
     assert "no walk has a usable silhouette" in capsys.readouterr().err
 
 
 def test_a_height_that_no_network_takes_is_refused(pictures, tmp_path):
     with pytest.raises(ConfigError, match=r"--size 48: .*64 rows"):
-        pretreat_command(pictures, tmp_path / "out", 48, False, 1)
+        pretreat_command(pictures, tmp_path / "out", 1, size=48)

@@ -61,9 +61,19 @@ def test_weights_lack_the_classifier_and_figures_come_with_them(straight):
     assert all(torch.equal(tensor, checkpoint(straight, 8)["model"][name]) for name, tensor in weights.items())
     metrics = json.loads((straight / "metrics.json").read_text())
     assert metrics["iterations"] == 8 and metrics["bytes"] < 8e6
+    assert metrics["seed"] == 0 and metrics["versions"]["torch"] == torch.__version__
     validation = metrics["validation"]
     assert validation["identities"] == 3 and validation["probe_walks"] == 12 and validation["gallery_walks"] == 6
     assert set(validation["embeddings"]["rank1_by_type"]) == {"nm-02", "bg-01"}
+
+
+def test_what_is_printed_stands_in_a_log_too(trained, tmp_path):
+    folder = trained(tmp_path, "trainer_cfg.total_iter=4")
+    (folder / "checkpoints/gaitbase_synth-00004.pt").unlink()
+    trained(tmp_path, "trainer_cfg.total_iter=4", resume=True)
+    lines = (folder / "train.log").read_text().splitlines()
+    assert sum("seed 0; gait " in line for line in lines) == 2  # the second run went on in it
+    assert sum(line.startswith("4/4  loss ") for line in lines) == 2 and "at iteration 2" in " ".join(lines)
 
 
 def test_tensorboard_gets_the_scalars(straight):

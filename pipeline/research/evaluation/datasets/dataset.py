@@ -26,10 +26,11 @@ from pipeline.research.evaluation.datasets.protocols import (
     identities_of_test,
 )
 from pipeline.research.evaluation.datasets.retrieval import Metric
-from pipeline.research.evaluation.datasets.submission import submission
+from pipeline.research.evaluation.datasets.submission import PROBE, submission
 from pipeline.research.evaluation.tables import Condition, by_view, class_scores, cross_view, pairs, whole
 from pipeline.research.training.data.dataset import (
     Frames,
+    Partition,
     Sample,
     list_samples,
     read_partition,
@@ -53,7 +54,7 @@ EncoderSequence = SilhouetteSequence | GaitSequence
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is computed. cross_view: casia-b and oumvlp against a gallery of all views; rerank: None is what is
-    usual (hid only); as_opengait: with its quirks (rerank.py, submission.py); listed: names of Gait3D's probes.
+    usual (hid only); as_opengait: with its quirks (rerank.py, submission.py); listed: names of samples (see Whole).
     """
 
     protocol: str
@@ -70,7 +71,8 @@ class Evaluation:
             raise ConfigError(f"--cross-view: {self.protocol} is not evaluated by view; casia-b and oumvlp are.")
         if isinstance(kind, Whole) and kind.probes is None and not self.listed:
             raise ConfigError(
-                f"--protocol {self.protocol}: the partition must list the probes as PROBE_SET. Give it as --partition."
+                f"--protocol {self.protocol}: the partition must list the "
+                f"{'gallery as GALLERY_SET' if kind.lists_gallery else 'probes as PROBE_SET'}. Give it as --partition."
             )
         if self.rerank and not (isinstance(kind, Whole) or self.protocol == "hid"):
             raise ConfigError(f"--rerank: {self.protocol} is not re-ranked; gait3d, freegait, grew and hid can be.")
@@ -88,7 +90,7 @@ class Answer:
 def samples_of_test_set(
     root: Path, partition: Path | None, protocol: str, files: Sequence[bool] | Sequence[int] | None = None
 ) -> tuple[list[Sample], tuple[str, ...]]:
-    """The samples of a dataset's test set, and the names of its probes where the partition lists them.
+    """The samples of a dataset's test set, and the names of its probes (or gallery) where the partition lists them.
 
     partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
     submission. files: which of a folder's files, as OpenGait's data_in_use.
@@ -98,17 +100,25 @@ def samples_of_test_set(
         partition = root / "partition.json"
     if partition is not None:
         sets = read_partition(partition)
-        return list_samples(root, sets.test, files), sets.probes
+        return list_samples(root, sets.test, files), listed_samples(protocol, sets)
     if not root.is_dir():
         raise InputError(f"{root}: no such dataset folder. Expected ROOT/identity/type/view/*.pkl.")
     here = [folder.name for folder in subfolders(root)]
-    chosen = here if isinstance(PROTOCOLS[protocol], Submission) else identities_of_test(protocol, here)
+    chosen = identities_of_test(protocol, here)
+    if isinstance(PROTOCOLS[protocol], Submission) and set(chosen or ()) <= {PROBE}:
+        chosen = here
     if chosen is None:
         raise ConfigError(
             f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
-            '({"TRAIN_SET": […], "TEST_SET": […]}, for gait3d and freegait with "PROBE_SET").'
+            '({"TRAIN_SET": […], "TEST_SET": […]}; gait3d and freegait: "PROBE_SET", ccgr-mini: "GALLERY_SET", too).'
         )
     return list_samples(root, chosen, files), ()
+
+
+def listed_samples(protocol: str, partition: Partition) -> tuple[str, ...]:
+    """The names of samples in a partition that a protocol goes by: its probes, or its gallery."""
+    kind = PROTOCOLS[protocol]
+    return tuple(kind.listed(partition)) if isinstance(kind, Whole) else ()
 
 
 def embed_dataset(samples: Sequence[Sample], encoder: Encoder, bars: Progress) -> DatasetFeatures:

@@ -13,7 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.research.arranging.partitions import rule_of
 from pipeline.research.evaluation.datasets.features import Names
+from pipeline.research.training.data.dataset import Partition
 
 SETTINGS = ("H-scene2", "L-scene2", "H-scene3", "L-scene3", "H-scene3_s", "L-scene3_s")  # CASIA-E's probes
 
@@ -59,11 +61,16 @@ class Pairs:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """All probes against the whole gallery. probes: their types, or None where the partition lists them by name;
-    gallery: its types, or None for all that are no probes.
+    gallery: its types, or None for all that are no probes. lists_gallery: the partition lists that instead.
     """
 
     probes: Types | None
     gallery: Types | None = None
+    lists_gallery: bool = False
+
+    def listed(self, partition: Partition) -> Sequence[str]:
+        """The names of samples in a partition that this protocol goes by."""
+        return partition.gallery if self.lists_gallery else partition.probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     ),
     "gait3d": Whole(None),
     "freegait": Whole(None),
+    "ccgr-mini": Whole(None, lists_gallery=True),
     "grew": Whole(_named("02"), _named("01")),
     "grew-submission": Submission("grew", _named("03"), _named("01", "02")),
     "hid": Submission("hid", None, None),
@@ -154,13 +162,6 @@ def protocol_of(dataset_name: str) -> str | None:
 
 
 def identities_of_test(protocol: str, identities: Sequence[str]) -> list[str] | None:
-    """The test set where the dataset's authors give it as a rule on the numbers; None where a list is needed.
-
-    CASIA-B: 075 to 124. OUMVLP: the even numbers.
-    """
-    numbers = {name: int(name) for name in identities if name.isdecimal()}
-    if protocol == "casia-b":
-        return [name for name in identities if 75 <= numbers.get(name, 0) <= 124]
-    if protocol == "oumvlp":
-        return [name for name in identities if name in numbers and numbers[name] % 2 == 0]
-    return None
+    """The test set where the dataset's authors give it as a rule on the names; None where a list is needed."""
+    rule = rule_of(protocol)
+    return None if rule is None else [name for name in identities if rule(name) is False]

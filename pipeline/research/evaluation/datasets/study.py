@@ -26,6 +26,7 @@ from pipeline.research.evaluation.datasets.dataset import (
     as_tree,
     embed_dataset,
     evaluate,
+    listed_samples,
     samples_of_test_set,
 )
 from pipeline.research.evaluation.datasets.features import (
@@ -33,6 +34,7 @@ from pipeline.research.evaluation.datasets.features import (
     read_dataset_features,
     write_dataset_features,
 )
+from pipeline.research.evaluation.datasets.figures import as_latex, as_markdown, figures_of
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.retrieval import Metric
 from pipeline.research.evaluation.datasets.trained import Trained, open_training, open_training_file
@@ -46,6 +48,7 @@ FRAMES = 720  # of a walk, unless a profile says otherwise: as OpenGait tests
 ENCODER = "gaitbase"  # of a checkpoint whose card does not say
 METRICS: Mapping[str, Metric] = {"euc": "euclidean", "cos": "cosine"}  # OpenGait's names
 REPORT, FEATURES, SUBMISSION = "evaluation.json", "features.npz", "submission.csv"
+MARKDOWN, LATEX = "tables.md", "tables.tex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Wanted:
     rerank: bool | None
     files: str | None
     as_opengait: bool
+    iteration: int | None
     options: Options
 
 
@@ -83,6 +87,8 @@ class _Subject:
 def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, Any], Path]:
     """Evaluate in a new run folder: the figures, as a tree, and the folder. Raises GaitError."""
     wanted, learnt = _learnt(wanted)
+    if wanted.iteration is not None and learnt is None:
+        raise ConfigError(f"--iter {wanted.iteration}: of which training? Give its folder as --training DIR.")
     config = load_config(wanted.profile or DEFAULT_PROFILE, _settings(wanted, learnt))
     protocol = wanted.protocol or (learnt.protocol if learnt else None)
     if protocol is None or protocol not in PROTOCOLS:
@@ -129,7 +135,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
         "training": str(wanted.training.resolve()) if wanted.training else None,
     }
     if wanted.features is not None:
-        listed = read_partition(partition).probes if partition is not None else ()
+        listed = listed_samples(protocol, read_partition(partition)) if partition is not None else ()
         return _Subject(read_dataset_features(wanted.features), (), None, listed, {"evaluated": facts})
     if root is None:
         raise ConfigError(
@@ -151,7 +157,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
 def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
     """The training that is evaluated, if one is; a --config that is a training's file is no profile then."""
     if wanted.training is not None:
-        return wanted, open_training(wanted.training)
+        return wanted, open_training(wanted.training, wanted.iteration)
     file = wanted.profile or ""
     if not (file.endswith(YAML) and Path(file).is_file() and is_training_config(read_yaml(Path(file)))):
         return wanted, None
@@ -159,7 +165,7 @@ def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:
         raise ConfigError(f"--config {file}: a training's file names the network. Leave --features and --encoder out.")
     folders = search_folders(wanted.options.checkpoints)
     return replace(wanted, profile=None, checkpoint=None), open_training_file(
-        file, wanted.root, wanted.checkpoint, folders
+        file, wanted.root, wanted.checkpoint or wanted.iteration, folders
     )
 
 
@@ -209,7 +215,10 @@ def _file(path: Path | None) -> dict[str, str] | None:
 
 
 def _draw(folder: Path, answered: Answer) -> None:
-    """cmc.png, views-CONDITION.png where there are tables by view, or the file for the server."""
+    """Tables for a paper, cmc.png, views-CONDITION.png where there are tables by view, or the file for the server."""
+    if tables := figures_of(answered):
+        write_bytes(folder / MARKDOWN, as_markdown(tables).encode())
+        write_bytes(folder / LATEX, as_latex(tables).encode())
     if answered.submission is not None:
         write_bytes(folder / SUBMISSION, answered.submission.encode())
     if answered.conditions:

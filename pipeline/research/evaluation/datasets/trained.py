@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = (Path("output"), Path("output/training"))  # OpenGait's place for DATASET/MODEL/NAME, and ours
 PROTOCOL_OF = {  # OpenGait's eval_func; of those that serve several datasets the name of the dataset decides
+    "evaluate_CCGR_MINI": "ccgr-mini",
     "evaluate_CCPG": "ccpg",
     "evaluate_FreeGait": "freegait",
     "evaluate_Gait3D": "gait3d",
@@ -64,10 +65,11 @@ class Trained:
         return PROTOCOL_OF.get(self.evaluator.eval_func)
 
 
-def open_training(folder: Path) -> Trained:
-    """What a training's folder (output/training/DATASET/MODEL/NAME) holds: its furthest checkpoint.
+def open_training(folder: Path, iteration: int | None = None) -> Trained:
+    """What a training's folder (output/training/DATASET/MODEL/NAME) holds: its furthest checkpoint, or another.
 
-    Raises InputError for a folder that is none, ConfigError for a network that there is no encoder for.
+    Raises InputError for a folder that is none or lacks that checkpoint, ConfigError for a network that there is no
+    encoder for.
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder}: no config.json, so no training. Give output/training/DATASET/MODEL/NAME.")
@@ -75,29 +77,36 @@ def open_training(folder: Path) -> Trained:
     name = config.trainer_cfg.save_name
     trainable = _whole_encoder(config, f"--training {folder}")
     found = latest_checkpoint(folder / "checkpoints", name)
+    if found is not None and iteration is not None:
+        found = folder / "checkpoints" / checkpoint_name(name, iteration)
+        if not found.is_file():
+            there = ", ".join(sorted(path.stem.rpartition("-")[2] for path in found.parent.glob("*-*.pt")))
+            raise InputError(f"{found}: no such checkpoint. There are those of iterations {there}.")
     if found is None:
         raise InputError(f"{folder}: no checkpoint {name}-*.pt in checkpoints/. Go on with: gait train --resume")
     return _trained(config, trainable, found)
 
 
-def open_training_file(file: str, root: Path | None, checkpoint: str | None, folders: Sequence[Path]) -> Trained:
+def open_training_file(file: str, root: Path | None, checkpoint: str | int | None, folders: Sequence[Path]) -> Trained:
     """What a training's YAML file describes, with the weights in `checkpoint` or else in its evaluator's restore_hint.
 
-    root: the dataset, instead of the file's own; checkpoint: a file, or a card's name whose file is in `folders`.
+    root: the dataset, instead of the file's own; checkpoint: a file, or a card's name whose file is in `folders`, or an
+    iteration of this training.
     Raises ConfigError for a file that is none and a network that there is no encoder for, CheckpointError where there
     are no weights.
     """
     config = load_training_config(file, [f"data_cfg.dataset_root={json.dumps(str(root))}"] if root else [])
     trainable = _whole_encoder(config, file)
-    if checkpoint is None:
-        return _trained(config, trainable, _restore_hint(config, file))
+    if checkpoint is None or isinstance(checkpoint, int):
+        return _trained(config, trainable, _restore_hint(config, file, checkpoint))
     path = Path(checkpoint).expanduser()
     return _trained(config, trainable, path if path.is_file() else resolve(checkpoint, folders=folders).path)
 
 
-def _restore_hint(config: TrainingConfig, file: str) -> Path:
-    """The checkpoint that evaluator_cfg.restore_hint means: a file, or an iteration of this training."""
+def _restore_hint(config: TrainingConfig, file: str, iteration: int | None) -> Path:
+    """The checkpoint of an iteration; None: what evaluator_cfg.restore_hint means, which may be a file, too."""
     hint, name = config.evaluator_cfg.restore_hint, config.evaluator_cfg.save_name
+    hint = hint if iteration is None else iteration
     if isinstance(hint, str):
         places = [Path(hint).expanduser()]
     else:

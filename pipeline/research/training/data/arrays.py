@@ -50,6 +50,33 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
         raise InputError(f"{path}: damaged or no pickle of an array ({reason}). Make it again.") from None
 
 
+def read_objects(npy: bytes) -> Any:
+    """The one object of an .npy file, as lists, dictionaries and arrays; anything else in it is None, or refused.
+
+    Raises ValueError, or whatever a damaged pickle leads to.
+    """
+    stream = BytesIO(npy)
+    major, _ = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    if shape != () or not dtype.hasobject:
+        raise ValueError(f"an array of {shape} {dtype}")
+    try:
+        return _built(_Machine(stream, encoding="latin1").load().data[0], 0)
+    except _ForeignError as error:
+        raise ValueError(f"refused, its pickle holds other objects than arrays ({error})") from None
+
+
+def _built(plan: Any, depth: int) -> Any:
+    if depth > 8:
+        raise ValueError("nested too deeply")
+    if isinstance(plan, dict):
+        return {key: _built(value, depth + 1) for key, value in plan.items()}
+    if isinstance(plan, (list, tuple)):
+        return [_built(value, depth + 1) for value in plan]
+    return _array(plan) if isinstance(plan, _Array) else None
+
+
 class _ForeignError(Exception):
     """The pickle names something that is no array."""
 
@@ -111,6 +138,7 @@ _KNOWN: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "ndarray",  # what the pickle hands to _reconstruct; never called
     ("numpy", "dtype"): lambda code, *_: _Dtype(code),
     ("numpy.core.multiarray", "_reconstruct"): lambda kind, shape, code: _Array(),
+    ("numpy.core.multiarray", "scalar"): lambda dtype, data: None,  # single numbers are nobody's sequence
     ("numpy.core.numeric", "_frombuffer"): lambda data, dtype, shape, order, *_: _Array(
         shape, dtype, order == "F", data
     ),

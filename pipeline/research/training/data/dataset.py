@@ -11,7 +11,7 @@ import itertools
 import pickle
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import UNREADABLE, parse_json, reason_of, safe_name, write_bytes, write_json
+from pipeline.research.arranging.partitions import rule_of
 from pipeline.research.training.data.arrays import read_arrays
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import Modality
@@ -48,15 +49,22 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Identities of training and of test. probes: names of samples (identity-type-view) where a protocol lists them."""
+    """Identities of training and of test. probes, gallery: names of samples (identity-type-view), where listed."""
 
     train: tuple[str, ...]
     test: tuple[str, ...]
     probes: tuple[str, ...] = ()
+    gallery: tuple[str, ...] = ()
+
+
+SETS = ("TRAIN_SET", "TEST_SET", "PROBE_SET", "GALLERY_SET")
 
 
 def read_partition(path: Path) -> Partition:
-    """Read {"TRAIN_SET": […], "TEST_SET": […], optionally "PROBE_SET": […]}. Raises InputError for anything else."""
+    """Read {"TRAIN_SET": […], "TEST_SET": […]}, also "PROBE_SET" (Gait3D, FreeGait) and "GALLERY_SET" (CCGR-MINI).
+
+    Raises InputError for anything else.
+    """
     try:
         tree = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -65,14 +73,14 @@ def read_partition(path: Path) -> Partition:
         ) from None
     except UNREADABLE as error:
         raise InputError(f"{path}: not a readable partition ({reason_of(error)}).") from None
-    sets = {"PROBE_SET": [], **tree} if isinstance(tree, dict) else {}
-    for name in ("TRAIN_SET", "TEST_SET", "PROBE_SET"):
+    sets = {"PROBE_SET": [], "GALLERY_SET": [], **tree} if isinstance(tree, dict) else {}
+    for name in SETS:
         listed = sets.get(name)
         if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
             raise InputError(
                 f'{path}: no list of names under "{name}". Expected {{"TRAIN_SET": […], "TEST_SET": […]}}.'
             )
-    return Partition(tuple(sets["TRAIN_SET"]), tuple(sets["TEST_SET"]), tuple(sets["PROBE_SET"]))
+    return Partition(*(tuple(sets[name]) for name in SETS))
 
 
 def write_partition(path: Path, train: Sequence[str], test: Sequence[str]) -> None:
@@ -80,19 +88,16 @@ def write_partition(path: Path, train: Sequence[str], test: Sequence[str]) -> No
     write_json(path, {"TRAIN_SET": list(train), "TEST_SET": list(test)})
 
 
-_TRAINS: Mapping[str, Callable[[int], bool]] = {"CASIA-B": lambda who: who <= 74, "OUMVLP": lambda who: who % 2 == 1}
-
-
 def partition_of(root: Path, path: Path | None = None, name: str = "") -> Partition:
     """The partition in `path`, or else in root/partition.json, or the one that dataset `name`'s authors gave as a rule.
 
-    CASIA-B: 001 to 074 are trained on; OUMVLP: the odd numbers. Raises InputError when there is none of these.
+    Raises InputError when there is none of these.
     """
-    trains = _TRAINS.get(name)
-    if path is not None or trains is None or (root / "partition.json").is_file() or not root.is_dir():
+    rule = rule_of(name)
+    if path is not None or rule is None or (root / "partition.json").is_file() or not root.is_dir():
         return read_partition(path or root / "partition.json")
-    here = [folder.name for folder in subfolders(root) if folder.name.isascii() and folder.name.isdigit()]
-    return Partition(tuple(who for who in here if trains(int(who))), tuple(who for who in here if not trains(int(who))))
+    here = [folder.name for folder in subfolders(root)]
+    return Partition(tuple(who for who in here if rule(who)), tuple(who for who in here if rule(who) is False))
 
 
 def list_samples(
@@ -232,6 +237,8 @@ def mask_levels(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if not values.size:
         return values.astype(np.uint8)
+    if values.dtype == np.uint8 and not ((values + np.uint8(1)) & 254).any():  # 0 and 255 alone, as most are
+        return values
     low, high = values.min(), values.max()
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("NaN or infinite values")
@@ -258,6 +265,7 @@ def sample_path(root: Path, identity: str, kind: str, view: str, name: str | Non
     return root / identity / kind / view / f"{name or view}.pkl"
 
 
-def write_sample(path: Path, frames: NDArray[Any]) -> None:
-    """Pickle an array as OpenGait reads it."""
-    write_bytes(path, pickle.dumps(np.ascontiguousarray(frames), protocol=4))
+def write_sample(path: Path, frames: Frames) -> None:
+    """Pickle an array, or a list of arrays, as OpenGait reads it."""
+    whole = frames if isinstance(frames, list) else np.ascontiguousarray(frames)
+    write_bytes(path, pickle.dumps(whole, protocol=4))

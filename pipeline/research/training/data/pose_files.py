@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import cv2
 import numpy as np
 
 from pipeline.errors import InputError
@@ -79,22 +80,57 @@ def read_oumvlp_folder(root: Path) -> Iterator[PoseSample]:
     for folder in folders:
         found = _OUMVLP.fullmatch(folder.name)
         assert found is not None  # they were chosen by it
-        frames = [_openpose(path) for path in sorted(folder.glob("[!.]*.json"))]
-        poses = [frame for frame in frames if frame is not None]
+        poses = []
+        for path in sorted(folder.glob("[!.]*.json")):
+            try:
+                poses += list(read_people(path)[0][:1])
+            except ValueError as error:
+                raise InputError(f"{path}: {error}") from None
         if poses:
             yield PoseSample(folder.parent.name, found[2], found[1], np.stack(poses))
 
 
-def _openpose(path: Path) -> FloatArray | None:
+def read_people(path: Path) -> tuple[FloatArray, list[str]]:
+    """Everybody in a frame, P×J×3: OpenPose's JSON, 18 joints, or a line of numbers after two of the picture's, 17.
+
+    Raises ValueError for a file that is neither.
+    """
+    joints, expected = OPENPOSE_JOINTS, '{"people": [{"pose_keypoints_2d": [54 numbers]}]}'
+    if path.suffix.lower() != ".json":
+        joints, expected = COCO_JOINTS, "two numbers of the picture, then 51: x, y and score"
     try:
-        people = parse_json(path.read_text(encoding="utf-8"))["people"]
-        if not people:
-            return None
-        pose = np.array(people[0]["pose_keypoints_2d"], np.float32)
-        if pose.shape != (OPENPOSE_JOINTS * 3,) or not np.isfinite(pose).all():
-            raise ValueError(f"{pose.shape} values")
+        text = path.read_text(encoding="utf-8")
+        if joints == COCO_JOINTS:
+            people = [text.replace(",", " ").split()[2:]]
+        else:
+            people = [person["pose_keypoints_2d"] for person in parse_json(text)["people"]]
+        poses = np.array(people, np.float32).reshape(len(people), joints, 3)
+        if not np.isfinite(poses).all():
+            raise ValueError("no finite numbers")
     except (*UNREADABLE, LookupError, TypeError) as error:
-        raise InputError(
-            f'{path}: no pose ({reason_of(error)}). Expected {{"people": [{{"pose_keypoints_2d": [54 numbers]}}]}}.'
-        ) from None
-    return pose.reshape(OPENPOSE_JOINTS, 3)
+        raise ValueError(f"no pose ({reason_of(error)}). Expected {expected}.") from None
+    return poses, []
+
+
+ON_SILHOUETTE = "several people, the one on the silhouette"
+FIRST = "several people and no silhouette to tell by, the first"
+
+
+def choose_person(people: FloatArray, path: Path, silhouettes: Path | None) -> tuple[FloatArray, list[str]]:
+    """One person's joints J×3 of a frame, or an empty array; and how they were chosen among several.
+
+    By the silhouette of the same frame, silhouettes/identity/type/view/0012.png: whose joints lie on most of it, all of
+    them within the picture, as OpenGait chooses (datasets/OUMVLP/pose_index_extractor.py). Without one: the first.
+    """
+    if len(people) < 2:
+        return (people[0], []) if len(people) else (people.reshape(0, 3), [])
+    number = re.search(r"(\d+)\.json", path.name) or re.search(r"(\d{4})", path.name)
+    mask = None
+    if silhouettes is not None and number is not None:
+        mask = cv2.imread(str(silhouettes.joinpath(*path.parts[-4:-1], f"{number[1]}.png")), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        return people[0], [FIRST]
+    columns, rows = people[..., :2].astype(np.int64).transpose(2, 0, 1)
+    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
+    covered = mask[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)].sum(axis=1, dtype=int)
+    return people[int(np.where(inside.all(axis=1), covered, -1).argmax())], [ON_SILHOUETTE]

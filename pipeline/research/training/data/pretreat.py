@@ -1,17 +1,12 @@
-"""From pictures of silhouettes to a dataset: OpenGait's pretreatment, to the digit.
+"""From the frames of a data set to its samples: OpenGait's pretreatment, to the digit.
 
-Pictures are read as masks H×W uint8 from 0 (background) to 255 (body). White on black is taken as it is, to the bit.
-What is unmistakably a mask in another way is converted, and the way is named; of anything else it is said what is wrong
-with it. Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatment.py).
+Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatment.py).
 """
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,29 +16,67 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.children import starting
 from pipeline.errors import InputError
 from pipeline.files import natural
-from pipeline.research.training.data.dataset import BODY, Sample, mask_levels, sample_path, write_sample
-from pipeline.segmentation.normalise import normalise
+from pipeline.research.training.data import body_files, pictures, pose_files
+from pipeline.research.training.data.dataset import Sample, sample_path, write_sample
+from pipeline.research.training.data.processes import in_processes
+from pipeline.segmentation.normalise import normalise, normalise_labels
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"))
-SAME_GREY = 24  # of channels that differ by no more, as they do after JPEG: a grey picture
-
-ONES = "values of 0 and 1, read as 0 and 255"
-DEEP = "16 bits a pixel, read as 8"
-ALPHA = "the mask is in the alpha channel"
-INVERTED = "black on white, inverted"
-COLOURED = "a black background and one colour, read as the body"
-JPEG = "JPEG, what is darker than half white is background"
-
-_JPEG = b"\xff\xd8"
 FEW = 5  # the reference warns of samples with fewer silhouettes than this
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What frames are. suffixes: of their files; read: a file → the frame, and in which ways it was converted;
+    prepare: frame, size → what is kept of it, None: nothing; unit: one of them, in words; name: of the file that is
+    written, after the view.
+    """
+
+    suffixes: frozenset[str]
+    read: Callable[[Path], tuple[Array, list[str]]]
+    prepare: Callable[[Array, int], Array | None]
+    unit: str
+    name: str = ""
+
+
+def _as_it_is(frame: Array, size: int) -> Array | None:
+    return frame if len(frame) else None
+
+
+def _resized(mask: Array, size: int) -> Array:
+    return mask if mask.shape == (size, size) else np.asarray(cv2.resize(mask, (size, size)))
+
+
+KINDS: Mapping[str, Kind] = {
+    "silhouettes": Kind(pictures.SUFFIXES, pictures.read_mask, partial(normalise, reference=True), "silhouette"),
+    "aligned": Kind(pictures.SUFFIXES, pictures.read_mask, _resized, "silhouette"),
+    "parsing": Kind(pictures.SUFFIXES, pictures.read_labels, normalise_labels, "label picture"),
+    "rgb": Kind(pictures.SUFFIXES, pictures.read_colours, pictures.fit_colours, "picture", "-aligned-rgbs"),
+    "poses": Kind(frozenset((".txt", ".json")), pose_files.read_people, _as_it_is, "pose"),
+    "smpl": Kind(frozenset((".npz",)), body_files.read_smpl, _as_it_is, "SMPL frame"),
+    "points": Kind(frozenset((".pcd",)), body_files.read_points, _as_it_is, "cloud"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pretreatment:
+    """What is made of a data set's frames. size: height and width of silhouettes and labels. kind: a name in KINDS.
+
+    silhouettes: of the same data set, arranged, to choose the right person of several in a frame of poses.
+    """
+
+    size: int = 64
+    overwrite: bool = False
+    kind: str = "silhouettes"
+    silhouettes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures(Sample):
-    """A sample whose files are pictures, in natural order (2.png before 10.png).
+    """A sample whose files are frames, in natural order (2.png before 10.png).
 
     gei: pictures beside them that hold no frame but the mean of all.
     """
@@ -55,7 +88,7 @@ class Pictures(Sample):
 class Pretreated:
     """What became of a sample: frames kept and dropped; kept 0: nothing was written.
 
-    refused: files that are no silhouettes, and why; converted: how many pictures were, by the way (see read_mask).
+    refused: files that are none of this kind, and why; converted: how many were, by the way (see read_mask).
     """
 
     name: str
@@ -65,149 +98,66 @@ class Pretreated:
     converted: Mapping[str, int] = field(default_factory=dict)
 
 
-def find_pictures(source: Path) -> list[Pictures]:
+def find_pictures(source: Path, kind: str = "silhouettes") -> list[Pictures]:
     """The samples in source/identity/type/view/*.png, sorted; also those whose folder holds no picture.
 
     Hidden files and folders are passed over, and GREW's …_gei.png, as OpenGait does. Raises InputError where there is
-    no picture at all.
+    no file of this kind at all.
     """
+    suffixes = KINDS[kind].suffixes
+    example = f"*{min(suffixes)}" if suffixes != pictures.SUFFIXES else "*.png"
     if not source.is_dir():
-        raise InputError(f"{source}: no such folder. Expected pictures in {source.name}/identity/type/view/*.png.")
+        raise InputError(f"{source}: no such folder. Expected pictures in {source.name}/identity/type/view/{example}.")
     samples = []
     for view in sorted(path for path in source.glob("[!.]*/[!.]*/[!.]*") if path.is_dir()):
-        files = [path for path in view.glob("[!.]*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        files = [path for path in view.glob("[!.]*") if path.suffix.lower() in suffixes and path.is_file()]
         frames = [path for path in files if not path.stem.lower().endswith("_gei")]
         frames.sort(key=lambda path: natural(path.name))
-        identity, kind = view.parts[-3:-1]
-        samples.append(Pictures(identity, kind, view.name, tuple(frames), len(files) - len(frames)))
+        identity, kind_of_walk = view.parts[-3:-1]
+        samples.append(Pictures(identity, kind_of_walk, view.name, tuple(frames), len(files) - len(frames)))
     if not any(sample.files for sample in samples):
-        raise InputError(f"{source}: no pictures in identity/type/view/*.png.")
+        raise InputError(f"{source}: no pictures in identity/type/view/{example}.")
     return samples
 
 
 def pretreat(
-    samples: Sequence[Pictures], target: Path, size: int = 64, overwrite: bool = False, workers: int = 1
+    samples: Sequence[Pictures], target: Path, how: Pretreatment = Pretreatment(), workers: int = 1
 ) -> Iterator[Pretreated]:
     """Write target/identity/type/view/view.pkl, T×size×size uint8, for every sample; yields each as it is done.
 
     Silhouettes are aligned as OpenGait aligns them, and those dropped that it drops. Samples that are there already are
     passed over (kept −1) unless `overwrite` says otherwise, so that a second run goes on where the first was stopped.
     """
-    work = partial(_pretreat, target=target, size=size, overwrite=overwrite)
-    if workers == 1:
-        yield from map(work, samples)
-        return
-    context = starting(__name__)
-    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        try:
-            yield from pool.map(work, samples, chunksize=16)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    yield from in_processes(partial(_pretreat, target=target, how=how), samples, workers)
 
 
-def _pretreat(sample: Pictures, target: Path, size: int, overwrite: bool) -> Pretreated:
-    path = sample_path(target, sample.identity, sample.type, sample.view)
-    if path.is_file() and not overwrite:
+def _pretreat(sample: Pictures, target: Path, how: Pretreatment) -> Pretreated:
+    kind = KINDS[how.kind]
+    path = sample_path(target, sample.identity, sample.type, sample.view, sample.view + kind.name)
+    if path.is_file() and not how.overwrite:
         return Pretreated(sample.name, -1, 0)
-    masks, refused, converted = list[NDArray[np.uint8]](), list[tuple[Path, str]](), Counter[str]()
+    kept, ratios, refused, converted = list[Array](), list[float](), list[tuple[Path, str]](), Counter[str]()
     for file in sample.files:
         try:
-            mask, conversions = read_mask(file)
+            read, conversions = kind.read(file)
         except ValueError as error:
             refused.append((file, str(error)))
             continue
-        masks.append(mask)
+        if how.kind == "poses":
+            read, conversions = pose_files.choose_person(read, file, how.silhouettes)
         converted.update(conversions)
-    aligned = [normalise(mask, size, reference=True) for mask in masks]
-    kept = [frame for frame in aligned if frame is not None]
+        frame = kind.prepare(read, how.size)
+        if frame is not None:
+            kept.append(frame)
+            ratios.append(read.shape[1] / read.shape[0] if how.kind == "rgb" else 0)
+    dropped = len(sample.files) - len(refused) - len(kept)
+    shapes = {frame.shape for frame in kept}
+    if len(shapes) > 1 and how.kind != "points":
+        told = " and ".join(sorted("×".join(map(str, shape)) for shape in shapes))
+        refused.append((sample.files[0].parent, f"frames of {told}, not of one walk"))
+        kept = []
+    if how.kind == "rgb" and kept:
+        write_sample(path.with_name(f"{sample.view}-ratios.pkl"), np.array(ratios))
     if kept:
-        write_sample(path, np.stack(kept))
-    return Pretreated(sample.name, len(kept), len(aligned) - len(kept), tuple(refused), dict(converted))
-
-
-def read_mask(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
-    """A picture of a silhouette as a mask, and in which ways it was converted (ONES, ALPHA …).
-
-    Raises ValueError, saying what is wrong with it.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-    picture = _decode(data)
-    grey, conversions = _to_grey(picture)
-    if _is_inverted(grey):
-        grey = 255 - grey
-        conversions.append(INVERTED)
-    if data.startswith(_JPEG) and ((grey > 0) & (grey < BODY)).any():
-        grey = np.where(grey < BODY, 0, grey).astype(np.uint8)
-        conversions.append(JPEG)
-    return grey, conversions
-
-
-def _decode(data: bytes) -> NDArray[Any]:
-    """H×W or H×W×channels (blue, green, red, alpha) of 8 or 16 bits or floats."""
-    short = data.startswith(_JPEG) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")  # libjpeg fills up with grey
-    picture = None
-    with _opencv_silent(), suppress(cv2.error):  # which refuses pictures that are far too large
-        if data and not short:
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise ValueError(f"not a picture, or not a whole one ({', '.join(sorted(SUFFIXES))})")
-    return np.asarray(picture)
-
-
-@contextmanager
-def _opencv_silent() -> Iterator[None]:
-    """Without OpenCV's own lines on standard error: files that cannot be read are named by us."""
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)
-
-
-def _to_grey(picture: NDArray[Any]) -> tuple[NDArray[np.uint8], list[str]]:
-    """H×W uint8 from 0 to 255, and how it was made."""
-    conversions = list[str]()
-    if picture.dtype == np.uint16:
-        picture = _to_8_bits(picture)
-        conversions.append(DEEP)
-    if picture.ndim == 3 and picture.shape[2] == 4:
-        alpha, colours = picture[..., 3], picture[..., :3]
-        if alpha.min() < alpha.max():
-            if _is_black_and_white(colours[alpha > 0]):
-                raise ValueError("silhouettes in the grey values and in the alpha channel. Keep one of them")
-            return mask_levels(alpha), [*conversions, ALPHA]
-        picture = colours
-    if picture.ndim == 3:
-        colours = picture.reshape(-1, picture.shape[2])
-        if int(np.ptp(colours, axis=1).max()) > SAME_GREY:
-            body = colours.any(axis=1)
-            if body.all() or not (colours[body] == colours[body][0]).all():
-                raise ValueError("a picture in colours, no silhouette")
-            return mask_levels(np.asarray(body).reshape(picture.shape[:2])), [*conversions, COLOURED]
-        picture = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
-    if 0 < picture.max() <= 1:
-        conversions.append(ONES)
-    return mask_levels(picture), conversions
-
-
-def _to_8_bits(picture: NDArray[Any]) -> NDArray[Any]:
-    """Of 16 bits; files of this kind may hold no more than 8 of them, or a mask of 0 and 1."""
-    return picture.astype(np.uint8) if picture.max() <= 255 else (picture >> 8).astype(np.uint8)
-
-
-def _is_black_and_white(colours: NDArray[Any]) -> bool:
-    """Whether these pixels are a mask themselves: some black, some white, hardly anything else."""
-    black, white = (colours < 32).all(axis=1).mean(), (colours >= 224).all(axis=1).mean()
-    return bool(min(black, white) > 0.02 and black + white > 0.95)
-
-
-def _is_inverted(grey: NDArray[np.uint8]) -> bool:
-    """Whether the body is what is dark: all corners are white, most of the edge is, and something is not."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]) >= BODY
-    corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]] >= BODY
-    return bool(corners.all() and edge.mean() > 0.5 and grey.min() < BODY)
+        write_sample(path, kept if how.kind == "points" else np.stack(kept))
+    return Pretreated(sample.name, len(kept), dropped, tuple(refused), dict(converted))
