@@ -64,6 +64,8 @@ def refuse_open_doors(host: str, allow_network: bool, password: str | None) -> N
             raise ConfigError(f"--host {host}: other machines could reach the app. Set a password: --password TEXT")
     if password is not None and len(password) < SHORTEST_PASSWORD:
         raise ConfigError(f"--password: of {len(password)} characters. Take {SHORTEST_PASSWORD} or more.")
+    if password is not None and not password.isprintable():
+        raise ConfigError("--password: has what nobody can type into a browser in it. Take letters and digits.")
 
 
 def is_loopback(host: str) -> bool:

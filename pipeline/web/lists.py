@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -9,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.errors import GaitError
+from pipeline.errors import GaitError, InputError
+from pipeline.files import reason_of
 from pipeline.report.groups import THRIFT
 from pipeline.report.pictures import Picture, portrait
 from pipeline.runs.reader import Run
@@ -69,6 +71,15 @@ def names_now(db: Path) -> dict[str, str]:
     return {who.identity: who.name for who in Register.of(Gallery.open(db))} if Gallery.exists(db) else {}
 
 
+@contextlib.contextmanager
+def refused_where_damaged(run: str) -> Iterator[None]:
+    """What a run's files hold may be anything: raises InputError where it is not what runs hold."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise InputError(f"{run}: damaged ({reason_of(error)}). Choose another run.") from None
+
+
 @dataclass(frozen=True, slots=True)
 class PastRun:
     """A run in a line. run: the folder's name; when: as run.json has it; people: those named."""
@@ -99,7 +110,8 @@ def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> li
 def _found(visitor: Visitor, names: Mapping[str, str], person: str, day: str) -> Iterator[PastRun]:
     for folder in visitor.run_folders():
         try:
-            brief = _brief(folder, (folder / "results.json").stat().st_mtime_ns)
+            with refused_where_damaged(folder.name):
+                brief = _brief(folder, (folder / "results.json").stat().st_mtime_ns)
         except (GaitError, OSError):
             continue
         people = tuple(dict.fromkeys(names.get(identity, name) for identity, name in brief.people))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -27,12 +28,12 @@ from pipeline.web.guard import Door, Guard
 from pipeline.web.jobs import Jobs
 from pipeline.web.orders import Setting
 from pipeline.web.pages import Limits, pages, problem_page
-from pipeline.web.uploads import Intake, RefusedError
+from pipeline.web.uploads import Intake
 from pipeline.web.visitors import Visitors
 from pipeline.web.work import LOADED
 
 LAST_WORDS_S = 2  # open connections are cut so long after the server is told to end
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS, MOST_SILENT = 1000, 300  # in all, and of those that ask for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
         )
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
-            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http="h11",
+            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http=connections(),
         )  # fmt: skip
 
         try:
@@ -82,6 +83,42 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
                 uvicorn.Server(config).run(sockets=[listener])
         finally:
             jobs.stop_all()
+
+
+def connections() -> type[asyncio.Protocol]:
+    """HTTP in which connections that ask for nothing make room for others: those first that wait for longest."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    silent = dict[H11Protocol, None]()  # in the order in which they fell silent
+
+    class Connection(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._sort()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._sort()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._sort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            silent.pop(self, None)
+
+        def _sort(self) -> None:
+            if self.cycle and not self.cycle.response_complete:
+                silent.pop(self, None)
+            else:
+                silent.setdefault(self)
+            if len(silent) > MOST_SILENT:
+                longest = next(iter(silent))
+                del silent[longest]
+                longest.transport.close()
+
+    return Connection
 
 
 def assemble(folder: Path, address: Address, port: int, storage: Storage, options: Options) -> tuple[Guard, Jobs]:
@@ -129,14 +166,6 @@ def _refusals(app: FastAPI, limits: Limits) -> None:
     def refused(request: Request, error: GaitError) -> Response:
         missing = str(error).startswith("there is no such")
         return said(request, 404 if missing else 400, one_line(error))
-
-    @app.exception_handler(RefusedError)
-    def not_taken(request: Request, error: RefusedError) -> Response:
-        return said(request, error.status, str(error))
-
-    @app.exception_handler(TimeoutError)
-    def silent(request: Request, error: TimeoutError) -> Response:
-        return said(request, 408, "Nothing came for too long.")
 
     @app.exception_handler(HTTPException)
     def unknown(request: Request, error: HTTPException) -> Response:

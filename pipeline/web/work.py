@@ -25,6 +25,7 @@ from pipeline.files import one_line, read_json, reason_of
 from pipeline.web.tasks import Task
 
 LOADED = "pipeline.web.loaded"
+MOST_NOTES = 50
 EVERY_S = 0.1  # at most so often a stage tells how far it is
 GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; then it is killed
 
@@ -125,7 +126,7 @@ class Work:
             case "finish":
                 self.stages[said[0]].ended = True
             case "note":
-                self.notes.append(said[0])
+                self.notes[MOST_NOTES - 1 :] = [said[0]]  # many: the first ones, and the last
             case "done":
                 self.folder = Path(said[0])
             case "found":
