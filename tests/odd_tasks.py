@@ -37,6 +37,18 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Chatty:
+    """Warns of every frame."""
+
+    def __call__(self, progress: Progress) -> dict[str, int]:
+        from loguru import logger
+
+        for number in range(300):
+            logger.warning(f"frame {number}")
+        return {"frames": 300}
+
+
+@dataclass(frozen=True)
 class Gone:
     """Ends without a word, as a process that the system kills."""
 

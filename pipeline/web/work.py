@@ -22,6 +22,7 @@ from pipeline.engine.children import starting
 from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
 from pipeline.files import one_line, read_json, reason_of
+from pipeline.runs.folder import RunFolder
 from pipeline.web.tasks import Task
 
 LOADED = "pipeline.web.loaded"
@@ -98,6 +99,7 @@ class Work:
         if self.folder is None:
             for begun in self._begun:
                 shutil.rmtree(begun, ignore_errors=True)
+                RunFolder(begun).resumption.unlink(missing_ok=True)
 
     def _note_begun(self) -> None:
         """Remember which folder is this job's: others may begin runs in the same place."""
