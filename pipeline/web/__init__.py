@@ -47,7 +47,8 @@ def serve_command(
         raise ConfigError(
             "gait serve needs FastAPI and uvicorn, which are not installed. Get them: pip install 'gaitid[ui]'"
         ) from None
-    from pipeline.web.server import Address, Storage, serve
+    from pipeline.web.orders import Storage
+    from pipeline.web.server import Address, serve
 
     serve(Address(host, port, password, api), Storage(db, runs, max_upload_mb, hours), options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from pipeline.web.lists import listed_people, past_runs
 from pipeline.web.orders import Enrol, Name, Names, Others, Review, Search, Setting
 from pipeline.web.tasks import Task
 from pipeline.web.uploads import Intake, listed
-from pipeline.web.visitors import Upload, Visitor
+from pipeline.web.visitors import Visitor
 
 LOOK_S = 0.25  # how often a job's state is looked at
 QUIET_S = 15.0  # after so long without news a line says that the connection lives
@@ -53,11 +54,11 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
     @routes.post("/uploads", summary="Send a video: its bytes are the body")
     async def upload(request: Request, who: Who, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any]:
-        return _tree(await intake.take(who, name, request.stream()))
+        return _tree(await intake.take(who, name, request.stream()), "path")
 
     @routes.get("/uploads", summary="What was sent, and what lies in inputs/")
     def uploads(who: Who) -> dict[str, Any]:
-        return {"uploads": [_tree(one) for one in who.uploads.values()], "inputs": listed()}
+        return {"uploads": [_tree(one, "path") for one in who.uploads.values()], "inputs": listed()}
 
     @routes.delete("/mine", summary="Remove your uploads, jobs and, where they are not kept for all, runs")
     async def forget(who: Who) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
     @routes.get("/runs", summary="Past runs, by name of a person in them, and by day")
     def runs(who: Who, person: str = "", day: str = "") -> list[dict[str, Any]]:
-        return [one.tree() for one in past_runs(who, setting.db, person, day)]
+        return [_tree(one, "picture") for one in past_runs(who, setting.db, person, day)]
 
     @routes.get("/runs/{run}", summary="A run's results.json")
     def results(folder: Folder) -> FileResponse:
@@ -119,7 +120,7 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
     @routes.get("/people", summary="Who is enrolled")
     def people(who: Who, person: str = "") -> list[dict[str, Any]]:
-        return [one.tree() for one in listed_people(setting.db, person)]
+        return [_tree(one) for one in listed_people(setting.db, person)]
 
     @routes.patch("/people/{identity}", summary="Give a person another name")
     def rename(who: Who, identity: str, wanted: Name) -> dict[str, Any]:
@@ -175,5 +176,6 @@ async def _news(job: Job) -> AsyncIterator[str]:
         await asyncio.sleep(LOOK_S)
 
 
-def _tree(upload: Upload) -> dict[str, Any]:
-    return {"id": upload.id, "name": upload.name, "bytes": upload.size}
+def _tree(one: Any, *without: str) -> dict[str, Any]:
+    """A dataclass as JSON has it."""
+    return {key: value for key, value in asdict(one).items() if key not in without}

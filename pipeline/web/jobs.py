@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -172,18 +171,25 @@ class Jobs:
                 if job.state != "waiting" or self._ending:
                     continue
                 job.state = "working"
-            with _told(job):
-                runs = job.visitor.runs if job.kind in VIDEOS else None
-                if runs:
-                    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-                job.work = Work(job.task, runs)
-                for _ in job.work.steps():
-                    if job.stopping:
-                        job.work.stop()
-                job.words = _without_folders(job.work.problem or "", job.visitor)
-                job.state = "stopped" if job.work.stopped else "refused" if job.work.problem else "done"
+            try:
+                self._do(job)
+            except GaitError as error:
+                job.state, job.words = "refused", one_line(error)
+            except Exception as error:  # ends that job and not its lane
+                job.state, job.words = "refused", f"fault: {type(error).__name__}: {reason_of(error)}"
             with self._lock:
                 self._end(job)
+
+    def _do(self, job: Job) -> None:
+        runs = job.visitor.runs if job.kind in VIDEOS else None
+        if runs:
+            runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        job.work = Work(job.task, runs)
+        for _ in job.work.steps():
+            if job.stopping:
+                job.work.stop()
+        job.words = _without_folders(job.work.problem or "", job.visitor)
+        job.state = "stopped" if job.work.stopped else "refused" if job.work.problem else "done"
 
 
 def _without_folders(words: str, visitor: Visitor) -> str:
@@ -191,14 +197,3 @@ def _without_folders(words: str, visitor: Visitor) -> str:
     for upload in list(visitor.uploads.values()):
         words = words.replace(f"{upload.path.parent}/", "")
     return words
-
-
-@contextlib.contextmanager
-def _told(job: Job) -> Iterator[None]:
-    """Whatever fails in starting or watching a job ends that job and not its lane."""
-    try:
-        yield
-    except GaitError as error:
-        job.state, job.words = "refused", one_line(error)
-    except Exception as error:
-        job.state, job.words = "refused", f"fault: {type(error).__name__}: {reason_of(error)}"

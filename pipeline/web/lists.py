@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -31,10 +31,6 @@ class Somebody:
     expires: str
     expired: bool
     views: str
-
-    def tree(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def listed_people(db: Path, called: str = "") -> list[Somebody]:
@@ -95,10 +91,6 @@ class PastRun:
     def moment(self) -> str:
         """Day and minute."""
         return self.when[:16].replace("T", " ")
-
-    def tree(self) -> dict[str, Any]:
-        """As JSON has it, without the picture."""
-        return {key: value for key, value in asdict(self).items() if key != "picture"}
 
 
 def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> list[PastRun]:

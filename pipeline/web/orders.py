@@ -79,6 +79,16 @@ class Others(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """What the server keeps. runs: a folder in which all runs stay, which all visitors see; None: until they go."""
+
+    db: Path
+    runs: Path | None
+    largest_mb: int
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """What every job of this server has in common. overrides: as `--set` gives them."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from pipeline.web.api import Folder, Who
 from pipeline.web.comparison import comparison_of, walks_of
 from pipeline.web.jobs import Jobs, Kind
 from pipeline.web.lists import listed_people, past_runs, refused_where_damaged
-from pipeline.web.orders import Setting
+from pipeline.web.orders import Setting, Storage
 from pipeline.web.uploads import listed, suffixes
 from pipeline.web.visitors import Visitor
 
@@ -29,24 +28,15 @@ TABS = (("/", "Identify"), ("/gallery", "Gallery"), ("/compare", "Compare"), ("/
 ASSETS = ("app.css", "app.js")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the pages say of the server."""
-
-    profiles: Sequence[str]
-    upload_mb: int
-    hours: float
-    db: str
-    keeps_runs: bool
-
-
-def pages(setting: Setting, jobs: Jobs, limits: Limits) -> APIRouter:
+def pages(setting: Setting, jobs: Jobs, storage: Storage) -> APIRouter:
     """The routes."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     def shown(name: str, tab: str, **facts: Any) -> HTMLResponse:
         page = templates(__package__).get_template(f"templates/{name}.html.j2")
-        return HTMLResponse(page.render(tabs=TABS, tab=tab, limits=limits, suffixes=suffixes(), **facts))
+        return HTMLResponse(
+            page.render(tabs=TABS, tab=tab, storage=storage, profiles=setting.profiles, suffixes=suffixes(), **facts)
+        )
 
     def facts_of(who: Visitor, *kinds: Kind) -> dict[str, Any]:
         """The newest job of these kinds, the latest answers, and what can be chosen: (id, name)."""
@@ -123,7 +113,7 @@ def _said() -> Iterator[list[str]]:
         problems.append(one_line(error))
 
 
-def problem_page(words: str, status: int, limits: Limits) -> HTMLResponse:
+def problem_page(words: str, status: int, storage: Storage) -> HTMLResponse:
     """A page that says what was wrong."""
     page = templates(__package__).get_template("templates/problem.html.j2")
-    return HTMLResponse(page.render(tabs=TABS, tab="", limits=limits, problem=words), status)
+    return HTMLResponse(page.render(tabs=TABS, tab="", storage=storage, problem=words), status)

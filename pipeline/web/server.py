@@ -26,8 +26,8 @@ from pipeline.version import __version__
 from pipeline.web.api import api
 from pipeline.web.guard import Door, Guard
 from pipeline.web.jobs import Jobs
-from pipeline.web.orders import Setting
-from pipeline.web.pages import Limits, pages, problem_page
+from pipeline.web.orders import Setting, Storage
+from pipeline.web.pages import pages, problem_page
 from pipeline.web.uploads import Intake
 from pipeline.web.visitors import Visitors
 from pipeline.web.work import LOADED
@@ -47,16 +47,6 @@ class Address:
     port: int
     password: str | None
     token: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """What the server keeps. runs: a folder in which all runs stay, which all visitors see; None: until they go."""
-
-    db: Path
-    runs: Path | None
-    largest_mb: int
-    hours: float
 
 
 def serve(address: Address, storage: Storage, options: Options) -> None:
@@ -127,15 +117,14 @@ def assemble(folder: Path, address: Address, port: int, storage: Storage, option
     profile = options.profile or DEFAULT_PROFILE
     names = [profile, *(name for name in profiles() if name != profile)]
     setting = Setting(storage.db, names, options.overrides, options.checkpoints)
-    limits = Limits(names, storage.largest_mb, storage.hours, str(storage.db), storage.runs is not None)
     load(LOADED)
     jobs = Jobs()
     app = FastAPI(title="gait", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(api(setting, jobs, Intake(visitors, storage.largest_mb * 2**20)))
-    app.include_router(pages(setting, jobs, limits))
+    app.include_router(pages(setting, jobs, storage))
     if address.token:
         _describe(app)
-    _refusals(app, limits)
+    _refusals(app, storage)
     hosts = frozenset() if address.password else frozenset((address.host, "localhost", "127.0.0.1", "::1"))
     # Browsers share cookies between the ports of a machine.
     return Guard(app, visitors, Door(hosts, f"gait_visitor_{port}", address.password, address.token)), jobs
@@ -154,13 +143,13 @@ def _describe(app: FastAPI) -> None:
         return HTMLResponse(page.render(schema=app.openapi()))
 
 
-def _refusals(app: FastAPI, limits: Limits) -> None:
+def _refusals(app: FastAPI, storage: Storage) -> None:
     """Whatever is refused is one line: in JSON for programs and scripts, on a page for people."""
 
     def said(request: Request, status: int, words: str) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": words}, status)
-        return problem_page(words, status, limits)
+        return problem_page(words, status, storage)
 
     @app.exception_handler(GaitError)
     def refused(request: Request, error: GaitError) -> Response:
