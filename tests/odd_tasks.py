@@ -29,6 +29,17 @@ class SlowToGo:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """Is interrupted between making its run folder and saying that it works there."""
+
+    runs: Path
+
+    def __call__(self, progress: Progress) -> Path:
+        RunFolder.create(self.runs, datetime.now())
+        raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
 class Refused:
     """Says what is wrong."""
 

@@ -102,7 +102,7 @@ class Work:
                 RunFolder(begun).resumption.unlink(missing_ok=True)
 
     def _note_begun(self) -> None:
-        """Remember which folder is this job's: others may begin runs in the same place."""
+        """Remember which folder is this job's, which it can't tell if it is killed; others begin runs there, too."""
         for folder in _folders(self.runs) - self._before - self._begun:
             with contextlib.suppress(GaitError, KeyError):
                 if read_json(folder / ".working.json")["pid"] == self._process.pid:
@@ -137,6 +137,8 @@ class Work:
                 self.problem = said[0]
             case "stopped":
                 self.stopped = True
+            case "begun":
+                self._begun.update(map(Path, said))
 
 
 class Telling:
@@ -188,6 +190,7 @@ def _work(pipe: Connection, task: Task) -> None:
     except Exception as error:
         telling.tell("problem", f"fault: {type(error).__name__}: {reason_of(error)} (a bug: please report it)")
     finally:
+        telling.tell("begun", *map(str, RunFolder.begun))
         pipe.close()
 
 

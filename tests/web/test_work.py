@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from odd_tasks import Chatty, Gone, Refused, SlowToGo
+from odd_tasks import Chatty, Gone, Interrupted, Refused, SlowToGo
 from starlette.exceptions import HTTPException
 
 from pipeline.web import guard, visitors
@@ -24,6 +24,13 @@ def test_a_stopped_job_is_stopped_however_long_it_takes_to_go(tmp_path):
             os.kill(work._process.pid, signal.SIGTERM)  # what another thread's `stop` does first
     assert work.stopped and work.problem is None and work.folder is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_is_stopped_as_it_begins_its_run_leaves_no_folder(tmp_path):
+    work = Work(Interrupted(tmp_path), tmp_path)
+    for _ in work.steps():
+        pass
+    assert work.stopped and list(tmp_path.iterdir()) == []
 
 
 def test_a_job_that_is_refused_says_why_and_was_not_stopped(tmp_path):
