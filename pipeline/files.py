@@ -190,8 +190,10 @@ def json_line(tree: Mapping[str, Any]) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of ours. Raises InputError when it is damaged."""
+    """Read a JSON object of ours. Raises InputError when it is damaged, or no file: a pipe would never end."""
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("not a file")
         tree = parse_json(path.read_text(encoding="utf-8"))
     except UNREADABLE as error:
         raise InputError(f"{path}: not readable ({reason_of(error)}). Start a new run.") from None

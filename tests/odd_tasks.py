@@ -29,11 +29,34 @@ class SlowToGo:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """Is interrupted between making its run folder and saying that it works there."""
+
+    runs: Path
+
+    def __call__(self, progress: Progress) -> Path:
+        RunFolder.create(self.runs, datetime.now())
+        raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
 class Refused:
     """Says what is wrong."""
 
     def __call__(self, progress: Progress) -> Path:
         raise InputError("street.mp4: no such file")
+
+
+@dataclass(frozen=True)
+class Chatty:
+    """Warns of every frame."""
+
+    def __call__(self, progress: Progress) -> dict[str, int]:
+        from loguru import logger
+
+        for number in range(300):
+            logger.warning(f"frame {number}")
+        return {"frames": 300}
 
 
 @dataclass(frozen=True)

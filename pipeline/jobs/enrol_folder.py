@@ -58,10 +58,21 @@ def enrol_folder(
     Raises:
         GaitError: Whatever a user can mend.
     """
+    return enrol_clips(clips_in(from_home(source)), path, config, wanted, checkpoints, progress)
+
+
+def enrol_clips(
+    given: tuple[Sequence[Clip], Sequence[str]],
+    path: Path,
+    config: Config,
+    wanted: Enrolment,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The same for clips that lie anywhere. given: the clips, and files that are none and are left out."""
     if wanted.names:
-        raise ConfigError("--name is for one video: in a folder, files are named after people. Leave it out.")
-    clips, others = clips_in(from_home(source))
-    clips = _of_people(clips)
+        raise ConfigError("--name is for one video: clips are of one person each. Leave it out.")
+    clips = _of_people(given[0])
     refuse_unwritable(path)
     clip_of = _videos(clips, config)
     infos, problems = inspected(clip_of)
@@ -74,7 +85,7 @@ def enrol_folder(
     unreadable = [{"name": one.name, "path": one.file, "problem": str(what)} for one, what in problems.items()]
     with session.working(sources, {"gallery": first, "probes": more}, unreadable=unreadable):
         session.folder.hide_paths_of(clip_of)
-        for line in (*map(str, problems.values()), *_in_one_line(others)):
+        for line in (*map(str, problems.values()), *_in_one_line(given[1])):
             session.record.warn(line)
         for video, problem in problems.items():
             left_out[video] = session.folder.without_paths(str(problem).removeprefix(f"{video.source}: "))

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from loguru import logger
 
@@ -24,7 +24,12 @@ STAMP = "%Y_%m_%d_%H_%M_%S"
 
 
 class RunFolder:
-    """Names and writers of one run's files. See DESIGN, section 4, for the layout."""
+    """Names and writers of one run's files. See DESIGN, section 4, for the layout.
+
+    begun: the folders that this process has made, for who has to remove what an interrupted job leaves.
+    """
+
+    begun: ClassVar[list[Path]] = []
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,6 +48,7 @@ class RunFolder:
                     path.mkdir(mode=0o700)
                 except FileExistsError:
                     continue
+                cls.begun.append(path)
                 return cls(path)
         raise OutputError(f"{output}: a thousand runs in one second. Remove some.")
 

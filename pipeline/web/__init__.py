@@ -47,7 +47,8 @@ def serve_command(
         raise ConfigError(
             "gait serve needs FastAPI and uvicorn, which are not installed. Get them: pip install 'gaitid[ui]'"
         ) from None
-    from pipeline.web.server import Address, Storage, serve
+    from pipeline.web.orders import Storage
+    from pipeline.web.server import Address, serve
 
     serve(Address(host, port, password, api), Storage(db, runs, max_upload_mb, hours), options)
 
@@ -64,6 +65,8 @@ def refuse_open_doors(host: str, allow_network: bool, password: str | None) -> N
             raise ConfigError(f"--host {host}: other machines could reach the app. Set a password: --password TEXT")
     if password is not None and len(password) < SHORTEST_PASSWORD:
         raise ConfigError(f"--password: of {len(password)} characters. Take {SHORTEST_PASSWORD} or more.")
+    if password is not None and not password.isprintable():
+        raise ConfigError("--password: has what nobody can type into a browser in it. Take letters and digits.")
 
 
 def is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ from pipeline.report.pictures import Thrift
 from pipeline.report.roster import roster_of, tag_of
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
-from pipeline.web.lists import names_now
+from pipeline.web.lists import names_now, refused_where_damaged
 
 MOST_RIVALS = 3
 MOST_NAMES = 300  # to choose from
@@ -73,8 +73,9 @@ class Answers:
 
 def answers_of(folder: Path, db: Path) -> Answers:
     """Of a run of any kind. db: the gallery of the server. Raises InputError for a damaged run."""
-    run = Run.open(folder)
-    return _searched(run, names_now(db)) if run.probes else _enrolled(run)
+    with refused_where_damaged(folder.name):
+        run = Run.open(folder)
+        return _searched(run, names_now(db)) if run.probes else _enrolled(run)
 
 
 def _searched(run: Run, called: Mapping[str, str]) -> Answers:
@@ -112,7 +113,6 @@ def _enrolled(run: Run) -> Answers:
             )  # fmt: skip
         groups.append((video, sorted(rows, key=lambda row: (row.status != "enrolled", -row.silhouettes))))
     count = sum(row.status == "enrolled" for _, rows in groups for row in rows)
-    source = "this video" if len(groups) == 1 else "these clips"
     source = "this video" if len(groups) == 1 else "these clips"
     lead = f"{count} {'person is' if count == 1 else 'people are'} enrolled from {source}."
     left_out = [f"{clip.file}: {clip.reason}" for clip in run.clips if clip.reason]

@@ -8,16 +8,18 @@ import binascii
 import contextlib
 import hmac
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pipeline.files import reason_of
-from pipeline.web.visitors import Visitor, Visitors
+from pipeline.web.visitors import MOST_AT_ONCE, Visitor, Visitors
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,10 +29,10 @@ Headers = Mapping[bytes, bytes]
 Refusal = tuple[int, str]  # status, and why
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PAGES = frozenset(("/", "/gallery", "/compare", "/runs", "/strangers", "/docs"))  # those that admit somebody new
-OPEN = ("/assets/",)  # what is nobody's
+OPEN = "/assets/"  # what is nobody's
+PROGRAMS = ("/api/", "/openapi.json")  # where a token leads; nobody new is admitted there
 UPLOADS = "/api/uploads"  # counts its own body
-LARGEST_BODY = 1 << 20  # bytes of any other request
+LARGEST_BODY, LONGEST_BODY_S = 1 << 20, 20.0  # bytes of any other request, and how long it may take to come
 MARK = b"x-gait"  # a header that a foreign page's form cannot send
 WRONG_S = 1.0  # before it is said that a password or a token is wrong
 
@@ -44,10 +46,6 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
-
-
-class TooMuchError(Exception):
-    """More of a request has come than any may have."""
 
 
 class GoneError(Exception):
@@ -94,32 +92,27 @@ class Guard:
         elif not refused:
             refused = await self._without_password(headers)
             visitor = self._visitors.of(self._token(headers))
-            if not refused and visitor is None and safe and path in PAGES:
-                fresh, visitor = self._visitors.admit()
+            if not refused and visitor is None and safe and not path.startswith((OPEN, *PROGRAMS)):
+                fresh, visitor = self._visitors.admit() or (None, None)
+                refused = None if visitor else (503, "Too many people have something here. Try later.")
             if not refused and not safe and MARK not in headers:
                 refused = 403, "Only this server's own pages may ask for that."
         if not refused and visitor is None and not path.startswith(OPEN):
             refused = 403, "Open the start page first."
+        if not refused and visitor and visitor.asking >= MOST_AT_ONCE:
+            refused = 429, "You ask too much at once. Wait for an answer."
         if refused:
             await _answer(send, *refused)
             return
         scope.setdefault("state", {})["visitor"] = visitor
-        limit = None if path == UPLOADS else LARGEST_BODY
-        await self._ask(scope, _counted(receive, limit), _Polished(send, self._cookie(fresh)))
-
-    async def _ask(self, scope: Scope, receive: Receive, answer: _Polished) -> None:
-        """Let the app answer. What fails in it is one line here and there, and the server goes on."""
+        receive = receive if safe or path == UPLOADS else _counted(receive)
         try:
-            await self._app(scope, receive, answer)
+            with visitor.asks() if visitor else contextlib.nullcontext():
+                await self._app(scope, receive, _polished(send, self._cookie(fresh)))
         except (ClientDisconnect, GoneError):  # in the middle of what it sends, or is sent
             pass
-        except TooMuchError:
-            if not answer.begun:
-                await answer.refuse(413, "Too much was sent.")
-        except Exception as error:
-            print(f"gait: {scope['path']!r}: {type(error).__name__}: {reason_of(error)}", file=sys.stderr, flush=True)
-            if not answer.begun:
-                await answer.refuse(500, "A fault of this server; its window says more. Please report it.")
+        except Exception as error:  # the app has said so; here, too, it is one line, and the server goes on
+            print(f"gait: {path!r}: {type(error).__name__}: {reason_of(error)}", file=sys.stderr, flush=True)
 
     def _token(self, headers: Headers) -> str | None:
         try:
@@ -148,8 +141,8 @@ class Guard:
 
     async def _with_token(self, headers: Headers, path: str) -> Visitor | None:
         given = headers[b"authorization"][7:].strip()
-        if self._door.token and path.startswith("/api/") and hmac.compare_digest(given, self._door.token.encode()):
-            return self._visitors.of(self._door.token) or self._visitors.admit(self._door.token)[1]
+        if self._door.token and path.startswith(PROGRAMS) and hmac.compare_digest(given, self._door.token.encode()):
+            return self._visitors.of(self._door.token) or (self._visitors.admit(self._door.token) or (None, None))[1]
         await asyncio.sleep(WRONG_S)
         return None
 
@@ -190,41 +183,36 @@ def _gone(send: Send) -> Send:
     return sent
 
 
-def _counted(receive: Receive, limit: int | None) -> Receive:
-    if limit is None:
-        return receive
-    come = 0
+def _counted(receive: Receive) -> Receive:
+    """A body that is not too large, and comes in time."""
+    come, whole, until = 0, False, time.monotonic() + LONGEST_BODY_S
 
     async def counted() -> Message:
-        nonlocal come
-        message = await receive()
-        come += len(message.get("body", b""))
-        if come > limit:
-            raise TooMuchError
+        nonlocal come, whole
+        try:
+            message = await asyncio.wait_for(receive(), None if whole else until - time.monotonic())
+        except TimeoutError:
+            raise HTTPException(408, "Nothing came for too long.") from None
+        come, whole = come + len(message.get("body", b"")), not message.get("more_body")
+        if come > LARGEST_BODY:
+            raise HTTPException(413, "Too much was sent.")
         return message
 
     return counted
 
 
-class _Polished:
+def _polished(send: Send, cookie: str | None) -> Send:
     """Adds our headers to an answer, and the cookie of a new visitor."""
 
-    def __init__(self, send: Send, cookie: str | None) -> None:
-        self._send, self._cookie = send, cookie
-        self.begun = False
-
-    async def __call__(self, message: Message) -> None:
+    async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.begun = True
             given = {name.lower() for name, _ in message["headers"]}
-            ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
-            message["headers"] = [*message["headers"], *((name, ours[name]) for name in ours if name not in given)]
-            if self._cookie:
-                message["headers"].append((b"set-cookie", self._cookie.encode()))
-        await self._send(message)
+            ours = HEADERS if cookie is None else {**HEADERS, "set-cookie": cookie}
+            more = [(name.encode(), value.encode()) for name, value in ours.items() if name.encode() not in given]
+            message["headers"] = [*message["headers"], *more]
+        await send(message)
 
-    async def refuse(self, status: int, words: str) -> None:
-        await _answer(self._send, status, words)
+    return sent
 
 
 async def _answer(send: Send, status: int, words: str) -> None:

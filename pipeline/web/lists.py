@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.errors import GaitError
+from pipeline.errors import GaitError, InputError
+from pipeline.files import reason_of
 from pipeline.report.groups import THRIFT
 from pipeline.report.pictures import Picture, portrait
 from pipeline.runs.reader import Run
@@ -29,10 +31,6 @@ class Somebody:
     expires: str
     expired: bool
     views: str
-
-    def tree(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def listed_people(db: Path, called: str = "") -> list[Somebody]:
@@ -69,6 +67,15 @@ def names_now(db: Path) -> dict[str, str]:
     return {who.identity: who.name for who in Register.of(Gallery.open(db))} if Gallery.exists(db) else {}
 
 
+@contextlib.contextmanager
+def refused_where_damaged(run: str) -> Iterator[None]:
+    """What a run's files hold may be anything: raises InputError where it is not what runs hold."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise InputError(f"{run}: damaged ({reason_of(error)}). Choose another run.") from None
+
+
 @dataclass(frozen=True, slots=True)
 class PastRun:
     """A run in a line. run: the folder's name; when: as run.json has it; people: those named."""
@@ -85,10 +92,6 @@ class PastRun:
         """Day and minute."""
         return self.when[:16].replace("T", " ")
 
-    def tree(self) -> dict[str, Any]:
-        """As JSON has it, without the picture."""
-        return {key: value for key, value in asdict(self).items() if key != "picture"}
-
 
 def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> list[PastRun]:
     """What a visitor may see, the newest first, at most MOST_RUNS. day: how the date begins, such as 2027-01."""
@@ -99,7 +102,8 @@ def past_runs(visitor: Visitor, db: Path, person: str = "", day: str = "") -> li
 def _found(visitor: Visitor, names: Mapping[str, str], person: str, day: str) -> Iterator[PastRun]:
     for folder in visitor.run_folders():
         try:
-            brief = _brief(folder, (folder / "results.json").stat().st_mtime_ns)
+            with refused_where_damaged(folder.name):
+                brief = _brief(folder, (folder / "results.json").stat().st_mtime_ns)
         except (GaitError, OSError):
             continue
         people = tuple(dict.fromkeys(names.get(identity, name) for identity, name in brief.people))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import safe_name
 from pipeline.gallery.people import LONGEST_NOTE, names_by_track
 from pipeline.profiles import load_config
 from pipeline.web.jobs import Kind
@@ -83,6 +79,16 @@ class Others(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """What the server keeps. runs: a folder in which all runs stay, which all visitors see; None: until they go."""
+
+    db: Path
+    runs: Path | None
+    largest_mb: int
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """What every job of this server has in common. overrides: as `--set` gives them."""
 
@@ -104,16 +110,15 @@ class Setting:
 
     def enrol(self, visitor: Visitor, wanted: Enrol) -> tuple[Kind, Task]:
         """`gait enrol`. Raises GaitError."""
-        clips = dict(zip(videos(list(wanted.clips), visitor), wanted.clips.values(), strict=True))
+        whose = [name.strip() for name in wanted.clips.values()]
+        clips = dict(zip(map(str, videos(list(wanted.clips), visitor)), whose, strict=True))
         if not clips:
             raise InputError("no video to enrol from: upload or choose one.")
-        named = {path: name.strip() for path, name in clips.items() if name.strip()}
-        if len(clips) > 1 and len(named) < len(clips):
+        if len(clips) > 1 and not all(whose):
             raise ConfigError("several clips: say whose each is.")
-        source = _folder_of_people(named, visitor) if named else next(iter(clips))
         pairs = [pair for line in wanted.names.splitlines() for pair in line.split(",") if pair.strip()]
         return "enrol", EnrolTask(
-            str(source), self.db, names_by_track(pairs), wanted.consent.strip(), wanted.expires.strip(), wanted.merge,
+            clips, self.db, names_by_track(pairs), wanted.consent.strip(), wanted.expires.strip(), wanted.merge,
             self._config(visitor, wanted.profile), self.checkpoints,
         )  # fmt: skip
 
@@ -143,18 +148,3 @@ class Setting:
         config = load_config(profile, self.overrides)
         update = {"folder": str(visitor.runs), "videos": True, **output}
         return config.model_copy(update={"output": config.output.model_copy(update=update)})
-
-
-def _folder_of_people(clips: Mapping[Path, str], visitor: Visitor) -> Path:
-    """A folder for each person, with their clips in it, as `gait enrol FOLDER` takes them."""
-    root = visitor.folder / "people" / secrets.token_hex(8)
-    for number, (path, name) in enumerate(clips.items()):
-        if name != safe_name(name):
-            raise ConfigError(f"{name[:80]!r}: of several clips, names are of letters, digits, blanks and -_.+ only.")
-        target = root / name / f"{number:02d} {path.name}"
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            os.link(path, target)
-        except OSError:  # another disk: inputs/
-            shutil.copyfile(path, target)
-    return root

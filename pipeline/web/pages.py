@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from pipeline.files import one_line
 from pipeline.report.templates import templates
 from pipeline.runs.reader import Run
 from pipeline.web.answers import answers_of
-from pipeline.web.api import Who
+from pipeline.web.api import Folder, Who
 from pipeline.web.comparison import comparison_of, walks_of
 from pipeline.web.jobs import Jobs, Kind
-from pipeline.web.lists import listed_people, past_runs
-from pipeline.web.orders import Setting
+from pipeline.web.lists import listed_people, past_runs, refused_where_damaged
+from pipeline.web.orders import Setting, Storage
 from pipeline.web.uploads import listed, suffixes
 from pipeline.web.visitors import Visitor
 
@@ -28,81 +28,64 @@ TABS = (("/", "Identify"), ("/gallery", "Gallery"), ("/compare", "Compare"), ("/
 ASSETS = ("app.css", "app.js")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the pages say of the server."""
-
-    profiles: Sequence[str]
-    upload_mb: int
-    hours: float
-    db: str
-    keeps_runs: bool
-
-
-def pages(setting: Setting, jobs: Jobs, limits: Limits) -> APIRouter:
+def pages(setting: Setting, jobs: Jobs, storage: Storage) -> APIRouter:
     """The routes."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     def shown(name: str, tab: str, **facts: Any) -> HTMLResponse:
         page = templates(__package__).get_template(f"templates/{name}.html.j2")
-        return HTMLResponse(page.render(tabs=TABS, tab=tab, limits=limits, suffixes=suffixes(), **facts))
+        return HTMLResponse(
+            page.render(tabs=TABS, tab=tab, storage=storage, profiles=setting.profiles, suffixes=suffixes(), **facts)
+        )
 
-    def job_of(who: Visitor, *kinds: Kind) -> dict[str, Any] | None:
-        """The newest job of these kinds."""
-        return next((job.tree() for job in jobs.of(who) if job.kind in kinds), None)
-
-    def videos(who: Visitor) -> list[tuple[str, str]]:
-        """What can be chosen: (id, name)."""
-        return [*((one.id, one.name) for one in who.uploads.values()), *((name, name) for name in listed())]
+    def facts_of(who: Visitor, *kinds: Kind) -> dict[str, Any]:
+        """The newest job of these kinds, the latest answers, and what can be chosen: (id, name)."""
+        mine = [job for job in jobs.of(who) if job.kind in kinds]
+        folder = next((found for job in mine if job.run and (found := who.run(job.run.name))), None)
+        return {
+            "job": mine[0].tree() if mine else None,
+            "answers": answers_of(folder, setting.db) if folder else None,
+            "videos": [*((one.id, one.name) for one in who.uploads.values()), *((name, name) for name in listed())],
+        }
 
     @routes.get("/")
     def identify(who: Who) -> HTMLResponse:
-        job = job_of(who, "run", "identify")
-        folder = who.run(job["run"]) if job and job["run"] else None
-        answers = answers_of(folder, setting.db) if folder else None
-        return shown("identify", "/", job=job, answers=answers, videos=videos(who))
+        return shown("identify", "/", **facts_of(who, "run", "identify"))
 
     @routes.get("/gallery")
     def gallery(who: Who, person: str = "") -> HTMLResponse:
-        job, people, problem = job_of(who, "enrol"), [], ""
-        folder = who.run(job["run"]) if job and job["run"] else None
-        try:
+        people = []
+        with _said() as problems:
             people = listed_people(setting.db, person)
-        except GaitError as error:
-            problem = one_line(error)
-        answers = answers_of(folder, setting.db) if folder else None
         pairs = who.found.get("suggest", {}).get("pairs")
-        facts = {"people": people, "person": person, "problem": problem, "pairs": pairs}
-        return shown("gallery", "/gallery", job=job, answers=answers, videos=videos(who), **facts)
+        facts = {"people": people, "person": person, "problem": " ".join(problems), "pairs": pairs}
+        return shown("gallery", "/gallery", **facts, **facts_of(who, "enrol"))
 
     @routes.get("/compare")
     def compare(who: Who, run: str = "", one: str = "", other: str = "") -> HTMLResponse:
         names = [folder.name for folder in who.run_folders()]
         folder = who.run(run) or (who.run(names[0]) if names else None)
-        found, walks, problem = None, list[str](), "no run yet: identify somebody first." if not names else ""
-        try:
-            opened = Run.open(folder) if folder else None
-            if opened is not None:
-                walks, first, second = walks_of(opened)
-                asked = bool(one and other and run)
-                one, other = (one, other) if one in walks and other in walks else (first, second)
-                if asked and one == other:
-                    raise InputError(f"{one} is chosen twice. Choose two walks.")
-                found = comparison_of(opened, one, other) if asked else None
-        except GaitError as error:
-            problem = one_line(error)
-        facts = {"run": folder.name if folder else "", "walks": walks, "one": one, "other": other}
-        return shown("compare", "/compare", runs=names, comparison=found, problem=problem, **facts)
+        found, walks = None, list[str]()
+        chosen = folder.name if folder else ""
+        with _said() as problems, refused_where_damaged(chosen):
+            if folder is None:
+                raise InputError("no run yet: identify somebody first.")
+            opened = Run.open(folder)
+            walks, first, second = walks_of(opened)
+            asked = bool(one and other and run)
+            one, other = (one, other) if one in walks and other in walks else (first, second)
+            if asked and one == other:
+                raise InputError(f"{one} is chosen twice. Choose two walks.")
+            found = comparison_of(opened, one, other) if asked else None
+        facts = {"run": chosen, "walks": walks, "one": one, "other": other}
+        return shown("compare", "/compare", runs=names, comparison=found, problem=" ".join(problems), **facts)
 
     @routes.get("/runs")
     def runs(who: Who, person: str = "", day: str = "") -> HTMLResponse:
         return shown("runs", "/runs", runs=past_runs(who, setting.db, person, day), person=person, day=day)
 
     @routes.get("/runs/{run}")
-    def one_run(who: Who, run: str) -> HTMLResponse:
-        folder = who.run(run)
-        if folder is None:
-            raise InputError("there is no such run here.")
+    def one_run(folder: Folder) -> HTMLResponse:
         return shown("run", "/runs", answers=answers_of(folder, setting.db))
 
     @routes.get("/strangers")
@@ -120,7 +103,17 @@ def pages(setting: Setting, jobs: Jobs, limits: Limits) -> APIRouter:
     return routes
 
 
-def problem_page(words: str, status: int, limits: Limits) -> HTMLResponse:
+@contextlib.contextmanager
+def _said() -> Iterator[list[str]]:
+    """What is refused inside is said on the page, in one line."""
+    problems: list[str] = []
+    try:
+        yield problems
+    except GaitError as error:
+        problems.append(one_line(error))
+
+
+def problem_page(words: str, status: int, storage: Storage) -> HTMLResponse:
     """A page that says what was wrong."""
     page = templates(__package__).get_template("templates/problem.html.j2")
-    return HTMLResponse(page.render(tabs=TABS, tab="", limits=limits, problem=words), status)
+    return HTMLResponse(page.render(tabs=TABS, tab="", storage=storage, problem=words), status)

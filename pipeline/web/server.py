@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -25,14 +26,14 @@ from pipeline.version import __version__
 from pipeline.web.api import api
 from pipeline.web.guard import Door, Guard
 from pipeline.web.jobs import Jobs
-from pipeline.web.orders import Setting
-from pipeline.web.pages import Limits, pages, problem_page
-from pipeline.web.uploads import Intake, RefusedError
+from pipeline.web.orders import Setting, Storage
+from pipeline.web.pages import pages, problem_page
+from pipeline.web.uploads import Intake
 from pipeline.web.visitors import Visitors
 from pipeline.web.work import LOADED
 
 LAST_WORDS_S = 2  # open connections are cut so long after the server is told to end
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS, MOST_SILENT = 1000, 300  # in all, and of those that ask for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,6 @@ class Address:
     port: int
     password: str | None
     token: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """What the server keeps. runs: a folder in which all runs stay, which all visitors see; None: until they go."""
-
-    db: Path
-    runs: Path | None
-    largest_mb: int
-    hours: float
 
 
 def serve(address: Address, storage: Storage, options: Options) -> None:
@@ -74,7 +65,7 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
         )
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
-            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http="h11",
+            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http=connections(),
         )  # fmt: skip
 
         try:
@@ -84,21 +75,56 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
             jobs.stop_all()
 
 
+def connections() -> type[asyncio.Protocol]:
+    """HTTP in which connections that ask for nothing make room for others: those first that wait for longest."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    silent = dict[H11Protocol, None]()  # in the order in which they fell silent
+
+    class Connection(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._sort()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._sort()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._sort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            silent.pop(self, None)
+
+        def _sort(self) -> None:
+            if self.cycle and not self.cycle.response_complete:
+                silent.pop(self, None)
+            else:
+                silent.setdefault(self)
+            if len(silent) > MOST_SILENT:
+                longest = next(iter(silent))
+                del silent[longest]
+                longest.transport.close()
+
+    return Connection
+
+
 def assemble(folder: Path, address: Address, port: int, storage: Storage, options: Options) -> tuple[Guard, Jobs]:
     """The ASGI app, and its jobs. Everything of the visitors lies in `folder`."""
     visitors = Visitors(folder / "visitors", 3600 * storage.hours, storage.runs)
     profile = options.profile or DEFAULT_PROFILE
     names = [profile, *(name for name in profiles() if name != profile)]
     setting = Setting(storage.db, names, options.overrides, options.checkpoints)
-    limits = Limits(names, storage.largest_mb, storage.hours, str(storage.db), storage.runs is not None)
     load(LOADED)
     jobs = Jobs()
     app = FastAPI(title="gait", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(api(setting, jobs, Intake(visitors, storage.largest_mb * 2**20)))
-    app.include_router(pages(setting, jobs, limits))
+    app.include_router(pages(setting, jobs, storage))
     if address.token:
         _describe(app)
-    _refusals(app, limits)
+    _refusals(app, storage)
     hosts = frozenset() if address.password else frozenset((address.host, "localhost", "127.0.0.1", "::1"))
     # Browsers share cookies between the ports of a machine.
     return Guard(app, visitors, Door(hosts, f"gait_visitor_{port}", address.password, address.token)), jobs
@@ -117,26 +143,18 @@ def _describe(app: FastAPI) -> None:
         return HTMLResponse(page.render(schema=app.openapi()))
 
 
-def _refusals(app: FastAPI, limits: Limits) -> None:
+def _refusals(app: FastAPI, storage: Storage) -> None:
     """Whatever is refused is one line: in JSON for programs and scripts, on a page for people."""
 
     def said(request: Request, status: int, words: str) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": words}, status)
-        return problem_page(words, status, limits)
+        return problem_page(words, status, storage)
 
     @app.exception_handler(GaitError)
     def refused(request: Request, error: GaitError) -> Response:
         missing = str(error).startswith("there is no such")
         return said(request, 404 if missing else 400, one_line(error))
-
-    @app.exception_handler(RefusedError)
-    def not_taken(request: Request, error: RefusedError) -> Response:
-        return said(request, error.status, str(error))
-
-    @app.exception_handler(TimeoutError)
-    def silent(request: Request, error: TimeoutError) -> Response:
-        return said(request, 408, "Nothing came for too long.")
 
     @app.exception_handler(HTTPException)
     def unknown(request: Request, error: HTTPException) -> Response:

@@ -56,9 +56,9 @@ class IdentifyTask:
 
 @dataclass(frozen=True, slots=True)
 class EnrolTask:
-    """`gait enrol`; names by track. source: a video, or a folder of clips that are named after people."""
+    """`gait enrol`. clips: by path, whose each is, "" for one of several people; names: theirs, by track."""
 
-    source: str
+    clips: Mapping[str, str]
     db: Path
     names: Mapping[int, str]
     consent: str
@@ -71,12 +71,16 @@ class EnrolTask:
         from pipeline.gallery.people import expiry
         from pipeline.gallery.template import now
         from pipeline.jobs.enrol import Enrolment, enrol
-        from pipeline.jobs.enrol_folder import enrol_folder
+        from pipeline.jobs.enrol_folder import enrol_clips
+        from pipeline.runs.clips import Clip
 
         until = expiry(self.expires, now()) if self.expires else None
         wanted = Enrolment(self.names, self.merge, self.consent, until)
         how = self.db, self.config, wanted, self.checkpoints, progress
-        return enrol_folder(self.source, *how) if Path(self.source).is_dir() else enrol(self.source, *how)[1]
+        if not all(self.clips.values()):
+            return enrol(next(iter(self.clips)), *how)[1]
+        clips = [Clip(name, Path(path), f"{name}/{Path(path).name}") for path, name in self.clips.items()]
+        return enrol_clips((clips, ()), *how)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi import HTTPException
+
 from pipeline.errors import InputError
 from pipeline.files import safe_name
 from pipeline.runs.job import INPUTS, LONGEST_NAME, VIDEO_SUFFIXES
@@ -30,14 +32,6 @@ _STARTS = (
     b"\x00\x00\x01\xba",  # MPEG program stream
     b"\x00\x00\x01\xb3",  # MPEG video
 )
-
-
-class RefusedError(Exception):
-    """An upload that is not taken. status: of the answer."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status = status
 
 
 def is_video(head: bytes) -> bool:
@@ -61,15 +55,15 @@ class Intake:
     async def take(self, visitor: Visitor, name: str, body: AsyncIterator[bytes]) -> Upload:
         """Write what comes into a file of the visitor's folder. Whatever goes wrong, nothing of it stays.
 
-        Raises RefusedError for what is too much or no video, TimeoutError where nothing comes any more.
+        Raises HTTPException for what is too much, no video, or too slow.
         """
         given = Path(safe_name(name.replace("\\", "/").rpartition("/")[2]))
         called = safe_name(given.stem, LONGEST_NAME) + given.suffix.lower()
         if given.suffix.lower() not in VIDEO_SUFFIXES:
             kinds = ", ".join(suffixes())
-            raise RefusedError(415, f"{called or 'a file'}: not a kind of video that is taken. Upload {kinds}.")
+            raise HTTPException(415, f"{called or 'a file'}: not a kind of video that is taken. Upload {kinds}.")
         if len(visitor.uploads) >= MOST_UPLOADS:
-            raise RefusedError(
+            raise HTTPException(
                 413, f"{MOST_UPLOADS} files of yours are here already. Delete your uploads and runs first."
             )
         key = secrets.token_hex(16)
@@ -83,31 +77,33 @@ class Intake:
                     visitor.taken += len(piece)
                     self._refuse_too_much(called, size, visitor)
                     if size == len(piece) and not is_video(piece[:HEAD]):
-                        raise RefusedError(415, f"{called}: not a video, whatever its name says. Upload a video file.")
+                        raise HTTPException(415, f"{called}: not a video, whatever its name says. Upload a video file.")
                     await asyncio.to_thread(_write, file.fileno(), piece)
             if not size:
-                raise RefusedError(415, f"{called}: empty. Upload a video file.")
+                raise HTTPException(415, f"{called}: empty. Upload a video file.")
+            if not path.exists():
+                raise HTTPException(409, f"{called}: your files were removed while it came. Upload it again.")
             upload = visitor.uploads[key] = Upload(key, called, path, size)
             whole = True
         except OSError as error:
             if isinstance(error, TimeoutError):
-                raise
-            raise RefusedError(
+                raise HTTPException(408, f"{called}: nothing came for too long. Upload it again.") from None
+            raise HTTPException(
                 507, f"{called}: cannot be kept ({error.strerror}). Delete something, or try later."
             ) from None
         finally:
             if not whole:
-                visitor.taken = max(visitor.taken - size, 0)
+                visitor.taken -= size
                 shutil.rmtree(path.parent, ignore_errors=True)
         return upload
 
     def _refuse_too_much(self, name: str, size: int, visitor: Visitor) -> None:
         if size > self.largest:
-            raise RefusedError(413, f"{name}: larger than {self.largest >> 20} MB. Upload a shorter or smaller video.")
+            raise HTTPException(413, f"{name}: larger than {self.largest >> 20} MB. Upload a shorter or smaller video.")
         if visitor.taken > EACH * self.largest:
-            raise RefusedError(413, "Too much is here of you already. Delete your uploads and runs first.")
+            raise HTTPException(413, "Too much is here of you already. Delete your uploads and runs first.")
         if self.visitors.taken() > ALL * self.largest:
-            raise RefusedError(507, "Too much is here of everybody. Try later.")
+            raise HTTPException(507, "Too much is here of everybody. Try later.")
 
 
 async def _pieces(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import shutil
+import stat
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 SWEEP_S = 300.0  # how often those are looked for who have not been seen for long
 MOST_VISITORS = 2000  # then those go first who have nothing here and were not seen for longest
+MOST_AT_ONCE = 32  # requests of one visitor
 SERVED = {".html", ".mp4", ".json"}  # of a run folder
 
 
@@ -32,7 +35,8 @@ class Visitor:
     """One browser, or the programs that have the token.
 
     runs: the folder of its run folders; uploads: what it has sent, by id; taken: bytes of uploads, those that are
-    coming too; found: the last answer to a question about all runs, by question.
+    coming too; asking: requests that are not answered yet; busy: jobs that wait or work; gone: it was forgotten;
+    found: the last answer to a question about all runs, by question.
     """
 
     folder: Path
@@ -40,12 +44,15 @@ class Visitor:
     uploads: dict[str, Upload] = field(default_factory=dict)
     taken: int = 0
     seen: float = 0.0
-    busy: int = 0  # jobs that wait or work
+    asking: int = 0
+    busy: int = 0
+    gone: bool = False
     found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def run_folders(self) -> list[Path]:
-        """Those with answers, the newest first."""
-        return sorted((path.parent for path in self.runs.glob("*/results.json")), reverse=True)
+        """Those with answers, the newest first; links and what is no file are not followed: a run may be anybody's."""
+        found = (path.parent for path in self.runs.glob("*/results.json") if stat.S_ISREG(path.lstat().st_mode))
+        return sorted((folder for folder in found if not folder.is_symlink()), reverse=True)
 
     def run(self, name: str) -> Path | None:
         """A run folder that this visitor may see, by its name."""
@@ -58,13 +65,23 @@ class Visitor:
             return None
         there = (path for place in (folder, folder / "videos") for path in place.glob("*") if path.suffix in SERVED)
         found = next((path for path in there if path.relative_to(folder).as_posix() == inside), None)
-        return found if found and found.is_file() and not found.is_symlink() else None
+        linked = found and (found.is_symlink() or found.parent.is_symlink())
+        return found if found and found.is_file() and not linked else None
+
+    @contextlib.contextmanager
+    def asks(self) -> Iterator[None]:
+        """While a request is answered."""
+        self.asking += 1
+        try:
+            yield
+        finally:
+            self.asking -= 1
 
     def forget(self) -> None:
         """Remove everything that is there of this visitor."""
+        self.taken -= sum(one.size for one in self.uploads.values())  # what is still coming is not here
         self.uploads.clear()
         self.found.clear()
-        self.taken = 0
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -78,10 +95,13 @@ class Visitors:
         self._folder, self._forget_after_s, self._kept = folder, forget_after_s, kept
         self._by_token: dict[str, Visitor] = {}
         self._lock = threading.Lock()
-        self._swept = time.monotonic()
+        threading.Thread(target=self._sweep, name="gait-sweep", daemon=True).start()
 
-    def admit(self, token: str | None = None) -> tuple[str, Visitor]:
-        """Somebody new: the cookie's value, and who it is. token: of programs, in place of a cookie."""
+    def admit(self, token: str | None = None) -> tuple[str, Visitor] | None:
+        """Somebody new: the cookie's value, and who it is; None where too many have something here.
+
+        token: of programs, in place of a cookie.
+        """
         token = token or secrets.token_urlsafe(32)
         # The folder's name does not give the cookie away.
         folder = self._folder / hashlib.sha256(token.encode()).hexdigest()[:32]
@@ -90,13 +110,14 @@ class Visitors:
             if len(self._by_token) >= MOST_VISITORS:
                 idle = [one for one, who in self._by_token.items() if not who.busy and not who.folder.exists()]
                 for one in sorted(idle, key=lambda one: self._by_token[one].seen)[: len(idle) // 2 + 1]:
-                    del self._by_token[one]
+                    self._by_token.pop(one).gone = True
+            if len(self._by_token) >= MOST_VISITORS:
+                return None
             self._by_token[token] = visitor
         return token, visitor
 
     def of(self, token: str | None) -> Visitor | None:
         """Whose cookie it is."""
-        self._sweep()
         with self._lock:
             visitor = self._by_token.get(token or "")
         if visitor is not None:
@@ -109,16 +130,13 @@ class Visitors:
             return sum(visitor.taken for visitor in self._by_token.values())
 
     def _sweep(self) -> None:
-        now = time.monotonic()
-        if now - self._swept < min(SWEEP_S, self._forget_after_s):
-            return
-        self._swept = now
-        with self._lock:
-            idle = [
-                token
-                for token, visitor in self._by_token.items()
-                if now - visitor.seen > self._forget_after_s and not visitor.busy
-            ]
-            gone = [self._by_token.pop(token) for token in idle]
-        for visitor in gone:
-            visitor.forget()
+        """Forget, for ever, those whose time is over, whether anybody asks for something or not."""
+        while True:
+            time.sleep(min(SWEEP_S, self._forget_after_s))
+            long_ago = time.monotonic() - self._forget_after_s
+            with self._lock:
+                idle = [token for token, who in self._by_token.items() if who.seen < long_ago and not who.busy]
+                gone = [self._by_token.pop(token) for token in idle]
+            for visitor in gone:
+                visitor.gone = True
+                visitor.forget()

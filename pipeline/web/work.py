@@ -22,9 +22,11 @@ from pipeline.engine.children import starting
 from pipeline.engine.parent import end_with_parent
 from pipeline.errors import GaitError
 from pipeline.files import one_line, read_json, reason_of
+from pipeline.runs.folder import RunFolder
 from pipeline.web.tasks import Task
 
 LOADED = "pipeline.web.loaded"
+MOST_NOTES = 50
 EVERY_S = 0.1  # at most so often a stage tells how far it is
 GRACE_S = 1.5  # a stopped process may take so long to clean up after itself; then it is killed
 
@@ -97,9 +99,10 @@ class Work:
         if self.folder is None:
             for begun in self._begun:
                 shutil.rmtree(begun, ignore_errors=True)
+                RunFolder(begun).resumption.unlink(missing_ok=True)
 
     def _note_begun(self) -> None:
-        """Remember which folder is this job's: others may begin runs in the same place."""
+        """Remember which folder is this job's, which it can't tell if it is killed; others begin runs there, too."""
         for folder in _folders(self.runs) - self._before - self._begun:
             with contextlib.suppress(GaitError, KeyError):
                 if read_json(folder / ".working.json")["pid"] == self._process.pid:
@@ -125,7 +128,7 @@ class Work:
             case "finish":
                 self.stages[said[0]].ended = True
             case "note":
-                self.notes.append(said[0])
+                self.notes[MOST_NOTES - 1 :] = [said[0]]  # many: the first ones, and the last
             case "done":
                 self.folder = Path(said[0])
             case "found":
@@ -134,6 +137,8 @@ class Work:
                 self.problem = said[0]
             case "stopped":
                 self.stopped = True
+            case "begun":
+                self._begun.update(map(Path, said))
 
 
 class Telling:
@@ -185,6 +190,7 @@ def _work(pipe: Connection, task: Task) -> None:
     except Exception as error:
         telling.tell("problem", f"fault: {type(error).__name__}: {reason_of(error)} (a bug: please report it)")
     finally:
+        telling.tell("begun", *map(str, RunFolder.begun))
         pipe.close()
 
 

@@ -172,7 +172,7 @@ def test_another_visitor_sees_none_of_it(identified, server, browser):
     )
     assert len(addresses) >= 3
     other = browser.new_context()
-    assert all(other.request.get(address).status == 403 for address in addresses)  # who has not even come in
+    assert all(other.request.get(address).status in (403, 404) for address in addresses)  # who has not even come in
     assert other.request.get(server[0]).status == 200
     assert all(other.request.get(address).status == 404 for address in addresses)
     assert all(identified.page.context.request.get(address).status == 200 for address in addresses)
@@ -225,6 +225,8 @@ def test_it_fits(identified, width):
     for path in PAGES:
         identified.open(path)
         assert identified.fits(width), path
+        tables = identified.page.locator(".g-scroll")
+        assert tables.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth)"), path
     identified.page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -327,9 +329,9 @@ def test_several_clips_are_enrolled_under_the_names_of_their_people(identified, 
     names = seen.page.locator(".g-names input")
     assert [field.input_value() for field in names.all()] == ["gallery", "probe1"]
     assert seen.page.get_by_label("Names by track").is_hidden()
-    names.first.fill("a/b")
+    names.first.fill("рrobe1")
     seen.button("Enrol").click()
-    assert "names are of letters" in seen.ends("#enrol-status")
+    seen.page.locator("#enrol-status", has_text="look alike").wait_for(timeout=LONG_MS)
     seen.open("/")
 
 
@@ -361,6 +363,15 @@ def test_what_is_no_video_is_refused_in_one_line(server, browser, tmp_path):
     seen = visited(browser, server[0])
     seen.button("Identify").click()
     assert seen.ends() == "Not done. no gallery: upload or choose the video of the known people."
+    held = []
+    seen.page.route("**/api/uploads*", lambda route, _: held.append(route))
+    seen.page.locator("[data-upload=gallery] input").set_input_files(playlist)
+    seen.button("Identify").click()
+    seen.page.get_by_text("a video is still on its way").wait_for()
+    held.pop().continue_()
+    seen.page.unroute("**/api/uploads*")
+    seen.page.get_by_text("not a video, whatever its name says").wait_for()
+    seen.page.get_by_role("button", name="Remove").click()
     seen.upload("gallery", playlist)
     seen.page.get_by_text("not a video, whatever its name says").wait_for()
     seen.page.context.close()
@@ -371,13 +382,14 @@ def test_a_job_stops_when_it_is_told_to_and_others_wait_for_it(server, browser, 
         seen = visited(browser, server[0])
         seen.upload("gallery", small_walkers / "probe1.mp4")
         seen.upload("probes", small_walkers / "gallery.mp4")
-        seen.button("Identify").click()
+        seen.button("Identify").dblclick()
         return seen
 
     first = start()
     first.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     second = start()
     second.page.locator("#status.g-waiting").wait_for()
+    assert second.page.evaluate("fetch('/api/jobs').then(r => r.json()).then(all => all.length)") == 1
     first.button("Stop").click()
     assert first.ends() == "Stopped. Nothing was kept of it."
     second.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)

@@ -6,7 +6,9 @@ import base64
 import http.client
 import importlib.util
 import json
+import os
 import resource
+import shutil
 import socket
 import subprocess
 import time
@@ -335,6 +337,42 @@ def test_many_uploads_at_once_slow_ones_and_aborted_ones_leave_others_in_peace(p
     eventually(lambda: uploads_in(place) == before)
 
 
+def test_connections_that_ask_for_nothing_make_room_for_others(port):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    silent = []
+    try:
+        silent = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(1100)]
+        assert visit(port)("/")[0] == 200
+    finally:
+        for connection in silent:
+            connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_visitor_who_asks_too_much_at_once_is_told_to_wait_and_others_are_answered(port, video):
+    asked = visit(port)
+    waiting = [opened_upload(asked, video[:300], 900_000) for _ in range(40)]
+    try:
+        eventually(lambda: asked("/api/jobs")[0] == 429)
+        assert visit(port)("/api/jobs")[0] == 200
+    finally:
+        for connection in waiting:
+            connection.close()
+    eventually(lambda: asked("/api/jobs")[0] == 200)
+
+
+def test_an_upload_whose_visitor_removes_everything_meanwhile_is_not_kept(port, place, video):
+    asked, before = visit(port), uploads_in(place)
+    with closing(opened_upload(asked, video[:300], len(video))) as coming:
+        eventually(lambda: uploads_in(place) != before or not coming.sendall(b""), 1)
+        time.sleep(0.2)  # it has begun
+        assert asked("/api/mine", "DELETE")[0] == 200
+        coming.sendall(video[300:])
+        assert b" 409 " in coming.recv(65536).split(b"\r\n")[0]
+    assert asked.tree("/api/uploads")["uploads"] == [] and uploads_in(place) == before
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(serving, place, video):
     asked, before = visit(serving["full"]), uploads_in(place)
     status, answer = asked.upload("walk.mp4", video + bytes(900_000))
@@ -403,24 +441,82 @@ def test_kept_runs_are_seen_by_everybody_and_stay_when_the_server_ends(serving, 
     program = Asked(serving["closed"], {"authorization": f"Bearer {TOKEN}"})
     key = program.upload("walk.mp4", video)[1]["id"]
     run = program.ended(program.tree("/api/search", "POST", {"probes": [key], "gallery": key}, 202)["id"])["run"]
-    person = Asked(
-        serving["closed"], {"authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
-    )
-    person.headers["cookie"] = person("/")[2]["set-cookie"].partition(";")[0]
+    person = a_person(serving["closed"])
+    del person.headers["cookie"]  # who has been given the address, and was never here
     assert person(f"/runs/{run}")[0] == 200 and run in person("/runs")[1].decode()
+    assert person(f"/api/runs/{run}")[0] == 403
     stopped = program.tree("/api/search", "POST", {"probes": [key], "gallery": key}, 202)["id"]
     eventually(lambda: program.tree(f"/api/jobs/{stopped}")["state"] != "waiting")
     state = program.tree(f"/api/jobs/{stopped}", "DELETE")["state"]
     left = [path.name for path in (place / "kept").glob("2*")]
     assert state == "done" or sorted(left) == sorted(one["run"] for one in program.tree("/api/runs"))
+    assert state == "done" or {path.name[:19] for path in (place / "kept" / ".resume").iterdir()} <= set(left)
     assert program("/api/mine", "DELETE")[0] == 200
     assert (place / "kept" / run / "results.json").is_file()
 
 
-def test_the_api_is_described_where_programs_may_ask(serving):
-    people = {"authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
-    asked = Asked(serving["closed"], people)
+def a_person(port: int) -> Asked:
+    """A visitor who knows the password."""
+    asked = Asked(port, {"authorization": "Basic " + base64.b64encode(f"me:{PASSWORD}".encode()).decode()})
     asked.headers["cookie"] = asked("/")[2]["set-cookie"].partition(";")[0]
+    return asked
+
+
+def test_a_run_that_somebody_has_put_there_leads_nowhere_and_spoils_no_list(serving, place):
+    kept = place / "kept"
+    (place / "private").mkdir()
+    (place / "private" / "secret.mp4").write_bytes(SECRET)
+    (place / "private" / "results.json").write_text("{}")
+    for name, results in {
+        "linked": '{"gallery": {}, "probes": {}}',
+        "odd": '{"gallery": {}, "probes": {"street": {"001": {"status": "known", "silhouettes": null}}}}',
+        "list": "[]",
+    }.items():
+        (kept / name).mkdir(parents=True)
+        (kept / name / "results.json").write_text(results)
+        (kept / name / "run.json").write_text('{"inputs": {"street": {"size": "x"}}, "started": 7}')
+    (kept / "linked" / "videos").symlink_to(place / "private")
+    (kept / "elsewhere").symlink_to(place / "private")
+    (kept / "pipe").mkdir()
+    os.mkfifo(kept / "pipe" / "results.json")
+    os.mkfifo(kept / "list" / "portrait.json")
+    asked = a_person(serving["closed"])
+    for way in ("linked/files/videos/secret.mp4", "elsewhere/files/secret.mp4", "pipe/files/results.json"):
+        assert asked(f"/api/runs/{way}")[0] == 404
+    for name in ("odd", "list"):
+        assert asked(f"/runs/{name}")[0] == 400 and asked(f"/compare?run={name}")[0] == 200
+    assert asked("/runs")[0] == asked("/")[0] == asked("/api/runs")[0] == 200
+    for name in ("linked", "odd", "list", "pipe"):
+        shutil.rmtree(kept / name)
+    (kept / "elsewhere").unlink()
+
+
+def test_what_is_wrong_with_a_video_is_said_without_its_place_here_and_earlier_answers_stay(port, video):
+    asked = visit(port)
+    key = asked.upload("walk.mp4", video)[1]["id"]
+    run = asked.ended(asked.tree("/api/search", "POST", {"probes": [key], "gallery": key}, 202)["id"])["run"]
+    broken = asked.upload("broken.mp4", video[:300])[1]["id"]
+    ended = asked.ended(asked.tree("/api/search", "POST", {"probes": [broken], "gallery": key}, 202)["id"])
+    assert ended["state"] == "refused" and ended["words"].startswith("broken.mp4: ")
+    page = asked("/")[1].decode()
+    assert f'data-run="{run}"' in page and "Not done." in page
+
+
+def test_several_clips_are_enrolled_from_where_they_lie_under_any_names(port, place, video):
+    asked = visit(port)
+    one, other = (asked.upload("walk.mp4", content)[1]["id"] for content in (video, video + bytes(9)))
+    job = asked.tree("/api/enrol", "POST", {"clips": {one: "Ada/../..", other: 'Bo "B" O\'Neil'}}, 202)
+    ended = asked.ended(job["id"])
+    clips = asked.tree(f"/api/runs/{ended['run']}")["clips"]
+    assert sorted(clip["person"] for clip in clips) == ["Ada/../..", 'Bo "B" O\'Neil']
+    assert len(uploads_in(place)) == len({path.stat().st_ino for path in uploads_in(place)})  # no links, no copies
+    for person in asked.tree("/api/people"):
+        asked(f"/api/people/{person['identity']}", "DELETE")
+
+
+def test_the_api_is_described_where_programs_may_ask(serving):
+    asked, program = a_person(serving["closed"]), Asked(serving["closed"], {"authorization": f"Bearer {TOKEN}"})
+    assert program.tree("/openapi.json") == asked.tree("/openapi.json")
     schema = asked.tree("/openapi.json")
     page = asked("/docs")[1].decode()
     assert {"/api/uploads", "/api/search", "/api/jobs/{key}/events", "/api/people/{identity}"} <= set(schema["paths"])
@@ -484,11 +580,22 @@ def test_another_visitors_job_cannot_be_seen_or_stopped(port, video):
         (["--host", "0.0.0.0", "--password", PASSWORD], "add --allow-network"),
         (["--host", "::", "--allow-network"], "Set a password"),
         (["--password", "short"], "Take 8 or more."),
+        (["--password", "correct\nhorse"], "has what nobody can type"),
         (["--api", "short"], "a token is 16 letters"),
         (["--config", "nothing"], "no profile 'nothing'"),
         (["--host", "192.0.2.1", "--allow-network", "--password", PASSWORD], "cannot be served there"),
     ],
-    ids=["network", "no password", "not said", "IPv6", "short", "short token", "profile", "no such address"],
+    ids=[
+        "network",
+        "no password",
+        "not said",
+        "IPv6",
+        "short",
+        "line break",
+        "short token",
+        "profile",
+        "no such address",
+    ],
 )
 def test_what_would_open_the_door_is_refused_in_one_line(gait, options, said):
     done = gait("serve", "--port", "0", *options)

@@ -63,7 +63,7 @@ const take = async (block, file) => {
 document.addEventListener('change', (event) => {
   const block = event.target.closest?.('[data-upload]'), files = event.target.files;
   if (block && files?.length) {
-    if (!event.target.multiple) block.querySelector('.g-files').replaceChildren();
+    if (!event.target.multiple) block.querySelectorAll('.g-files button').forEach((drop) => drop.click());
     [...files].forEach((file) => take(block, file));
     event.target.value = '';
   }
@@ -130,7 +130,7 @@ const show = (status, job) => {
     item.append(make('span', stage.name), bar, make('span', `${stage.done}${of} ${stage.unit}`, {className: 'g-number'}));
     return item;
   }));
-  status.querySelector('.g-notes').replaceChildren(...job.notes.map((note) => {
+  status.querySelector('.g-notes').replaceChildren(...(job.state === 'done' ? [] : job.notes).map((note) => {
     const line = make('p', ` ${note}`, {className: 'g-note'});
     line.prepend(make('b', 'Note:'));
     return line;
@@ -148,7 +148,7 @@ const follow = (form, id) => {
     const job = JSON.parse(event.data);
     const ended = job.state !== 'waiting' && job.state !== 'working';
     if (ended) events.close();
-    if (job.state === 'done') await renew(form.dataset.page, '#answers', '#people');
+    if (ended) await renew(form.dataset.page, '#answers', '#people');
     show(status, job);
     if (ended) free(true);
   };
@@ -164,11 +164,14 @@ document.addEventListener('submit', async (event) => {
   const form = event.target, data = form.dataset;
   if (data.jobTo) {
     event.preventDefault();
-    const status = document.getElementById(data.status);
+    const status = document.getElementById(data.status), start = form.querySelector('.g-primary');
+    start.disabled = true;
     try {
+      if (form.querySelector('.g-files progress')) throw new Error('a video is still on its way: wait until it is there.');
       follow(form, (await ask('POST', data.jobTo, body_of(form))).id);
     } catch (error) {
       show(status, {state: 'refused', words: error.message, stages: [], notes: []});
+      start.disabled = false;
     }
   } else if (data.review) {
     event.preventDefault();
