@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 VIDEOS = ("gallery", "probe1", "probe2", "probe3")
 PROBES = VIDEOS[1:]
-ENOUGH = 60  # silhouettes of a track that the encoder takes
+ENOUGH = 36  # silhouettes of a track that the encoder takes
 
 
 def rows_of(run, video):

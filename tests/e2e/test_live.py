@@ -187,10 +187,11 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
         "six",
     ],
 )
-def test_what_cannot_work_is_one_line_and_status_2(people, walkers, arguments, said, monkeypatch, capsys, tmp_path):
+def test_what_cannot_work_is_one_line_and_status_2(people, walkers, gait, arguments, said, monkeypatch, capsys):
     from pipeline import cli
 
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(gait.cwd)
+    monkeypatch.setenv("GAIT_CHECKPOINTS", str(gait.checkpoints))
     there = {"PEOPLE": str(people), "STREET": str(walkers("probe2", 0, 60))}
     given = [there.get(part, part) for part in arguments]
     monkeypatch.setattr(sys, "argv", ["gait", "live", *given])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 
@@ -179,14 +180,23 @@ def test_the_command_says_what_changed_and_by_how_much(run, capsys):
     assert "0 answers changed" in said and "of 2 walks that a person judged, " in said
 
 
+def written(run, sign):
+    """The files of that sign, with their times; without those that vanish meanwhile."""
+    found = {}
+    for path in run.glob(sign):
+        with contextlib.suppress(FileNotFoundError):
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
 @pytest.mark.parametrize("sign", ["people/reviews.json", "people/templates.lance/_versions/*"])
 def test_kill_9_during_a_review_leaves_the_old_state_or_the_new(run, sign):
     old = answers(run)
     review(run, Said(new={"street/4": "Di"}))  # the gallery is there
     first = answers(run)
-    there = {path: path.stat().st_mtime_ns for path in run.glob(sign)}
+    there = written(run, sign)
     process = start_program("review", run, "street/3=Cy")
-    wait_until(lambda: {path: path.stat().st_mtime_ns for path in run.glob(sign)} != there, process)
+    wait_until(lambda: written(run, sign) != there, process)
     process.send_signal(signal.SIGKILL)
     finish(process, status=-signal.SIGKILL)
     now, gallery = answers(run), Gallery.open(run / "people")

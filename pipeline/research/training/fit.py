@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from pipeline.errors import CheckpointError, ConfigError, GaitError, Interrupted
-from pipeline.files import PARTIAL, reason_of, write_json
+from pipeline.files import PARTIAL, reason_of, write_json, writing
 from pipeline.research.training.checkpoints import checkpoint_name, latest_checkpoint, read_checkpoint, write_weights
 from pipeline.research.training.config import TrainingConfig
 from pipeline.research.training.data.batches import Preparation, Samples
@@ -124,12 +124,13 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
 
 
 def _also_to(path: Path, say: Print) -> Print:
-    """Lines go to a log, too; a training that goes on adds to it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Lines go to a log, too; a training that goes on adds to it. Raises OutputError where it cannot be written."""
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
     def both(line: str) -> None:
         say(line)
-        with path.open("a", encoding="utf-8") as log:
+        with writing(path), path.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
 
     return both

@@ -193,9 +193,9 @@ def test_a_password_comes_from_the_environment(locked, tmp_path, monkeypatch):
 
 
 def test_a_wrong_password_is_one_line_that_does_not_say_it(locked, tmp_path, monkeypatch):
-    monkeypatch.setenv(PASSWORD, "open")
+    monkeypatch.setenv(PASSWORD, "tulip")
     status, _, problems = arrange(locked, tmp_path / "out", dataset="oumvlp")
-    assert status == 2 and f"its password is another. Set {PASSWORD}" in problems and "open" not in problems.lower()
+    assert status == 2 and f"its password is another. Set {PASSWORD}" in problems and "tulip" not in problems.lower()
     assert not tree(tmp_path / "out")
 
 
