@@ -130,7 +130,8 @@ def test_a_network_camera_that_is_cut_is_shown_on_a_page_until_ctrl_c(gait, peop
     assert told.splitlines()[-1] == "gait: stopped; what was recorded is whole."
     assert "lost; trying again in 1 s" in told and "lost 1 times" in told
     assert "s3cret" not in told and "abc123" not in told
-    assert len(frames_of(tmp_path / "seen.mp4")) == counts(told)[1]
+    missing = counts(told)[1] - len(frames_of(tmp_path / "seen.mp4"))
+    assert missing in (0, 1), "Ctrl-C may come between the look at a frame and its writing"
 
 
 def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walkers, tmp_path):
