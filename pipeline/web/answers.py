@@ -127,12 +127,11 @@ def _reviewed(run: Run) -> bool:
     from pipeline.gallery.store import Gallery
 
     try:
-        gallery = gallery_of(run, None)
-        key = run_key(run.path.resolve().name, str(run.record.get("started", "")))
-        items = (item for one in reviews_of(Gallery.open(gallery)) for item in one.items)
-        return Gallery.exists(gallery) and any(item.run == key for item in items)
-    except GaitError:
+        reviews = reviews_of(Gallery.open(gallery_of(run, None)))
+    except GaitError:  # among them: there is no gallery yet
         return False
+    key = run_key(run.path.resolve().name, str(run.record.get("started", "")))
+    return any(item.run == key for review in reviews for item in review.items)
 
 
 def _names(run: Run, called: Mapping[str, str]) -> dict[str, Tag]:

@@ -125,11 +125,12 @@ class StrangersTask:
             outcomes = name_strangers(found, self.names, self.by, self.db, self.checkpoints)
             said = f"Enrolled: {', '.join(self.names.values())}. Runs that were decided again: {len(outcomes)}."
             found = strangers(self.runs, self.db, self.checkpoints, progress)
+        opened = {path: Run.open(path) for path in found.runs}
         groups = [
             {
                 "name": group.name, "walks": len(group.walks), "first": group.first, "last": group.last,
                 "cards": [
-                    asdict(picture_of(Run.open(walk.run), walk.key, walk.where))
+                    asdict(picture_of(opened[walk.run], walk.key, walk.where))
                     for walk in sorted(group.walks, key=lambda walk: -walk.track.silhouettes)[:MOST_PICTURES]
                 ],
             }
