@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import DEFAULT_PROFILE, SegmentationConfig
-from pipeline.engine.children import starting
 from pipeline.extraction.networks import find_checkpoints
 from pipeline.profiles import load_config
 from pipeline.research.synth.body import draw_outfit
@@ -30,6 +28,7 @@ from pipeline.research.synth.silhouette import (
     varied_sequence,
 )
 from pipeline.research.training.data.dataset import sample_path, write_partition, write_sample
+from pipeline.research.training.data.processes import in_processes
 from pipeline.segmentation import Segmenter, open_segmenter
 from pipeline.segmentation.sequences import Silhouette, cut_people, finish
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, FloatArray, Frame, Image, TrackedBoxes
@@ -71,12 +70,7 @@ def write_dataset(plan: Plan, workers: int = 1) -> Iterator[str]:
     Raises CheckpointError where its weights are not at hand.
     """
     names = [f"{index:05d}" for index in range(1, plan.people + 1)]
-    if workers > 1:
-        with ProcessPoolExecutor(workers, starting(__name__)) as pool:
-            yield from pool.map(_write_person, [plan] * plan.people, names, chunksize=4)
-    else:
-        for name in names:
-            yield _write_person(plan, name)
+    yield from in_processes(partial(_write_person, plan), names, workers)
     test = max(1, round(TEST_SHARE * plan.people)) if plan.people > 1 else 0
     write_partition(plan.root / PARTITION, names[: plan.people - test], names[plan.people - test :])
 
