@@ -43,7 +43,7 @@ class Waiting:
     """
 
     def __init__(self, enough: int, patience: int) -> None:
-        self._first, self._patience = enough, patience
+        self._enough, self._patience = enough, patience
         self._tracks: dict[int, _Track] = {}
 
     def wants(self, tracked: TrackedBoxes) -> Collection[int]:
@@ -62,7 +62,7 @@ class Waiting:
         for crop in crops:
             track = self._tracks[crop.track_id]
             track.crops.append(crop)
-            if len(track.crops) > 2 * self._first:
+            if len(track.crops) > 2 * self._enough:
                 track.crops = track.crops[::2]
                 track.stride *= 2
         for track_id in [key for key, track in self._tracks.items() if frame_index - track.last > self._patience]:
@@ -77,7 +77,7 @@ class Waiting:
         self._tracks.clear()
 
     def _due(self, track: _Track) -> Iterator[Due]:
-        first, spare = spread(track.crops, self._first)
+        first, spare = spread(track.crops, self._enough)
         track.crops = []
         if first:
             yield Due(first, spare)
