@@ -15,6 +15,8 @@ from pipeline.recognition import ENCODERS
 from pipeline.recognition.model import Model
 from pipeline.weights.cards import Scene, cards
 
+SHOWN = ("encoder", "model", "looks_at", "parameters", "published_rank_1", "checkpoints")  # on a terminal
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -110,22 +112,18 @@ def list_models(scene: Scene | None = None, markdown: bool = False) -> None:
     """Print every network, or weights for a scene: a table on a terminal or for Markdown, else lines with tabs."""
     if markdown:
         print(as_markdown(scene), end="")
-    elif scene:
-        _print_scene(recommended(scene))
-    elif sys.stdout.isatty():
-        columns = ("encoder", "model", "looks_at", "parameters", "published_rank_1", "checkpoints")
-        cells = [[getattr(row, column).replace("`", "") for column in columns] for row in rows()]
-        shown = [column.replace("parameters", "M parameters").replace("_", " ") for column in columns]
-        print_table(shown, cells, box=None, pad_edge=False)
-    else:
-        for row in rows():
-            print("\t".join(value.replace("`", "") for value in astuple(row)))
-
-
-def _print_scene(found: Sequence[Recommended]) -> None:
-    heads = [field.name.replace("_", " ") for field in fields(Recommended)]
-    cells = [[value.replace("`", "") for value in astuple(row)] for row in found]
+        return
+    found: Sequence[Row | Recommended] = recommended(scene) if scene else list(rows())
     if sys.stdout.isatty():
+        columns = [field.name for field in fields(Recommended)] if scene else SHOWN
+        cells = [[_plain(getattr(row, column)) for column in columns] for row in found]
+        heads = [column.replace("parameters", "M parameters").replace("_", " ") for column in columns]
         print_table(heads, cells, box=None, pad_edge=False)
     else:
-        print("\n".join("\t".join(line) for line in cells))
+        for row in found:
+            print("\t".join(map(_plain, astuple(row))))
+
+
+def _plain(cell: str) -> str:
+    """A cell without Markdown's marks."""
+    return cell.replace("`", "")
