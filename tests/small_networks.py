@@ -66,7 +66,7 @@ def save_small(model, path):
     """A checkpoint with the keys of a narrow network of the model's kind, written to `path`."""
     torch.manual_seed(0)
     architecture = narrow(model.architecture(), WIDE.get(model.name, 16))
-    network = model.network(architecture)
+    network = model.network_class(architecture)
     fill(network)
     torch.save({"model": network.state_dict(), "iteration": 1}, path)
     card = Card(

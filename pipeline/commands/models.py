@@ -65,7 +65,7 @@ def parameters(model: Model) -> int:
     import torch
 
     with torch.device("meta"):
-        network = model.network(model.architecture(), head=False)
+        network = model.network_class(model.architecture(), head=False)
     network.drop_head()
     return sum(parameter.numel() for parameter in network.parameters())
 

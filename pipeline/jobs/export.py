@@ -20,8 +20,8 @@ from pipeline.recognition.engines.export import (
     write_onnx,
     write_openvino,
 )
-from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import features_of, needs_of, network_of, size_of
+from pipeline.recognition.model import Model, features_of, needs_of, size_of
+from pipeline.recognition.model_encoder import network_of
 from pipeline.weights.checkpoints import Checkpoint, weights_file
 from pipeline.weights.files import sha256_of
 

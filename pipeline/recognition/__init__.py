@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.recognition.encoder import Encoder
+from pipeline.recognition.encoder import EXPORTED, Encoder
 from pipeline.recognition.mirroring import MirroredEncoder
 from pipeline.recognition.model import Model
 from pipeline.types import FROM_CROPS, Modality
@@ -82,12 +82,18 @@ def open_encoder(config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: 
     """
     found = registry.load(ENCODERS, config.encoder, "recognition.encoder")
     if isinstance(found, Model):
-        from pipeline.recognition.model_encoder import open_model_encoder  # and torch with it
-
-        encoder: Encoder = open_model_encoder(found, config, runtime, weights_for(found, checkpoint))
+        encoder = _open_model(found, config, runtime, weights_for(found, checkpoint))
     else:
         encoder = found(config, runtime, checkpoint)
     return encoder if config.mirroring == "off" else MirroredEncoder(encoder, config.mirroring)
+
+
+def _open_model(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint) -> Encoder:
+    if model.opens is not None and checkpoint.path.suffix not in EXPORTED:
+        return model.opens(model, config, runtime, checkpoint)
+    from pipeline.recognition.model_encoder import open_model_encoder  # and torch with it
+
+    return open_model_encoder(model, config, runtime, checkpoint)
 
 
 def weights_for(model: Model, checkpoint: Checkpoint | None) -> Checkpoint:

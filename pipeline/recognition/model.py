@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
+from pipeline.errors import CheckpointError
 from pipeline.recognition.encoder import Arrays, Encoder
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Modality
 from pipeline.weights.checkpoints import Checkpoint
@@ -14,6 +16,7 @@ from pipeline.weights.checkpoints import Checkpoint
 if TYPE_CHECKING:
     from pipeline.recognition.network import GaitNetwork
 
+FEATURES = ("embeddings", "neck", "logits")
 PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING, Modality.RGB, Modality.DEPTH)
 STEP = (64, 4)  # height and width of pictures are multiples of these
 _SHAPES = {Modality.KEYPOINTS: "17×3", Modality.SMPL: "85", Modality.POINTS: "1024×3"}
@@ -24,7 +27,8 @@ _ONE_CHANNEL = (Modality.SILHOUETTES, Modality.PARSING)
 class Model:
     """One line of docs/models.md, and how the network is fed.
 
-    name: in ENCODERS. network, architecture: as in network.py. title, paper, published, golden: for people.
+    name: in ENCODERS. title, paper, published, golden: for people.
+    network, architecture: as in network.py; "module:Class" for a network that is also run without torch.
     needs: the modalities, in the order in which `inputs` gets their arrays T×…, uint8 as they are.
     optional: those of them that a card may leave out.
     prepare: makes the network's inputs of them, where pictures C×T×H×W and other arrays T×… will not do.
@@ -37,7 +41,7 @@ class Model:
     name: str
     title: str
     paper: str
-    network: type[GaitNetwork]
+    network: type[GaitNetwork] | str
     architecture: type[Any]
     published: str = ""
     golden: tuple[str, ...] = ()
@@ -48,6 +52,15 @@ class Model:
     least_frames: int = 1
     size: tuple[int, int] = (SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH)
     opens: Callable[[Model, RecognitionConfig, RuntimeConfig, Checkpoint | None], Encoder] | None = None
+
+    @property
+    def network_class(self) -> type[GaitNetwork]:
+        """The network in torch, which is loaded with it."""
+        if not isinstance(self.network, str):
+            return self.network
+        module, _, name = self.network.partition(":")
+        found: type[GaitNetwork] = getattr(importlib.import_module(module), name)
+        return found
 
     @property
     def input(self) -> str:
@@ -63,3 +76,37 @@ class Model:
         return tuple(
             data[None] if need in _ONE_CHANNEL else data for need, data in zip(self.needs, frames, strict=True)
         )
+
+
+def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
+    """The modalities that these weights look at: the model's, without the optional ones, or parsing for silhouettes."""
+    said = checkpoint.card.inputs.get("modality", list(model.needs))
+    names = {said} if isinstance(said, str) else set(said)
+    parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
+    for needs in (model.needs, parsed, tuple(need for need in model.needs if need not in model.optional)):
+        if names == set(needs):
+            return needs
+    raise CheckpointError(
+        f"{checkpoint.path}: made for {' and '.join(sorted(names))}, not {' and '.join(model.needs)}. "
+        f"Choose another card."
+    )
+
+
+def size_of(model: Model, checkpoint: Checkpoint) -> tuple[int, int]:
+    """Height and width of the pictures that the weights were made for: the card's, or the model's."""
+    size = checkpoint.card.inputs.get("size", model.size)
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise CheckpointError(f"card {checkpoint.card.name}: inputs.size must be [height, width], not {size!r}.")
+    return size[0], size[1]
+
+
+def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
+    """What is compared: as the configuration says, or the card, or the embeddings. Raises CheckpointError."""
+    if config.features != "auto":
+        return config.features
+    said = checkpoint.card.inputs.get("features", FEATURES[0]) if checkpoint else FEATURES[0]
+    if said not in FEATURES:
+        known = ", ".join(FEATURES)
+        name = checkpoint.card.name if checkpoint else ""
+        raise CheckpointError(f"card {name}: features {said!r} are none of {known}. Correct it.")
+    return str(said)

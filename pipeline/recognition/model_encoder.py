@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
-from pipeline.errors import CheckpointError, ConfigError
+from pipeline.errors import ConfigError
 from pipeline.recognition.encoder import (
     EXPORTED,
     Arrays,
@@ -23,13 +23,12 @@ from pipeline.recognition.encoder import (
 )
 from pipeline.recognition.engines.batching import batches, fit_to_size, repeat_frames, split_into_sets
 from pipeline.recognition.engines.execution import ExportedEngine, TorchEngine
-from pipeline.recognition.model import Model
+from pipeline.recognition.model import Model, features_of, needs_of, size_of
 from pipeline.recognition.network import GaitNetwork, load_network
-from pipeline.types import Embedding, Modality
+from pipeline.types import Embedding
 from pipeline.weights.checkpoints import Checkpoint
 from pipeline.weights.files import sha256_of
 
-FEATURES = ("embeddings", "neck", "logits")
 VALUES_AT_ONCE = {"cpu": 64 * 64 * 44, "cuda": 2048 * 64 * 44}  # input values of the sequences that share a batch
 
 
@@ -108,13 +107,10 @@ def open_model_encoder(
     model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint
 ) -> Encoder:
     """The encoder with its weights loaded. Raises ConfigError and CheckpointError as `open_encoder` says."""
-    exported = checkpoint.path.suffix in EXPORTED
-    if model.opens is not None and not exported:
-        return model.opens(model, config, runtime, checkpoint)
     found = with_all_files(model, checkpoint)
     needs_of(model, found)
     features = features_of(config, found)
-    if exported:
+    if checkpoint.path.suffix in EXPORTED:
         return ModelEncoder(model, config, ExportedEngine(runtime, found, features), found)
     return ModelEncoder(model, config, TorchEngine(network_of(model, found, features), runtime, features), found)
 
@@ -122,7 +118,7 @@ def open_model_encoder(
 def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwork:
     """The checkpoint's weights in the model's network, the training head among them only where `features` want it."""
     return load_network(
-        model.network,
+        model.network_class,
         model.architecture,
         checkpoint.path,
         checkpoint.card.architecture,
@@ -132,42 +128,8 @@ def network_of(model: Model, checkpoint: Checkpoint, features: str) -> GaitNetwo
 
 def with_all_files(model: Model, checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with the sha256 of all its files together, where the model's authors keep it in several."""
-    parts = model.network.further_files(checkpoint.path).values()
+    parts = model.network_class.further_files(checkpoint.path).values()
     if not parts:
         return checkpoint
     together = " ".join([checkpoint.sha256, *map(sha256_of, parts)])
     return replace(checkpoint, sha256=hashlib.sha256(together.encode()).hexdigest())
-
-
-def needs_of(model: Model, checkpoint: Checkpoint) -> tuple[Modality, ...]:
-    """The modalities that these weights look at: the model's, without the optional ones, or parsing for silhouettes."""
-    said = checkpoint.card.inputs.get("modality", list(model.needs))
-    names = {said} if isinstance(said, str) else set(said)
-    parsed = tuple(Modality.PARSING if need is Modality.SILHOUETTES else need for need in model.needs)
-    for needs in (model.needs, parsed, tuple(need for need in model.needs if need not in model.optional)):
-        if names == set(needs):
-            return needs
-    raise CheckpointError(
-        f"{checkpoint.path}: made for {' and '.join(sorted(names))}, not {' and '.join(model.needs)}. "
-        f"Choose another card."
-    )
-
-
-def size_of(model: Model, checkpoint: Checkpoint) -> tuple[int, int]:
-    """Height and width of the pictures that the weights were made for: the card's, or the model's."""
-    size = checkpoint.card.inputs.get("size", model.size)
-    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(side, int) for side in size):
-        raise CheckpointError(f"card {checkpoint.card.name}: inputs.size must be [height, width], not {size!r}.")
-    return size[0], size[1]
-
-
-def features_of(config: RecognitionConfig, checkpoint: Checkpoint | None) -> str:
-    """What is compared: as the configuration says, or the card, or the embeddings. Raises CheckpointError."""
-    if config.features != "auto":
-        return config.features
-    said = checkpoint.card.inputs.get("features", FEATURES[0]) if checkpoint else FEATURES[0]
-    if said not in FEATURES:
-        known = ", ".join(FEATURES)
-        name = checkpoint.card.name if checkpoint else ""
-        raise CheckpointError(f"card {name}: features {said!r} are none of {known}. Correct it.")
-    return str(said)

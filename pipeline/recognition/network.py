@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -13,10 +12,9 @@ from typing import Any, ClassVar, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import CheckpointError
-from pipeline.files import reason_of
+from pipeline.recognition.layers.shapes import architecture_of, unbuildable
 from pipeline.recognition.layers.silhouettes import SeparateBNNecks
-from pipeline.weights.safeload import load_state_dict, load_strictly, refuse_differences
+from pipeline.weights.safeload import load_state_dict, load_strictly, refuse_differences, shapes_of
 
 N = TypeVar("N", bound="GaitNetwork")
 
@@ -85,12 +83,6 @@ def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNeck
     return built
 
 
-def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Any:
-    """A network's `kind` of architecture: what the card says, then what the tensors show, then the defaults."""
-    said = {field.name: card[field.name] for field in fields(kind) if field.name in card}
-    return kind(**{**kind.from_weights(weights), **said})
-
-
 def load_network(
     network: type[N],
     architecture: type[Any],
@@ -127,7 +119,7 @@ def load_network(
     renamed = network.rename_keys({**weights, **named})
     passed = {name: shapes.get(name, nothing) for name, nothing in renamed.items() if nothing.is_meta}
     complete = {**renamed, **left_out, **passed}
-    refuse_differences(shapes, complete, path)
+    refuse_differences(shapes_of(shapes), shapes_of(complete), path)
     built = network(form, head)
     load_strictly(built, complete, path)
     return built.eval()
@@ -150,8 +142,4 @@ def _shapes_of(
             warnings.simplefilter("ignore")  # about tensors without values
             return form, network(form, head=False).state_dict()
     except Exception as error:  # constructors refuse sizes of 0 and worse in many ways
-        reason = reason_of(error)
-        raise CheckpointError(
-            f"{path}: not a checkpoint for this network: its tensors and its card tell of one that cannot be built "
-            f"({reason}). Choose the card that matches the file, or another file."
-        ) from None
+        raise unbuildable(path, error) from None

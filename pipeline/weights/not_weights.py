@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError
 from pipeline.files import reason_of
@@ -46,9 +47,10 @@ def damage_error(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path}: damaged, truncated or no checkpoint ({reason}). Fetch it again.")
 
 
-def refuse_diverged(name: str, tensor: torch.Tensor, path: Path) -> None:
+def refuse_diverged(name: str, tensor: torch.Tensor | NDArray[Any], path: Path) -> None:
     """Raise CheckpointError for a tensor of weights that has values which are no finite numbers."""
-    if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+    finite = np.isfinite(tensor) if isinstance(tensor, np.ndarray) else tensor.isfinite()
+    if not bool(finite.all()):
         raise _diverged(path, name)
 
 

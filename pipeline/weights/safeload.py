@@ -5,9 +5,12 @@ Nothing in a file is ever executed.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError
 from pipeline.weights.not_weights import damage_error, refuse_diverged, refuse_text
@@ -43,23 +46,9 @@ def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> di
     Raises:
         CheckpointError: The file is missing, damaged or no checkpoint, or holds other things than finite tensors.
     """
-    if path.is_dir():
-        raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file.")
-    if path.stat().st_size == 0:
-        raise CheckpointError(f"{path}: the file is empty. Fetch it again.")
-    if path.suffix not in _SUFFIXES:
-        raise CheckpointError(f"{path}: not a checkpoint of tensors; expected one of {', '.join(_SUFFIXES)}.")
-    refuse_text(path)
+    _refuse_no_checkpoint(path)
     if path.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                return _kept(path, file.keys(), lambda name: file.get_tensor(name).clone(), only)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise damage_error(path, error) from None
+        return _from_safetensors(path, "pt", only)
     with open_pickled(path) as pickled:
         state = _state_in(pickled.content)
         if state is None:
@@ -75,6 +64,38 @@ def load_state_dict(path: Path, only: Callable[[str], bool] | None = None) -> di
                     f"{path}: entry {str(name)[:_SHOWN]!r} is {_kind(value)}, not a tensor: no state dict."
                 )
         return _kept(path, state, lambda name: pickled.tensor(state[name]), only)
+
+
+def load_arrays(path: Path, only: Callable[[str], bool] | None = None) -> dict[str, NDArray[Any]]:
+    """`load_state_dict` as NumPy's arrays. torch is loaded only where the file is not safetensors."""
+    _refuse_no_checkpoint(path)
+    if path.suffix == ".safetensors":
+        with contextlib.suppress(TypeError):  # bfloat16, which NumPy does not know
+            return _from_safetensors(path, "np", only)
+    return {name: tensor.float().numpy() for name, tensor in load_state_dict(path, only).items()}
+
+
+def _refuse_no_checkpoint(path: Path) -> None:
+    if path.is_dir():
+        raise CheckpointError(f"{path}: a folder, not a checkpoint file. Name the file inside it.")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file.")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path}: the file is empty. Fetch it again.")
+    if path.suffix not in _SUFFIXES:
+        raise CheckpointError(f"{path}: not a checkpoint of tensors; expected one of {', '.join(_SUFFIXES)}.")
+    refuse_text(path)
+
+
+def _from_safetensors(path: Path, framework: str, only: Callable[[str], bool] | None) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework=framework, device="cpu") as file:
+            own = "clone" if framework == "pt" else "copy"  # no view of the file, which others may replace
+            return _kept(path, file.keys(), lambda name: getattr(file.get_tensor(name), own)(), only)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise damage_error(path, error) from None
 
 
 def _state_in(content: Any, depth: int = _DEPTH) -> Mapping[Any, Any] | None:
@@ -106,9 +127,9 @@ def _short_names(path: Path, names: Iterable[str]) -> dict[str, str]:
 def _kept(
     path: Path,
     names: Iterable[str],
-    tensor: Callable[[str], torch.Tensor],
+    tensor: Callable[[str], Any],
     only: Callable[[str], bool] | None,
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Any]:
     """The tensors that are wanted, by their short names. tensor: reads the one of that name in the file."""
     kept = {}
     for short, name in _short_names(path, names).items():
@@ -126,19 +147,24 @@ def load_strictly(module: torch.nn.Module, state_dict: Mapping[str, torch.Tensor
     Raises:
         CheckpointError: Keys are missing, too many or of another shape. It names them and `path`; nothing was copied.
     """
-    refuse_differences(module.state_dict(), state_dict, path)
+    refuse_differences(shapes_of(module.state_dict()), shapes_of(state_dict), path)
     module.load_state_dict(dict(state_dict), strict=True)
 
 
-def refuse_differences(wanted: Mapping[str, torch.Tensor], state_dict: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Raise CheckpointError where keys or shapes differ from those `wanted`, which may be on torch's meta device."""
+def shapes_of(state_dict: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors, by name; of those on torch's meta device too."""
+    return {name: tuple(tensor.shape) for name, tensor in state_dict.items()}
+
+
+def refuse_differences(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Raise CheckpointError where names or shapes `found` in a file differ from those `wanted`."""
     of_kind = {
-        "missing": [key for key in wanted if key not in state_dict],
-        "unexpected": [key for key in state_dict if key not in wanted],
+        "missing": [key for key in wanted if key not in found],
+        "unexpected": [key for key in found if key not in wanted],
         "of another shape": [
-            f"{key} {_shape(state_dict[key])} instead of {_shape(wanted[key])}"
+            f"{key} {_sides(found[key])} instead of {_sides(wanted[key])}"
             for key in wanted
-            if key in state_dict and state_dict[key].shape != wanted[key].shape
+            if key in found and found[key] != wanted[key]
         ],
     }
     differences = [
@@ -153,5 +179,5 @@ def refuse_differences(wanted: Mapping[str, torch.Tensor], state_dict: Mapping[s
         )
 
 
-def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(str(side) for side in tensor.shape) or "scalar"
+def _sides(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "scalar"

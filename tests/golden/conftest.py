@@ -11,7 +11,7 @@ import torch
 
 from pipeline import registry
 from pipeline.recognition import ENCODERS
-from pipeline.recognition.network import architecture_of
+from pipeline.recognition.layers.shapes import architecture_of
 
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
 
@@ -53,11 +53,11 @@ def golden_network(golden_weights):
         model = registry.load(ENCODERS, encoder, "recognition.encoder")
         weights = golden_weights(folder)
         head = not any(tensor.is_meta for tensor in weights.values())
-        network = model.network(architecture_of(model.architecture, card or {}, weights), head)
+        network = model.network_class(architecture_of(model.architecture, card or {}, weights), head)
         assert sorted(network.state_dict()) == sorted(weights)
         if not head:
             network.drop_head()
-            weights = {key: tensor for key, tensor in weights.items() if not key.startswith(model.network.HEAD)}
+            weights = {key: tensor for key, tensor in weights.items() if not key.startswith(model.network_class.HEAD)}
         network.load_state_dict(weights, strict=True)
         return model, network.eval(), head
 

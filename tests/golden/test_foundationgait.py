@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.recognition.layers.shapes import architecture_of
 from pipeline.recognition.models.foundationgait import FOUNDATIONGAIT
-from pipeline.recognition.network import architecture_of
 from pipeline.research.training.zoo.foundationgait import diverse_maps, in_strips
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ FORMS = {  # folder: (form, layers, sequences, tolerance: one of them differs fr
 def test_embeddings_and_scores_equal_the_reference(name, golden, golden_weights, assert_close_to_rms):
     form, layers, sequences, tolerance = FORMS[name]
     weights = golden_weights(name, without="student_backbone.")
-    kind = FOUNDATIONGAIT.network
+    kind = FOUNDATIONGAIT.network_class
     architecture = architecture_of(FOUNDATIONGAIT.architecture, {}, weights)
     assert (architecture.form, tuple(architecture.layers)) == (form, layers)
     network = kind(architecture).eval()
@@ -47,7 +47,7 @@ def test_embeddings_and_scores_equal_the_reference(name, golden, golden_weights,
 def student(golden_weights):
     """The student of the pre-training."""
     weights = golden_weights("foundationgait_pretrain_0.03b", without="teacher_backbone.")
-    network = FOUNDATIONGAIT.network(FOUNDATIONGAIT.architecture(form="pretrained"))
+    network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture(form="pretrained"))
     network.load_state_dict({key.replace("student", "teacher"): value for key, value in weights.items()})
     return network.teacher_backbone.eval()
 
@@ -67,7 +67,7 @@ def test_maps_of_strips_equal_the_reference(strips, student, golden, assert_clos
 
 def test_embeddings_in_training_equal_the_reference(golden, golden_weights, assert_close_to_rms):
     folder = golden("foundationgait_finetune_0.03b")
-    network = FOUNDATIONGAIT.network(FOUNDATIONGAIT.architecture()).train()
+    network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture()).train()
     network.load_state_dict(golden_weights("foundationgait_finetune_0.03b"))
     with np.load(folder / "input.npz") as given, np.load(folder / "output.npz") as output, torch.no_grad():
         walks = images(np.stack([given[f"train_{number}"] for number in range(16)]))

@@ -12,7 +12,7 @@ import torch
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import open_encoder
 from pipeline.recognition.layers.silhouettes import temporal_max
-from pipeline.recognition.models.gaitbase import load_gaitbase
+from pipeline.recognition.models.gaitbase_network import load_gaitbase
 from pipeline.types import SilhouetteSequence
 from pipeline.weights.checkpoints import Card, Checkpoint
 

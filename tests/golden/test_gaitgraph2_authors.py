@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from pipeline.recognition.layers.graph_inputs import middle_frames, missing_to_middle, three_branches, to_and_fro
+from pipeline.recognition.layers.shapes import architecture_of
 from pipeline.recognition.models import gaitgraph2, stgcn
-from pipeline.recognition.network import architecture_of, load_network
+from pipeline.recognition.network import load_network
 from pipeline.skeletons import COCO17, COCO18
 
 SKELETONS = {"oumvlp": COCO18, "coco": COCO17}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.recognition.layers.shapes import architecture_of
 from pipeline.recognition.models import biggait, biggergait
-from pipeline.recognition.network import architecture_of
 
 FOLDERS = {
     "biggait": (biggait.BIGGAIT, "ABC"),
@@ -38,8 +38,8 @@ def made(golden, golden_weights, weight_rule):
 
 
 def network_of(model, weights):
-    network = model.network(architecture_of(model.architecture, {}, weights))
-    network.load_state_dict(model.network.rename_keys(weights), strict=True)
+    network = model.network_class(architecture_of(model.architecture, {}, weights))
+    network.load_state_dict(model.network_class.rename_keys(weights), strict=True)
     return network.eval()
 
 

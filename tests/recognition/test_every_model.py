@@ -65,7 +65,7 @@ def test_different_walks_have_different_embeddings(embeddings):
 def test_a_missing_key_is_named(saved, tmp_path):
     model, checkpoint = saved
     content = torch.load(checkpoint.path, weights_only=True)
-    key = next(key for key in content["model"] if not key.startswith(model.network.HEAD or "\0"))
+    key = next(key for key in content["model"] if not key.startswith(model.network_class.HEAD or "\0"))
     del content["model"][key]
     torch.save(content, path := tmp_path / checkpoint.path.name)
     with pytest.raises(CheckpointError, match=re.escape(key)):
@@ -81,7 +81,7 @@ def test_what_a_walk_lacks_is_named(saved):
 
 def test_scores_of_the_training_head_are_given_where_there_is_one(saved):
     model, _ = saved
-    if not model.network.HEAD:
+    if not model.network_class.HEAD:
         with pytest.raises(ConfigError, match="no training head"):
             encoder(saved, features="logits")
         return

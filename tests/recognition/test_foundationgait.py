@@ -22,7 +22,7 @@ CPU = RuntimeConfig(device="cpu", threads=1)
 def checkpoint_of(form, folder):
     """A small network's file as OpenGait writes it, that of the pre-training with a student."""
     torch.manual_seed(0)
-    network = MODEL.network(dataclasses.replace(narrow(MODEL.architecture()), form=form))
+    network = MODEL.network_class(dataclasses.replace(narrow(MODEL.architecture()), form=form))
     fill(network)
     own = network.state_dict()
     student = {key.replace("teacher", "student"): value + 1 for key, value in own.items()}
@@ -34,7 +34,7 @@ def checkpoint_of(form, folder):
 @pytest.mark.parametrize("form", ["pretrained", "finetuned", "probe"])
 def test_every_form_is_read_without_the_student(form, tmp_path):
     network, checkpoint = checkpoint_of(form, tmp_path)
-    found = load_network(MODEL.network, MODEL.architecture, checkpoint.path)
+    found = load_network(MODEL.network_class, MODEL.architecture, checkpoint.path)
     walk = torch.rand(1, 1, 4, 64, 44)
     with torch.inference_mode():
         assert torch.equal(found(walk), network(walk))

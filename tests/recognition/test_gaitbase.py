@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from processes import run_program
+from safetensors.torch import save_file
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.models.gaitbase import Architecture, GaitBase, load_gaitbase
+from pipeline.recognition.models.gaitbase import Architecture, read_weights
+from pipeline.recognition.models.gaitbase_network import GaitBase, load_gaitbase
 from pipeline.types import SilhouetteSequence
 from pipeline.weights.checkpoints import Card, Checkpoint
 
@@ -113,10 +118,44 @@ def test_a_walk_without_silhouettes_is_refused(file):
 def test_the_architecture_is_told_by_the_tensors(tmp_path, changes):
     path = save(tmp_path / "g.pt", small_network(**changes))
     wanted = Architecture(**{**SMALL, **changes})
-    loaded = load_gaitbase(path, head=True)
-    assert {k: v.shape for k, v in loaded.state_dict().items()} == {
-        k: v.shape for k, v in GaitBase(wanted).state_dict().items()
-    }
+    shapes = {name: tuple(tensor.shape) for name, tensor in GaitBase(wanted).state_dict().items()}
+    assert {name: tensor.shape for name, tensor in load_gaitbase(path, head=True).state_dict().items()} == shapes
+    assert wanted.shapes() == shapes  # what the weights are compared with where there is no torch
+    assert {name: array.shape for name, array in read_weights(path, {}, head=True)[0].items()} == shapes
+
+
+def test_on_a_cpu_it_runs_without_torch(tmp_path):
+    """Its import alone takes two seconds."""
+    network = small_network()
+    save_file(network.state_dict(), path := tmp_path / "g.safetensors")
+    done = run_program("encode_and_list", path, "torch")
+    assert done.stdout.splitlines()[-1] == "[]"
+    parts = np.array(json.loads(done.stdout.splitlines()[0]))
+    with torch.no_grad():
+        assert np.abs(parts - network(torch.ones(1, 1, 5, 64, 44)).numpy()[0]).max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_read(tmp_path, assert_close_to_rms, dtype):
+    halved = {k: v.to(dtype) if v.is_floating_point() else v for k, v in small_network().state_dict().items()}
+    save_file(halved, path := tmp_path / "g.safetensors")
+    (one,) = encoder(path).encode([walk(5)])
+    (other,) = encoder(path, backend="torch").encode([walk(5)])
+    assert_close_to_rms(one.parts, other.parts)
+
+
+def test_weights_that_are_no_numbers_are_refused_without_torch_too(tmp_path):
+    weights = small_network().state_dict()
+    weights["FCs.fc_bin"][0, 0, 0] = torch.nan
+    save_file(weights, path := tmp_path / "g.safetensors")
+    with pytest.raises(CheckpointError, match=r"g\.safetensors: its weights are no finite numbers \('FCs\.fc_bin'\)"):
+        encoder(path)
+
+
+@pytest.mark.parametrize("said", [{"strides": (1, 2, 2)}, {"strides": (1, 2, 2, 0)}, {"layers": "abcd"}])
+def test_a_card_of_a_network_that_cannot_be_is_refused(file, said):
+    with pytest.raises(CheckpointError, match=r"GaitBase-1\.pt: not a checkpoint for this network.*cannot be built"):
+        encoder(file, said)
 
 
 def test_strides_and_pooling_are_the_cards(tmp_path):
@@ -131,6 +170,7 @@ def test_the_training_head_takes_no_memory_unless_asked_for(file):
     assert not load_gaitbase(file, head=True).BNNecks.fc_bin.is_meta
 
 
+@pytest.mark.parametrize("load", [load_gaitbase, read_weights])
 @pytest.mark.parametrize("head", [False, True])
 @pytest.mark.parametrize(
     ("change", "named"),
@@ -142,12 +182,12 @@ def test_the_training_head_takes_no_memory_unless_asked_for(file):
     ],
     ids=["part missing", "neck missing", "head too many", "too many"],
 )
-def test_keys_that_differ_are_named(file, head, change, named):
+def test_keys_that_differ_are_named(file, load, head, change, named):
     content = torch.load(file, weights_only=True)
     change(content["model"])
     torch.save(content, file)
     with pytest.raises(CheckpointError, match=rf"GaitBase-1\.pt: not a checkpoint for this network.*{named}"):
-        load_gaitbase(file, head=head)
+        load(file, {}, head)
 
 
 def test_the_training_classes_may_be_missing_where_nobody_needs_them(file):

@@ -67,7 +67,7 @@ def small(tmp_path_factory):
 
 
 def embed(model, path, architecture=None):
-    network = load_network(model.network, model.architecture, path, architecture)
+    network = load_network(model.network_class, model.architecture, path, architecture)
     pictures = torch.rand(1, 3, 2, 256, 128, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         return network(pictures)
@@ -104,7 +104,7 @@ def test_groups_go_through_the_heads_that_the_file_shows(small, tmp_path):
     alternating = (0, 1, 0, 1, 0, 1)
     torch.save({"model": with_aliases(dict(weights), alternating)}, path := tmp_path / "shared.pt")
     shown = {"image": architecture["image"]}
-    network = load_network(model.network, model.architecture, path, shown)
+    network = load_network(model.network_class, model.architecture, path, shown)
     assert network.Gait_Net.heads == alternating
     plain = {**architecture, "heads": alternating}
     torch.save({"model": weights}, told := tmp_path / "told.pt")

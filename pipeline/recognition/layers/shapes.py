@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from pipeline.errors import CheckpointError
+from pipeline.files import reason_of
 
-Weights = Mapping[str, Tensor]
+Weights = Mapping[str, Any]  # tensors of torch or arrays of NumPy, of which only shapes are looked at
 Reader = Callable[[Weights], Any]  # the value of a field; None where the tensors do not show it
 
 
@@ -93,3 +95,30 @@ def widths(weights: Weights, pattern: str) -> tuple[int, ...]:
 # Of the separate linear maps and of the training head, as most networks of OpenGait have them.
 PARTS, OUT_CHANNELS = side("FCs.fc_bin", 3, 0), side("FCs.fc_bin", 3, 2)
 CLASSES = side("BNNecks.fc_bin", 3, 2)
+
+_RESNET9 = r"Backbone\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class ResNet9Architecture(Architecture):
+    """What ResNet9's constructor needs; the defaults are those of every GaitBase that OpenGait publishes."""
+
+    in_channels: int = shown(1, side("Backbone.forward_block.conv1.conv.weight", 4, 1))
+    channels: Sequence[int] = shown((64, 128, 256, 512), channels(_RESNET9))
+    layers: Sequence[int] = shown((1, 1, 1, 1), layers(_RESNET9))
+    strides: Sequence[int] = (1, 2, 2, 1)
+    maxpool: bool = False
+
+
+def architecture_of(kind: type[Any], card: Mapping[str, Any], weights: Weights) -> Any:
+    """A network's `kind` of architecture: what the card says, then what the tensors show, then the defaults."""
+    said = {field.name: card[field.name] for field in fields(kind) if field.name in card}
+    return kind(**{**kind.from_weights(weights), **said})
+
+
+def unbuildable(path: Path, error: Exception) -> CheckpointError:
+    """The error for a file whose tensors and card tell of a network that no constructor builds."""
+    return CheckpointError(
+        f"{path}: not a checkpoint for this network: its tensors and its card tell of one that cannot be built "
+        f"({reason_of(error)}). Choose the card that matches the file, or another file."
+    )

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from pipeline.recognition.layers import shapes
-
-_BLOCK = r"Backbone\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
 
 
 def named(**modules: nn.Module) -> nn.Sequential:
@@ -101,17 +96,6 @@ class BasicBlock(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
-
-
-@dataclass(frozen=True, slots=True)
-class ResNet9Architecture(shapes.Architecture):
-    """What ResNet9's constructor needs; the defaults are those of every GaitBase that OpenGait publishes."""
-
-    in_channels: int = shapes.shown(1, shapes.side("Backbone.forward_block.conv1.conv.weight", 4, 1))
-    channels: Sequence[int] = shapes.shown((64, 128, 256, 512), shapes.channels(_BLOCK))
-    layers: Sequence[int] = shapes.shown((1, 1, 1, 1), shapes.layers(_BLOCK))
-    strides: Sequence[int] = (1, 2, 2, 1)
-    maxpool: bool = False
 
 
 class ResNet9(nn.Module):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.skeleton_autoencoder import CODE, FRAMES, JOINTS, Autoencoder, Layout, in_body_units
 from pipeline.recognition.model import Model
-from pipeline.recognition.network import GaitNetwork, architecture_of, memory
+from pipeline.recognition.network import GaitNetwork, memory
 from pipeline.types import Modality
 from pipeline.weights.safeload import load_state_dict, load_strictly
 
@@ -113,7 +113,7 @@ class Disentanglement(GaitNetwork):
 def load_autoencoder(path: Path, card: Mapping[str, Any] | None = None) -> Autoencoder:
     """The autoencoder alone, of a file that may hold both networks. Raises CheckpointError."""
     weights = load_state_dict(path, only=lambda name: not name.startswith("fc."))
-    autoencoder = Autoencoder(architecture_of(Architecture, card or {}, weights).layout)
+    autoencoder = Autoencoder(shapes.architecture_of(Architecture, card or {}, weights).layout)
     load_strictly(autoencoder, {key.removeprefix("autoencoder."): value for key, value in weights.items()}, path)
     return autoencoder.eval()
 

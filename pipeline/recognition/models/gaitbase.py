@@ -1,96 +1,94 @@
 """GaitBase (Fan et al., "OpenGait: Revisiting Gait Recognition Toward Better Practicality", CVPR 2023).
 
 A residual network looks at every silhouette, the maximum over time pools the walk, horizontal strips are pooled and
-mapped by one linear layer each. The network has the keys of OpenGait's checkpoints ({'model', 'optimizer', …}).
+mapped by one linear layer each. On a CPU it runs without torch; the network in torch is in gaitbase_network.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.inference.runtime import device, threads
+from pipeline.inference.runtime import device
 from pipeline.recognition import weights_for
 from pipeline.recognition.encoder import Encoder, EncoderInput, embedding_of, interleave, sample_masks
-from pipeline.recognition.engines.pooled_backbone import pooled_backbone
+from pipeline.recognition.engines.gaitbase_openvino import OpenVinoGaitBase
 from pipeline.recognition.layers import shapes
-from pipeline.recognition.layers.silhouettes import (
-    BasicBlock,
-    HorizontalPooling,
-    ResNet9,
-    ResNet9Architecture,
-    SeparateFCs,
-    SetBlock,
-    temporal_max,
-)
-from pipeline.recognition.model import Model
-from pipeline.recognition.model_encoder import features_of, needs_of
-from pipeline.recognition.network import GaitNetwork, load_network, necks
+from pipeline.recognition.model import Model, features_of, needs_of
 from pipeline.types import Embedding, Modality
 from pipeline.weights.checkpoints import Checkpoint
+from pipeline.weights.safeload import load_arrays, refuse_differences
+
+HEAD = "BNNecks.fc_bin"  # what only the logits need
+Engine = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]  # walks T×H×W → [n, c, p]
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture(ResNet9Architecture):
+class Architecture(shapes.ResNet9Architecture):
     """The defaults are those of every GaitBase that OpenGait publishes."""
 
     parts: int = shapes.shown(16, shapes.PARTS)
     out_channels: int = shapes.shown(256, shapes.OUT_CHANNELS)
     classes: int = shapes.shown(74, shapes.CLASSES)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The tensors of such a network, by OpenGait's names. Raises ValueError for sizes that nothing can have."""
+        stages = list(zip((self.channels[0], *self.channels), self.channels, self.layers, self.strides, strict=False))
+        sizes = (self.in_channels, *self.channels, *self.layers, *self.strides, self.parts, self.out_channels)
+        if len(stages) != 4 or not all(isinstance(size, int) and size > 0 for size in (*sizes, self.classes)):
+            raise ValueError(f"sizes {sizes}")
+        found = {"conv1.conv.weight": (self.channels[0], self.in_channels, 3, 3), **_norm("bn1", self.channels[0])}
+        for stage, (before, channels, blocks, stride) in enumerate(stages, 1):
+            for number in range(blocks):
+                name, inputs = f"layer{stage}.{number}", channels if number else before
+                found |= {f"{name}.conv1.weight": (channels, inputs, 3, 3), **_norm(f"{name}.bn1", channels)}
+                found |= {f"{name}.conv2.weight": (channels, channels, 3, 3), **_norm(f"{name}.bn2", channels)}
+                if not number and (stride != 1 or inputs != channels):
+                    found |= {f"{name}.downsample.0.weight": (channels, inputs, 1, 1)}
+                    found |= _norm(f"{name}.downsample.1", channels)
+        return {
+            **{f"Backbone.forward_block.{name}": shape for name, shape in found.items()},
+            "FCs.fc_bin": (self.parts, self.channels[3], self.out_channels),
+            **_norm("BNNecks.bn1d", self.out_channels * self.parts),
+            HEAD: (self.parts, self.out_channels, self.classes),
+        }
 
-class GaitBase(GaitNetwork):
-    """Silhouettes to embeddings; the attribute names are the keys of OpenGait's checkpoints.
 
-    Set-up for inference: `fused()` folds batch normalisation into the convolutions.
+def _norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
+    of_each = ("weight", "bias", "running_mean", "running_var")
+    return {**{f"{name}.{part}": (channels,) for part in of_each}, f"{name}.num_batches_tracked": ()}
+
+
+def read_weights(path: Path, card: Mapping[str, Any], head: bool) -> tuple[dict[str, NDArray[Any]], Architecture]:
+    """A checkpoint's tensors, under OpenGait's names, and what they tell of the network.
+
+    head: read the training head too; otherwise it may be missing. Raises CheckpointError as `load_network` does.
     """
+    passed_by: list[str] = []
 
-    def __init__(self, architecture: Architecture, head: bool = True) -> None:
-        super().__init__(architecture, head)
-        a = architecture
-        self.Backbone = SetBlock(ResNet9(a.channels, a.layers, a.strides, a.maxpool, a.in_channels))
-        self.HPP = HorizontalPooling((a.parts,))
-        self.FCs = SeparateFCs(a.parts, a.channels[3], a.out_channels)
-        self.BNNecks = necks(a.parts, a.out_channels, a.classes, head)
+    def wanted(name: str) -> bool:
+        if head or not name.startswith(HEAD):
+            return True
+        passed_by.append(name)
+        return False
 
-    def forward(self, silhouettes: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-        """[n, 1, s, h, w] in 0–1 → embeddings [n, out_channels, parts]; `lengths` as in `temporal_max`."""
-        return self.embed(temporal_max(self.Backbone(silhouettes), lengths))
-
-    def embed(self, pooled: Tensor) -> Tensor:
-        """Feature maps pooled over time [n, c, h, w] → embeddings [n, out_channels, parts]."""
-        return cast(Tensor, self.FCs(self.HPP(pooled)))
-
-    def fused(self) -> GaitBase:
-        """Fold every batch normalisation of the backbone into its convolution, for good. Returns itself."""
-        backbone = cast(ResNet9, self.Backbone.forward_block)
-        backbone.conv1.conv = fuse_conv_bn_eval(backbone.conv1.conv, cast(nn.BatchNorm2d, backbone.bn1))
-        backbone.bn1 = nn.Identity()
-        for block in [module for module in backbone.modules() if isinstance(module, BasicBlock)]:
-            block.conv1 = fuse_conv_bn_eval(block.conv1, cast(nn.BatchNorm2d, block.bn1))
-            block.conv2 = fuse_conv_bn_eval(block.conv2, cast(nn.BatchNorm2d, block.bn2))
-            block.bn1 = block.bn2 = nn.Identity()
-            if block.downsample is not None:
-                conv, norm = block.downsample
-                block.downsample = nn.Sequential(
-                    fuse_conv_bn_eval(cast(nn.Conv2d, conv), cast(nn.BatchNorm2d, norm)), nn.Identity()
-                )
-        return self
-
-
-def load_gaitbase(path: Path, card: Mapping[str, Any] | None = None, head: bool = False) -> GaitBase:
-    """`load_network` for GaitBase."""
-    return load_network(GaitBase, Architecture, path, card, head)
+    weights = load_arrays(path, wanted)
+    try:
+        architecture = shapes.architecture_of(Architecture, card, {**weights, **dict.fromkeys(passed_by, np.empty(0))})
+        expected = architecture.shapes()
+    except Exception as error:  # what a hostile file or card tells may be anything
+        raise shapes.unbuildable(path, error) from None
+    found = {name: value.shape for name, value in weights.items()}
+    unread = {} if head else {HEAD: expected[HEAD], **{name: expected.get(name, ()) for name in passed_by}}
+    refuse_differences(expected, {**found, **unread}, path)
+    return weights, architecture
 
 
 class GaitBaseEncoder:
@@ -108,29 +106,19 @@ class GaitBaseEncoder:
             raise CheckpointError(
                 f"{checkpoint.path}: made for {Modality.PARSING}, not silhouettes. Choose another card."
             )
-        head = features_of(config, checkpoint) == "logits"
-        self._set_up(load_gaitbase(checkpoint.path, checkpoint.card.architecture, head), config, runtime, checkpoint)
+        card, features = checkpoint.card.architecture, features_of(config, checkpoint)
+        self._set_up(*engine_for(checkpoint.path, card, features, runtime), config, checkpoint)
 
     def _set_up(
-        self, network: GaitBase, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None = None
+        self, engine: Engine, parts: int, config: RecognitionConfig, checkpoint: Checkpoint | None = None
     ) -> None:
-        """Take a network in eval mode, for good, and put it where it runs."""
         inputs = checkpoint.card.inputs if checkpoint else {}
-        self._config = config
-        self._features = features_of(config, checkpoint)
+        self._engine, self._parts, self._config = engine, parts, config
         self._set_size = config.set_size or inputs.get("set_size")
-        self._device = device(runtime)
-        if self._device == "cpu":
-            torch.set_num_threads(threads(runtime))
-        self._parts = network.FCs.fc_bin.shape[0]
-        self.model = f"gaitbase-{self._parts}" + ("" if self._features == "embeddings" else f"-{self._features}")
+        features = features_of(config, checkpoint)
+        self.model = f"gaitbase-{self._parts}" + ("" if features == "embeddings" else f"-{features}")
         self.model += f"-sets{self._set_size}" if self._set_size else ""
         self.checkpoint_sha256 = checkpoint.sha256 if checkpoint else ""
-        if self._features != "logits":
-            network.drop_head()
-        network.fused()
-        self._pooled = pooled_backbone(cast(ResNet9, network.Backbone.forward_block), runtime)
-        self._network = network.to(self._device)
 
     def encode(self, walks: Sequence[EncoderInput]) -> list[Embedding]:
         """One embedding for each walk, in order.
@@ -141,10 +129,7 @@ class GaitBaseEncoder:
             return []
         masks = [self._fitting(sample_masks(walk, self._config.max_frames, self._config.window)) for walk in walks]
         sets = [interleave(walk, self._set_size) for walk in masks]
-        with torch.inference_mode():
-            pooled = self._pooled([one for walk in sets for one in walk])
-            embeddings = torch.cat([self._network.embed(maps) for maps in pooled])
-            parts = self._network.select(embeddings, self._features).cpu().numpy()
+        parts = self._engine([one for walk in sets for one in walk])
         ends = np.cumsum([len(walk) for walk in sets])
         means = [walk.mean(axis=0) for walk in np.split(parts, ends[:-1])]
         return [
@@ -162,6 +147,24 @@ class GaitBaseEncoder:
         return masks
 
 
+def engine_for(path: Path, card: Mapping[str, Any], features: str, runtime: RuntimeConfig) -> tuple[Engine, int]:
+    """What runs the weights of `path` to give these features, and the number of parts."""
+    head = features == "logits"
+    if in_openvino(runtime):
+        weights, architecture = read_weights(path, card, head)
+        return OpenVinoGaitBase(weights, architecture, features, runtime), architecture.parts
+    from pipeline.recognition.engines.gaitbase_torch import TorchGaitBase
+    from pipeline.recognition.models.gaitbase_network import load_gaitbase
+
+    network = load_gaitbase(path, card, head)
+    return TorchGaitBase(network, features, runtime), len(network.FCs.fc_bin)
+
+
+def in_openvino(runtime: RuntimeConfig) -> bool:
+    """Whether OpenVINO runs the backbone, and nothing needs torch."""
+    return device(runtime) == "cpu" and runtime.engine in ("auto", "openvino") and runtime.precision != "f16"
+
+
 def _encoder(model: Model, config: RecognitionConfig, runtime: RuntimeConfig, checkpoint: Checkpoint | None) -> Encoder:
     return GaitBaseEncoder(config, runtime, checkpoint)
 
@@ -170,7 +173,7 @@ GAITBASE = Model(
     name="gaitbase",
     title="GaitBase",
     paper="Fan et al., CVPR 2023",
-    network=GaitBase,
+    network="pipeline.recognition.models.gaitbase_network:GaitBase",
     architecture=Architecture,
     published=(
         "Gait3D 64.6, GREW 60.1, OUMVLP 90.8, CASIA-B 97.6 / 94.0 / 77.4, "

@@ -17,7 +17,6 @@ from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import (
     HorizontalPooling,
     ResNet9,
-    ResNet9Architecture,
     SeparateBN,
     SeparateFCs,
     SetBlock,
@@ -28,7 +27,7 @@ from pipeline.recognition.network import GaitNetwork
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture(ResNet9Architecture):
+class Architecture(shapes.ResNet9Architecture):
     """finetuned: with learnt directions behind the projector in the predictor's place."""
 
     bins: Sequence[int] = (16, 8, 4, 2, 1)

@@ -18,7 +18,6 @@ from pipeline.recognition.layers import shapes
 from pipeline.recognition.layers.silhouettes import (
     HorizontalPooling,
     ResNet9,
-    ResNet9Architecture,
     SeparateFCs,
     SetBlock,
     temporal_max,
@@ -39,7 +38,7 @@ COARSE_JOINTS = ((0, 1), (0, 2), (0, 3), (0, 4))
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture(ResNet9Architecture):
+class Architecture(shapes.ResNet9Architecture):
     """fine: a graph of the 11 labels; coarse: one of the trunk and four limbs. The published network is coarse only."""
 
     bins: Sequence[int] = (16,)
