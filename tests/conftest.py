@@ -39,6 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(allowed_skips.Judge(allowed_skips.listed()))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error: object) -> None:
+    """Say how a worker ended that died: negative for a signal."""
+    if error:
+        print(f"\n{node.gateway.id} ended with {node.gateway._io.popen.wait(20)}", flush=True)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: what comes last must be short, so that all workers end together."""
     long = {item.path for item in items if item.get_closest_marker("slow")}

@@ -42,12 +42,24 @@ class Stopping:
     def _stop(self, signum: int, frame: FrameType | None) -> NoReturn:
         self.requested = True
         ignore_signals()
+        _let_others_end()
         raise KeyboardInterrupt
 
     def __exit__(self, *_: object) -> None:
         if not self.requested:
             for signum, handler in self._before.items():
                 signal.signal(signum, handler)
+
+
+def _let_others_end() -> None:
+    """Let the processes that share a batch end. Lightning looks after them every five seconds in a thread.
+
+    That thread kills this process as soon as one of them has failed, also where all were told to end, and nothing would
+    say then at which iteration.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer":
+            vars(thread)["_child_processes"] = []
 
 
 def leave_to_main_process(already_said: frozenset[str], worker: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from processes import finish
+from processes import finish, run_program
 from torch import nn
 
 from pipeline.research.training.checkpoints import read_checkpoint
@@ -72,3 +72,8 @@ def test_alone_a_synchronised_batch_norm_is_a_plain_one():
     plain, synced = nn.BatchNorm2d(4), SyncedBatchNorm(4)
     torch.testing.assert_close(synced(values), plain(values))
     torch.testing.assert_close(synced.running_var, plain.running_var)
+
+
+def test_who_was_told_to_stop_is_not_killed_because_others_have_ended():
+    """Lightning's thread would: the last line of an interrupted training was lost now and then."""
+    assert run_program("stop_while_observed").stdout == "told where to go on\n"
