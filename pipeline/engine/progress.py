@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loguru import logger
@@ -37,27 +38,74 @@ class Silent:
     def finish(self, stage: str) -> None: ...
 
 
-class Lines:
-    """One line when a stage has ended: for logs, pipes and notebooks."""
+@dataclass(slots=True)
+class _Stage:
+    """How far a stage is. total: of its items, None where nobody knows; said: when that was told last."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._begun: dict[str, tuple[float, str]] = {}
-        self._items: dict[str, int] = {}
+    total: int | None
+    unit: str
+    begun: float
+    said: float
+    items: int = 0
+
+
+class Lines:
+    """A line a minute while a stage goes on, and one when it has ended: for logs, pipes and notebooks."""
+
+    def __init__(self, every: float = 60.0) -> None:
+        self._lock, self._every = threading.Lock(), every
+        self._stages: dict[str, _Stage] = {}
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
-        self._begun[stage] = (time.perf_counter(), unit)
-        self._items[stage] = 0
+        now = time.perf_counter()
+        self._stages[stage] = _Stage(total, unit, now, now)
 
     def advance(self, stage: str, items: int = 1) -> None:
+        now = time.perf_counter()
         with self._lock:
-            self._items[stage] += items
+            far = self._stages[stage]
+            far.items += items
+            if now - far.said < self._every:
+                return
+            far.said = now
+        rate = far.items / (now - far.begun)
+        of, left = "", ""
+        if far.total is not None and rate:
+            of, left = f" of {far.total}", f", about {duration(max(far.total - far.items, 0) / rate)} left"
+        logger.info(f"{stage}: {far.items}{of} {far.unit}, {rate:.0f}/s{left}")
 
     def finish(self, stage: str) -> None:
-        begun, unit = self._begun.pop(stage)
-        seconds = time.perf_counter() - begun
-        items = self._items[stage]
-        logger.info(f"{stage}: {items} {unit} in {seconds:.1f} s ({items / max(seconds, 1e-9):.0f}/s)")
+        far = self._stages.pop(stage)
+        seconds = time.perf_counter() - far.begun
+        logger.info(f"{stage}: {far.items} {far.unit} in {seconds:.1f} s ({far.items / max(seconds, 1e-9):.0f}/s)")
+
+
+class Pace:
+    """How fast videos are done, one after another or side by side. lengths: their seconds, None where nobody knows."""
+
+    def __init__(self, lengths: Sequence[float | None]) -> None:
+        known = [seconds for seconds in lengths if seconds is not None]
+        self._total = sum(known) if len(known) == len(lengths) else None
+        self._videos, self._begun = len(lengths), time.perf_counter()
+        self._done, self._frames, self._seconds = 0, 0, 0.0
+
+    def after(self, frames: int, seconds: float) -> str:
+        """Count a video that is done, with so many frames and seconds of it, and tell how fast all is going."""
+        self._done, self._frames, self._seconds = self._done + 1, self._frames + frames, self._seconds + seconds
+        elapsed = max(time.perf_counter() - self._begun, 1e-9)
+        pace = self._seconds / elapsed
+        said = f"{self._done} of {self._videos} videos; {self._frames / elapsed:.0f} frames/s, {pace:.2f} × real time"
+        if self._total is None or not pace:
+            return said
+        return f"{said}, about {duration(max(self._total - self._seconds, 0) / pace)} left"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class Bars:
@@ -103,13 +151,13 @@ class Bars:
 
 
 def with_progress(work: Callable[[Progress], T]) -> T:
-    """Do some work with bars on a terminal, warnings above them, and plain lines of the log elsewhere."""
+    """Do some work with bars on a terminal, with lines above them, and with plain lines of the log elsewhere."""
     logger.remove()
     if not on_a_terminal():
         logger.add(sys.stderr, level="INFO", format="{message}")
         return work(Lines())
     with Bars() as bars:
-        logger.add(lambda line: bars.console.print(line.rstrip(), markup=False), level="WARNING", format="{message}")
+        logger.add(lambda line: bars.console.print(line.rstrip(), markup=False), level="SUCCESS", format="{message}")
         return work(bars)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from loguru import logger
 
 from pipeline import registry
+from pipeline.engine.progress import Pace
 from pipeline.engine.stream import portions
 from pipeline.extraction.extract import Extracted, extract
 from pipeline.extraction.processes import Task, extract_in_processes
@@ -161,7 +162,11 @@ def _extract_missing(session: Session, sources: Sequence[Source]) -> None:
     session.bars.start("tracking", sum(n or 0 for n in lengths) if all(lengths) else None, "frames")
     session.bars.start("segmentation", None, "crops")
     of = {source.video: source for source in todo}
+    pace = Pace([source.info.duration_s for source in todo])
     for video, found in _extractions(session, list(of)):
+        if len(todo) > 1:
+            seconds = found.frames / of[video].info.fps
+            logger.success(f"{video.name}: {pace.after(found.frames, seconds)}")
         _keep(session, "extraction", of[video], of[video].tracks_key, found)
         session.record.write()
     session.bars.finish("tracking")

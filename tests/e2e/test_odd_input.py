@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import av
@@ -203,6 +204,10 @@ def test_inputs_are_found_without_options(gait, tmp_path, walkers):
     done = gait("run")
     assert done.returncode == 0, done.stderr
     assert (gait.runs()[0] / "videos/G-gallery_P-probe_b.mp4").is_file()
+    paces = re.findall(
+        r"^\w+: (\d) of 3 videos; \d+ frames/s, [\d.]+ × real time, about \d+ s left$", done.stderr, re.M
+    )
+    assert paces == ["1", "2", "3"]
 
 
 @pytest.fixture(scope="module")
