@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import pickle
 import re
@@ -356,8 +357,10 @@ def test_a_damaged_walk_is_one_line_whichever_process_reads_it(trained, tmp_path
     for path in root.glob("*/nm-02/000/000.pkl"):
         path.write_bytes(b"damaged")
     settings = [f"data_cfg.dataset_root={root}", "data_cfg.cache=false", f"data_cfg.num_workers={workers}"]
-    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: damaged or no pickle[^\n]*$"):
+    before = multiprocessing.active_children()
+    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: damaged or no pickle[^\n]*$") as kept:
         trained(tmp_path / "out", *settings, "trainer_cfg.sampler.batch_size=[2, 2]")
+    assert multiprocessing.active_children() == before, f"they wait for orders while somebody keeps {kept}"
 
 
 def test_a_checkpoint_of_another_optimiser_is_refused_before_anything_starts(trained, tmp_path):
