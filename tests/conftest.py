@@ -7,6 +7,7 @@ import os
 # Before torch is loaded: two workers with as many threads as there are cores take each other's time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import faulthandler
 import gc
 import importlib.util
 import signal
@@ -18,6 +19,7 @@ import allowed_skips
 import compiled_once
 import numpy as np
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from filelock import FileLock
 from made_templates import made  # noqa: F401 - a fixture
 
@@ -44,6 +46,13 @@ def pytest_testnodedown(node, error: object) -> None:
     """Say how a worker ended that died: negative for a signal."""
     if error:
         print(f"\n{node.gateway.id} ended with {node.gateway._io.popen.wait(20)}", flush=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A worker that crashes says where. Lightning, after a training, gives every signal back to the system."""
+    if fault_handler_stderr_fd_key in item.config.stash:
+        faulthandler.disable()
+        faulthandler.enable(item.config.stash[fault_handler_stderr_fd_key])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
