@@ -18,6 +18,7 @@ from pipeline.runs.job import INPUTS, LONGEST_NAME, VIDEO_SUFFIXES
 from pipeline.web.visitors import Upload, Visitor, Visitors
 
 HEAD = 400  # bytes that tell what a file is
+SUFFIXES = sorted(VIDEO_SUFFIXES)
 MOST_LISTED = 500  # of inputs/
 MOST_UPLOADS = 60  # files of one visitor
 EACH, ALL = 6, 40  # so many times the largest upload are kept of one visitor, and of all
@@ -60,7 +61,7 @@ class Intake:
         given = Path(safe_name(name.replace("\\", "/").rpartition("/")[2]))
         called = safe_name(given.stem, LONGEST_NAME) + given.suffix.lower()
         if given.suffix.lower() not in VIDEO_SUFFIXES:
-            kinds = ", ".join(suffixes())
+            kinds = ", ".join(SUFFIXES)
             raise HTTPException(415, f"{called or 'a file'}: not a kind of video that is taken. Upload {kinds}.")
         if len(visitor.uploads) >= MOST_UPLOADS:
             raise HTTPException(
@@ -147,7 +148,3 @@ def listed() -> list[str]:
     """The videos in inputs/ and its folders, as inputs/PATH."""
     files = sorted(path for path in INPUTS.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
     return [_INPUT + path.relative_to(INPUTS).as_posix() for path in files[:MOST_LISTED]]
-
-
-def suffixes() -> list[str]:
-    return sorted(VIDEO_SUFFIXES)
