@@ -19,19 +19,9 @@ from pipeline.gallery.people import delete as delete_person
 from pipeline.gallery.people import merge as merge_people
 from pipeline.gallery.people import rename as rename_person
 from pipeline.gallery.store import Gallery
+from pipeline.web import orders
 from pipeline.web.jobs import Job, Jobs
-from pipeline.web.orders import (
-    Enrol,
-    Name,
-    Names,
-    Others,
-    Review,
-    Search,
-    Setting,
-    review_run,
-    strangers_of,
-    suggestions,
-)
+from pipeline.web.orders import Setting
 from pipeline.web.uploads import Intake, listed
 from pipeline.web.views import past_runs, people_of
 from pipeline.web.visitors import Upload, Visitor
@@ -84,11 +74,11 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         return {"said": "Your uploads are removed, and your runs, unless this server keeps all runs."}
 
     @routes.post("/search", status_code=202, summary="Look for people in videos")
-    def search(who: Who, wanted: Search) -> dict[str, Any]:
+    def search(who: Who, wanted: orders.Search) -> dict[str, Any]:
         return jobs.add("run" if wanted.gallery else "identify", who, setting.search(who, wanted)).tree()
 
     @routes.post("/enrol", status_code=202, summary="Enrol the people of a video, or of several clips")
-    def enrol(who: Who, wanted: Enrol) -> dict[str, Any]:
+    def enrol(who: Who, wanted: orders.Enrol) -> dict[str, Any]:
         return jobs.add("enrol", who, setting.enrol(who, wanted)).tree()
 
     @routes.get("/jobs", summary="Your jobs, the newest first")
@@ -126,25 +116,25 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         return FileResponse(found)
 
     @routes.post("/runs/{run}/review", summary="Say what is right, what is wrong and who is new; it is decided again")
-    async def review(who: Who, folder: Folder, wanted: Review) -> Any:
-        return await jobs.now("review", who, partial(review_run, setting, folder, wanted))
+    async def review(who: Who, folder: Folder, wanted: orders.Review) -> Any:
+        return await jobs.now("review", who, partial(orders.review, setting, folder, wanted))
 
     @routes.post("/runs/{run}/undo", summary="Take the latest review of a run back")
     async def undo(who: Who, folder: Folder) -> Any:
-        return await jobs.now("review", who, partial(review_run, setting, folder, None))
+        return await jobs.now("review", who, partial(orders.review, setting, folder, None))
 
     @routes.get("/people", summary="Who is enrolled")
     def people(who: Who, person: str = "") -> list[dict[str, Any]]:
         return [asdict(one) for one in people_of(setting.db, person)]
 
     @routes.patch("/people/{identity}", summary="Give a person another name")
-    def rename(who: Who, identity: str, wanted: Name) -> dict[str, Any]:
+    def rename(who: Who, identity: str, wanted: orders.Name) -> dict[str, Any]:
         after = rename_person(Gallery.open(setting.db), identity, wanted.name)
         who.found.pop("suggest", None)  # they are about people as they were
         return {"said": f"{after.identity[:8]} is now called {after.name}."}
 
     @routes.post("/people/{identity}/merge", summary="Make others one with this person")
-    def merge(who: Who, identity: str, wanted: Others) -> dict[str, Any]:
+    def merge(who: Who, identity: str, wanted: orders.Others) -> dict[str, Any]:
         after = merge_people(Gallery.open(setting.db), identity, wanted.others)
         who.found.pop("suggest", None)
         return {"said": f"They are one person now: {after.name}."}
@@ -159,14 +149,14 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         }
 
     @routes.post("/strangers", summary="Who keeps coming without a name; names for groups enrol all of them")
-    async def strangers(who: Who, wanted: Names) -> Any:
-        task = partial(strangers_of, setting, who.runs, wanted)
+    async def strangers(who: Who, wanted: orders.Names) -> Any:
+        task = partial(orders.strangers, setting, who.runs, wanted)
         who.found["strangers"] = found = await jobs.now("strangers", who, task)
         return found
 
     @routes.post("/suggest", summary="People who are probably one, or two")
     async def suggest(who: Who) -> Any:
-        task = partial(suggestions, setting, setting.config(who))
+        task = partial(orders.suggest, setting, setting.config(who))
         who.found["suggest"] = found = await jobs.now("suggest", who, task)
         return found
 

@@ -162,7 +162,7 @@ def _enrol(
     return enrol_clips(([Clip(name, path, f"{name}/{path.name}") for path, name in whose.items()], ()), *how)
 
 
-def review_run(setting: Setting, run: Path, wanted: Review | None, progress: Progress) -> Mapping[str, Any]:
+def review(setting: Setting, run: Path, wanted: Review | None, progress: Progress) -> Mapping[str, Any]:
     """`gait review`; None takes the latest of this run back."""
     from pipeline.feedback import say
 
@@ -178,25 +178,25 @@ def review_run(setting: Setting, run: Path, wanted: Review | None, progress: Pro
     return {"said": told, "changed": len(outcome.changed)}
 
 
-def strangers_of(setting: Setting, runs: Path, wanted: Names, progress: Progress) -> Mapping[str, Any]:
+def strangers(setting: Setting, runs: Path, wanted: Names, progress: Progress) -> Mapping[str, Any]:
     """`gait gallery strangers`. runs: a folder of them."""
-    from pipeline.feedback.strangers import name_strangers, runs_of, strangers
+    from pipeline.feedback import strangers as them
 
     db, checkpoints, said = setting.db, setting.options.checkpoints, ""
-    found = strangers(runs_of(db, runs), db, checkpoints, progress)
+    found = them.strangers(them.runs_of(db, runs), db, checkpoints, progress)
     if wanted.names:
-        outcomes = name_strangers(found, wanted.names, wanted.by or SOMEBODY, db, checkpoints)
+        outcomes = them.name_strangers(found, wanted.names, wanted.by or SOMEBODY, db, checkpoints)
         said = f"Enrolled: {', '.join(wanted.names.values())}. Runs that were decided again: {len(outcomes)}."
-        found = strangers(found.runs, db, checkpoints, progress)
+        found = them.strangers(found.runs, db, checkpoints, progress)
     cards = [replace(card, pictures=card.pictures[:MOST_PICTURES]) for card in found.shown.groups]
     return {"said": said, "groups": [asdict(card) for card in cards]}
 
 
-def suggestions(setting: Setting, config: Config, progress: Progress) -> Mapping[str, Any]:
+def suggest(setting: Setting, config: Config, progress: Progress) -> Mapping[str, Any]:
     """`gait gallery suggest`."""
-    from pipeline.feedback.suggest import suggest
+    from pipeline.feedback import suggest as between
 
-    found = suggest(setting.db, config, setting.options.checkpoints, progress)
+    found = between.suggest(setting.db, config, setting.options.checkpoints, progress)
     pairs = [
         {
             "words": one.words, "probability": one.probability, "remedy": one.remedy,

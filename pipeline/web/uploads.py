@@ -69,34 +69,32 @@ class Intake:
             )
         key = secrets.token_hex(16)
         path = visitor.folder / "uploads" / key / called
-        size, whole = 0, False
+        size = 0
         try:
             path.parent.mkdir(parents=True, mode=0o700)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0) as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 async for piece in _pieces(body):
                     size += len(piece)
                     visitor.taken += len(piece)
                     self._refuse_too_much(called, size, visitor)
                     if size == len(piece) and not is_video(piece[:HEAD]):
                         raise HTTPException(415, f"{called}: not a video, whatever its name says. Upload a video file.")
-                    await asyncio.to_thread(_write, file.fileno(), piece)
+                    await asyncio.to_thread(file.write, piece)
             if not size:
                 raise HTTPException(415, f"{called}: empty. Upload a video file.")
             if not path.exists():
                 raise HTTPException(409, f"{called}: your files were removed while it came. Upload it again.")
-            upload = visitor.uploads[key] = Upload(key, called, path, size)
-            whole = True
-        except OSError as error:
+        except BaseException as error:
+            visitor.taken -= size
+            shutil.rmtree(path.parent, ignore_errors=True)
             if isinstance(error, TimeoutError):
                 raise HTTPException(408, f"{called}: nothing came for too long. Upload it again.") from None
-            raise HTTPException(
-                507, f"{called}: cannot be kept ({error.strerror}). Delete something, or try later."
-            ) from None
-        finally:
-            if not whole:
-                visitor.taken -= size
-                shutil.rmtree(path.parent, ignore_errors=True)
-        return upload
+            if isinstance(error, OSError):
+                why = f"cannot be kept ({error.strerror}). Delete something, or try later."
+                raise HTTPException(507, f"{called}: {why}") from None
+            raise
+        visitor.uploads[key] = Upload(key, called, path, size)
+        return visitor.uploads[key]
 
     def _refuse_too_much(self, name: str, size: int, visitor: Visitor) -> None:
         if size > self.largest:
@@ -121,12 +119,6 @@ async def _pieces(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             held.clear()
     if held:
         yield bytes(held)
-
-
-def _write(file: int, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:
-        view = view[os.write(file, view) :]
 
 
 def videos(names: Sequence[str], visitor: Visitor) -> list[Path]:

@@ -284,7 +284,7 @@ def _found_by_name(seen: Watched, name: str, track: str) -> None:
     sync_api.expect(seen.page.locator("#answers [data-run]")).not_to_have_attribute("data-run", before, timeout=LONG_MS)
     assert seen.ends().startswith("Done.")
     number = int(track.rpartition("-")[2])
-    title = seen.page.locator(f"#answer-1-{number} h3")
+    title = seen.page.locator(f"#answer-1-{number}-name")
     assert title.text_content() == f"probe2/{number} → {name}"
     assert seen.page.locator("#answers video").count() == 1
     link = seen.page.get_by_role("link", name="Open the whole report").get_attribute("href")

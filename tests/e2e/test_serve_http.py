@@ -485,13 +485,22 @@ def test_a_run_that_somebody_has_put_there_leads_nowhere_and_spoils_no_list(serv
     (kept / "pipe").mkdir()
     os.mkfifo(kept / "pipe" / "results.json")
     os.mkfifo(kept / "list" / "portrait.json")
+    unknown = {"status": "unknown", "identity": None, "reason": "far from all", "silhouettes": 9}
+    for folder in ("piped/portraits/street", "piped/tracks"):
+        (kept / folder).mkdir(parents=True)
+    (kept / "piped" / "run.json").write_text("{}")
+    (kept / "piped" / "results.json").write_text(json.dumps({"gallery": {}, "probes": {"street": {"001": unknown}}}))
+    (kept / "piped" / "tracks" / "street.txt").symlink_to(place / "private" / "secret.mp4")
+    os.mkfifo(kept / "piped" / "portraits" / "street" / "001.jpg")
     asked = a_person(serving["closed"])
+    status, page, _ = asked("/runs/piped")
+    assert status == 200 and b"far from all" in page and SECRET not in page
     for way in ("linked/files/videos/secret.mp4", "elsewhere/files/secret.mp4", "pipe/files/results.json"):
         assert asked(f"/api/runs/{way}")[0] == 404
     for name in ("odd", "list"):
         assert asked(f"/runs/{name}")[0] == 400 and asked(f"/compare?run={name}")[0] == 200
     assert asked("/runs")[0] == asked("/")[0] == asked("/api/runs")[0] == 200
-    for name in ("linked", "odd", "list", "pipe"):
+    for name in ("linked", "odd", "list", "pipe", "piped"):
         shutil.rmtree(kept / name)
     (kept / "elsewhere").unlink()
 
