@@ -40,6 +40,17 @@ class Interrupted:
 
 
 @dataclass(frozen=True)
+class Killed:
+    """Is killed by the system when it has just begun its run folder."""
+
+    runs: Path
+
+    def __call__(self, progress: Progress) -> Path:
+        RunFolder.create(self.runs, datetime.now())
+        os._exit(9)
+
+
+@dataclass(frozen=True)
 class Refused:
     """Says what is wrong."""
 

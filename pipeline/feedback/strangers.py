@@ -78,10 +78,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """Who keeps coming: the most often seen first. page: a file, in the newest of the runs."""
+    """Who keeps coming: the most often seen first. page: a file, in the newest of the runs; shown: what it shows."""
 
     groups: tuple[Group, ...]
     page: Path
+    shown: GroupPage
     runs: tuple[Path, ...]
 
 
@@ -111,9 +112,9 @@ def strangers(
             embeddings = [one for video in run.gallery for one in opened[-1].found.of(video)]
             people = People.of_tracks(embeddings, session.config.matching, session.cohort)
         groups = _grouped(found, walks, people)
-        page = run.path / PAGE
-        write_bytes(page, _page(groups, {one.run.path: one.run for one in opened}, where.name))
-    return Strangers(tuple(groups), page, tuple(paths))
+        page, shown = run.path / PAGE, _page(groups, {one.run.path: one.run for one in opened}, where.name)
+        write_bytes(page, render_groups(shown))
+    return Strangers(tuple(groups), page, shown, tuple(paths))
 
 
 def name_strangers(
@@ -228,7 +229,7 @@ def _grouped(found: Analysis, walks: Mapping[TrackKey, Walk], people: People) ->
     return sorted(groups, key=lambda group: (-len(group.walks), group.name))
 
 
-def _page(groups: Sequence[Group], runs: Mapping[Path, Run], db: str) -> bytes:
+def _page(groups: Sequence[Group], runs: Mapping[Path, Run], db: str) -> GroupPage:
     cards = [
         GroupCard(
             title=group.name,
@@ -242,4 +243,4 @@ def _page(groups: Sequence[Group], runs: Mapping[Path, Run], db: str) -> bytes:
         for group in groups
     ]
     lead = f"{sum(len(group.walks) for group in groups)} walks of {len(groups)} people whom nobody has named."
-    return render_groups(GroupPage("Strangers", lead, cards))
+    return GroupPage("Strangers", lead, cards)

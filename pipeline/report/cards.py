@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -70,10 +69,9 @@ class Cards:
         )
 
     def _portrait(self, card: ReportCard) -> Picture | None:
-        with contextlib.suppress(OSError):
-            if card.portrait is not None:
-                return portrait(card.portrait.read_bytes(), f"Person of {card.where}", self.thrift)
-        return None
+        if card.portrait is None or not card.portrait.is_file():  # a pipe would be read for ever
+            return None
+        return portrait(card.portrait.read_bytes(), f"Person of {card.where}", self.thrift)
 
 
 def facts_of(track: TrackResult) -> list[Fact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,22 +58,37 @@ def picture_of(run: Run, found: Explanation) -> Image:
         (titles[1], masks[1]),
         found.agreement.ratios if rows is None or len(rows) % 16 else rows.reshape(16, -1).mean(axis=1),
         rows if len(masks[0]) == len(masks[1]) else None,
-        _footer(found),
+        [summary(found)],
     )
     return explain_picture(shown)
 
 
 def lines(found: Explanation) -> list[str]:
     """The table, a line a part."""
-    one, other = (f"{video}/{track_id}" for video, track_id in (found.one, found.other))
-    table = [f"{one} and {other}: {found.distance:.4g} apart ({found.metric}, {found.model})", _usual(found), ""]
-    for number, (distance, ratio) in enumerate(
-        zip(found.agreement.distances.tolist(), found.agreement.ratios.tolist(), strict=True)
-    ):
+    table = [*heading(found), ""]
+    for number, (place, distance, ratio) in enumerate(parts(found), start=1):
         bar = "#" * max(1, round(BAR / 2 * min(ratio, 2.0)))
-        table.append(f"{number + 1:3d}  {_place(found, number):<20} {distance:9.4g}  {ratio:5.2f}  {bar}")
+        table.append(f"{number:3d}  {place:<20} {distance:9.4g}  {ratio:5.2f}  {bar}")
     caution = f"As embedded: what decided in this run is the distance after {found.reshaped}."
-    return [*table, "", *_footer(found), *([caution] if found.reshaped else [])]
+    return [*table, "", summary(found), *([caution] if found.reshaped else [])]
+
+
+def heading(found: Explanation) -> tuple[str, str]:
+    """How far the two are apart, and what the ratios are relative to."""
+    one, other = (f"{video}/{track_id}" for video, track_id in (found.one, found.other))
+    usual = f"1 is the usual distance of {one} to the {found.others} others of {found.other[0]}"
+    if found.agreement.typical is None:
+        usual = "1 is the mean over the parts: there is nobody else in that video to compare with"
+    return f"{one} and {other}: {found.distance:.4g} apart ({found.metric}, {found.model})", usual
+
+
+def parts(found: Explanation) -> Iterator[tuple[str, float, float]]:
+    """Of each part: where it is, its distance, and the ratio of that to the usual one."""
+    distances, ratios = found.agreement.distances.tolist(), found.agreement.ratios.tolist()
+    for number, (distance, ratio) in enumerate(zip(distances, ratios, strict=True)):
+        top, bottom = found.strips[number] if found.strips else (0.0, 0.0)
+        place = f"{100 * top:3.0f}-{100 * bottom:<3.0f} % {region_of(top, bottom)}" if found.strips else "part"
+        yield place, distance, ratio
 
 
 def as_tree(found: Explanation) -> dict[str, Any]:
@@ -99,27 +115,13 @@ def as_tree(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _usual(found: Explanation) -> str:
-    """What the ratios are relative to."""
-    if found.agreement.typical is None:
-        return "1 is the mean over the parts: there is nobody else in that video to compare with"
-    return f"1 is the usual distance of {found.one[0]}/{found.one[1]} to the {found.others} others of {found.other[0]}"
-
-
-def _place(found: Explanation, number: int) -> str:
-    if found.strips is None:
-        return "part"
-    top, bottom = found.strips[number]
-    return f"{100 * top:3.0f}-{100 * bottom:<3.0f} % {region_of(top, bottom)}"
-
-
-def _footer(found: Explanation) -> list[str]:
+def summary(found: Explanation) -> str:
     """What to remember of it."""
     if found.strips is None:
-        return ["The parts of this model are no strips of the body: the bars stand for parts, from the first on."]
+        return "The parts of this model are no strips of the body: the bars stand for parts, from the first on."
     regions = sorted(in_regions(by_rows(found.agreement.ratios, found.strips, 64)).items(), key=lambda item: item[1])
     (best, low), (worst, high) = regions[0], regions[-1]
-    return [f"Most alike: {best} ({low:.2f} x usual). Least: {worst} ({high:.2f} x usual)."]
+    return f"Most alike: {best} ({low:.2f} x usual). Least: {worst} ({high:.2f} x usual)."
 
 
 def _embedding(run: Run, track: TrackKey) -> Embedding:

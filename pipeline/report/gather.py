@@ -1,4 +1,4 @@
-"""The whole page from a run folder."""
+"""What was found in a run, and the whole page of it, from the run folder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pipeline.report.overview import (
     inputs_of,
     matrix_of,
     stages_of,
+    timelines_of,
 )
-from pipeline.report.page import Fact, GalleryEntry, Page, Probe, ProbeEntry, Words
+from pipeline.report.page import Fact, Findings, GalleryEntry, Page, Probe, ProbeEntry, Words
 from pipeline.report.pictures import Thrift
 from pipeline.report.roster import Roster
 from pipeline.runs.reader import Run
@@ -30,32 +31,55 @@ WORDS = {
 
 def page_of(run: Run, roster: Roster) -> Page:
     """Everything that report.html says. Raises InputError for files of the run that are damaged."""
-    people = Cards(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
-    probes = probes_of(run, people)
-    config = run.record.get("config", {})
-    lead, counts = _of_enrolment(run) if roster.task == "enrol" else (_lead(probes), _counts(people, probes))
+    people = _cards(run, roster)
+    found = _found(people)
     return Page(
         title=" and ".join(_few(list(videos)) for videos in (run.gallery, run.probes) if videos),
-        words=WORDS[roster.task],
-        caution=roster.caution,
         started=_date(str(run.record.get("started", ""))),
-        lead=lead,
-        counts=counts,
-        notices=[
-            *map(str, run.record.get("warnings", [])),
-            *(str(one.get("problem", "")) for one in run.record.get("unreadable", [])),
-        ],
-        gallery=_gallery(people, probes),
-        probes=probes,
-        matrix=matrix_of(run, people, probes),
-        films=films_of(run, people),
-        blurred=bool(config.get("output", {}).get("blur_faces", False)),
+        found=found,
+        matrix=matrix_of(run, people, found.probes),
+        timelines=timelines_of(people, found.films),
+        blurred=bool(run.record.get("config", {}).get("output", {}).get("blur_faces", False)),
         configuration=configuration_of(run),
         checkpoints=checkpoints_of(run),
         stages=stages_of(run),
         versions=[Fact(name, str(version)) for name, version in run.record.get("versions", {}).items()],
         inputs=inputs_of(run),
     )
+
+
+def findings_of(run: Run, roster: Roster) -> Findings:
+    """What was found in a run, without the files that nothing but the whole report needs. Raises InputError."""
+    return _found(_cards(run, roster))
+
+
+def _cards(run: Run, roster: Roster) -> Cards:
+    return Cards(run, Thrift.of(sum(len(run.tracks(video)) for video in run.videos)), roster)
+
+
+def _found(people: Cards) -> Findings:
+    run, task, probes = people.run, people.roster.task, probes_of(people.run, people)
+    lead, counts = _of_enrolment(run) if task == "enrol" else (_lead(probes), _counts(people, probes))
+    return Findings(
+        words=WORDS[task],
+        caution=people.roster.caution,
+        lead=lead,
+        counts=counts,
+        notices=_notices(run),
+        gallery=_gallery(people, probes),
+        probes=probes,
+        films=films_of(people),
+    )
+
+
+def _notices(run: Run) -> list[str]:
+    """What to know of it: warnings, videos and clips that were left out, and views that should be filmed."""
+    return [
+        *map(str, run.record.get("warnings", [])),
+        *(str(one.get("problem", "")) for one in run.record.get("unreadable", [])),
+        *(f"{clip.file}: {clip.reason}." for clip in run.clips if clip.reason),
+        *(f"{name}: {words}." for name, words in run.advice.items()),
+    ]
 
 
 def _gallery(people: Cards, probes: Sequence[Probe]) -> list[GalleryEntry]:

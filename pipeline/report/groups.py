@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.report.pictures import Picture, Thrift, energy_picture, portrait
-from pipeline.report.templates import templates
+from pipeline.report.templates import filled
 from pipeline.runs.reader import Run
 from pipeline.types import SilhouetteSequence, TrackKey
 
@@ -55,5 +55,4 @@ def walk_card(where: str, picture: Picture | None, sequence: SilhouetteSequence 
 
 def render_groups(page: GroupPage) -> bytes:
     """The page as HTML: one file, everything in it that did not come from us escaped."""
-    html = templates("pipeline.report").get_template("groups.html.j2").render(page=page)
-    return str(html).encode("utf-8", "replace")
+    return filled("report/groups.html.j2", page=page).encode("utf-8", "replace")

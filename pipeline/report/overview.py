@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import numpy as np
 import yaml
 
 from pipeline.report.cards import Cards
-from pipeline.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag
+from pipeline.report.page import Cell, Fact, Film, Matrix, Presence, Probe, Tag, Timeline
 from pipeline.runs.reader import Run
 from pipeline.runs.results import TrackResult
 from pipeline.types import Tracklet
@@ -62,41 +62,53 @@ def _cell(distance: float, shade: int, chosen: bool) -> Cell:
     return Cell("" if np.isnan(distance) else f"{distance:.3g}", shade, "match" if chosen else "")
 
 
-def films_of(run: Run, people: Cards) -> list[Film]:
+def films_of(people: Cards) -> list[Film]:
     """Every annotated video, the gallery first."""
-    gallery, films = next(iter(run.gallery), None), []
-    for video in run.gallery:
-        names = {track.id: _gallery_tag(people, track) for track in run.gallery[video]}
-        role = "Video" if people.roster.task == "enrol" else "Gallery"
-        films.append(_film(run, video, role, run.folder.gallery_video(video).name, names))
-    for video, tracks in run.probes.items():
-        names = {track.id: people.tag(track.identity, track.status) for track in tracks}
+    run, gallery = people.run, next(iter(people.run.gallery), None)
+    role = "Video" if people.roster.task == "enrol" else "Gallery"
+    films = [_film(run, video, role, run.folder.gallery_video(video).name) for video in run.gallery]
+    for video in run.probes:
         file = run.folder.probe_video(gallery, video) if gallery else run.folder.gallery_video(video)
-        films.append(_film(run, video, "Probe" if gallery else "Video", file.name, names))
+        films.append(_film(run, video, "Probe" if gallery else "Video", file.name))
     return films
 
 
-def _gallery_tag(people: Cards, track: TrackResult) -> Tag:
-    return people.tag(track.identity) if track.status == "enrolled" else people.tag(None, track.status)
-
-
-def _film(run: Run, video: str, role: str, file: str, names: Mapping[int, Tag]) -> Film:
-    about, fps = run.about(video), run.fps(video)
-    tracklets = [tracklet for tracklet in run.tracklets(video) if tracklet.track_id in names]
-    last = max((int(tracklet.frame_indices[-1]) + 1 for tracklet in tracklets), default=1)
-    frames = max(last, int(about.get("frames") or 0))
-    width, height = about.get("size") or (16, 9)
+def _film(run: Run, video: str, role: str, file: str) -> Film:
+    frames = _frames(run, video)
+    width, height = run.about(video).get("size") or (16, 9)
     there = (run.folder.path / "videos" / file).is_file()
     return Film(
         name=video,
         role=role,
-        about=f"{frames} frames, {frames / fps:.1f} s, {width}×{height}",
+        about=f"{frames} frames, {frames / run.fps(video):.1f} s, {width}×{height}",
         src=f"videos/{quote(file)}" if there else "",
         width=int(width),
         height=int(height),
-        presences=[_presence(tracklet, names[tracklet.track_id], frames) for tracklet in tracklets],
-        ticks=_ticks(frames / fps),
     )
+
+
+def _frames(run: Run, video: str) -> int:
+    """How long a video is: as run.json says, or as far as somebody is in it."""
+    return max(1, int(run.about(video).get("frames") or 0), *(track.last_frame + 1 for track in run.tracks(video)))
+
+
+def timelines_of(people: Cards, films: Sequence[Film]) -> list[Timeline]:
+    """Who is in each of the videos when. Raises InputError where tracks are missing or damaged."""
+    run, timelines = people.run, []
+    for film, tracks in zip(films, (*run.gallery.values(), *run.probes.values()), strict=True):
+        frames = _frames(run, film.name)
+        names = {track.id: people.tag(_named(track), track.status) for track in tracks}
+        presences = [
+            _presence(tracklet, names[tracklet.track_id], frames)
+            for tracklet in run.tracklets(film.name)
+            if tracklet.track_id in names
+        ]
+        timelines.append(Timeline(film, presences, _ticks(frames / run.fps(film.name))))
+    return timelines
+
+
+def _named(track: TrackResult) -> str | None:
+    return None if track.status == "unusable" else track.identity  # that of a gallery's track is its number
 
 
 def _presence(tracklet: Tracklet, tag: Tag, frames: int) -> Presence:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline.drawing.colours import Colour, text_colour
 from pipeline.report.pictures import Picture
-from pipeline.report.templates import templates
+from pipeline.report.templates import filled
 
 FAR: Colour = (250, 243, 235)  # the two ends of the heat map
 NEAR: Colour = (110, 50, 8)
@@ -160,7 +160,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One video: its annotated copy beside the report (src, percent-encoded, or ""), and who is in it when."""
+    """One video, and its annotated copy beside the report (src, percent-encoded, or "")."""
 
     name: str
     role: str
@@ -168,6 +168,13 @@ class Film:
     src: str
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Who is in a video when. ticks: marks on the axis of time (percent, words)."""
+
+    film: Film
     presences: Sequence[Presence]
     ticks: Sequence[tuple[float, str]]
 
@@ -182,20 +189,28 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The whole report. caution: what the confidence is worth."""
+class Findings:
+    """What was found: all of it that the web app shows, too. caution: what the confidence is worth."""
 
-    title: str
     words: Words
     caution: str
-    started: str
     lead: str
     counts: Sequence[Fact]
     notices: Sequence[str]
     gallery: Sequence[GalleryEntry]
     probes: Sequence[Probe]
-    matrix: Matrix
     films: Sequence[Film]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report: what was found, with the distances behind it, and how."""
+
+    title: str
+    started: str
+    found: Findings
+    matrix: Matrix
+    timelines: Sequence[Timeline]
     blurred: bool
     configuration: str
     checkpoints: Sequence[Mapping[str, str]]
@@ -206,8 +221,7 @@ class Page:
 
 def render(page: Page) -> str:
     """The page as HTML: one file, everything in it that did not come from us escaped."""
-    template = templates("pipeline.report").get_template("report.html.j2")
-    return str(template.render(page=page, shades=heat_shades()))
+    return filled("report/report.html.j2", page=page, shades=heat_shades())
 
 
 def heat_shades(count: int = 10) -> list[tuple[str, str]]:

@@ -65,18 +65,22 @@ class Roster:
 
 
 def roster_of(run: Run) -> Roster:
-    """The people of the run's own gallery."""
+    """The people whom a run itself tells of: those of its gallery video, or those whom results.json names."""
     tracks = run.enrolled()
+    enrolled = (track for of in run.gallery.values() for track in of if track.status == "enrolled")
+    names = {who: str(entry["name"]) for who, entry in run.people.items()} or {
+        str(track.identity): str(track.name) for track in enrolled
+    }
     others = [embedding for video in run.gallery for embedding in run.embeddings(video)]
     return Roster(
-        task="run",
-        people=len(tracks),
-        tags={identity: tag_of(identity, identity_colour(number)) for number, identity in enumerate(tracks)},
-        columns=list(tracks),
+        task="enrol" if not run.probes else "run" if run.gallery else "identify",
+        people=len(names),
+        tags={who: tag_of(name, identity_colour(number)) for number, (who, name) in enumerate(names.items())},
+        columns=list(names),
         card_of=lambda _, identity: card_in(run, tracks[identity]) if identity in tracks else None,
         others=others,
         threshold=threshold_in(run.matching),
-        caution=ESTIMATED if run.matching.threshold is None else SET,
+        caution="" if not run.probes else ESTIMATED if run.matching.threshold is None else SET,
     )
 
 

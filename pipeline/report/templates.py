@@ -6,13 +6,17 @@ from functools import cache
 from typing import Any
 
 
+def filled(template: str, **facts: Any) -> str:
+    """The text of a template of ours, such as report/report.html.j2; a fact that it lacks is an error."""
+    return str(_environment().get_template(template).render(facts))
+
+
 @cache
-def templates(package: str) -> Any:
-    """The Jinja environment of the templates that lie in a package; what a template does not know is an error."""
+def _environment() -> Any:
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.PackageLoader(package, "."),
+        loader=jinja2.PackageLoader("pipeline", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

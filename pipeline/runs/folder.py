@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,10 +26,10 @@ STAMP = "%Y_%m_%d_%H_%M_%S"
 class RunFolder:
     """Names and writers of one run's files. See DESIGN, section 4, for the layout.
 
-    begun: the folders that this process has made, for who has to remove what an interrupted job leaves.
+    announce: is told of each folder that this process makes, for who has to remove what an interrupted job leaves.
     """
 
-    begun: ClassVar[list[Path]] = []
+    announce: ClassVar[Callable[[Path], None]] = staticmethod(lambda path: None)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class RunFolder:
                     path.mkdir(mode=0o700)
                 except FileExistsError:
                     continue
-                cls.begun.append(path)
+                cls.announce(path)
                 return cls(path)
         raise OutputError(f"{output}: a thousand runs in one second. Remove some.")
 

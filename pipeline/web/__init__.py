@@ -3,12 +3,13 @@
 guard.py      before every request: host, password, token, cookie
 visitors.py   who asks, and the folder that only they reach
 uploads.py    videos that come, and which of them a job may look at
-orders.py     what requests ask for, checked, as jobs
-jobs.py, work.py, tasks.py   jobs in line, each in a process of its own, and how it is stopped
+orders.py     what requests ask for, checked, and what a job does about it
+jobs.py       jobs in line
+work.py       each in a process of its own, and how it is stopped
 loaded.py     what every job needs, loaded once for all
 api.py        the HTTP API, which the pages use, too
-pages.py      the pages, from templates/
-answers.py, comparison.py, lists.py   what they show
+pages.py      the pages, from templates/ and those of the report
+views.py      what they show
 server.py     all of it put together
 """
 
@@ -47,10 +48,11 @@ def serve_command(
         raise ConfigError(
             "gait serve needs FastAPI and uvicorn, which are not installed. Get them: pip install 'gaitid[ui]'"
         ) from None
-    from pipeline.web.orders import Storage
-    from pipeline.web.server import Address, serve
+    from pipeline.web.guard import Address
+    from pipeline.web.orders import Setting
+    from pipeline.web.server import serve
 
-    serve(Address(host, port, password, api), Storage(db, runs, max_upload_mb, hours), options)
+    serve(Address(host, port, password, api), Setting(db, runs, max_upload_mb, hours, options))
 
 
 def refuse_open_doors(host: str, allow_network: bool, password: str | None) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +19,12 @@ from pipeline.gallery.people import delete as delete_person
 from pipeline.gallery.people import merge as merge_people
 from pipeline.gallery.people import rename as rename_person
 from pipeline.gallery.store import Gallery
-from pipeline.web.jobs import Job, Jobs, Kind
-from pipeline.web.lists import listed_people, past_runs
-from pipeline.web.orders import Enrol, Name, Names, Others, Review, Search, Setting
-from pipeline.web.tasks import Task
+from pipeline.web import orders
+from pipeline.web.jobs import Job, Jobs
+from pipeline.web.orders import Setting
 from pipeline.web.uploads import Intake, listed
-from pipeline.web.visitors import Visitor
+from pipeline.web.views import past_runs, people_of
+from pipeline.web.visitors import Upload, Visitor
 
 LOOK_S = 0.25  # how often a job's state is looked at
 QUIET_S = 15.0  # after so long without news a line says that the connection lives
@@ -54,11 +56,17 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
     @routes.post("/uploads", summary="Send a video: its bytes are the body")
     async def upload(request: Request, who: Who, name: Annotated[str, Query(max_length=500)]) -> dict[str, Any]:
-        return _tree(await intake.take(who, name, request.stream()), "path")
+        return _without_path(await intake.take(who, name, request.stream()))
 
     @routes.get("/uploads", summary="What was sent, and what lies in inputs/")
     def uploads(who: Who) -> dict[str, Any]:
-        return {"uploads": [_tree(one, "path") for one in who.uploads.values()], "inputs": listed()}
+        return {"uploads": [_without_path(one) for one in who.uploads.values()], "inputs": listed()}
+
+    @routes.delete("/uploads/{key}", summary="Remove one of your uploads")
+    def remove(who: Who, key: str) -> dict[str, Any]:
+        if not who.remove(key):
+            raise InputError("there is no such upload.")
+        return {"said": "The upload is removed."}
 
     @routes.delete("/mine", summary="Remove your uploads, jobs and, where they are not kept for all, runs")
     async def forget(who: Who) -> dict[str, Any]:
@@ -66,15 +74,12 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         return {"said": "Your uploads are removed, and your runs, unless this server keeps all runs."}
 
     @routes.post("/search", status_code=202, summary="Look for people in videos")
-    def search(who: Who, wanted: Search) -> dict[str, Any]:
-        return _begun(who, *setting.search(who, wanted))
+    def search(who: Who, wanted: orders.Search) -> dict[str, Any]:
+        return jobs.add("run" if wanted.gallery else "identify", who, setting.search(who, wanted)).tree()
 
     @routes.post("/enrol", status_code=202, summary="Enrol the people of a video, or of several clips")
-    def enrol(who: Who, wanted: Enrol) -> dict[str, Any]:
-        return _begun(who, *setting.enrol(who, wanted))
-
-    def _begun(who: Visitor, kind: Kind, task: Task) -> dict[str, Any]:
-        return jobs.add(kind, who, task).tree()
+    def enrol(who: Who, wanted: orders.Enrol) -> dict[str, Any]:
+        return jobs.add("enrol", who, setting.enrol(who, wanted)).tree()
 
     @routes.get("/jobs", summary="Your jobs, the newest first")
     def all_jobs(who: Who) -> list[dict[str, Any]]:
@@ -97,7 +102,7 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
     @routes.get("/runs", summary="Past runs, by name of a person in them, and by day")
     def runs(who: Who, person: str = "", day: str = "") -> list[dict[str, Any]]:
-        return [_tree(one, "picture") for one in past_runs(who, setting.db, person, day)]
+        return [one.tree() for one in past_runs(who, setting.db, person, day)]
 
     @routes.get("/runs/{run}", summary="A run's results.json")
     def results(folder: Folder) -> FileResponse:
@@ -111,25 +116,25 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         return FileResponse(found)
 
     @routes.post("/runs/{run}/review", summary="Say what is right, what is wrong and who is new; it is decided again")
-    async def review(who: Who, folder: Folder, wanted: Review) -> Any:
-        return await jobs.now("review", who, setting.review(folder, wanted))
+    async def review(who: Who, folder: Folder, wanted: orders.Review) -> Any:
+        return await jobs.now("review", who, partial(orders.review, setting, folder, wanted))
 
     @routes.post("/runs/{run}/undo", summary="Take the latest review of a run back")
     async def undo(who: Who, folder: Folder) -> Any:
-        return await jobs.now("review", who, setting.review(folder, Review(), undo=True))
+        return await jobs.now("review", who, partial(orders.review, setting, folder, None))
 
     @routes.get("/people", summary="Who is enrolled")
     def people(who: Who, person: str = "") -> list[dict[str, Any]]:
-        return [_tree(one) for one in listed_people(setting.db, person)]
+        return [asdict(one) for one in people_of(setting.db, person)]
 
     @routes.patch("/people/{identity}", summary="Give a person another name")
-    def rename(who: Who, identity: str, wanted: Name) -> dict[str, Any]:
+    def rename(who: Who, identity: str, wanted: orders.Name) -> dict[str, Any]:
         after = rename_person(Gallery.open(setting.db), identity, wanted.name)
-        who.found.pop("suggest", None)
+        who.found.pop("suggest", None)  # they are about people as they were
         return {"said": f"{after.identity[:8]} is now called {after.name}."}
 
     @routes.post("/people/{identity}/merge", summary="Make others one with this person")
-    def merge(who: Who, identity: str, wanted: Others) -> dict[str, Any]:
+    def merge(who: Who, identity: str, wanted: orders.Others) -> dict[str, Any]:
         after = merge_people(Gallery.open(setting.db), identity, wanted.others)
         who.found.pop("suggest", None)
         return {"said": f"They are one person now: {after.name}."}
@@ -144,14 +149,14 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
         }
 
     @routes.post("/strangers", summary="Who keeps coming without a name; names for groups enrol all of them")
-    async def strangers(who: Who, wanted: Names) -> Any:
-        task = await asyncio.to_thread(setting.strangers, who, wanted)
+    async def strangers(who: Who, wanted: orders.Names) -> Any:
+        task = partial(orders.strangers, setting, who.runs, wanted)
         who.found["strangers"] = found = await jobs.now("strangers", who, task)
         return found
 
     @routes.post("/suggest", summary="People who are probably one, or two")
     async def suggest(who: Who) -> Any:
-        task = await asyncio.to_thread(setting.suggest, who)
+        task = partial(orders.suggest, setting, setting.config(who))
         who.found["suggest"] = found = await jobs.now("suggest", who, task)
         return found
 
@@ -160,22 +165,15 @@ def api(setting: Setting, jobs: Jobs, intake: Intake) -> APIRouter:
 
 async def _news(job: Job) -> AsyncIterator[str]:
     """A job's state whenever it has changed."""
-    told, quiet = "", 0.0
-    while True:
-        ended = job.ended.is_set()
+    told, spoken, ended = "", time.monotonic(), False
+    while not ended:
+        ended = job.ended
         now = json.dumps(job.tree())
-        quiet = 0.0 if now != told else quiet + LOOK_S
-        if now != told:
-            yield f"data: {now}\n\n"
-        elif quiet >= QUIET_S:
-            quiet = 0.0
-            yield ": still here\n\n"
-        told = now
-        if ended:
-            return
-        await asyncio.sleep(LOOK_S)
+        if now != told or time.monotonic() - spoken >= QUIET_S:
+            yield f"data: {now}\n\n" if now != told else ": still here\n\n"
+            told, spoken = now, time.monotonic()
+        await asyncio.sleep(0 if ended else LOOK_S)
 
 
-def _tree(one: Any, *without: str) -> dict[str, Any]:
-    """A dataclass as JSON has it."""
-    return {key: value for key, value in asdict(one).items() if key not in without}
+def _without_path(upload: Upload) -> dict[str, Any]:
+    return {"id": upload.id, "name": upload.name, "size": upload.size}

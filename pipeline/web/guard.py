@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import hmac
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.files import reason_of
 from pipeline.web.visitors import MOST_AT_ONCE, Visitor, Visitors
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = Mapping[bytes, bytes]
-Refusal = tuple[int, str]  # status, and why
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = "/assets/"  # what is nobody's
 PROGRAMS = ("/api/", "/openapi.json")  # where a token leads; nobody new is admitted there
 UPLOADS = "/api/uploads"  # counts its own body
 LARGEST_BODY, LONGEST_BODY_S = 1 << 20, 20.0  # bytes of any other request, and how long it may take to come
-MARK = b"x-gait"  # a header that a foreign page's form cannot send
+SAFE = ("GET", "HEAD")  # methods that change nothing
+MARK = "x-gait"  # a header that a foreign page's form cannot send
 WRONG_S = 1.0  # before it is said that a password or a token is wrong
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; "
-    "base-uri 'none'; form-action 'self'",
+    "img-src 'self' data:; media-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
@@ -53,134 +45,131 @@ class GoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """What opens it. password: None on this machine only; token: of programs, None where they may not ask."""
+class Address:
+    """Where the app is served, and what opens it.
 
-    hosts: frozenset[str]
-    cookie: str
-    password: str | None = None
+    port: 0 takes a free one; password: None on this machine only; token: of programs, None where they may not ask.
+    """
+
+    host: str
+    port: int
+    password: str | None
     token: str | None = None
+
+    @property
+    def cookie(self) -> str:
+        """Its name: browsers share cookies between the ports of a machine."""
+        return f"gait_visitor_{self.port}"
+
+    def knows(self, name: str | None) -> bool:
+        """Whether it may be asked for by a name. Another one is that of a foreign page, pointed at this machine.
+
+        Where a password is asked for any will do.
+        """
+        return bool(self.password) or name in (self.host, "localhost", "127.0.0.1", "::1")
 
 
 class Guard:
-    """ASGI: around the whole app, which finds the visitor in the request's state.
+    """ASGI: around the whole app, which finds the visitor in the request's state."""
 
-    door.hosts: names by which the server may be asked for (another name in the request is that of a foreign page that
-    has been pointed at this machine); empty: any, since a password is asked for.
-    """
-
-    def __init__(self, app: App, visitors: Visitors, door: Door) -> None:
-        self._app, self._visitors, self._door = app, visitors, door
+    def __init__(self, app: ASGIApp, visitors: Visitors, address: Address) -> None:
+        self._app, self._visitors, self._address = app, visitors, address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            with contextlib.suppress(GoneError):
-                await self._http(scope, receive, _gone(send))
-        else:
-            await send({"type": "websocket.close", "code": 1008})
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        path, safe = scope["path"], scope["method"] in ("GET", "HEAD")
-        refused = _malformed(scope["headers"]) or self._foreign(headers, safe)
-        visitor, fresh = None, None
-        if not refused and headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
-            visitor = await self._with_token(headers, path)
-            refused = None if visitor else (401, "This is not the token.")
-        elif not refused:
-            refused = await self._without_password(headers)
-            visitor = self._visitors.of(self._token(headers))
-            if not refused and visitor is None and safe and not path.startswith((OPEN, *PROGRAMS)):
-                fresh, visitor = self._visitors.admit() or (None, None)
-                refused = None if visitor else (503, "Too many people have something here. Try later.")
-            if not refused and not safe and MARK not in headers:
-                refused = 403, "Only this server's own pages may ask for that."
-        if not refused and visitor is None and not path.startswith(OPEN):
-            refused = 403, "Open the start page first."
-        if not refused and visitor and visitor.asking >= MOST_AT_ONCE:
-            refused = 429, "You ask too much at once. Wait for an answer."
-        if refused:
-            await _answer(send, *refused)
             return
-        scope.setdefault("state", {})["visitor"] = visitor
-        receive = receive if safe or path == UPLOADS else _counted(receive)
+        request = HTTPConnection(scope)
+        try:
+            visitor, fresh = await self._visitor(request)
+        except HTTPException as refused:
+            basic = {"www-authenticate": 'Basic realm="gait", charset="UTF-8"'} if refused.status_code == 401 else None
+            answer = PlainTextResponse(refused.detail, refused.status_code, basic)
+            with contextlib.suppress(GoneError):
+                await answer(scope, receive, _polished(send))
+            return
+        request.state.visitor = visitor
+        cookie = fresh and f"{self._address.cookie}={fresh}; Path=/; HttpOnly; SameSite=Lax"
+        receive = receive if scope["method"] in SAFE or scope["path"] == UPLOADS else _counted(receive)
         try:
             with visitor.asks() if visitor else contextlib.nullcontext():
-                await self._app(scope, receive, _polished(send, self._cookie(fresh)))
+                await self._app(scope, receive, _polished(send, cookie))
         except (ClientDisconnect, GoneError):  # in the middle of what it sends, or is sent
             pass
         except Exception as error:  # the app has said so; here, too, it is one line, and the server goes on
-            print(f"gait: {path!r}: {type(error).__name__}: {reason_of(error)}", file=sys.stderr, flush=True)
+            print(f"gait: {scope['path']!r}: {type(error).__name__}: {reason_of(error)}", file=sys.stderr, flush=True)
 
-    def _token(self, headers: Headers) -> str | None:
-        try:
-            found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(self._door.cookie)
-        except CookieError:
-            return None
-        return found.value if found else None
+    async def _visitor(self, request: HTTPConnection) -> tuple[Visitor | None, str | None]:
+        """Who asks, None for what is nobody's, and the cookie of somebody new. Raises HTTPException for a refusal."""
+        headers, path, safe = request.headers, request.scope["path"], request.scope["method"] in SAFE
+        self._refuse_foreign(headers, safe)
+        fresh: str | None = None
+        visitor: Visitor | None
+        if headers.get("authorization", "")[:7].lower() == "bearer ":
+            visitor = await self._with_token(headers, path)
+        else:
+            await self._refuse_without_password(headers)
+            visitor = self._visitors.of(request.cookies.get(self._address.cookie))
+            if visitor is None and safe and not path.startswith((OPEN, *PROGRAMS)):
+                fresh, visitor = self._admit()
+            if not safe and MARK not in headers:
+                raise HTTPException(403, "Only this server's own pages may ask for that.")
+        if visitor is None and not path.startswith(OPEN):
+            raise HTTPException(403, "Open the start page first.")
+        if visitor and visitor.asking >= MOST_AT_ONCE:
+            raise HTTPException(429, "You ask too much at once. Wait for an answer.")
+        return visitor, fresh
 
-    def _cookie(self, fresh: str | None) -> str | None:
-        return f"{self._door.cookie}={fresh}; Path=/; HttpOnly; SameSite=Lax" if fresh else None
-
-    def _foreign(self, headers: Headers, safe: bool) -> Refusal | None:
+    def _refuse_foreign(self, headers: Headers, safe: bool) -> None:
         """Foreign pages may open this one, and nothing else."""
-        host = headers[b"host"].decode("latin-1")
-        if self._door.hosts and urlsplit(f"//{host}").hostname not in self._door.hosts:
-            return 403, "This server is not known under that name."
+        host = _host(headers)
+        if not self._address.knows(urlsplit(f"//{host}").hostname):
+            raise HTTPException(403, "This server is not known under that name.")
         try:
-            origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
+            own = "origin" not in headers or urlsplit(headers["origin"]).netloc == host
         except ValueError:
-            return 400, "The request's Origin cannot be read."
-        if b"origin" in headers and origin.netloc != host:
-            return 403, "Another page may not ask this server."
-        if not safe and headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
-            return 403, "Another page may not ask this server."
-        return None
+            raise HTTPException(400, "The request's Origin cannot be read.") from None
+        if not own or (not safe and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")):
+            raise HTTPException(403, "Another page may not ask this server.")
 
-    async def _with_token(self, headers: Headers, path: str) -> Visitor | None:
-        given = headers[b"authorization"][7:].strip()
-        if self._door.token and path.startswith(PROGRAMS) and hmac.compare_digest(given, self._door.token.encode()):
-            return self._visitors.of(self._door.token) or (self._visitors.admit(self._door.token) or (None, None))[1]
-        await asyncio.sleep(WRONG_S)
-        return None
+    async def _with_token(self, headers: Headers, path: str) -> Visitor:
+        given, token = headers["authorization"][7:].strip().encode("latin-1"), self._address.token
+        if not token or not path.startswith(PROGRAMS) or not hmac.compare_digest(given, token.encode()):
+            await asyncio.sleep(WRONG_S)
+            raise HTTPException(401, "This is not the token.")
+        return self._visitors.of(token) or self._admit(token)[1]
 
-    async def _without_password(self, headers: Headers) -> Refusal | None:
-        if self._door.password is None:
-            return None
-        kind, _, coded = headers.get(b"authorization", b"").partition(b" ")
+    def _admit(self, token: str | None = None) -> tuple[str, Visitor]:
+        admitted = self._visitors.admit(token)
+        if admitted is None:
+            raise HTTPException(503, "Too many people have something here. Try later.")
+        return admitted
+
+    async def _refuse_without_password(self, headers: Headers) -> None:
+        if self._address.password is None:
+            return
+        kind, _, coded = headers.get("authorization", "").partition(" ")
         try:
             _, _, given = base64.b64decode(coded, validate=True).partition(b":")
-        except binascii.Error:
+        except ValueError:
             given = b""
-        if kind.lower() == b"basic" and hmac.compare_digest(given, self._door.password.encode()):
-            return None
+        if kind.lower() == "basic" and hmac.compare_digest(given, self._address.password.encode()):
+            return
         if kind:
             await asyncio.sleep(WRONG_S)
-        return 401, "A password is asked for."
+        raise HTTPException(401, "A password is asked for.")
 
 
-def _malformed(headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
-    hosts = [value for name, value in headers if name.lower() == b"host"]
+def _host(headers: Headers) -> str:
+    """By which name, and port, the server is asked. Raises HTTPException for none, two, and what cannot be one."""
     try:
-        (host,) = hosts
-        parts = urlsplit(f"//{host.decode('ascii')}")
-        if parts.hostname and parts.netloc == host.decode() and not parts.username and parts.port != 0:
-            return None
-    except ValueError:  # two, or none, or one that is no name, or no number after it
+        (host,) = headers.getlist("host")
+        parts = urlsplit(f"//{host}")
+        if host.isascii() and parts.hostname and parts.netloc == host and not parts.username and parts.port != 0:
+            return host
+    except ValueError:
         pass
-    return 400, "The request's Host cannot be read."
-
-
-def _gone(send: Send) -> Send:
-    async def sent(message: Message) -> None:
-        try:
-            await send(message)
-        except Exception as error:
-            raise GoneError from error
-
-    return sent
+    raise HTTPException(400, "The request's Host cannot be read.")
 
 
 def _counted(receive: Receive) -> Receive:
@@ -201,24 +190,17 @@ def _counted(receive: Receive) -> Receive:
     return counted
 
 
-def _polished(send: Send, cookie: str | None) -> Send:
-    """Adds our headers to an answer, and the cookie of a new visitor."""
+def _polished(send: Send, cookie: str | None = None) -> Send:
+    """Adds our headers to an answer, and the cookie of a new visitor. Raises GoneError where nobody takes it."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = {name.lower() for name, _ in message["headers"]}
-            ours = HEADERS if cookie is None else {**HEADERS, "set-cookie": cookie}
-            more = [(name.encode(), value.encode()) for name, value in ours.items() if name.encode() not in given]
-            message["headers"] = [*message["headers"], *more]
-        await send(message)
+            headers = MutableHeaders(scope=message)
+            for name, value in {**HEADERS, **({"set-cookie": cookie} if cookie else {})}.items():
+                headers.setdefault(name, value)
+        try:
+            await send(message)
+        except Exception as error:
+            raise GoneError from error
 
     return sent
-
-
-async def _answer(send: Send, status: int, words: str) -> None:
-    headers = {"content-type": "text/plain; charset=utf-8", **HEADERS}
-    if status == 401:
-        headers["www-authenticate"] = 'Basic realm="gait", charset="UTF-8"'
-    coded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": coded})
-    await send({"type": "http.response.body", "body": words.encode()})

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import shutil
 import socket
 import tempfile
+import time
+from asyncio import Transport
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pipeline.config import DEFAULT_PROFILE
 from pipeline.engine.children import load
 from pipeline.errors import ConfigError, GaitError
 from pipeline.files import one_line, private
-from pipeline.profiles import Options, profiles
-from pipeline.report.templates import templates
 from pipeline.version import __version__
 from pipeline.web.api import api
-from pipeline.web.guard import Door, Guard
+from pipeline.web.guard import Address, Guard
 from pipeline.web.jobs import Jobs
-from pipeline.web.orders import Setting, Storage
-from pipeline.web.pages import pages, problem_page
+from pipeline.web.orders import Setting
+from pipeline.web.pages import pages, shown
 from pipeline.web.uploads import Intake
 from pipeline.web.visitors import Visitors
 from pipeline.web.work import LOADED
@@ -36,38 +35,20 @@ LAST_WORDS_S = 2  # open connections are cut so long after the server is told to
 MOST_CONNECTIONS, MOST_SILENT = 1000, 300  # in all, and of those that ask for nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the app is served, and what opens it.
-
-    port: 0 takes a free one; password: None on this machine only; token: of programs, None where they may not ask.
-    """
-
-    host: str
-    port: int
-    password: str | None
-    token: str | None = None
-
-
-def serve(address: Address, storage: Storage, options: Options) -> None:
+def serve(address: Address, setting: Setting) -> None:
     """Serve until Ctrl-C or SIGTERM; then end the job that runs, and remove every visitor's files."""
-    import uvicorn
-
-    with private(), _folder() as folder, _listening(address) as listener:
-        port = listener.getsockname()[1]
-        app, jobs = assemble(folder, address, port, storage, options)
-        shown = f"[{address.host}]" if ":" in address.host else address.host
-        print(f"http://{shown}:{port}/", flush=True)
-        print(
-            "gait: the app is open there; Ctrl-C ends it and removes what visitors have uploaded"
-            f"{'.' if storage.runs else ' and made.'}",
-            flush=True,
-        )
+    temporary = tempfile.TemporaryDirectory(prefix="gait-serve-", ignore_cleanup_errors=True)
+    with private(), temporary as folder, _listening(address) as listener:
+        address = replace(address, port=listener.getsockname()[1])
+        app, jobs = assemble(Path(folder).resolve(), address, setting)
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        print(f"http://{host}:{address.port}/", flush=True)
+        made = "" if setting.runs else " and made"
+        print(f"gait: the app is open there; Ctrl-C ends it and removes what visitors have uploaded{made}.", flush=True)
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=LAST_WORDS_S,
-            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http=connections(),
+            lifespan="on", ws="none", limit_concurrency=MOST_CONNECTIONS, http=Connection,
         )  # fmt: skip
-
         try:
             with contextlib.suppress(KeyboardInterrupt):  # the way to end it
                 uvicorn.Server(config).run(sockets=[listener])
@@ -75,81 +56,41 @@ def serve(address: Address, storage: Storage, options: Options) -> None:
             jobs.stop_all()
 
 
-def connections() -> type[asyncio.Protocol]:
-    """HTTP in which connections that ask for nothing make room for others: those first that wait for longest."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
+class Connection(H11Protocol):
+    """HTTP in which connections that ask for nothing make room for others: those first that came first."""
 
-    silent = dict[H11Protocol, None]()  # in the order in which they fell silent
+    came = 0.0
+    transport: Transport
 
-    class Connection(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._sort()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._sort()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            self._sort()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            super().connection_lost(exc)
-            silent.pop(self, None)
-
-        def _sort(self) -> None:
-            if self.cycle and not self.cycle.response_complete:
-                silent.pop(self, None)
-            else:
-                silent.setdefault(self)
-            if len(silent) > MOST_SILENT:
-                longest = next(iter(silent))
-                del silent[longest]
-                longest.transport.close()
-
-    return Connection
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.came = time.monotonic()
+        open_ = (one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing())
+        silent = [one for one in open_ if not one.cycle or one.cycle.response_complete]
+        if len(silent) > MOST_SILENT:
+            min(silent, key=lambda one: one.came).transport.close()
 
 
-def assemble(folder: Path, address: Address, port: int, storage: Storage, options: Options) -> tuple[Guard, Jobs]:
+def assemble(folder: Path, address: Address, setting: Setting) -> tuple[Guard, Jobs]:
     """The ASGI app, and its jobs. Everything of the visitors lies in `folder`."""
-    visitors = Visitors(folder / "visitors", 3600 * storage.hours, storage.runs)
-    profile = options.profile or DEFAULT_PROFILE
-    names = [profile, *(name for name in profiles() if name != profile)]
-    setting = Setting(storage.db, names, options.overrides, options.checkpoints)
+    visitors = Visitors(folder / "visitors", 3600 * setting.hours, setting.runs)
     load(LOADED)
     jobs = Jobs()
-    app = FastAPI(title="gait", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(api(setting, jobs, Intake(visitors, storage.largest_mb * 2**20)))
-    app.include_router(pages(setting, jobs, storage))
-    if address.token:
-        _describe(app)
-    _refusals(app, storage)
-    hosts = frozenset() if address.password else frozenset((address.host, "localhost", "127.0.0.1", "::1"))
-    # Browsers share cookies between the ports of a machine.
-    return Guard(app, visitors, Door(hosts, f"gait_visitor_{port}", address.password, address.token)), jobs
+    schema = "/openapi.json" if address.token else None
+    app = FastAPI(title="gait", version=__version__, docs_url=None, redoc_url=None, openapi_url=schema)
+    app.include_router(api(setting, jobs, Intake(visitors, setting.largest_mb * 2**20)))
+    app.include_router(pages(setting, jobs))
+    _refusals(app, setting)
+    return Guard(app, visitors, address), jobs
 
 
-def _describe(app: FastAPI) -> None:
-    """/docs: what programs may ask, made from the routes; the same as OpenAPI under /openapi.json."""
-
-    @app.get("/openapi.json", include_in_schema=False)
-    def schema() -> JSONResponse:
-        return JSONResponse(app.openapi())
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
-        page = templates(__package__).get_template("templates/docs.html.j2")
-        return HTMLResponse(page.render(schema=app.openapi()))
-
-
-def _refusals(app: FastAPI, storage: Storage) -> None:
+def _refusals(app: FastAPI, setting: Setting) -> None:
     """Whatever is refused is one line: in JSON for programs and scripts, on a page for people."""
 
     def said(request: Request, status: int, words: str) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": words}, status)
-        return problem_page(words, status, storage)
+        return shown(setting, "problem", status=status, problem=words)
 
     @app.exception_handler(GaitError)
     def refused(request: Request, error: GaitError) -> Response:
@@ -169,16 +110,6 @@ def _refusals(app: FastAPI, storage: Storage) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return said(request, 422, f"{place[:200]}: {first['msg'][:200]}")
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder for what visitors upload and make, which only this user may read; removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="gait-serve-")).resolve()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from pipeline.runs.job import INPUTS, LONGEST_NAME, VIDEO_SUFFIXES
 from pipeline.web.visitors import Upload, Visitor, Visitors
 
 HEAD = 400  # bytes that tell what a file is
+SUFFIXES = sorted(VIDEO_SUFFIXES)
 MOST_LISTED = 500  # of inputs/
 MOST_UPLOADS = 60  # files of one visitor
 EACH, ALL = 6, 40  # so many times the largest upload are kept of one visitor, and of all
@@ -60,7 +61,7 @@ class Intake:
         given = Path(safe_name(name.replace("\\", "/").rpartition("/")[2]))
         called = safe_name(given.stem, LONGEST_NAME) + given.suffix.lower()
         if given.suffix.lower() not in VIDEO_SUFFIXES:
-            kinds = ", ".join(suffixes())
+            kinds = ", ".join(SUFFIXES)
             raise HTTPException(415, f"{called or 'a file'}: not a kind of video that is taken. Upload {kinds}.")
         if len(visitor.uploads) >= MOST_UPLOADS:
             raise HTTPException(
@@ -68,34 +69,32 @@ class Intake:
             )
         key = secrets.token_hex(16)
         path = visitor.folder / "uploads" / key / called
-        size, whole = 0, False
+        size = 0
         try:
             path.parent.mkdir(parents=True, mode=0o700)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", 0) as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 async for piece in _pieces(body):
                     size += len(piece)
                     visitor.taken += len(piece)
                     self._refuse_too_much(called, size, visitor)
                     if size == len(piece) and not is_video(piece[:HEAD]):
                         raise HTTPException(415, f"{called}: not a video, whatever its name says. Upload a video file.")
-                    await asyncio.to_thread(_write, file.fileno(), piece)
+                    await asyncio.to_thread(file.write, piece)
             if not size:
                 raise HTTPException(415, f"{called}: empty. Upload a video file.")
             if not path.exists():
                 raise HTTPException(409, f"{called}: your files were removed while it came. Upload it again.")
-            upload = visitor.uploads[key] = Upload(key, called, path, size)
-            whole = True
-        except OSError as error:
+        except BaseException as error:
+            visitor.taken -= size
+            shutil.rmtree(path.parent, ignore_errors=True)
             if isinstance(error, TimeoutError):
                 raise HTTPException(408, f"{called}: nothing came for too long. Upload it again.") from None
-            raise HTTPException(
-                507, f"{called}: cannot be kept ({error.strerror}). Delete something, or try later."
-            ) from None
-        finally:
-            if not whole:
-                visitor.taken -= size
-                shutil.rmtree(path.parent, ignore_errors=True)
-        return upload
+            if isinstance(error, OSError):
+                why = f"cannot be kept ({error.strerror}). Delete something, or try later."
+                raise HTTPException(507, f"{called}: {why}") from None
+            raise
+        visitor.uploads[key] = Upload(key, called, path, size)
+        return visitor.uploads[key]
 
     def _refuse_too_much(self, name: str, size: int, visitor: Visitor) -> None:
         if size > self.largest:
@@ -122,12 +121,6 @@ async def _pieces(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(held)
 
 
-def _write(file: int, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:
-        view = view[os.write(file, view) :]
-
-
 def videos(names: Sequence[str], visitor: Visitor) -> list[Path]:
     """The files that these mean: ids of uploads, or names that `listed` gives. Raises InputError for any other."""
     found, there = [], set[str]()
@@ -147,7 +140,3 @@ def listed() -> list[str]:
     """The videos in inputs/ and its folders, as inputs/PATH."""
     files = sorted(path for path in INPUTS.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
     return [_INPUT + path.relative_to(INPUTS).as_posix() for path in files[:MOST_LISTED]]
-
-
-def suffixes() -> list[str]:
-    return sorted(VIDEO_SUFFIXES)

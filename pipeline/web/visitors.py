@@ -35,7 +35,7 @@ class Visitor:
     """One browser, or the programs that have the token.
 
     runs: the folder of its run folders; uploads: what it has sent, by id; taken: bytes of uploads, those that are
-    coming too; asking: requests that are not answered yet; busy: jobs that wait or work; gone: it was forgotten;
+    coming too; asking: requests that are not answered yet; busy: ids of jobs that wait or work; gone: it was forgotten;
     found: the last answer to a question about all runs, by question.
     """
 
@@ -45,7 +45,7 @@ class Visitor:
     taken: int = 0
     seen: float = 0.0
     asking: int = 0
-    busy: int = 0
+    busy: set[str] = field(default_factory=set)
     gone: bool = False
     found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -76,6 +76,14 @@ class Visitor:
             yield
         finally:
             self.asking -= 1
+
+    def remove(self, upload: str) -> bool:
+        """Remove an upload by its id; whether there was one."""
+        found = self.uploads.pop(upload, None)
+        if found is not None:
+            self.taken -= found.size
+            shutil.rmtree(found.path.parent, ignore_errors=True)
+        return found is not None
 
     def forget(self) -> None:
         """Remove everything that is there of this visitor."""

@@ -59,11 +59,11 @@ class Watched:
     def upload(self, field: str, *paths: Path) -> None:
         block = self.page.locator(f"[data-upload={field}]")
         block.locator("input").set_input_files(list(paths))
-        sync_api.expect(block.locator("li[data-id], li .g-problem")).to_have_count(len(paths))
+        sync_api.expect(block.locator("li[data-id], li .problem")).to_have_count(len(paths))
 
     def ends(self, place: str = "#status") -> str:
         """The status when the job has ended."""
-        found = self.page.locator(f"{place}.g-done, {place}.g-stopped, {place}.g-refused")
+        found = self.page.locator(f"{place}.done, {place}.stopped, {place}.refused")
         found.wait_for(timeout=LONG_MS)
         return found.inner_text()
 
@@ -132,19 +132,22 @@ def identified(server, browser, small_walkers) -> Watched:
     seen.page.get_by_text("… or choose them").click()
     seen.page.get_by_role("checkbox", name="inputs/probe2.mp4").check()
     seen.button("Identify").click()
-    seen.page.locator("#status.g-working").wait_for()
+    seen.page.locator("#status.working").wait_for()
     seen.open("/runs").open("/")  # nothing is lost by leaving
     assert seen.ends().startswith("Done.")
     return seen
 
 
 def test_it_says_who_is_in_the_probe_and_why(identified):
-    rows = identified.page.locator("#answers .g-scroll tbody tr")
-    assert rows.count() >= 2
-    known = identified.page.locator("#answers tr", has=identified.page.locator(".g-known"))
+    rows = identified.page.locator("#answers .scroll tbody tr")
+    assert rows.count() >= 2 and rows.count() == identified.page.locator("#answers article").count()
+    assert re.search(r"probe2/1\tgallery-00\d\t\d+ %\t0\.\d+\t.", rows.first.inner_text())
+    known = identified.page.locator("#answers article", has=identified.page.locator(".badge.known"))
     assert known.count() >= 1
-    assert re.search(r"gallery-00\d ✓ recognised\t0\.\d+\t\d+ %\t.*gallery-00\d", known.first.inner_text())
-    assert identified.page.locator("#answers .g-strip").count() >= 2
+    card = known.first.inner_text()
+    assert re.search(r"^probe2/\d+ → gallery-00\d\s+✓ recognised\s+\d+ % confidence\s+0\.\d+ distance", card)
+    assert "Which parts agree" in card and re.search(r"gallery-00\d\s+0\.\d+ ✓", card)
+    assert identified.page.locator("#answers .strip img").count() >= 2
 
 
 def test_the_annotated_videos_play(identified):
@@ -168,7 +171,7 @@ def test_the_report_opens_with_its_video(identified, server):
 
 def test_another_visitor_sees_none_of_it(identified, server, browser):
     addresses = identified.page.eval_on_selector_all(
-        "#answers video, #answers a[href]", "all => all.map(e => e.src || e.href)"
+        "#answers video, #answers a[href^='/']", "all => all.map(e => e.src || e.href)"
     )
     assert len(addresses) >= 3
     other = browser.new_context()
@@ -187,7 +190,7 @@ def test_two_walks_are_compared_part_by_part(identified):
     identified.button("Compare").click()
     picture = identified.page.locator("#comparison img")
     picture.wait_for()
-    assert "most alike" in picture.get_attribute("alt") and picture.evaluate("e => e.naturalWidth") > 600
+    assert "Most alike" in picture.get_attribute("alt") and picture.evaluate("e => e.naturalWidth") > 600
     identified.page.get_by_text("All parts as a table").click()
     assert identified.page.locator("#comparison tbody tr").count() == 16
 
@@ -195,22 +198,20 @@ def test_two_walks_are_compared_part_by_part(identified):
 def test_a_person_corrects_an_answer_and_takes_it_back(identified, server):
     """In the run's own gallery, which the first answer makes."""
     identified.open("/runs")
-    identified.page.locator(".g-runs a").first.click()
+    identified.page.locator(".runs a").first.click()
     lead = identified.page.locator("#answers h2")
     before, tracks = lead.inner_text(), identified.page.locator("form[data-review=new]")
     track = tracks.last.get_attribute("data-track")
     form = identified.says_of(track, "new")
     form.get_by_label("Somebody new").fill("Zoë <b>")
     identified.answers(form, "Enrolled, and decided again.", "#told")
-    row = identified.page.locator(
-        "#answers tr", has=identified.page.locator(f"button[aria-label='Say who {track} is']")
-    )
-    assert row.inner_text().startswith(track.rpartition("/")[2] + "\tZoë <b> ✓ recognised\t")
-    assert "somebody in the app said so" in row.inner_text()
+    card = identified.page.locator("#answers article", has=identified.page.get_by_label(f"Say who {track} is"))
+    assert re.match(rf"{track} → Zoë <b>\s+✓ recognised", card.inner_text())
+    assert "somebody in the app said so" in card.inner_text()
     identified.page.locator("#answers video").first.wait_for()
     identified.open("/runs?person=zo%C3%AB")
-    assert "Zoë <b>" in identified.page.locator(".g-runs li").inner_text()
-    identified.page.locator(".g-runs a").first.click()
+    assert "Zoë <b>" in identified.page.locator(".runs li").inner_text()
+    identified.page.locator(".runs a").first.click()
     identified.answers(identified.page.locator("form[data-to$=undo]"), "Taken back", "#told")
     assert lead.inner_text() == before
     wrong = identified.says_of(
@@ -225,7 +226,7 @@ def test_it_fits(identified, width):
     for path in PAGES:
         identified.open(path)
         assert identified.fits(width), path
-        tables = identified.page.locator(".g-scroll")
+        tables = identified.page.locator(".scroll")
         assert tables.evaluate_all("all => all.every(e => e.scrollWidth <= e.clientWidth)"), path
     identified.page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -237,7 +238,7 @@ def people(gait) -> list[dict]:
 def change(seen: Watched, name: str, button: str) -> sync_api.Locator:
     """The form that renames or deletes somebody."""
     seen.page.locator(f"button[aria-label='Change {name}']").click()
-    return seen.page.locator(".g-say:popover-open form", has=seen.button(button))
+    return seen.page.locator(".say:popover-open form", has=seen.button(button))
 
 
 def test_the_gallery_is_the_command_lines_own(identified, server):
@@ -249,7 +250,7 @@ def test_the_gallery_is_the_command_lines_own(identified, server):
     assert "there is no such track" in seen.ends("#enrol-status")
     seen.page.get_by_label("Names by track").fill("")
     seen.button("Enrol").click()
-    seen.page.locator("#enrol-status.g-working").wait_for()
+    seen.page.locator("#enrol-status.working").wait_for()
     assert seen.ends("#enrol-status").startswith("Done.")
     first = seen.page.locator("#people tbody th").first.inner_text()
     assert first.startswith("probe2-") and "film them from" in seen.page.locator("#people").inner_text()
@@ -283,8 +284,8 @@ def _found_by_name(seen: Watched, name: str, track: str) -> None:
     sync_api.expect(seen.page.locator("#answers [data-run]")).not_to_have_attribute("data-run", before, timeout=LONG_MS)
     assert seen.ends().startswith("Done.")
     number = int(track.rpartition("-")[2])
-    row = seen.page.locator("#answers .g-scroll tbody tr").nth(number - 1)
-    assert row.inner_text().startswith(f"{number}\t{name} ✓ recognised\t")
+    title = seen.page.locator(f"#answer-1-{number}-name")
+    assert title.text_content() == f"probe2/{number} → {name}"
     assert seen.page.locator("#answers video").count() == 1
     link = seen.page.get_by_role("link", name="Open the whole report").get_attribute("href")
     report = Watched(seen.page.context.new_page(), seen.url).open(link)
@@ -300,7 +301,7 @@ def test_strangers_are_shown_and_named(identified, server):
     """The one who was deleted is a stranger to the gallery once the run is decided again."""
     _, _, gait = server
     identified.open("/runs")
-    identified.page.locator(".g-runs a").first.click()
+    identified.page.locator(".runs a").first.click()
     track = identified.page.locator("form[data-review=wrong]").first.get_attribute("data-track")
     wrong = identified.says_of(track, "wrong")
     if wrong.locator("option[value='']").count():
@@ -308,25 +309,25 @@ def test_strangers_are_shown_and_named(identified, server):
         identified.answers(wrong, "decided again", "#told")
     identified.open("/strangers")
     identified.answers(identified.page.locator("#strangers > form"), "", "#strangers")
-    stranger = identified.page.locator(".g-stranger").first
+    stranger = identified.page.locator(".stranger").first
     stranger.wait_for(timeout=LONG_MS)
     assert stranger.locator("img").count() >= 2 and "First seen:" in stranger.inner_text()
-    before = identified.page.locator(".g-stranger").count()
+    before = identified.page.locator(".stranger").count()
     form = stranger.locator("form")
     form.get_by_label("It is").fill("Eve")
-    identified.answers(form, "Enrolled: Eve.", "#strangers > form .g-said")
-    assert identified.page.locator(".g-stranger").count() == before - 1
+    identified.answers(form, "Enrolled: Eve.", "#strangers > form .said")
+    assert identified.page.locator(".stranger").count() == before - 1
     assert "Eve" in [one["name"] for one in people(gait)]
     identified.open("/gallery")
     identified.button("Look for people who are probably one").click()
-    identified.page.locator("#suggestions .g-card, #suggestions p.g-quiet").first.wait_for(timeout=LONG_MS)
+    identified.page.locator("#suggestions .card, #suggestions p.quiet").first.wait_for(timeout=LONG_MS)
     identified.open("/")
 
 
 def test_several_clips_are_enrolled_under_the_names_of_their_people(identified, server, small_walkers):
     seen = identified.open("/gallery")
     seen.upload("clips", small_walkers / "gallery.mp4", small_walkers / "probe1.mp4")
-    names = seen.page.locator(".g-names input")
+    names = seen.page.locator(".names input")
     assert [field.input_value() for field in names.all()] == ["gallery", "probe1"]
     assert seen.page.get_by_label("Names by track").is_hidden()
     names.first.fill("рrobe1")
@@ -348,7 +349,7 @@ def test_every_word_can_be_read_and_every_control_has_a_name_and_is_reached_by_k
     problems = {}
     for path in PAGES:
         page = identified.open(path).page
-        page.evaluate("document.querySelectorAll('.g-choose').forEach((one) => { one.open = true; })")
+        page.evaluate("document.querySelectorAll('.choose').forEach((one) => { one.open = true; })")
         problems[path] = [*accessible.faint(page), *accessible.nameless(page), *accessible.unreachable(page)]
         if (asks := page.locator("[popovertarget]")).count():
             asks.first.click()
@@ -388,14 +389,14 @@ def test_a_job_stops_when_it_is_told_to_and_others_wait_for_it(server, browser, 
     first = start()
     first.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     second = start()
-    second.page.locator("#status.g-waiting").wait_for()
+    second.page.locator("#status.waiting").wait_for()
     assert second.page.evaluate("fetch('/api/jobs').then(r => r.json()).then(all => all.length)") == 1
     first.button("Stop").click()
     assert first.ends() == "Stopped. Nothing was kept of it."
     second.page.get_by_text(FRAMES).wait_for(timeout=LONG_MS)
     second.button("Delete my uploads and runs now").click()  # which stops the job, too
     second.page.wait_for_load_state()
-    sync_api.expect(second.page.locator("#status")).to_have_class(re.compile("g-idle"), timeout=LONG_MS)
+    sync_api.expect(second.page.locator("#status")).to_have_class(re.compile("idle"), timeout=LONG_MS)
     first.open("/compare").page.get_by_text("no run yet").wait_for()
     assert first.complaints == []
     first.page.context.close()

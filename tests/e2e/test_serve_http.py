@@ -7,6 +7,7 @@ import http.client
 import importlib.util
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -247,9 +248,13 @@ def uploads_in(place: Path) -> set[Path]:
     return {path for path in (place / "tmp").rglob("*") if path.is_file() and path.suffix == ".mp4"}
 
 
-def test_an_upload_is_its_visitors_own(port, video):
-    one, other = visit(port), visit(port)
-    key = one.upload("walk.mp4", video)[1]["id"]
+def test_an_upload_is_its_visitors_own(port, place, video):
+    one, other, before = visit(port), visit(port), uploads_in(place)
+    kept, key = (one.upload(name, video)[1]["id"] for name in ("kept.mp4", "walk.mp4"))
+    assert other(f"/api/uploads/{key}", "DELETE")[0] == 404
+    assert one(f"/api/uploads/{kept}", "DELETE")[0] == 200
+    assert [path.name for path in uploads_in(place) - before] == ["walk.mp4"]
+    assert one(f"/api/uploads/{kept}", "DELETE")[0] == 404
     assert [it["id"] for it in one.tree("/api/uploads")["uploads"]] == [key]
     assert other.tree("/api/uploads")["uploads"] == []
     assert b"not there any more" in other("/api/search", "POST", {"probes": [key]})[1]
@@ -480,13 +485,22 @@ def test_a_run_that_somebody_has_put_there_leads_nowhere_and_spoils_no_list(serv
     (kept / "pipe").mkdir()
     os.mkfifo(kept / "pipe" / "results.json")
     os.mkfifo(kept / "list" / "portrait.json")
+    unknown = {"status": "unknown", "identity": None, "reason": "far from all", "silhouettes": 9}
+    for folder in ("piped/portraits/street", "piped/tracks"):
+        (kept / folder).mkdir(parents=True)
+    (kept / "piped" / "run.json").write_text("{}")
+    (kept / "piped" / "results.json").write_text(json.dumps({"gallery": {}, "probes": {"street": {"001": unknown}}}))
+    (kept / "piped" / "tracks" / "street.txt").symlink_to(place / "private" / "secret.mp4")
+    os.mkfifo(kept / "piped" / "portraits" / "street" / "001.jpg")
     asked = a_person(serving["closed"])
+    status, page, _ = asked("/runs/piped")
+    assert status == 200 and b"far from all" in page and SECRET not in page
     for way in ("linked/files/videos/secret.mp4", "elsewhere/files/secret.mp4", "pipe/files/results.json"):
         assert asked(f"/api/runs/{way}")[0] == 404
     for name in ("odd", "list"):
         assert asked(f"/runs/{name}")[0] == 400 and asked(f"/compare?run={name}")[0] == 200
     assert asked("/runs")[0] == asked("/")[0] == asked("/api/runs")[0] == 200
-    for name in ("linked", "odd", "list", "pipe"):
+    for name in ("linked", "odd", "list", "pipe", "piped"):
         shutil.rmtree(kept / name)
     (kept / "elsewhere").unlink()
 
@@ -520,7 +534,8 @@ def test_the_api_is_described_where_programs_may_ask(serving):
     schema = asked.tree("/openapi.json")
     page = asked("/docs")[1].decode()
     assert {"/api/uploads", "/api/search", "/api/jobs/{key}/events", "/api/people/{identity}"} <= set(schema["paths"])
-    assert all(f"{path}" in page for path in schema["paths"]) and "src=" not in page.replace('rel="icon"', "")
+    assert all(f"{path}" in page for path in schema["paths"])
+    assert not re.findall(r'(?:src|href)="(?!/|data:,|#)', page) and not re.findall(r'="//', page)
 
 
 def test_a_job_that_is_killed_takes_nothing_with_it(port, processes, video):

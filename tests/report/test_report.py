@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,8 +17,12 @@ import runs
 from pipeline.drawing.colours import contrast
 from pipeline.errors import InputError
 from pipeline.report import write_report
+from pipeline.report.gather import findings_of
 from pipeline.report.page import heat_shades
+from pipeline.report.roster import roster_of
 from pipeline.runs.folder import RunFolder
+from pipeline.runs.reader import Run
+from pipeline.runs.results import ClipResult
 
 VOID = {"meta", "link", "img", "br", "line", "input"}
 HOSTILE = "\"'><script>alert(1)</script><img src=http://example.com/x onerror=alert(2)>{{ 7 * 7 }}&amp;"
@@ -189,6 +194,35 @@ def test_a_run_in_which_nobody_was_found_has_a_report_too(tmp_path):
     page = Parsed(report_of(path))
     assert "Nobody was found in the probe videos." in page.text
     assert "Nobody was found in the gallery video." in page.text
+
+
+def test_a_run_compared_with_a_gallery_is_shown_from_its_folder_alone(tmp_path):
+    path = runs.made_up(tmp_path / "run", videos=False)
+    tree = json.loads((path / "results.json").read_text())
+    tree |= {"gallery": {}, "people": {"gallery-002": {"name": "Bo"}, "gallery-001": {"name": "Ada"}}}
+    (path / "results.json").write_text(json.dumps(tree))
+    shutil.rmtree(path / "tracks")  # nothing but the whole report needs them
+    run = Run.open(path)
+    found = findings_of(run, roster_of(run))
+    first, second, _ = found.probes[0].answers
+    assert first.tag.name == "Ada" and second.tag.name == "unknown"
+    assert [rival.tag.name for rival in first.rivals] == ["Ada", "Bo"]
+    assert first.person.energy and first.other is None and found.gallery == []
+    assert found.words.kind == "Identification report"
+
+
+def test_clips_that_were_left_out_and_views_to_film_are_named(tmp_path):
+    path = runs.made_up(tmp_path / "run", videos=False)
+    tree = json.loads((path / "results.json").read_text())
+    clip = ClipResult("Ada", "Ada/2.mp4", reason="nobody was found")
+    tree |= {
+        "probes": {},
+        "clips": [asdict(clip)],
+        "advice": {"Ada": "only from the left; film them from the front too"},
+    }
+    (path / "results.json").write_text(json.dumps(tree))
+    text = Parsed(report_of(path)).text
+    assert "Ada/2.mp4: nobody was found." in text and "Ada: only from the left; film them from the front too." in text
 
 
 def test_parts_that_are_no_strips_of_the_body_are_not_drawn_on_it(tmp_path):

@@ -11,7 +11,7 @@ const ask = async (method, path, body) => {
 
 const tell = (place, words, problem) => {
   place.textContent = words;
-  place.className = `g-said g-notice ${problem ? 'g-problem' : 'g-good'}`;
+  place.className = `said notice ${problem ? 'problem' : 'good'}`;
 };
 
 // Parts of a page as the server has them now.
@@ -44,26 +44,38 @@ const send = (file, bar) => new Promise((done, fail) => {
 
 const take = async (block, file) => {
   const item = make('li', ''), bar = make('progress', '', {max: 1, value: 0, ariaLabel: `Sending ${file.name}`});
-  const drop = make('button', 'Remove', {type: 'button', className: 'g-small-button', ariaLabel: `Remove ${file.name}`});
-  drop.onclick = () => { bar.request?.abort(); item.remove(); block.dispatchEvent(new Event('change', {bubbles: true})); };
+  const drop = make('button', 'Remove', {type: 'button', className: 'small-button', ariaLabel: `Remove ${file.name}`});
+  item.dataset.row = '';
+  drop.onclick = () => bar.request?.abort();
+  drop.dataset.remove = '';
   item.append(make('span', file.name), bar, drop);
-  block.querySelector('.g-files').append(item);
+  block.querySelector('.files').append(item);
   try {
     const sent = await send(file, bar);
-    item.dataset.id = sent.id;
+    item.dataset.id = drop.dataset.remove = sent.id;
     item.dataset.name = sent.name;
     bar.remove();
     block.dispatchEvent(new Event('change', {bubbles: true}));
   } catch (error) {
     bar.remove();
-    item.append(make('p', error.message, {className: 'g-notice g-problem'}));
+    item.append(make('p', error.message, {className: 'notice problem'}));
   }
 };
+
+// What was sent goes for good, whether it has just come or lies in the list.
+document.addEventListener('click', (event) => {
+  const {remove} = event.target.dataset ?? {}, row = event.target.closest?.('[data-row]');
+  if (remove === undefined) return;
+  if (remove) ask('DELETE', `/api/uploads/${remove}`).catch(() => {});
+  const place = row.parentElement;
+  row.remove();
+  place.dispatchEvent(new Event('change', {bubbles: true}));
+});
 
 document.addEventListener('change', (event) => {
   const block = event.target.closest?.('[data-upload]'), files = event.target.files;
   if (block && files?.length) {
-    if (!event.target.multiple) block.querySelectorAll('.g-files button').forEach((drop) => drop.click());
+    if (!event.target.multiple) block.querySelectorAll('.files button').forEach((drop) => drop.click());
     [...files].forEach((file) => take(block, file));
     event.target.value = '';
   }
@@ -84,7 +96,7 @@ const clips_of = (form, name) => [
 ];
 
 const ask_names = (form) => {
-  const clips = clips_of(form, 'clips'), place = form.querySelector('.g-names');
+  const clips = clips_of(form, 'clips'), place = form.querySelector('.names');
   const before = Object.fromEntries([...place.querySelectorAll('input')].map((field) => [field.dataset.clip, field.value]));
   place.querySelectorAll('label').forEach((label) => label.remove());
   form.querySelector('[data-one]').hidden = clips.length > 1;
@@ -103,7 +115,7 @@ const body_of = (form) => {
   const field = (name) => form.elements[name]?.value?.trim() || '';
   const more = {profile: field('profile')};
   if (form.id === 'enrol') {
-    const named = Object.fromEntries([...form.querySelectorAll('.g-names input')].map((one) => [one.dataset.clip, one.value]));
+    const named = Object.fromEntries([...form.querySelectorAll('.names input')].map((one) => [one.dataset.clip, one.value]));
     const clips = Object.fromEntries(clips_of(form, 'clips').map(([id]) => [id, named[id] || '']));
     const names = Object.keys(clips).length > 1 ? '' : field('names');
     return {...more, clips, names, consent: field('consent'), expires: field('expires'), merge: form.elements.merge.checked};
@@ -119,19 +131,19 @@ const body_of = (form) => {
 const KINDS = {waiting: 'Waiting.', working: 'Working.', done: 'Done.', stopped: 'Stopped.', refused: 'Not done.'};
 
 const show = (status, job) => {
-  status.className = `g-status g-${job.state}`;
+  status.className = `status ${job.state}`;
   status.querySelector('b').textContent = KINDS[job.state];
   status.querySelector('p span').textContent = job.words;
-  status.querySelector('.g-bars').replaceChildren(...(job.state === 'working' ? job.stages : []).map((stage) => {
-    const item = make('li', '', {className: stage.ended ? 'g-ended' : ''});
+  status.querySelector('.stages').replaceChildren(...(job.state === 'working' ? job.stages : []).map((stage) => {
+    const item = make('li', '', {className: stage.ended ? 'ended' : ''});
     const bar = make('progress', '', {max: 1, ariaLabel: stage.name});
     if (stage.ended) bar.value = 1; else if (stage.total) bar.value = Math.min(stage.done / stage.total, 1);
     const of = stage.total && !stage.ended ? ` of ${stage.total}` : '';
-    item.append(make('span', stage.name), bar, make('span', `${stage.done}${of} ${stage.unit}`, {className: 'g-number'}));
+    item.append(make('span', stage.name), bar, make('span', `${stage.done}${of} ${stage.unit}`, {className: 'number'}));
     return item;
   }));
-  status.querySelector('.g-notes').replaceChildren(...(job.state === 'done' ? [] : job.notes).map((note) => {
-    const line = make('p', ` ${note}`, {className: 'g-note'});
+  status.querySelector('.notes').replaceChildren(...(job.state === 'done' ? [] : job.notes).map((note) => {
+    const line = make('p', ` ${note}`, {className: 'notice'});
     line.prepend(make('b', 'Note:'));
     return line;
   }));
@@ -139,7 +151,7 @@ const show = (status, job) => {
 
 const follow = (form, id) => {
   const status = document.getElementById(form.dataset.status);
-  const [start, stop] = [form.querySelector('.g-primary'), form.querySelector('[data-stop]')];
+  const [start, stop] = [form.querySelector('.primary'), form.querySelector('[data-stop]')];
   const free = (ended) => { start.disabled = !ended; stop.disabled = ended; };
   free(false);
   stop.onclick = () => ask('DELETE', `/api/jobs/${id}`).catch(() => {});
@@ -164,10 +176,10 @@ document.addEventListener('submit', async (event) => {
   const form = event.target, data = form.dataset;
   if (data.jobTo) {
     event.preventDefault();
-    const status = document.getElementById(data.status), start = form.querySelector('.g-primary');
+    const status = document.getElementById(data.status), start = form.querySelector('.primary');
     start.disabled = true;
     try {
-      if (form.querySelector('.g-files progress')) throw new Error('a video is still on its way: wait until it is there.');
+      if (form.querySelector('.files progress')) throw new Error('a video is still on its way: wait until it is there.');
       follow(form, (await ask('POST', data.jobTo, body_of(form))).id);
     } catch (error) {
       show(status, {state: 'refused', words: error.message, stages: [], notes: []});
@@ -185,7 +197,7 @@ document.addEventListener('submit', async (event) => {
     let body = data.body ? JSON.parse(data.body) : undefined;
     if (data.named) body = {names: {[data.named]: form.elements.name.value}};
     else if (form.elements.name) body = {name: form.elements.name.value};
-    await act(form, data.method, data.to, body, page, data.then, run ? '#told' : data.then === '#people' ? '#said' : '.g-said');
+    await act(form, data.method, data.to, body, page, data.then, run ? '#told' : data.then === '#people' ? '#said' : '.said');
   }
 });
 
@@ -193,7 +205,7 @@ const act = async (form, method, to, body, page, then, place) => {
   const buttons = [...form.querySelectorAll('button')];
   form.closest('[popover]')?.hidePopover();
   buttons.forEach((button) => { button.disabled = true; });
-  const own = () => (form.isConnected && form.querySelector('.g-said')) || document.querySelector(place);
+  const own = () => (form.isConnected && form.querySelector('.said')) || document.querySelector(place);
   try {
     if (own()) tell(own(), 'Working …', false);
     const said = (await ask(method, to, body)).said;
