@@ -94,11 +94,12 @@ def evaluate_clips(
     if splits and labelled.people < LEAST_ENROLLED:
         raise InputError(f"{manifest}: the open set needs {LEAST_ENROLLED} people at least, to leave half of them out.")
     draws = draw_splits(labelled.people, splits) if splits else []
-    encoders = [[open_clip_encoder(config, checkpoints) for config in one.configs] for one in contestants]
+    first = contestants[0].configs[0]
+    encoders = [[open_clip_encoder(config, checkpoints, first) for config in one.configs] for one in contestants]
     noted = {
         "compared": {one.name: [as_record(config)["recognition"] for config in one.configs] for one in contestants}
     }
-    session = open_study(clips, contestants[0].configs[0], checkpoints, progress)
+    session = open_study(clips, first, checkpoints, progress)
     with clip_study(manifest, clips, session, sequences, noted) as study:
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
@@ -123,7 +124,7 @@ class Encoded:
     gallery: Sequence[Embedding]
 
     def distances(self, enrolled: NDArray[np.bool_] | None = None) -> FloatMatrix:
-        """Of every probe clip to every gallery clip, N×M; infinite where either has too few silhouettes.
+        """Of every probe clip to every gallery clip, N×M; infinite where either has too few frames.
 
         enrolled: which people are, everybody unless told; clips of the others are infinitely far, and no
         discriminant is fitted on them.

@@ -23,7 +23,7 @@ Rows = NDArray[np.int64]
 class Compared:
     """One encoder's scores on all probes; several members (seeds) count as their mean.
 
-    directions: a member each; gallery: clips to compare with; gallery_unusable: those with too few silhouettes;
+    directions: a member each; gallery: clips to compare with; gallery_unusable: those with too few usable frames;
     open_set: a member's figures each (openset.py), where they were computed.
     """
 
