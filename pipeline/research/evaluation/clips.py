@@ -147,7 +147,8 @@ def _rank(
     splits: Sequence[NDArray[np.bool_]],
 ) -> Compared:
     bars.start(contestant.name, len(members), "encoders")
-    found, directions, opened, lost = [], [], [], 0
+    found, directions, lost = [], [], 0
+    opened: dict[str, Any] | None = None
     headings = kept.headings()
     probe_headings, gallery_headings = (
         np.array([headings[clip.row] for clip in side]) for side in (labelled.probes, labelled.gallery)
@@ -160,9 +161,9 @@ def _rank(
         found.append(score(distances, *whose, labelled.people))
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
-        if splits:
+        if splits and opened is None:  # of several seeds the first one's
             pairs = one_to_one([*labelled.probes, *labelled.gallery], kept, encoder, config)
-            opened.append({**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs})
+            opened = {**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs}
         bars.advance(contestant.name)
     bars.finish(contestant.name)
     return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)
