@@ -137,7 +137,7 @@ READERS: dict[str, tuple[dict[str, str], str, Callable[[Path], object]]] = {
     "a run's answers": (JSON, "results.json", _in_run("results.json", Run.open)),
     "a run's settings": (JSON, "run.json", _in_run("run.json", pose_settings)),
     "a run's people": (JSON, "run.json", _in_run("run.json", _people)),
-    "an index of clips": (JSON, "index.json", _below("index.json", lambda path: ClipFolder(path).silhouettes())),
+    "an index of clips": (JSON, "index.json", _below("index.json", lambda path: ClipFolder(path).headings())),
     "a recorded hash": (JSON, "x.sha256.json", lambda path: recorded_sha256(path.with_name("x"))),
     "a partition": (JSON, "partition.json", read_partition),
     "OUMVLP's poses": (JSON, "1.json", _below("00001/090_01/1.json", lambda path: list(read_oumvlp_folder(path)))),

@@ -11,6 +11,10 @@ from pipeline.cli.app import CHECKPOINTS, app, command, group
 from pipeline.weights.cards import Scene
 
 CHECKPOINT_HELP = "Card or file of the weights."
+SCENES = (
+    "Only weights that were measured on such walks, the best first: of people in the same clothes or in others, in the "
+    "street, indoors from under the ceiling, or from the side on a walkway or a treadmill. More: docs/which-weights.md"
+)
 
 models = group("models", "The gait networks that turn a sequence into an embedding.")
 checkpoints_ = group("checkpoints", "List, fetch and verify network weights.")
@@ -18,7 +22,7 @@ checkpoints_ = group("checkpoints", "List, fetch and verify network weights.")
 
 @command(models, "commands.models:list_models", "gait models list", name="list")
 def list_models(
-    scene: Scene | None = Option(None, "--for", help="Only weights that were measured on such walks, the best first."),
+    scene: Scene | None = Option(None, "--for", help=SCENES),
     markdown: bool = Option(False, "--markdown", help="As the tables of the documentation."),
 ) -> None:
     """Every network: paper, input, size, published accuracy, checkpoints, parity test. Or which weights for a scene."""

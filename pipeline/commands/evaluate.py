@@ -90,7 +90,7 @@ def show(tree: dict[str, dict[str, dict[str, Any]]]) -> None:
     for name, one in pooled.items():
         if one["unusable"] or one["gallery_unusable"]:
             print(
-                f"{name}: too few silhouettes in {one['unusable']} of {one['n']} probe clips (counted as wrong) "
+                f"{name}: too few usable frames in {one['unusable']} of {one['n']} probe clips (counted as wrong) "
                 f"and in {one['gallery_unusable']} of {one['gallery']} gallery clips"
             )
     for name, one in pooled.items():
@@ -141,13 +141,14 @@ def show_unlabelled(figures: dict[str, dict[str, Any]]) -> None:
     for name, one in figures.items():
         found = one["unlabelled"]
         names = [percent(found[key]) if found[key] is not None else "–" for key in ("said", "right", "ece_names")]
-        rates = [percent(found[key]) for key in ("fpir", "close", "fixed", "named_strangers", "named_rightly")]
+        keys = ("fpir", "close", "fixed", "named_strangers", "named_rightly")
+        rates = [percent(found[key], found.get(f"{key}_ci95")) for key in keys]
         rows.append([name, *rates, *names, percent(found["ece"])])
     columns = ["strangers as near", "draws within 5", "of one limit", "strangers named", "enrolled named rightly"]
     print_table(
         ["", *columns, "said of names", "right", "error", "error of all"],
         rows,
-        "without a labelled clip, at a promise of 10 %; in %",
+        "without a labelled clip, at a promise of 10 %; in %, with 95 % intervals over people",
     )
 
 

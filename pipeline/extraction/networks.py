@@ -77,7 +77,11 @@ def find_checkpoints(
     """
     folders = search_folders(checkpoints)
     named = {stage: _named(config, stage) for stage in stages}
-    return {stage: resolve(name, card, folders, stage=stage) if name else None for stage, (name, card) in named.items()}
+    model = {"encoder": config.recognition.encoder}
+    return {
+        stage: resolve(name, card, folders, stage=stage, model=model.get(stage)) if name else None
+        for stage, (name, card) in named.items()
+    }
 
 
 def _named(config: Config, stage: Stage) -> tuple[str | None, str | None]:

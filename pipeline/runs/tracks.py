@@ -21,6 +21,7 @@ from pipeline.types import (
     IntArray,
     Modality,
     ModalityFrames,
+    PoseSequence,
     TrackKey,
     from_crops,
     from_poses,
@@ -76,12 +77,19 @@ def read_input(track: TrackKey, folder: RunFolder, needs: Needs, config: Config)
     if not from_poses(needs):
         return GaitSequence(*track, found, quality)
     poses = read_poses(folder.poses(*track), *track).usable(config.pose.min_score)
+    found |= modalities_of_poses(poses, needs, config)
+    return GaitSequence(*track, found, {**quality, "frames_with_pose": float(len(poses))})
+
+
+def modalities_of_poses(poses: PoseSequence, needs: Needs, config: Config) -> dict[Modality, ModalityFrames]:
+    """What an encoder needs of a track's usable poses: keypoints, skeleton maps, or both."""
+    found = {}
     if Modality.KEYPOINTS in needs:
         found[Modality.KEYPOINTS] = ModalityFrames(poses.keypoints, poses.frame_indices)
     if Modality.SKELETON_MAPS in needs:
         maps = SkeletonMaps.of(poses.keypoints, use_score=config.pose.use_score)
         found[Modality.SKELETON_MAPS] = ModalityFrames(maps, poses.frame_indices)
-    return GaitSequence(*track, found, {**quality, "frames_with_pose": float(len(poses))})
+    return found
 
 
 def size_of(track: TrackSummary, needs: Needs, config: Config) -> int:

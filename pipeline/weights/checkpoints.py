@@ -19,7 +19,12 @@ _SECTION = {"detector": "tracking", "segmenter": "segmentation", "encoder": "rec
 
 
 def resolve(
-    name_or_path: str, card: str | None = None, folders: Sequence[Path] | None = None, *, stage: Stage | None = None
+    name_or_path: str,
+    card: str | None = None,
+    folders: Sequence[Path] | None = None,
+    *,
+    stage: Stage | None = None,
+    model: str | None = None,
 ) -> Checkpoint:
     """Find a checkpoint and verify its sha256.
 
@@ -29,6 +34,7 @@ def resolve(
             .yaml), or must be a byte for byte copy of a file that some card describes.
         folders: Where to look; default: `search_folders()`.
         stage: The stage that will use it.
+        model: The network that will read it: nobody is told to fetch weights of another.
 
     Raises:
         CheckpointError: The name is unknown, the file missing or damaged, or the card is of another stage.
@@ -48,7 +54,7 @@ def resolve(
         _refuse_other_stage(chosen, stage, table)
         if stage is not None and not chosen.runs:
             raise CheckpointError(f"{chosen.name}: {not_run(chosen)} Choose another card (`gait models list`).")
-        return _find(chosen, folders)
+        return _find(chosen, folders, model)
     path = _path_of(name_or_path, folders, table)
     chosen = _card_for(path, card, table, stage)
     _refuse_other_stage(chosen, stage, table)
@@ -120,7 +126,7 @@ def not_run(card: Card) -> str:
     return f"no network here reads weights of {card.model} yet (docs/models.md)."
 
 
-def _find(card: Card, folders: Sequence[Path]) -> Checkpoint:
+def _find(card: Card, folders: Sequence[Path], model: str | None) -> Checkpoint:
     """The first place whose file is right: several checkpoints share a file name, so a wrong one is passed by."""
     wrong: CheckpointError | None = None
     for path in locate(card, folders):
@@ -130,6 +136,10 @@ def _find(card: Card, folders: Sequence[Path]) -> Checkpoint:
             wrong = wrong or error
     if wrong is not None:
         raise wrong
+    if model and card.model not in ("", model):
+        raise CheckpointError(
+            f"{card.name}: weights of {card.model}, not {model}. Set recognition.encoder={card.model}."
+        )
     looked = ", ".join(str(folder) for folder in folders)
     raise CheckpointError(f"checkpoint {card.name}: {card.file} is in none of {looked}. {how_to_get(card)}")
 

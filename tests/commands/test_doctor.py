@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def test_a_video_is_told_which_way_up_people_are(shared, tmp_path, capsys, turn)
     assert ("480×854" if turn == 0 else "854×480") in out
     assert (f"→ Turn it: --rotate {turn}" in out) == (turn != 0)
     assert "cannot be told from how people walk" in out
+    tall = re.search(r"frames\), (\d+) pixels tall", " ".join(out.split()))
+    assert (tall is not None) == (turn == 0) and (tall is None or 200 < int(tall[1]) < 270)
 
 
 def test_a_video_that_cannot_be_read_is_broken(tmp_path, capsys) -> None:

@@ -24,6 +24,7 @@ CROSSINGS = {
     "person04_d4": [(1, 50), (61, 110)],
 }
 EMPTY = ("person01_d1", 53, 88)  # nobody is in the picture
+WITH_JOINTS = ("--set", "pose.always=true")
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +51,16 @@ def kth(shared, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluated(kth, gait_in, tmp_path_factory):
-    """The light profile and its baselines, with the silhouettes kept; and the same again from those."""
+    """The light profile and its baselines, with silhouettes and joints kept; and the same again from those."""
     gait = gait_in(tmp_path_factory.mktemp("evaluated"))
     for name, mirroring in (("as-they-are", "off"), ("mirrored", "heading")):
         text = f"recognition: {{encoder: gei, mirroring: {mirroring}}}\n"
         (gait.cwd / f"{name}.yaml").write_text(text, encoding="utf-8")
-    common = ["--manifest", kth / "clips.csv", "--config", "light", "--sequences", "kept"]
+    graph = "recognition: {encoder: gaitgraph1, checkpoint: gaitgraph_casiab}\n"
+    (gait.cwd / "graph.yaml").write_text(graph, encoding="utf-8")
+    common = ["--manifest", kth / "clips.csv", "--config", "light", "--sequences", "kept", *WITH_JOINTS]
     first = gait("evaluate", "clips", *common, "--baselines", "--untrained-seeds", "2", "--json", "first.json")
-    others = ("--config", "as-they-are.yaml", "--config", "mirrored.yaml")
+    others = ("--config", "as-they-are.yaml", "--config", "mirrored.yaml", "--config", "graph.yaml")
     again = gait("evaluate", "clips", *common, *others, "--json", "again.json")
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     return gait.cwd, first, again
@@ -92,7 +95,7 @@ def test_a_clip_of_nobody_counts_as_wrong_and_is_counted(evaluated):
     folder, first, _ = evaluated
     empty = read(folder / "first.json")["light"]["empty"]
     assert (empty["rank1"], empty["map"], empty["unusable"], empty["ci95"]) == (0, 0, 1, None)
-    assert "light: too few silhouettes in 1 of 9 probe clips" in " ".join(first.stdout.split())
+    assert "light: too few usable frames in 1 of 9 probe clips" in " ".join(first.stdout.split())
 
 
 def test_a_stranger_is_left_out_and_said_so(evaluated):
@@ -126,10 +129,18 @@ def test_mirroring_by_heading_makes_opposite_directions_as_good_as_the_same(eval
     assert mirrored["directions"]["opposite"]["rank1"] >= plain["directions"]["opposite"]["rank1"]
 
 
+def test_a_network_for_joints_is_shown_the_kept_joints(evaluated):
+    folder, *_ = evaluated
+    graph = read(folder / "again.json")["graph.yaml"]
+    assert (graph["same"]["rank1"], graph["same"]["unusable"], graph["empty"]["unusable"]) == (1, 0, 1)
+    assert min(row["poses"] for row in read(folder / "kept/index.json")["clips"] if row["silhouettes"]) >= 20
+
+
 def test_other_settings_may_not_use_the_kept_silhouettes(evaluated, kth, gait_in):
     folder, *_ = evaluated
     refused = gait_in(folder)(
-        "evaluate", "clips", "--manifest", kth / "clips.csv", "--sequences", "kept", "--set", "tracking.min_frames=6"
+        *("evaluate", "clips", "--manifest", kth / "clips.csv", "--sequences", "kept", *WITH_JOINTS),
+        *("--set", "tracking.min_frames=6"),
     )
     assert refused.returncode == 2
     assert refused.stderr == (

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import CheckpointError
+from pipeline.extraction.networks import find_checkpoints
+from pipeline.profiles import load_config
 from pipeline.weights.checkpoints import download_folder, resolve, search_folders
 from pipeline.weights.files import record_path
 
@@ -186,3 +188,13 @@ def test_downloads_go_to_the_working_folder_where_it_has_checkpoints() -> None:
     Path("checkpoints").mkdir()
     assert download_folder() == Path("checkpoints")
     assert download_folder(Path("weights")) == Path("weights")
+
+
+def test_nobody_is_told_to_fetch_weights_that_the_chosen_network_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="gait checkpoints fetch swingait_gait3d"):
+        resolve("swingait_gait3d", folders=[tmp_path], stage="encoder", model="swingait")
+    with pytest.raises(CheckpointError) as refused:
+        find_checkpoints(load_config("light", ["recognition.checkpoint=swingait_gait3d"]), tmp_path, ["encoder"])
+    assert str(refused.value) == (
+        "swingait_gait3d: weights of swingait, not gaitbase. Set recognition.encoder=swingait."
+    )

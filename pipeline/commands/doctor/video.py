@@ -51,4 +51,4 @@ def _people(seen: Sightings) -> Check:
     if not any(seen.found.values()):
         seconds = LOOKS * APART_S
         return Check("people", "absent", detail, f"Nobody in its first {seconds:g} seconds: small, dark, late?")
-    return Check("people", "ok", detail)
+    return Check("people", "ok", f"{detail}, {seen.tall:.0f} pixels tall in the median")

@@ -75,7 +75,7 @@ def calibrate(
     clips = [clip for clip in read_manifest(manifest) if clip.role == "probe"]
     people = people_of(templates)
     require_strangers(manifest, [own for own in owners(clips, people) if own < 0], fpir)
-    encoder = open_clip_encoder(config, checkpoints)
+    encoder = open_clip_encoder(config, checkpoints, config)
     refuse_other_encoder(encoder, {template.origin for template in templates}, db, config.profile)
     stored, unused = stored_discriminant(db, config.matching, templates[0].origin)
     noted = {"calibrated": {"db": str(db), "fpir": fpir, "backend": discriminant_as_json(stored)}}
@@ -85,7 +85,7 @@ def calibrate(
             rows, probes = encode_clips(clips, study.kept, encoder, config)
         if len(rows) < len(clips):
             session.record.warn(
-                f"{len(clips) - len(rows)} of {len(clips)} clips have too few silhouettes and are left out"
+                f"{len(clips) - len(rows)} of {len(clips)} clips have too few usable frames and are left out"
             )
         for doubt in filter(None, (unused, outdated_line(stored, templates, db))):
             session.record.warn(doubt)

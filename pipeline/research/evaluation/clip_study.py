@@ -1,4 +1,4 @@
-"""Labelled clips: their videos are extracted as in the main job, and each clip's silhouettes are kept."""
+"""Labelled clips: their videos are extracted as in the main job, and each clip's silhouettes and poses are kept."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 from pipeline.config import Config
 from pipeline.engine.progress import Progress
 from pipeline.engine.stream import portions
-from pipeline.errors import InputError
-from pipeline.extraction.networks import describe_checkpoint, find_checkpoints, open_fitting_encoder
+from pipeline.errors import ConfigError, InputError
+from pipeline.extraction.networks import describe_checkpoint, find_checkpoints, open_fitting_encoder, wants_poses
 from pipeline.files import file_sha256
 from pipeline.jobs.analyse import extract_all, noted_extraction
 from pipeline.jobs.session import Session
+from pipeline.pose.storage import read_poses
 from pipeline.profiles import as_record
-from pipeline.recognition import Encoder
-from pipeline.research.evaluation.clip_walks import ClipFolder, sequence_of_clip
+from pipeline.recognition import Encoder, needs_of
+from pipeline.research.evaluation.clip_walks import ClipFolder, crop_poses, sequence_of_clip
 from pipeline.research.evaluation.manifest import Clip
 from pipeline.runs.folder import key_of
 from pipeline.runs.job import Source, Video, plan
 from pipeline.runs.tracks import SILHOUETTES_AT_ONCE, read_tracks
 from pipeline.segmentation.storage import read_sequence
-from pipeline.types import Embedding, Modality
+from pipeline.types import FROM_POSES, Embedding, Modality, from_crops
 
 CLIPS = "clips"  # in the run folder, unless another place was given
 
@@ -115,7 +116,7 @@ def videos_of(clips: Sequence[Clip], config: Config) -> dict[Path, Video]:
 
 
 def crop_clips(clips: Sequence[Clip], sources: Mapping[Path, Source], session: Session, kept: ClipFolder) -> None:
-    """Keep of every clip the silhouettes of the track that is meant."""
+    """Keep of every clip the silhouettes, and the poses if there are any, of the track that is meant."""
     folder = session.folder
     for path, source in sources.items():
         tracks = [
@@ -123,22 +124,36 @@ def crop_clips(clips: Sequence[Clip], sources: Mapping[Path, Source], session: S
             for track in read_tracks(source.name, source.info.fps, folder, (Modality.SILHOUETTES,), session.config)
         ]
         for clip in (clip for clip in clips if clip.video == path):
-            kept.add(clip, sequence_of_clip(tracks, clip, (source.info.width, source.info.height)))
+            walk, poses = sequence_of_clip(tracks, clip, (source.info.width, source.info.height)), None
+            if walk is not None and wants_poses(session.config):
+                key = source.name, walk.track_id
+                poses = crop_poses(read_poses(folder.poses(*key), *key), clip)
+            kept.add(clip, walk, poses)
 
 
-def open_clip_encoder(config: Config, checkpoints: Path | None) -> Encoder:
-    """The encoder of these settings. Raises ConfigError for one that needs more than silhouettes."""
+def open_clip_encoder(config: Config, checkpoints: Path | None, kept: Config) -> Encoder:
+    """The encoder of these settings, for what extraction under the settings `kept` leaves of a clip.
+
+    Raises:
+        ConfigError: It needs something else.
+    """
+    if from_crops(needs_of(config.recognition)):
+        raise ConfigError(
+            f"recognition.encoder={config.recognition.encoder} looks at pictures of people, and of labelled clips none "
+            "are kept. Choose an encoder for silhouettes or joints."
+        )
     found = find_checkpoints(config, checkpoints, ["encoder"])
-    return open_fitting_encoder(config, found, [Modality.SILHOUETTES])  # all that is kept of a clip
+    there = (Modality.SILHOUETTES, *(FROM_POSES if wants_poses(kept) else ()))
+    return open_fitting_encoder(config, found, there)
 
 
 def encode_clips(
     clips: Sequence[Clip], kept: ClipFolder, encoder: Encoder, config: Config
 ) -> tuple[NDArray[np.int64], list[Embedding]]:
-    """Which of the clips have enough silhouettes, and the embeddings of those."""
-    silhouettes = kept.silhouettes()
-    rows = [row for row, clip in enumerate(clips) if silhouettes[clip.row] >= config.recognition.min_frames]
+    """Which of the clips have enough frames with what the encoder needs, and the embeddings of those."""
+    frames = kept.usable(clips, encoder.needs, config)
+    rows = [row for row, count in enumerate(frames) if count >= config.recognition.min_frames]
     found: list[Embedding] = []
-    for some in portions([clips[row] for row in rows], lambda clip: silhouettes[clip.row], SILHOUETTES_AT_ONCE):
-        found += encoder.encode([kept.read(clip) for clip in some])
+    for some in portions(rows, lambda row: frames[row], SILHOUETTES_AT_ONCE):
+        found += encoder.encode([kept.read(clips[row], encoder.needs, config) for row in some])
     return np.array(rows, np.int64), found

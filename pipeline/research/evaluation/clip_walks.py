@@ -1,24 +1,29 @@
-"""The silhouettes of labelled clips: of the track that is meant, within the clip's frames, kept on disk."""
+"""The silhouettes and poses of labelled clips: of the track that is meant, within the clip's frames, kept on disk."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.files import PARTIAL, read_json, write_json
+from pipeline.pose.storage import read_poses, write_poses
+from pipeline.recognition.encoder import EncoderInput
 from pipeline.research.evaluation.manifest import Clip
+from pipeline.runs.tracks import modalities_of_poses
 from pipeline.segmentation.storage import read_sequence, write_sequence
 from pipeline.tracking.heading import heading
-from pipeline.types import SilhouetteSequence, Tracklet
+from pipeline.types import GaitSequence, Modality, PoseSequence, SilhouetteSequence, Tracklet, from_poses
 
 INDEX = "index.json"
-OURS = re.compile(r"\d{5,}\.npz|" + re.escape(PARTIAL) + ".*")  # what an interrupted evaluation leaves
+OURS = re.compile(r"\d{5,}(\.poses)?\.npz|" + re.escape(PARTIAL) + ".*")  # what an interrupted evaluation leaves
 
 
 def crop_clip(tracklet: Tracklet, sequence: SilhouetteSequence, clip: Clip) -> tuple[Tracklet, SilhouetteSequence]:
@@ -59,6 +64,12 @@ def sequence_of_clip(
     return max(inside, key=lambda pair: (len(pair[1]), len(pair[0]), -_off_centre(pair[0], size)))[1]
 
 
+def crop_poses(poses: PoseSequence, clip: Clip) -> PoseSequence:
+    """The poses inside the clip."""
+    inside = (poses.frame_indices >= clip.first - 1) & (poses.frame_indices < clip.last)
+    return dataclasses.replace(poses, keypoints=poses.keypoints[inside], frame_indices=poses.frame_indices[inside])
+
+
 def _off_centre(tracklet: Tracklet, size: tuple[int, int]) -> float:
     """Mean distance of the boxes' middles from the picture's, in picture sizes."""
     middles = (tracklet.boxes[:, :2] + tracklet.boxes[:, 2:]) / 2 / np.array(size)
@@ -66,7 +77,7 @@ def _off_centre(tracklet: Tracklet, size: tuple[int, int]) -> float:
 
 
 class ClipFolder:
-    """One .npz a clip, and index.json: which clip it is, which track was taken, how many silhouettes it has."""
+    """One .npz a clip, another for its poses, and index.json: which clip it is, which track, how many silhouettes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,10 +100,12 @@ class ClipFolder:
             raise InputError(f"{self.path}: holds {foreign[0]}, so it is no folder of clips. Give a new folder.")
         return False
 
-    def add(self, clip: Clip, walk: SilhouetteSequence | None) -> None:
+    def add(self, clip: Clip, walk: SilhouetteSequence | None, poses: PoseSequence | None = None) -> None:
         """Keep what was found for a clip."""
-        if walk is not None and len(walk):
+        if walk is not None and (len(walk) or poses):
             write_sequence(self.file(clip), walk)
+        if poses:
+            write_poses(self.file(clip, ".poses"), poses)
         self._rows.append(
             {
                 "row": clip.row,
@@ -100,6 +113,7 @@ class ClipFolder:
                 **{name: getattr(clip, name) for name in ("first", "last", "person", "condition", "role")},
                 "track": None if walk is None else walk.track_id,
                 "silhouettes": 0 if walk is None else len(walk),
+                "poses": len(poses or ()),
                 "heading": None if walk is None else round(walk.quality["heading"], 3),
             }
         )
@@ -108,9 +122,16 @@ class ClipFolder:
         """Write the index, after which the folder is complete."""
         write_json(self.path / INDEX, {"schema": 1, "key": key, **facts, "clips": self._rows})
 
-    def silhouettes(self) -> dict[int, int]:
-        """How many usable silhouettes each clip has, by its row. Raises InputError when the index is damaged."""
-        return {row: int(count) for row, count in self._column("silhouettes").items()}
+    def usable(self, clips: Sequence[Clip], needs: Sequence[Modality], config: Config) -> list[int]:
+        """How many frames of each clip have all that an encoder needs. Raises InputError when a file is damaged."""
+        counts = self._column("poses" if from_poses(needs) else "silhouettes")
+        if from_poses(needs):
+            counts |= {clip.row: self._together(clip, needs, config) for clip in clips if counts[clip.row]}
+        return [int(counts[clip.row]) for clip in clips]
+
+    def _together(self, clip: Clip, needs: Sequence[Modality], config: Config) -> int:
+        seen = self.read(clip, needs, config).modalities
+        return len(reduce(np.intersect1d, [seen[need].frame_indices for need in needs]))
 
     def headings(self) -> dict[int, float]:
         """The heading of each clip's walk (tracking/heading.py), by its row; 0 where there is none."""
@@ -123,9 +144,14 @@ class ClipFolder:
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{index}: not an index of clips. Give another folder.") from None
 
-    def read(self, clip: Clip) -> SilhouetteSequence:
-        """Raises InputError when the file is damaged."""
-        return read_sequence(self.file(clip), clip.video.stem, clip.row)
+    def read(self, clip: Clip, needs: Sequence[Modality], config: Config) -> EncoderInput:
+        """A clip with the modalities that an encoder needs. Raises InputError when a file is damaged."""
+        key = clip.video.stem, clip.row
+        walk = read_sequence(self.file(clip), *key)
+        if not from_poses(needs):
+            return walk
+        poses = read_poses(self.file(clip, ".poses"), *key).usable(config.pose.min_score)
+        return GaitSequence(*key, {**walk.modalities, **modalities_of_poses(poses, needs, config)}, walk.quality)
 
-    def file(self, clip: Clip) -> Path:
-        return self.path / f"{clip.row:05d}.npz"
+    def file(self, clip: Clip, what: str = "") -> Path:
+        return self.path / f"{clip.row:05d}{what}.npz"

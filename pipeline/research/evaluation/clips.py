@@ -94,11 +94,12 @@ def evaluate_clips(
     if splits and labelled.people < LEAST_ENROLLED:
         raise InputError(f"{manifest}: the open set needs {LEAST_ENROLLED} people at least, to leave half of them out.")
     draws = draw_splits(labelled.people, splits) if splits else []
-    encoders = [[open_clip_encoder(config, checkpoints) for config in one.configs] for one in contestants]
+    first = contestants[0].configs[0]
+    encoders = [[open_clip_encoder(config, checkpoints, first) for config in one.configs] for one in contestants]
     noted = {
         "compared": {one.name: [as_record(config)["recognition"] for config in one.configs] for one in contestants}
     }
-    session = open_study(clips, contestants[0].configs[0], checkpoints, progress)
+    session = open_study(clips, first, checkpoints, progress)
     with clip_study(manifest, clips, session, sequences, noted) as study:
         compared = []
         for contestant, members in zip(contestants, encoders, strict=True):
@@ -123,7 +124,7 @@ class Encoded:
     gallery: Sequence[Embedding]
 
     def distances(self, enrolled: NDArray[np.bool_] | None = None) -> FloatMatrix:
-        """Of every probe clip to every gallery clip, N×M; infinite where either has too few silhouettes.
+        """Of every probe clip to every gallery clip, N×M; infinite where either has too few frames.
 
         enrolled: which people are, everybody unless told; clips of the others are infinitely far, and no
         discriminant is fitted on them.
@@ -146,7 +147,8 @@ def _rank(
     splits: Sequence[NDArray[np.bool_]],
 ) -> Compared:
     bars.start(contestant.name, len(members), "encoders")
-    found, directions, opened, lost = [], [], [], 0
+    found, directions, lost = [], [], 0
+    opened: dict[str, Any] | None = None
     headings = kept.headings()
     probe_headings, gallery_headings = (
         np.array([headings[clip.row] for clip in side]) for side in (labelled.probes, labelled.gallery)
@@ -159,9 +161,9 @@ def _rank(
         found.append(score(distances, *whose, labelled.people))
         directions.append(by_direction(distances, *whose, probe_headings, gallery_headings))
         lost = int(np.isinf(distances).all(axis=0).sum())
-        if splits:
+        if splits and opened is None:  # of several seeds the first one's
             pairs = one_to_one([*labelled.probes, *labelled.gallery], kept, encoder, config)
-            opened.append({**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs})
+            opened = {**_open_set(encoded, encoder, distances, splits), "one_to_one": pairs}
         bars.advance(contestant.name)
     bars.finish(contestant.name)
     return Compared(contestant.name, found, directions, len(labelled.gallery), lost, opened)

@@ -13,10 +13,10 @@ from pipeline.jobs.session import made_up_people
 from pipeline.matching.confidence import reliability
 from pipeline.matching.verification import PairEvidence, Verdict, apart, wants_a_gallery
 from pipeline.recognition import Encoder
+from pipeline.recognition.encoder import EncoderInput
 from pipeline.recognition.stretches import stretches
 from pipeline.research.evaluation.clip_walks import ClipFolder
 from pipeline.research.evaluation.manifest import Clip
-from pipeline.types import SilhouetteSequence
 
 FPS = 25.0  # taken for that of every clip: their silhouettes keep no rate
 
@@ -31,16 +31,16 @@ def one_to_one(clips: Sequence[Clip], kept: ClipFolder, encoder: Encoder, config
     """
     if wants_a_gallery(comparison(config.matching)):
         return None
-    counts = kept.silhouettes()
-    usable = [clip for clip in clips if counts[clip.row] >= config.recognition.min_frames]
-    walks = [kept.read(clip) for clip in usable]
+    counts = kept.usable(clips, encoder.needs, config)
+    usable = [clip for clip, count in zip(clips, counts, strict=True) if count >= config.recognition.min_frames]
+    walks = [kept.read(clip, encoder.needs, config) for clip in usable]
     pairs = [(i, j) for i, one in enumerate(usable) for j in range(i) if usable[j].video != one.video]
     same = np.array([usable[i].person == usable[j].person for i, j in pairs], np.bool_)
     return figures_of(walks, pairs, same, encoder, config) if same.any() and not same.all() else None
 
 
 def figures_of(
-    walks: Sequence[SilhouetteSequence],
+    walks: Sequence[EncoderInput],
     pairs: Sequence[tuple[int, int]],
     same: np.ndarray[Any, np.dtype[np.bool_]],
     encoder: Encoder,

@@ -23,8 +23,8 @@ Rows = NDArray[np.int64]
 class Compared:
     """One encoder's scores on all probes; several members (seeds) count as their mean.
 
-    directions: a member each; gallery: clips to compare with; gallery_unusable: those with too few silhouettes;
-    open_set: a member's figures each (openset.py), where they were computed.
+    directions: a member each; gallery: clips to compare with; gallery_unusable: those with too few usable frames;
+    open_set: the first member's figures (openset.py), where they were computed.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Compared:
     directions: Sequence[ByDirection]
     gallery: int
     gallery_unusable: int
-    open_set: Sequence[dict[str, Any]] = ()
+    open_set: dict[str, Any] | None = None
 
     @cached_property
     def mean(self) -> Scores:
@@ -78,7 +78,7 @@ def report(compared: Sequence[Compared], conditions: Sequence[str], people: Labe
                 if other is not one
             }
             if condition == POOLED and one.open_set:
-                entry["open_set"] = one.open_set[0]
+                entry["open_set"] = one.open_set
             tree[one.name][condition] = entry
     return tree
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.research.evaluation.clip_walks import ClipFolder, crop_clip, sequence_of_clip
+from pipeline.profiles import load_config
+from pipeline.research.evaluation.clip_walks import ClipFolder, crop_clip, crop_poses, sequence_of_clip
 from pipeline.research.evaluation.manifest import Clip
-from pipeline.types import SilhouetteSequence, Tracklet
+from pipeline.types import Modality, PoseSequence, SilhouetteSequence, Tracklet
 
 SIZE = (160, 120)
+SILHOUETTES, CONFIG = (Modality.SILHOUETTES,), load_config()
 
 
 @pytest.fixture
@@ -87,10 +90,45 @@ def test_a_folder_of_clips_gives_back_what_it_was_given(tmp_path, clip):
 
     kept = ClipFolder(tmp_path / "kept")
     assert kept.holds("key")
-    assert kept.silhouettes() == {2: 40, 3: 0}
+    assert kept.usable([clip, nobody], SILHOUETTES, CONFIG) == [40, 0]
     assert kept.headings() == {2: pytest.approx(walk.quality["heading"], abs=1e-3), 3: 0}
-    np.testing.assert_array_equal(kept.read(clip).masks, walk.masks)
-    assert kept.read(clip).quality == walk.quality
+    again = kept.read(clip, SILHOUETTES, CONFIG)
+    np.testing.assert_array_equal(again.masks, walk.masks)
+    assert again.quality == walk.quality
+
+
+def poses(first, last, unsure=()):
+    """A pose in frames first to last − 1, its joints at the frame's number; those of `unsure` frames score little."""
+    frames = np.arange(first, last)
+    joints = np.tile(frames[:, None, None].astype(np.float32), (1, 17, 3))
+    joints[..., 2] = np.where(np.isin(frames, unsure), 0.1, 0.9)[:, None]
+    return PoseSequence("street", 1, joints, frames, SIZE[::-1])
+
+
+def test_poses_of_a_clip_are_those_of_its_frames(clip):
+    assert crop_poses(poses(0, 100), clip).frame_indices.tolist() == list(range(10, 50))
+
+
+def test_an_encoder_for_joints_gets_the_poses_that_are_good_enough(tmp_path, clip):
+    folder, both = ClipFolder(tmp_path), (Modality.KEYPOINTS, Modality.SILHOUETTES)
+    _, walk = crop_clip(*track(1, 0, 100, usable=2, step=2.0), clip)
+    folder.add(clip, walk, crop_poses(poses(0, 45, unsure=(10, 11)), clip))
+    alone = Clip(3, clip.video, 1, 50, "bob", "d2", "probe")
+    folder.add(
+        alone, dataclasses.replace(walk, masks=walk.masks[:0], frame_indices=walk.frame_indices[:0]), poses(0, 9)
+    )
+    nobody = Clip(4, clip.video, 1, 5, "bob", "d2", "gallery")
+    folder.add(nobody, None)
+    folder.finish("key", {})
+
+    clips = [clip, alone, nobody]
+    assert folder.usable(clips, (Modality.KEYPOINTS,), CONFIG) == [33, 9, 0]
+    assert folder.usable(clips, both, CONFIG) == [17, 0, 0]  # every other frame has a silhouette
+    assert folder.usable(clips, SILHOUETTES, CONFIG) == [20, 0, 0]
+    joints = folder.read(clip, (Modality.KEYPOINTS,), CONFIG)
+    assert joints.modalities[Modality.KEYPOINTS].data[0, 0].tolist() == pytest.approx([12, 12, 0.9])
+    assert joints.quality == walk.quality
+    assert folder.read(clip, (Modality.SKELETON_MAPS,), CONFIG).modalities[Modality.SKELETON_MAPS].data.shape[1] == 2
 
 
 def test_a_folder_of_other_clips_is_left_alone(tmp_path):
@@ -108,6 +146,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 def test_what_an_interrupted_evaluation_left_is_replaced(tmp_path):
     (tmp_path / "00002.npz").touch()
+    (tmp_path / "00002.poses.npz").touch()
     (tmp_path / ".partial-1-00003.npz").touch()
     assert not ClipFolder(tmp_path).holds("key")
 
@@ -115,4 +154,4 @@ def test_what_an_interrupted_evaluation_left_is_replaced(tmp_path):
 def test_a_damaged_index_is_refused(tmp_path):
     (tmp_path / "index.json").write_text(json.dumps({"key": "key", "clips": [{"row": 1}]}))
     with pytest.raises(InputError, match="not an index of clips"):
-        ClipFolder(tmp_path).silhouettes()
+        ClipFolder(tmp_path).usable([], SILHOUETTES, CONFIG)

@@ -16,7 +16,7 @@ from pipeline.research.evaluation.one_to_one import figures_of, one_to_one
 
 def test_verdicts_are_counted_for_pairs_of_one_person_and_of_two(capsys):
     config = load_config()
-    encoder = open_clip_encoder(config, None)  # its weights are shipped
+    encoder = open_clip_encoder(config, None, config)  # its weights are shipped
     walks, people = made_up_walks()
     pairs = [(i, j) for i in range(30) for j in range(i)]
     same = np.array([people[i] == people[j] for i, j in pairs])
