@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.recognition import open_encoder
-from pipeline.recognition.models.gaitbase import Architecture, read_weights
+from pipeline.recognition.layers.gaitbase import Architecture, read_weights
 from pipeline.recognition.models.gaitbase_network import GaitBase, load_gaitbase
 from pipeline.types import SilhouetteSequence
 from pipeline.weights.checkpoints import Card, Checkpoint

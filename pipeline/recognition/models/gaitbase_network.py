@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from torch import Tensor
 
+from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, ResNet9, SeparateFCs, SetBlock, temporal_max
-from pipeline.recognition.models.gaitbase import Architecture
 from pipeline.recognition.network import GaitNetwork, load_network, necks
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.recognition.layers import shapes
+from pipeline.recognition.layers import gaitbase, shapes
 from pipeline.recognition.model import Model
-from pipeline.recognition.models import gaitbase
 from pipeline.recognition.models.biggait import channels_first
 from pipeline.types import Modality
 

@@ -6,8 +6,8 @@ the scores (`features: logits` here); the class is the largest of their mean ove
 
 from __future__ import annotations
 
+from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.model import Model
-from pipeline.recognition.models.gaitbase import Architecture
 from pipeline.recognition.models.gaitbase_network import GaitBase
 
 

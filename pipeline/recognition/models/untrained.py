@@ -8,7 +8,8 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition.encoder import refuse_weights
 from pipeline.recognition.engines.gaitbase_openvino import OpenVinoGaitBase
 from pipeline.recognition.engines.gaitbase_torch import TorchGaitBase
-from pipeline.recognition.models.gaitbase import Architecture, Engine, GaitBaseEncoder, in_openvino
+from pipeline.recognition.layers.gaitbase import Architecture
+from pipeline.recognition.models.gaitbase import Engine, GaitBaseEncoder, in_openvino
 from pipeline.recognition.models.gaitbase_network import GaitBase
 from pipeline.weights.checkpoints import Checkpoint
 

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.layers.silhouettes import temporal_max
 from pipeline.recognition.models import gaitssb as gaitssb_model
 from pipeline.recognition.models import parsinggait as parsinggait_model
 from pipeline.recognition.models import sconet as sconet_model
-from pipeline.recognition.models.gaitbase import Architecture
 from pipeline.recognition.models.gaitbase_network import GaitBase
 from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.distributed import gather_detached
