@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.inference.runtime import openvino
+from pipeline.inference.runtime import openvino_core
 
 OPENGAITS = {  # what the pickles of OpenGait's networks for poses name, beside tensors
     "torch.optim.lr_scheduler OneCycleLR",
@@ -56,7 +56,7 @@ def as_yolox_saves(state: Mapping[str, Tensor], path: Path, legacy: bool = False
 
 def with_values(source: Path, target: Path, value: float) -> Path:
     """A network's file with `value` in place of its largest tensor of weights, as a training may have left."""
-    network = openvino().Core().read_model(str(source))
+    network = openvino_core().read_model(str(source))
     constants = (node.data for node in network.get_ops() if node.get_type_name() == "Constant")
     weights = (each for each in constants if each.dtype == np.float32 and each.size > 1)
     content = source.read_bytes()

@@ -166,6 +166,16 @@ def openvino() -> Any:
     return library
 
 
+@cache
+def openvino_core() -> Any:
+    """OpenVINO's one core of this process, which is never given back.
+
+    On processors with AMX each core gives the main thread another stack for signals, and frees it when the core ends.
+    After two had ended in the order of their making, the next signal (Ctrl-C, the end of a child) ended the process.
+    """
+    return openvino().Core()
+
+
 def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape of an .onnx network's first output for this input shape (−1 where it varies), without compiling it.
 
@@ -173,7 +183,7 @@ def output_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """
     ov = openvino()
     try:
-        model = ov.Core().read_model(str(path))
+        model = openvino_core().read_model(str(path))
     except RuntimeError as error:
         raise _unreadable(path, "OpenVINO", error) from None
     try:
@@ -213,7 +223,7 @@ class OpenVinoNetwork(Network):
         ov = openvino()
         self._origin = source, runtime, shape, pictures, columns, outputs
         streams = streams or threads(runtime)
-        core = ov.Core()
+        core = openvino_core()
         try:
             model = core.read_model(str(source)) if isinstance(source, Path) else source
             if isinstance(source, Path):
@@ -309,7 +319,7 @@ class OnnxRuntimeNetwork(Network):
         except Exception as error:  # onnxruntime raises its own C++ exception types, without a common base
             raise _unreadable(path, "ONNX Runtime", error) from None
         with contextlib.suppress(RuntimeError):  # a network that OpenVINO does not read
-            refuse_diverged_network(openvino().Core().read_model(str(path)), path)
+            refuse_diverged_network(openvino_core().read_model(str(path)), path)
         self._inputs = [given.name for given in self._session.get_inputs()]
         self._input = self._session.get_inputs()[0]
 

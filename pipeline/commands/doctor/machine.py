@@ -135,9 +135,9 @@ def _devices() -> Iterator[Check]:
 
 
 def _openvino() -> Check:
-    import openvino
+    from pipeline.inference.runtime import openvino_core
 
-    core = openvino.Core()
+    core = openvino_core()
     names = (f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME')})" for device in core.available_devices)
     return Check("OpenVINO", "ok", ", ".join(names))
 

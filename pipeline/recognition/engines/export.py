@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import reason_of
-from pipeline.inference.runtime import open_network, openvino
+from pipeline.inference.runtime import open_network, openvino, openvino_core
 from pipeline.recognition.encoder import Arrays, align_modalities
 from pipeline.recognition.engines.batching import fit_to_size, repeat_frames
 from pipeline.recognition.made_up import made_up_sequence
@@ -96,7 +96,7 @@ def _time(one: NDArray[np.generic], other: NDArray[np.generic]) -> dict[int, str
 def write_openvino(onnx_path: Path, path: Path) -> None:
     """Write an ONNX file in OpenVINO's format: `path` (.xml) and its weights (.bin) beside it, in full precision."""
     ov = openvino()
-    ov.save_model(ov.Core().read_model(str(onnx_path)), str(path), compress_to_fp16=False)
+    ov.save_model(openvino_core().read_model(str(onnx_path)), str(path), compress_to_fp16=False)
 
 
 def differences(
