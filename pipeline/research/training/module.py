@@ -69,6 +69,7 @@ class GaitTraining(lightning.LightningModule):
         return DataLoader(
             batches, batch_size=None, sampler=remaining, num_workers=workers,
             worker_init_fn=partial(leave_to_main_process, frozenset(warned)),
+            persistent_workers=workers > 0,  # those Lightning ends, also after an error; torch's own way waits for ever
             multiprocessing_context="spawn" if workers else None,  # a copy may wait for ever for a thread's lock
         )  # fmt: skip
 
