@@ -79,7 +79,7 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, gait):
         task, worker = seen_at(tasks, process, gait)
         os.kill(worker, signal.SIGKILL)
         tasks.remove(task)
-    finish(process, 300)
+    finish(process, 240)
     (folder,) = gait.runs()
     assert contents(folder) == alone
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
