@@ -68,7 +68,7 @@ def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
             written = (f.glob(f"silhouettes/{task.split()[1]}*/*/*/*.png") for f in gait.runs())
             if (task.startswith("detect") or any(map(any, written))) and (at := workers_at(task, gait)):
                 return task, at[0]
-        time.sleep(0.01)
+        time.sleep(0.03)
     raise AssertionError(f"no worker was seen at {tasks}: {killed(process)}")
 
 

@@ -76,7 +76,7 @@ def when(process, gait, sign: str) -> Path:
         for folder in gait.runs():
             if any(folder.glob(sign)):
                 return folder
-        time.sleep(0.002)
+        time.sleep(0.01)
     pytest.fail(f"no {sign} came, and the run {'goes on' if process.poll() is None else 'ended'}: {killed(process)}")
 
 
