@@ -86,5 +86,6 @@ def wait_until(sign: Callable[[], bool], process: subprocess.Popen[str], seconds
     """Wait for a sign of a process that goes on."""
     deadline = time.monotonic() + seconds
     while not sign():
-        assert process.poll() is None, f"{process.args} ended before the sign came: {process.communicate()}"
+        assert process.poll() is None, f"{process.args} ended before the sign came: {process.communicate(timeout=60)}"
         assert time.monotonic() < deadline, f"no sign came of {process.args}: {killed(process)}"
+        time.sleep(0.005)

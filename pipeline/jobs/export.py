@@ -17,6 +17,7 @@ from pipeline.recognition.engines.export import (
     Graph,
     differences,
     least_frames,
+    open_written,
     write_onnx,
     write_openvino,
 )
@@ -60,9 +61,10 @@ def export_network(
         write_onnx(graph, model, needs, size, onnx)
         if to == "openvino":
             write_openvino(onnx, written)
-        least = least_frames(graph, model, needs, size, written)
+        opened = open_written(written)
+        least = least_frames(graph, model, needs, size, opened)
         differing: list[tuple[int, int, float]] = []
-        for walks, frames, share in differences(graph, model, needs, size, written):
+        for walks, frames, share in differences(graph, model, needs, size, opened):
             if frames >= least and not share <= TOLERANCE:
                 raise CheckpointError(f"{target}: differs from torch by {share:.1e} of its rms. Not exported.")
             differing.append((walks, frames, share))

@@ -152,11 +152,8 @@ class CohortDistances:
         A cohort of P people can play a gallery of P/2; for more people the limit goes on as a normal distribution's.
         Every search whose answer a person told counts as much as a share 1 / MADE_UP of those that are played.
         """
-        whose = np.unique(self.people)
-        played = max(1, min(people, len(whose) // 2))
-        searches = [
-            self._search(np.random.default_rng([SEED, draw]), whose, played, templates) for draw in range(DRAWS)
-        ]
+        played = max(1, min(people, len(self._walks) // 2))
+        searches = [self._search(np.random.default_rng([SEED, draw]), played, templates) for draw in range(DRAWS)]
         found = np.concatenate([values for values, _ in searches])
         own = np.concatenate([same for _, same in searches])
         slope, offset = fit_logit(found, own, judged)
@@ -170,27 +167,27 @@ class CohortDistances:
         more = _one_of(people) - _one_of(played)
         return Evidence(people, slope, offset, limit + more, (float(low), float(high)))
 
-    def _search(
-        self, draw: np.random.Generator, whose: NDArray[np.int64], enrolled: int, templates: int
-    ) -> tuple[Floats, NDArray[np.bool_]]:
+    @cached_property
+    def _walks(self) -> dict[int, NDArray[np.int64]]:
+        """Which rows of `between` are each person's."""
+        return {person: np.flatnonzero(self.people == person) for person in np.unique(self.people).tolist()}
+
+    def _search(self, draw: np.random.Generator, enrolled: int, templates: int) -> tuple[Floats, NDArray[np.bool_]]:
         """Deviations of the other walks of enrolled and of as many strangers; which of them are of the same person."""
-        chosen = draw.permutation(whose)[: 2 * enrolled]
+        chosen = draw.permutation(list(self._walks))[: 2 * enrolled]
         gallery, probes = [], []
         for place, person in enumerate(chosen.tolist()):
-            walks = draw.permutation(np.flatnonzero(self.people == person))
+            walks = draw.permutation(self._walks[person])
             kept = min(templates, len(walks) - 1) if place < enrolled else 0
             gallery += [walks[:kept]] if place < enrolled else []
             probes += walks[kept:].tolist()
-        distances = np.stack([self.between[np.ix_(probes, walks)].min(axis=1) for walks in gallery], axis=1)
-        within = [
-            float(self.between[walk, others].min())
-            for own, walks in enumerate(gallery)
-            for walk in walks
-            for other, others in enumerate(gallery)
-            if other != own
-        ]
+        rows, owners = np.concatenate(gallery), np.repeat(np.arange(len(gallery)), list(map(len, gallery)))
+        first = np.searchsorted(owners, np.arange(len(gallery)))
+        nearest = np.minimum.reduceat(self.between[np.ix_([*probes, *rows], rows)], first, axis=1)
+        distances, within = nearest[: len(probes)], nearest[len(probes) :]
         same = self.people[probes][:, None] == chosen[:enrolled]
-        return deviations(distances, Usual.of(np.array(within), self.usual)), same
+        others = within[owners[:, None] != np.arange(len(gallery))]
+        return deviations(distances, Usual.of(others, self.usual)), same
 
 
 def posteriors(

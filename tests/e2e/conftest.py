@@ -16,7 +16,6 @@ import av
 import clips
 import inprocess
 import pytest
-from processes import finish
 
 from pipeline.video import open_video
 
@@ -120,16 +119,14 @@ def gait(tmp_path: Path, gait_in: Callable[[Path], Gait]) -> Gait:
 
 @pytest.fixture(scope="session")
 def run_once(once, gait_in) -> Callable[..., Run]:
-    """run_once("name", gallery, *probes): a run that one of the workers has made, by a process with its own home."""
+    """run_once("name", gallery, *probes): a run that one of the workers has made, with a home of its own."""
 
     def run(name: str, gallery: str | Path, *probes: str | Path) -> Run:
         def make(folder: Path) -> None:
             gait = gait_in(folder)
             gait.home = folder / "home"
             gait.home.mkdir()
-            videos = [part for probe in probes for part in ("--probe", probe)]
-            out, _ = finish(gait.start("run", "--gallery", gallery, *videos), 600)
-            (folder / "stdout").write_text(out, encoding="utf-8")
+            (folder / "stdout").write_text(gait.run(gallery, *probes).stdout, encoding="utf-8")
 
         folder = once(name, make)
         return Run(gait_in(folder).runs()[0], (folder / "stdout").read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ def report(gait_in, walkers, tmp_path_factory) -> dict:
         "bench", "--gallery", walkers("gallery", 60, 12), "--probe", walkers("probe2", 60, 12),
         "--set", "runtime.precision=bf16", "--json", folder / "figures.json",
     )  # fmt: skip
-    finish(process, 300)
+    finish(process, 240)
     assert not (folder / "output").exists()  # the run is thrown away
     return json.loads((folder / "figures.json").read_text())
 

@@ -47,16 +47,16 @@ def alone(videos, tmp_path_factory, gait_in):
     return contents(gait.runs()[0])
 
 
-def workers_at(task: str) -> list[int]:
-    """Processes of this machine that do the task for Ray."""
+def workers_at(task: str, gait) -> list[int]:
+    """Processes that do the task for the Ray of this `gait`, which are in its folder; not those of anybody else."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             title = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if title.startswith(f"ray::{task}") and (process / "cwd").readlink() == gait.cwd:
+                found.append(int(process.name))
         except OSError:
             continue
-        if title.startswith(f"ray::{task}"):
-            found.append(int(process.name))
     return found
 
 
@@ -66,21 +66,20 @@ def seen_at(tasks: list[str], process, gait) -> tuple[str, int]:
     while process.poll() is None and time.monotonic() < deadline:
         for task in tasks:
             written = (f.glob(f"silhouettes/{task.split()[1]}*/*/*/*.png") for f in gait.runs())
-            if (task.startswith("detect") or any(map(any, written))) and (at := workers_at(task)):
+            if (task.startswith("detect") or any(map(any, written))) and (at := workers_at(task, gait)):
                 return task, at[0]
-        time.sleep(0.01)
+        time.sleep(0.03)
     raise AssertionError(f"no worker was seen at {tasks}: {killed(process)}")
 
 
-def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
-    gait = gait_in(tmp_path)
+def test_killed_workers_cost_nothing_but_time(videos, alone, gait):
     process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
     tasks = ["extract gallery", "detect probe2", "crop probe2"]
     while tasks:
         task, worker = seen_at(tasks, process, gait)
         os.kill(worker, signal.SIGKILL)
         tasks.remove(task)
-    finish(process, 300)
+    finish(process, 240)
     (folder,) = gait.runs()
     assert contents(folder) == alone
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -89,14 +88,13 @@ def test_killed_workers_cost_nothing_but_time(videos, alone, tmp_path, gait_in):
     assert not [path for path in folder.rglob("*") if "partial" in path.name]
 
 
-def test_a_killed_run_is_resumed(videos, alone, tmp_path, gait_in):
-    gait = gait_in(tmp_path)
+def test_a_killed_run_is_resumed(videos, alone, gait):
     process = gait.start("run", *videos, *PLAIN, "--cluster", "ray")
     seen_at(["crop probe2"], process, gait)
     process.kill()
     finish(process, status=-signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while workers_at("crop probe2") and time.monotonic() < deadline:  # Ray ends them when it notices
+    while workers_at("crop probe2", gait) and time.monotonic() < deadline:  # Ray ends them when it notices
         time.sleep(0.1)
     (folder,) = gait.runs()
     done = gait("run", "--resume", folder, "--cluster", "local")

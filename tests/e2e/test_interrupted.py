@@ -76,7 +76,7 @@ def when(process, gait, sign: str) -> Path:
         for folder in gait.runs():
             if any(folder.glob(sign)):
                 return folder
-        time.sleep(0.002)
+        time.sleep(0.01)
     pytest.fail(f"no {sign} came, and the run {'goes on' if process.poll() is None else 'ended'}: {killed(process)}")
 
 
@@ -126,15 +126,18 @@ def test_a_stopped_run_says_so_and_can_go_on(gait, videos, reference, number, si
     same_content(reference, folder)
 
 
-@pytest.mark.parametrize("sign", [FOLLOWING, DRAWING], ids=["following", "drawing"])
-def test_a_killed_run_can_go_on(gait, videos, reference, sign):
-    process = gait.start("run", *videos)
+@pytest.mark.parametrize(
+    ("sign", "options"), [(FOLLOWING, ["--workers", "2"]), (DRAWING, [])], ids=["following with workers", "drawing"]
+)
+def test_a_killed_run_can_go_on(gait, videos, reference, sign, options):
+    process = gait.start("run", *videos, *options, start_new_session=True)
     folder = when(process, gait, sign)
     process.send_signal(signal.SIGSTOP)
     other = gait("run", "--resume", folder)
     assert other.returncode == 2 and f"process {process.pid} on" in other.stderr.splitlines()[-1]
     process.kill()
     finish(process, status=-signal.SIGKILL)
+    workers_have_ended(process.pid)
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     every_file_is_whole(folder)
     resume(gait, folder)
@@ -142,15 +145,12 @@ def test_a_killed_run_can_go_on(gait, videos, reference, sign):
     same_content(reference, folder)
 
 
-def test_workers_end_with_the_run_that_was_killed(gait, videos):
-    process = gait.start("run", *videos, "--workers", "2", start_new_session=True)
-    when(process, gait, FOLLOWING)
-    process.kill()
-    finish(process, status=-signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while in_group(process.pid) and time.monotonic() < deadline:
+def workers_have_ended(group: int) -> None:
+    """They end with the run that was killed."""
+    deadline = time.monotonic() + 60
+    while in_group(group) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert in_group(process.pid) == []
+    assert in_group(group) == []
 
 
 def in_group(group: int) -> list[str]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import reason_of
-from pipeline.inference.runtime import open_network, openvino, openvino_core
+from pipeline.inference.runtime import Network, open_network, openvino, openvino_core
 from pipeline.recognition.encoder import Arrays, align_modalities
 from pipeline.recognition.engines.batching import fit_to_size, repeat_frames
 from pipeline.recognition.made_up import made_up_sequence
@@ -28,8 +28,8 @@ from pipeline.types import Modality
 
 OPSET = 17
 TRACED = (9, 11)  # frames of the sequences whose shapes tell which axis is time
-LENGTHS = ((1, 5), (2, 12), (1, 30), (1, 70))  # sequences, frames: that a graph is tried with (some look at 64)
-SHORTEST = 8  # frames: what a graph may ask for at the most
+LENGTHS = ((2, 12), (1, 30))  # sequences, frames: that a graph is tried with
+SHORT = (8, 5, 4, 3, 2, 1)  # frames: what a graph may ask for, and is tried with; longer ones come first
 TOLERANCE = 1e-4  # of the rms of torch's answer
 
 
@@ -99,42 +99,44 @@ def write_openvino(onnx_path: Path, path: Path) -> None:
     ov.save_model(openvino_core().read_model(str(onnx_path)), str(path), compress_to_fp16=False)
 
 
+def open_written(path: Path) -> Network:
+    """What was written, as it will be run."""
+    return open_network(path, RuntimeConfig(device="cpu"))
+
+
 def differences(
-    graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], path: Path
+    graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], network: Network
 ) -> Iterator[tuple[int, int, float]]:
     """(sequences, frames, largest difference from torch as a share of its rms) for LENGTHS, on made-up sequences."""
-    network = open_network(path, RuntimeConfig(device="cpu"))
     for sequences, frames in LENGTHS:
-        yield (
-            sequences,
-            frames,
-            _difference(graph, network, made_up_inputs(model, needs, size, sequences, frames, seed=100)),
-        )
+        inputs = made_up_inputs(model, needs, size, sequences, frames, seed=100)
+        yield sequences, frames, _difference(graph, network, inputs)
 
 
-def least_frames(graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], path: Path) -> int:
-    """The fewest frames from which on the written graph agrees with torch: a traced network may not go below some.
+def least_frames(graph: Graph, model: Model, needs: Sequence[Modality], size: tuple[int, int], network: Network) -> int:
+    """The fewest frames of SHORT from which on `network` agrees with torch: a traced network may not go below some.
 
-    Raises CheckpointError when it does not agree with SHORTEST frames either.
+    Raises CheckpointError when it does not agree with the most of them either.
     """
-    network = open_network(path, RuntimeConfig(device="cpu"))
-    for frames in range(SHORTEST, 0, -1):
+    least = 0
+    for frames in SHORT:
         inputs = made_up_inputs(model, needs, size, 1, frames, seed=200)
         try:
             agrees = _difference(graph, network, inputs) <= TOLERANCE
         except Exception:  # the engine refuses the shape, in its own words
             agrees = False
         if not agrees:
-            if frames == SHORTEST:
-                raise CheckpointError(f"{path}: what was written does not agree with torch. Not exported.")
-            return frames + 1
-    return 1
+            break
+        least = frames
+    if not least:
+        raise CheckpointError(f"{model.name}: what was written does not agree with torch. Not exported.")
+    return least
 
 
-def _difference(graph: Graph, network: object, inputs: Arrays) -> float:
+def _difference(graph: Graph, network: Network, inputs: Arrays) -> float:
     with torch.inference_mode():
         wanted = graph(*map(torch.from_numpy, inputs)).numpy()
-    (found, *_) = network(tuple(inputs))  # type: ignore[operator]
+    (found, *_) = network(tuple(inputs))
     if found.shape != wanted.shape:
         return float("inf")
     return float(np.abs(found - wanted).max() / max(np.sqrt(np.mean(wanted**2)), 1e-12))

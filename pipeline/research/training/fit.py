@@ -248,8 +248,6 @@ def fit(
     except Exception:
         if not stopping.requested:  # else another process has ended first
             raise
-    finally:
-        module.end_processes()
     if stopping.requested:
         if trainer.global_rank:
             sys.exit(130)  # the first process speaks for all

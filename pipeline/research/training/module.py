@@ -58,7 +58,6 @@ class GaitTraining(lightning.LightningModule):
         transforms_of(config.evaluator_cfg.transform, "evaluator_cfg.transform", self.unsupported)
         self._preparation = Preparation(transforms, trainable.joined, trainer.sampler.points_in_use)
         self._resumed: dict[str, Any] = {}
-        self._loader: DataLoader[Batch] | None = None
         self._optimisation(self.unsupported)  # so that wrong settings show before anything starts
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -67,21 +66,12 @@ class GaitTraining(lightning.LightningModule):
         batches = Batches(self._samples, self._labels, trainer.sampler, self._preparation, trainer.seed, share)
         workers = 0 if data.cache else data.num_workers
         remaining = range(self.iteration, trainer.total_iter)
-        self._loader = DataLoader(
+        return DataLoader(
             batches, batch_size=None, sampler=remaining, num_workers=workers,
             worker_init_fn=partial(leave_to_main_process, frozenset(warned)),
-            persistent_workers=workers > 0,  # else nobody but Lightning knows them
+            persistent_workers=workers > 0,  # those Lightning ends, also after an error; torch's own way waits for ever
             multiprocessing_context="spawn" if workers else None,  # a copy may wait for ever for a thread's lock
         )  # fmt: skip
-        return self._loader
-
-    def end_processes(self) -> None:
-        """End the processes that prepare batches, also where an error's traceback still holds on to them.
-
-        They wait for orders and leave signals to this process, which could not end before them.
-        """
-        if self._loader is not None and self._loader._iterator is not None:
-            self._loader._iterator._shutdown_workers()  # type: ignore[attr-defined]  # torch has no other way
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         for group in self.trainer.optimizers[0].param_groups:

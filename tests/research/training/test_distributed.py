@@ -35,9 +35,10 @@ def test_two_processes_equal_one(walkers, small_settings, trained, tmp_path, ass
     command += ["--processes", "2", "--output", str(tmp_path / "two")]
     command += [part for setting in settings for part in ("--set", setting)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment |= {"PYTHONFAULTHANDLER": "1"}
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
-    said, _ = finish(process, 300)
+    said, _ = finish(process, 240)  # before the test itself is ended, so that it tells where it hangs
     assert said.count("3/3  loss") == 1  # one process speaks
     one, two = trained(tmp_path / "one", *more), tmp_path / "two/synth/Baseline/gaitbase_synth"
 

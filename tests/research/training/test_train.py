@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import pickle
 import re
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from odd_checkpoints import as_opengait_saves
-from processes import finish, run_program
+from processes import finish, wait_until
 from safetensors.torch import load_file
 from training_walks import silhouettes, write_dataset
 
@@ -108,15 +109,14 @@ def stopped(walkers, small_settings, tmp_path):
         command += ["--processes", str(processes), "--device", "cpu"]
         command += [part for setting in settings for part in ("--set", setting)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+        environment |= {"PYTHONFAULTHANDLER": "1"}  # `wait_until` asks where it hangs
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(cores)})  # one thread there too: the order of sums decides the last digits
         process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
         os.sched_setaffinity(0, cores)
         checkpoints = tmp_path / "synth/Baseline/gaitbase_synth/checkpoints"
-        while process.poll() is None and not any(checkpoints.glob("gaitbase_synth-*.pt")):
-            time.sleep(0.02)
-        assert process.poll() is None, "it ended before it could be stopped"
+        wait_until(lambda: any(checkpoints.glob("gaitbase_synth-*.pt")), process, 240)
         stop(process)
         _, said = finish(process, status=status)
         assert any(checkpoints.glob("gaitbase_synth-*.pt"))
@@ -128,16 +128,13 @@ def stopped(walkers, small_settings, tmp_path):
 INTERRUPTED = r"gait: interrupted at iteration \d+; go on from gaitbase_synth-\d+\.pt with --resume\."
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(stopped, trained, straight, tmp_path, ending):
-    said = stopped(lambda process: process.send_signal(ending), status=130 if ending == signal.SIGTERM else -ending)
-    if ending == signal.SIGTERM:
-        assert re.search(INTERRUPTED, said)
+def test_a_killed_process_leaves_whole_checkpoints_and_goes_on_exactly(stopped, trained, straight, tmp_path):
+    stopped(lambda process: process.kill(), status=-signal.SIGKILL)
     folder = trained(tmp_path, resume=True)
     assert same(checkpoint(folder, 8), checkpoint(straight, 8))
 
 
-LONG = ("trainer_cfg.total_iter=100000", "trainer_cfg.log_iter=1000", "data_cfg.cache=false", "data_cfg.num_workers=1")
+LONG = ("trainer_cfg.total_iter=100000", "trainer_cfg.log_iter=1000", "data_cfg.cache=false")
 
 
 def members(group):
@@ -165,7 +162,7 @@ def test_a_group_of_processes_is_stopped_as_one(stopped, tmp_path, processes):
         for _ in range(2):
             os.killpg(process.pid, signal.SIGTERM)
 
-    said = stopped(stop, *LONG, processes=processes)
+    said = stopped(stop, *LONG, f"data_cfg.num_workers={2 - processes}", processes=processes)
     assert re.search(INTERRUPTED, said) and said.count("gait:") == 1
     folder = tmp_path / "synth/Baseline/gaitbase_synth"
     kept = sorted((folder / "checkpoints").iterdir())
@@ -187,15 +184,11 @@ def of_other_values(walkers, root, alter):
     return f"data_cfg.dataset_root={root}"
 
 
-def test_masks_of_0_and_1_train_as_silhouettes_of_0_to_255_do(walkers, small_settings, straight, tmp_path):
-    """Also where other processes prepare the batches; it is said once for all of them."""
+def test_masks_of_0_and_1_train_as_silhouettes_of_0_to_255_do(walkers, trained, straight, tmp_path, capfd):
     other = of_other_values(walkers, tmp_path / "data", lambda masks: masks > 0)
-    workers = "data_cfg.cache=false", "data_cfg.num_workers=2"
-    done = run_program("train_gaitbase", tmp_path, *small_settings, other, *workers)
-    assert done.stdout == "0 left\n"
-    folder = tmp_path / "synth/Baseline/gaitbase_synth"
-    assert same(checkpoint(folder, 8)["model"], checkpoint(straight, 8)["model"])
-    assert done.stderr.count("are read as 0 to 255") == 1
+    folder = trained(tmp_path, other, "data_cfg.cache=false", "data_cfg.num_workers=2")
+    assert same(checkpoint(folder, 8), checkpoint(straight, 8))  # whichever processes prepare the batches
+    assert capfd.readouterr().err.count("are read as 0 to 255") == 1  # by this process and those
 
 
 def test_no_training_starts_on_pictures_in_colours(walkers, trained, tmp_path):
@@ -350,15 +343,15 @@ def test_walks_of_different_lengths_train_one_after_another(trained, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_walk_is_one_line_whichever_process_reads_it(small_settings, tmp_path, workers):
-    """And no process that prepares batches waits for orders while somebody keeps the error."""
+def test_a_damaged_walk_is_one_line_whichever_process_reads_it(trained, tmp_path, workers):
     root = write_dataset(tmp_path / "data", 4, ("nm-01", "nm-02"), ("000",))
     for path in root.glob("*/nm-02/000/000.pkl"):
         path.write_bytes(b"damaged")
     settings = [f"data_cfg.dataset_root={root}", "data_cfg.cache=false", f"data_cfg.num_workers={workers}"]
-    settings = [*small_settings, *settings, "trainer_cfg.sampler.batch_size=[2, 2]"]
-    done = run_program("train_gaitbase", tmp_path / "out", *settings)
-    assert re.fullmatch(r"InputError: \S+/nm-02/000/000\.pkl: damaged or no pickle[^\n]*\n0 left\n", done.stdout)
+    before = multiprocessing.active_children()
+    with pytest.raises(InputError, match=r"^\S+/nm-02/000/000\.pkl: damaged or no pickle[^\n]*$") as kept:
+        trained(tmp_path / "out", *settings, "trainer_cfg.sampler.batch_size=[2, 2]")
+    assert multiprocessing.active_children() == before, f"whoever ends waits for them, and something keeps {kept}"
 
 
 def test_a_checkpoint_of_another_optimiser_is_refused_before_anything_starts(trained, tmp_path):
