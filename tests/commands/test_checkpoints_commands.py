@@ -141,7 +141,7 @@ def test_what_fetch_fetches_is_what_a_run_asks_for(
 ) -> None:
     asked: dict[str, str | None] = {}
 
-    def note(name: str, card: str | None, folders: object, *, stage: str | None) -> None:
+    def note(name: str, card: str | None, folders: object, *, stage: str | None, model: str | None) -> None:
         asked[name] = stage
 
     with monkeypatch.context() as patch:
