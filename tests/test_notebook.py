@@ -34,7 +34,7 @@ def test_the_notebook_shows_names_and_videos(shared: Path, tmp_path: Path, monke
     monkeypatch.setenv("GAIT_CHECKPOINTS", str(shared / "checkpoints"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
 
     shown = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
     tables = [output["data"]["text/html"] for output in shown if "text/html" in output["data"]]
