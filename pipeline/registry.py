@@ -13,9 +13,15 @@ from pipeline.errors import ConfigError
 def load(table: Mapping[str, str], name: str, setting: str) -> Any:
     """Import the class that `table` lists under `name`. Raises ConfigError, naming `setting` and the nearest name."""
     try:
-        module, _, attribute = table[name].partition(":")
+        entry = table[name]
     except KeyError:
         close = difflib.get_close_matches(name, table, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ConfigError(f"{setting}: no {name!r}; {hint}Known: {', '.join(sorted(table))}.") from None
+    return imported(entry)
+
+
+def imported(entry: str) -> Any:
+    """Import what a lazy "module:Class" entry names."""
+    module, _, attribute = entry.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError
 from pipeline.recognition.encoder import Arrays, Encoder
@@ -58,8 +58,7 @@ class Model:
         """The network in torch, which is loaded with it."""
         if not isinstance(self.network, str):
             return self.network
-        module, _, name = self.network.partition(":")
-        found: type[GaitNetwork] = getattr(importlib.import_module(module), name)
+        found: type[GaitNetwork] = registry.imported(self.network)
         return found
 
     @property
