@@ -32,12 +32,13 @@ from pipeline.tracking.mot import write_mot
 from pipeline.tracking.rate import Pace, fill_between
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, Frame, TrackedBoxes
-from pipeline.video import VideoSource
+from pipeline.video import VideoInfo, VideoSource
 from pipeline.video.source import is_file
 
 T = TypeVar("T")
 
-FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
+BYTES_AHEAD = 40_000_000  # of decoded pictures that wait for the next step: of small ones, more than one call looks at
+FRAMES_AHEAD = 4, 32  # at least, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ def extract(video: Video, work: Extraction) -> Extracted:
         tracker = open_tracker(work.config.tracking, fps)
         tracks = TrackletBuilder(video.name, fps, work.config.tracking)
         frames = opened.enter_context(closing(decode_ahead(source, work.meter)))
+        depth = frames_ahead(source.info)
         if isinstance(background, Background):
-            subtracted = ahead(_subtracted(frames, background, work.meter), FRAMES_AHEAD, "subtract")
+            subtracted = ahead(_subtracted(frames, background, work.meter), depth, "subtract")
             frames = opened.enter_context(closing(subtracted))
-        found = ahead(detect_people(frames, work, fps), FRAMES_AHEAD, "detect")
+        found = ahead(detect_people(frames, work, fps), depth, "detect")
         tracked = tracked_people(opened.enter_context(closing(found)), tracker, tracks, work.meter)
         crops = crop_people(tracked, video.name, size, fps, work)
     remarks = [source.warning, _remark(background, work.networks)]
@@ -105,9 +107,15 @@ def write_extracted(
     return Extracted(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)
 
 
+def frames_ahead(info: VideoInfo) -> int:
+    """How many pictures of a video wait for the next step at most."""
+    least, most = FRAMES_AHEAD
+    return min(max(BYTES_AHEAD // (3 * info.width * info.height), least), most)
+
+
 def decode_ahead(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
     """The frames, decoded in a thread of its own, a few ahead."""
-    return ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+    return ahead(_decoded(source, meter), frames_ahead(source.info), "decode")
 
 
 def detect_people(
