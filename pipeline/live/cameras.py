@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from loguru import logger
 
@@ -47,9 +46,9 @@ class Recording:
         self._put = self._aside.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
-            self._aside.__exit__(kind, error, trace)
+            self._aside.__exit__(None, None, None)  # whatever ended the watching, what waits is written
         finally:
             if self._sink.frames_written:
                 self._sink.close()
