@@ -50,7 +50,8 @@ def test_memory_and_the_effect_of_the_precision_are_reported(report: dict) -> No
 def test_two_settings_are_compared_on_made_up_walkers_where_no_video_is_given(gait_in, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("pipeline.research.bench.run.SECONDS", 1)
     monkeypatch.setattr("pipeline.research.bench.run.TURNS", 1)
-    monkeypatch.setattr("pipeline.research.bench.run.REPLAYS", 8)  # how long a network takes is asked above
+    for name, number in (("REPLAYS", 2), ("ROUNDS", 1), ("WARM_UP", 1)):  # how long a network takes is asked above
+        monkeypatch.setattr(f"pipeline.research.bench.run.{name}", number)
     show = partial(videos.Show, size=(428, 240))  # half as wide and high: a quarter of the work
     monkeypatch.setattr("pipeline.research.synth.videos.Show", show)
     done = gait_in(tmp_path)("bench", "--against", "tracking.rate=all", "--json", tmp_path / "figures.json")
