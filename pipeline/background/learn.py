@@ -27,7 +27,7 @@ SAMPLES = 40  # at least, if the video has as many frames; less than twice as ma
 FEWEST = 8  # below, nothing can be learnt
 LARGEST = 1280 * 720  # pixels; larger pictures are shrunk
 ROUNDS = 2  # of aligning to the empty scene and learning it again
-UNMOVED = 0.05  # px, where pictures are aligned: less than that is the noise of aligning
+UNMOVED = 0.05  # px, where pictures are aligned: below, there is nothing to compensate
 BETTER = 0.97  # a camera that seems to move is believed where that brings the noise below this share
 
 
