@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from inprocess import gait
-from processes import finish
 
 
 def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
     options = ["--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)]
-    pipe = subprocess.PIPE  # a process of its own, whose time and memory are measured
-    command = [sys.executable, "-m", "pipeline", "bench", "gallery", *options]
-    out, _ = finish(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
+    done = gait("bench", "gallery", *options, cwd=tmp_path)  # measures processes of its own
+    assert done.returncode == 0, done.stderr
     (row,) = json.loads(figures.read_text())["sizes"]
     assert row["templates"] == 600
     assert row["recall_at_1"] >= 0.99
@@ -26,7 +22,7 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     assert min(row["processor_ms"], row["exact_run_processor_seconds"]) > 0
     assert row["search_rss_bytes"] <= row["search_peak_rss_bytes"]
     assert list(folder.iterdir()) == []
-    assert "600" in out
+    assert "600" in done.stdout
 
 
 @pytest.mark.parametrize(
