@@ -1,6 +1,7 @@
 """What is done to the poses of a sample, T×V×3 (x, y, confidence) of V joints, before a network sees them.
 
-Reference: golden/transforms_sampling (OpenGait data/transform.py, from GaitGraph2's), equal under the same seeds.
+Reference: golden/transforms_sampling (OpenGait data/transform.py, from GaitGraph2's), equal under the same seeds; of
+RescaleCenter and HOD_MultiInput, FastPoseGait.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from pipeline.recognition.layers.graph_inputs import HEIGHT, descriptors, one_height
 from pipeline.research.training.data.sampling import Draws
 
 Frames = NDArray[Any]
@@ -123,6 +126,19 @@ def gaittr_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Fr
     return np.concatenate([xy, xy - xy[:, :1], *steps, xy - xy[:, JOINT_FORMATS[joint_format][1]]], axis=2)
 
 
+def rescale(frames: Frames, draws: Draws, center: str = "neck", scale: float = HEIGHT) -> Frames:
+    """Every pose of one height, its neck at 0. Raises ConfigError for another height or middle than the encoder's."""
+    if center != "neck" or scale != HEIGHT:
+        raise ConfigError(f"RescaleCenter: center must be neck and scale {HEIGHT:g}, as the network sees poses.")
+    points = one_height(torch.from_numpy(frames[None, :, :, :2]))[0].numpy()
+    return np.concatenate([points, frames[:, :, 2:]], axis=2)
+
+
+def gpgait_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
+    """GPGait's input, T×17×5: x, y of joints, of bones, and an angle."""
+    return np.asarray(descriptors(torch.from_numpy(frames[None, :, :, :2]))[0].permute(1, 2, 0).numpy())
+
+
 def gaitgraph_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
     """GaitGraph's input: T×V×C → C×T×V×1, the joints as they are in the file."""
     return frames.transpose(2, 0, 1)[..., None]
@@ -151,6 +167,8 @@ TRANSFORMS = {
     "GaitGraphMultiInput": gaitgraph2_input,
     "GaitTRMultiInput": gaittr_input,
     "GaitGraph1Input": gaitgraph_input,
+    "RescaleCenter": rescale,
+    "HOD_MultiInput": gpgait_input,
     "SkeletonInput": channels_first,
     "MSGGTransform": limbs,
 }
