@@ -25,6 +25,7 @@ _OPENPOSE_MIRRORED = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 
 _OPENPOSE_PARENTS = (1, 1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15)
 JOINT_FORMATS: Mapping[str, tuple[Sequence[int], Sequence[int]]] = {
     "coco": (_COCO_MIRRORED, _COCO_PARENTS),
+    "authors": (_COCO_MIRRORED, (0, *_COCO_PARENTS[1:])),  # GaitGraph2's: COCO's joints, of which the nose has no bone
     **dict.fromkeys(("alphapose", "openpose", "oumvlp", "OUMVLP"), (_OPENPOSE_MIRRORED, _OPENPOSE_PARENTS)),
 }
 """For each joint, the one of the other side of the body, and the other end of its bone."""
@@ -78,6 +79,11 @@ def swap_sides(frames: Frames, draws: Draws, probability: float = 0.5, joint_for
     """Swap left and right joints, drawn anew for every frame."""
     swapped = draws.numpy.random_sample(len(frames)) <= probability
     return np.asarray(np.where(swapped[:, None, None], frames[:, JOINT_FORMATS[joint_format][0]], frames))
+
+
+def swap_all_sides(frames: Frames, draws: Draws, probability: float = 0.5, joint_format: str = "coco") -> Frames:
+    """Swap left and right joints of the whole sample, or of no frame."""
+    return frames[:, JOINT_FORMATS[joint_format][0]] if draws.numpy.random_sample() <= probability else frames
 
 
 def random_run(frames: Frames, draws: Draws, sequence_length: int = 10) -> Frames:
@@ -162,6 +168,7 @@ TRANSFORMS = {
     "FlipSequence": reverse,
     "MirrorPoses": mirror,
     "InversePosesPre": swap_sides,
+    "RandomFlipLeftRight": swap_all_sides,
     "RandomSelectSequence": random_run,
     "SelectSequenceCenter": central_run,
     "GaitGraphMultiInput": gaitgraph2_input,

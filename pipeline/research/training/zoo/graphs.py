@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TypeVar
 
 import torch
@@ -80,13 +81,16 @@ def gaitgraph1(cfg: Settings, identities: int) -> Trainable:
 
 
 def gaitgraph2(cfg: Settings, identities: int) -> Trainable:
-    """GaitGraph2: SupCon by distance among the samples of a batch."""
+    """GaitGraph2: SupCon by distance among the samples of a batch. conventions, frames, fill: as its architecture's."""
     architecture = _resgcn(cfg, gaitgraph2_model.Architecture(joints=_joints(cfg)))
-    if architecture.branches != 3:
-        raise ConfigError("model_cfg.input_num: must be 3: joints, velocities and bones.")
+    if architecture.branches * architecture.branch[0] != 15 or architecture.branches not in (1, 3):
+        raise ConfigError("model_cfg.input_num: must be 3 (joints, velocities and bones), or 1 of their 15 channels.")
+    own = {key: cfg.take(key, getattr(architecture, key)) for key in ("conventions", "frames", "fill")}
+    architecture = dataclasses.replace(architecture, **own)
 
     def outputs(network: gaitgraph2_model.GaitGraph2, batch: Batch) -> Outputs:
         branches = _input_of(batch, "GaitGraphMultiInput makes it.", architecture.joints, 3, 5).permute(0, 3, 4, 1, 2)
+        branches = branches.reshape(len(branches), architecture.branches, -1, *branches.shape[3:])
         embeddings = network.ResGCN(branches).float()
         return Outputs(_contrast(embeddings, batch), embeddings.unsqueeze(-1))
 
