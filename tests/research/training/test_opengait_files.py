@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -242,6 +243,46 @@ def test_gaitgraph2s_own_files_train(name, tmp_path, assert_close_to_rms):
     with torch.inference_mode():
         seen = trained.outputs(trained.network.eval(), batch).embeddings[0].numpy()
     assert_close_to_rms(embedding.parts[: len(seen)], seen)
+
+
+def test_fastposegaits_file_of_gpgait_trains(tmp_path):
+    """As its gpgait.yaml, narrower."""
+    hot = [
+        {"type": "RescaleCenter", "center": "neck", "scale": 225},
+        {"type": "HOD_MultiInput", "joint_format": "coco"},
+    ]
+    tree = {
+        "data_cfg": {"dataset_name": "CASIA-B", "dataset_root": "your_path", "num_workers": 0, "frame_threshold": 0},
+        "model_cfg": {"model": "gpgait", "in_channels": [2, 8, 8, 16], "num_class": 74, "share_num": 2},
+        "loss_cfg": [
+            {"type": "TripletLoss", "log_prefix": "triplet", "margin": 0.3, "is_hard_loss": True},
+            {"type": "CrossEntropyLoss", "log_prefix": "softmax", "scale": 16, "label_smooth": False},
+        ],
+        "optimizer_cfg": {"solver": "Adam", "lr": 0.001, "momentum": 0.9, "weight_decay": 0.00002},
+        "scheduler_cfg": {"scheduler": "OneCycleLR", "max_lr": 0.001, "total_steps": 40000, "three_phase": True},
+        "trainer_cfg": {
+            "total_iter": 2,
+            "save_iter": 2,
+            "sampler": {"type": "TripletSampler", "batch_size": [2, 2], "frames_num_fixed": 5},
+            "transform": [{"type": "Compose", "trf_cfg": [*hot, {"type": "SkeletonInput"}]}],
+        },
+    }
+    path = tmp_path / "gpgait.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    root = write_modalities(tmp_path / "data", ("keypoints",), 3, ("nm-01",), ("080", "100"))
+    lines: list[str] = []
+    settings = [f"data_cfg.dataset_root={root}", "data_cfg.dataset_partition=null"]
+    assert train(load_training_config(str(path), settings), tmp_path / "out", False, "cpu", lines.append).is_file()
+    (named,) = [line.partition(": ")[2] for line in lines if line.startswith("not supported, ignored: ")]
+    assert sorted(named.split(", ")) == [
+        "data_cfg.frame_threshold",
+        "loss_cfg[0].is_hard_loss",
+        "optimizer_cfg.momentum",
+    ]
+    for wrong in ({"center": "hip"}, {"scale": 100}):
+        transform = transforms_of([{"type": "RescaleCenter", **wrong}])[0]
+        with pytest.raises(ConfigError, match="RescaleCenter: center must be neck and scale 225"):
+            transform(np.ones((2, 17, 3)), None)
 
 
 def test_of_gaitgraph2s_files_epochs_are_batches_and_what_they_leave_out_is_theirs(tmp_path):
