@@ -295,6 +295,10 @@ def test_of_gaitgraph2s_files_epochs_are_batches_and_what_they_leave_out_is_thei
     assert (config.trainer_cfg.seed, config.trainer_cfg.sampler.batch_size) == (3, 512)
     assert (config.optimizer_cfg["solver"], config.optimizer_cfg["weight_decay"]) == ("Adam", 0)
     assert config.model_cfg["main_stream"] == [32, 128, 128, 128, 256, 256, 256]
+    ablation = gaitgraph2_file(tmp_path, "st_gcn")  # says what it changes, as theirs, which are given second
+    ablation.write_text("base: oumvlp.yaml\n" + ablation.read_text())
+    config = load_training_config(str(ablation))
+    assert (config.model_cfg["model"], config.model_cfg["num_class"], config.trainer_cfg.seed) == ("STGCN", 16, 3)
 
 
 @pytest.mark.parametrize(
