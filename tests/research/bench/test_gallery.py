@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 import pytest
 from inprocess import gait
 
+from pipeline.research.bench import gallery as bench
 
-def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
+
+def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path, monkeypatch):
     figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
-    options = ["--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)]
-    done = gait("bench", "gallery", *options, cwd=tmp_path)  # measures processes of its own
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(bench, "SHAPE", (16, 8))
+    done = gait("bench", "gallery", "--sizes", "600", "--json", str(figures), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(figures.read_text())["sizes"]
     assert row["templates"] == 600
@@ -29,8 +34,7 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     ("arguments", "said"),
     [
         (["--sizes", "many"], "--sizes many: expected numbers"),
-        (["--parts", "16"], "--parts 16: expected C×P"),
-        (["--metric", "hamming"], "choose one of euclidean, cosine"),
+        (["--metric", "hamming"], "is not one of 'euclidean', 'cosine'"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, arguments, said):

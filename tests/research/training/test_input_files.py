@@ -47,7 +47,7 @@ RIGHT = {  # by the beginning of the configuration's name; PICTURES for all othe
     "lidargaitpp": {"cloud"},
     "gaitgraph2_oumvlp": {"openpose"},
     "stgcn": {"openpose"},
-    **{start: {"coco"} for start in ("gaitgraph", "gaittr", "msgg", "disentanglement")},
+    **{start: {"coco"} for start in ("gaitgraph", "gaittr", "gpgait", "msgg", "disentanglement")},
 }
 
 

@@ -78,12 +78,6 @@ def bilateral_batches_of_an_epoch(samples: int, size: int) -> int:
     return max(1, (samples - 1) // size)
 
 
-def inference_batches(samples: int, size: int) -> list[list[int]]:
-    """All samples in order, `size` a batch; the last one is filled up from the start."""
-    padded = math.ceil(samples / size) * size
-    return [[index % samples for index in range(start, start + size)] for start in range(0, padded, size)]
-
-
 @dataclass(frozen=True, slots=True)
 class FrameChoice:
     """Which frames of a sample are looked at.

@@ -37,6 +37,7 @@ NETWORKS: Mapping[str, str] = {
         "ScoNet": "resnets:sconet",
         "SkeletonGaitPP": "modalities:skeletongaitpp",
         "SwinGait": "silhouettes:swingait",
+        "gpgait": "graphs:gpgait",
     }.items()
 }
 

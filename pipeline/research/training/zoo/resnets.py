@@ -14,7 +14,6 @@ from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.layers.silhouettes import temporal_max
 from pipeline.recognition.models import gaitssb as gaitssb_model
 from pipeline.recognition.models import parsinggait as parsinggait_model
-from pipeline.recognition.models import sconet as sconet_model
 from pipeline.recognition.models.gaitbase_network import GaitBase
 from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.distributed import gather_detached
@@ -73,12 +72,12 @@ def sconet(cfg: Settings, identities: int) -> Trainable:
         raise ConfigError(f"model_cfg.{NECKS}.class_num: must be {len(SCOLIOSIS)}: {', '.join(SCOLIOSIS)}.")
     architecture, softmax_parts = _gaitbase(cfg, len(SCOLIOSIS))
 
-    def outputs(network: sconet_model.ScoNet, batch: Batch) -> Outputs:
+    def outputs(network: GaitBase, batch: Batch) -> Outputs:
         found = _gaitbase_outputs(network, batch, softmax_parts)
         found.losses["softmax"]["labels"] = scoliosis_of(batch)
         return found
 
-    network = sconet_model.ScoNet(architecture)
+    network = GaitBase(architecture)
     more = {"outputs": outputs, "features": "logits", "spare": (), "any_length": True}
     return trainable(network, architecture, "sconet", **more)
 
