@@ -14,7 +14,7 @@ from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import write_json
 from pipeline.profiles import Options, load_config
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.dataset import list_samples
 from pipeline.research.training.fit import train
@@ -39,7 +39,7 @@ def evaluate(tmp_path, monkeypatch):
     def run(*overrides, cross_view=False, as_opengait=False, **options):
         json_file = tmp_path / "report.json"
         encoder = None if options.keys() & {"profile", "encoder", "checkpoint"} else "gei"
-        given = {**NOTHING, "json_file": json_file, "encoder": encoder, **options}
+        given = {**NOTHING, "processes": 1, "json_file": json_file, "encoder": encoder, **options}
         shared = Options(overrides=[*overrides, "runtime.device=cpu"], checkpoints=given.pop("checkpoints"))
         evaluate_dataset_command(cross_view=cross_view, as_opengait=as_opengait, options=shared, **given)
         return json.loads(json_file.read_text())

@@ -9,7 +9,7 @@ import torch
 from pipeline.errors import ConfigError
 from pipeline.research.evaluation.datasets import retrieval as blocks
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
-from pipeline.research.evaluation.datasets.retrieval import distances, rank, retrieve
+from pipeline.research.evaluation.datasets.retrieval import distances, ranked
 
 
 def walks(labels, features=None, views=None):
@@ -19,9 +19,10 @@ def walks(labels, features=None, views=None):
     return DatasetFeatures(features, names, names, views)
 
 
-def placed(rows, probes, gallery, **options):
-    found = torch.tensor(rows, dtype=torch.float32)
-    return rank([(slice(0, len(rows)), found)], probes, gallery, **options)
+def placed(rows, probes, gallery, same_view=True):
+    right = probes.labels[:, None] == gallery.labels[None]
+    junk = None if same_view else right & (probes.views[:, None] == gallery.views[None])
+    return ranked(torch.tensor(rows, dtype=torch.float32), right, junk)
 
 
 def brute(row, right):
@@ -61,19 +62,6 @@ def test_the_own_person_in_the_own_view_is_passed_over():
     assert placed([[1, 2, 3]], probes, gallery).first.tolist() == [1]
     found = placed([[1, 2, 3]], probes, gallery, same_view=False)
     assert found.first.tolist() == [2] and found.precision == 0.5
-
-
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_blocks_give_what_all_at_once_gives(monkeypatch, metric):
-    rng = np.random.default_rng(1)
-    probes, gallery = (
-        walks(rng.integers(0, 9, count), rng.normal(size=(count, 6, 3)).astype(np.float32)) for count in (50, 70)
-    )
-    once = retrieve(probes, gallery, metric)
-    monkeypatch.setattr(blocks, "BLOCK_VALUES", 7 * 70)
-    piecewise = retrieve(probes, gallery, metric)
-    np.testing.assert_array_equal(piecewise.first, once.first)
-    np.testing.assert_allclose(piecewise.precision, once.precision, rtol=1e-12)
 
 
 def test_no_block_is_larger_than_it_may_be(monkeypatch):
