@@ -128,7 +128,7 @@ def pickled_poses(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(pickle.dumps(_filmed(number, take).keypoints()))
 
 
-GAIT3D = (("0001", "0002", "3001", "3002"), ("camid0_videoid2", "camid9_videoid1"), ("seq0",))
+GAIT3D = (("0000", "0001", "0002", "0007"), ("camid33_videoid2", "camid9_videoid1"), ("seq0",))
 SUSTECH = (("0000", "0002", "0001", "0003"), ("00-nm", "01-nm"), ("000", "090"))
 CCGR = (("1", "2", "601", "602"), ("NM1", "BG1"), ("0_1.avi", "over.avi"))
 CCPG = (("000", "001", "100", "101"), ("U0_D0", "U0_D0_BG", "U1_D0", "U1_D1"), ("01_0", "02_0"))
@@ -234,7 +234,7 @@ PUBLISHED: dict[tuple[str, str], Sequence[Published]] = {  # (data set, part) â†
     ("scoliosis1k", "silhouettes"): [
         Published(
             "Scoliosis1K_raw/{who}/{kind}/{view}/{frame:03d}.png",
-            ("00001", "00002", "00003"),
+            ("00008", "00009", "00001"),
             ("negative", "positive"),
             ("000-180",),
             mask,

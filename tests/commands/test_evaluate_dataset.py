@@ -12,8 +12,9 @@ from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
-from pipeline.files import write_json
+from pipeline.files import PARTIAL, file_sha256, write_json
 from pipeline.profiles import Options, load_config
+from pipeline.research.evaluation.datasets import embedding, retrieval
 from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.dataset import list_samples
@@ -85,6 +86,29 @@ def test_listed_probes_come_with_the_partition(evaluate, data, tmp_path):
     assert report["conditions"]["all"]["n"] == 2 and report["reranked"]
 
 
+def test_the_record_says_of_what_and_by_whom_the_figures_are(evaluate, data, tmp_path):
+    evaluate(protocol="casia-b", root=data)
+    (folder,) = (tmp_path / "output").glob("2*")
+    record = json.loads((folder / "run.json").read_text())
+    partition = {"path": "partition.json", "sha256": file_sha256(data / "partition.json")}
+    assert record["evaluated"]["protocol"] == "casia-b" and record["config"]["recognition"]["seed"] == 0
+    assert {**record["evaluated"]["partition"], "path": "partition.json"} == partition
+    assert {"gait", "torch", "numpy"} <= record["versions"].keys()
+    assert "recognition: 18 walks" in (folder / "run.log").read_text()
+
+
+def test_two_processes_write_what_one_writes(evaluate, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "WALKS_AT_ONCE", 5)
+    monkeypatch.setattr(retrieval, "BLOCK_VALUES", 6)
+    one = evaluate(protocol="casia-b", root=data)
+    two = evaluate(protocol="casia-b", root=data, processes=2)
+    assert one == two
+    first, second = (np.load(path) for path in sorted((tmp_path / "output").glob("2*/features.npz")))
+    for name in first.files:
+        np.testing.assert_array_equal(first[name], second[name])
+    assert not list((tmp_path / "output").rglob(f"{PARTIAL}*"))
+
+
 def test_walks_are_seen_as_a_whole_unless_a_profile_says_otherwise(evaluate, data, tmp_path):
     def frames(**options):
         evaluate(protocol="casia-b", root=data, **options)
@@ -128,6 +152,8 @@ def test_a_training_is_evaluated_on_the_people_that_it_has_not_seen(evaluate, tm
     assert (report["protocol"], report["identities"], report["walks"]) == ("casia-b", 2, 12)
     assert report["model"].startswith(name.partition("_")[0])
     assert report["conditions"]["NM"]["n"] == 4 and 0 <= report["conditions"]["NM"]["rank1"] <= 1
+    (record,) = (tmp_path / "output").glob("2*/run.json")
+    assert json.loads(record.read_text())["evaluated"]["training_seed"] == 0
 
 
 @pytest.fixture

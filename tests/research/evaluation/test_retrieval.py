@@ -43,6 +43,15 @@ def test_figures_are_those_of_their_definitions_on_distances_with_ties():
         assert found.penalty[probe] == pytest.approx(len(places) / places[-1])
 
 
+def test_a_gpu_counts_as_numpy_does():
+    rng = np.random.default_rng(0)
+    rows, right = torch.from_numpy(rng.integers(0, 12, (60, 40)).astype(np.float32)), rng.random((60, 40)) < 0.2
+    most = int(right.sum(axis=1).max())
+    one, other = (count(rows, right, most) for count in (blocks._counted, blocks._counted_on_gpu))
+    held = np.arange(most) < right.sum(axis=1)[:, None]
+    np.testing.assert_array_equal(one[held], other[held])
+
+
 def test_who_is_not_in_the_gallery_cannot_be_answered():
     found = placed([[1, 2], [2, 1]], walks(["a", "z"]), walks(["a", "b"]))
     assert found.answerable.tolist() == [True, False]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.errors import ConfigError, InputError
+from pipeline.research.arranging.partitions import probes_of
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import (
     PROTOCOLS,
@@ -73,12 +74,10 @@ def samples_of_test_set(
 ) -> tuple[list[Sample], tuple[str, ...]]:
     """The samples of a dataset's test set, and the names of its probes (or gallery) where the partition lists them.
 
-    partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
-    submission. files: which of a folder's files, as OpenGait's data_in_use.
+    partition: its JSON; None: the authors' rule where they have one, or everybody for a submission. files: which of a
+    folder's files, as OpenGait's data_in_use.
     Raises InputError for a dataset or a partition that cannot be read, ConfigError where one is needed.
     """
-    if partition is None and (root / "partition.json").is_file():
-        partition = root / "partition.json"
     if partition is not None:
         sets = read_partition(partition)
         return list_samples(root, sets.test, files), listed_samples(protocol, sets)
@@ -91,9 +90,9 @@ def samples_of_test_set(
     if chosen is None:
         raise ConfigError(
             f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
-            '({"TRAIN_SET": […], "TEST_SET": […]}; gait3d and freegait: "PROBE_SET", ccgr-mini: "GALLERY_SET", too).'
+            '({"TRAIN_SET": […], "TEST_SET": […]}; freegait: "PROBE_SET", ccgr-mini: "GALLERY_SET", too).'
         )
-    return list_samples(root, chosen, files), ()
+    return list_samples(root, chosen, files), probes_of(protocol)
 
 
 def listed_samples(protocol: str, partition: Partition) -> tuple[str, ...]:

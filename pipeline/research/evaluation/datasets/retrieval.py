@@ -92,16 +92,32 @@ def _places(block: Tensor, right: NDArray[np.bool_]) -> tuple[NDArray[np.int64],
     A sample's place is the number of samples that are no farther; that is counted, which is cheaper than sorting.
     """
     count = right.sum(axis=1)
-    most = max(1, int(count.max(initial=0)))
+    places = (_counted if block.device.type == "cpu" else _counted_on_gpu)(
+        block, right, max(1, int(count.max(initial=0)))
+    )
+    # Of right samples at one distance the last has the counted place, the others come just before it.
+    steps = np.arange(places.shape[1])
+    slack = np.where(steps < count[:, None], places - steps, np.iinfo(np.int64).max)
+    return np.maximum(np.minimum.accumulate(slack[:, ::-1], axis=1)[:, ::-1] + steps, 1), count
+
+
+def _counted(block: Tensor, right: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """Of the right samples of each row, nearest first, n×most: how many samples are no farther.
+
+    Row by row, for NumPy counts one row in a fortieth of the time that torch takes for its share of a block.
+    """
+    places = np.zeros((len(right), most), np.int64)
+    for row, mine, found in zip(block.numpy(), right, places, strict=True):
+        for place, far in enumerate(np.sort(row[mine])):
+            found[place] = np.count_nonzero(row <= far)
+    return places
+
+
+def _counted_on_gpu(block: Tensor, right: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """The same, all rows at once."""
     mine = torch.from_numpy(right).to(block.device)
     nearest = block.masked_fill(~mine, float("inf")).topk(min(most, block.shape[1]), dim=1, largest=False).values
-    places = torch.stack([(block <= column[:, None]).sum(dim=1) for column in nearest.T], dim=1)
-    # Of right samples at one distance the last has the counted place, the others come just before it.
-    steps = torch.arange(places.shape[1], device=block.device)
-    counted = torch.from_numpy(np.arange(places.shape[1]) < count[:, None]).to(block.device)
-    slack = (places - steps).masked_fill(~counted, torch.iinfo(torch.int64).max)
-    places = slack.flip(1).cummin(dim=1).values.flip(1) + steps
-    return np.maximum(places.cpu().numpy(), 1), count
+    return np.asarray(torch.stack([(block <= column[:, None]).sum(dim=1) for column in nearest.T], dim=1).cpu().numpy())
 
 
 def distance_blocks(

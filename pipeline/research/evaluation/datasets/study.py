@@ -19,6 +19,7 @@ from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.inference import runtime
 from pipeline.profiles import Options, as_record, is_training_config, load_config, read_yaml
 from pipeline.recognition import Encoder
+from pipeline.research.arranging.partitions import probes_of
 from pipeline.research.charts import as_png, curves, heat_map
 from pipeline.research.evaluation.datasets.dataset import (
     Answer,
@@ -131,14 +132,18 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     root, partition = wanted.root, wanted.partition
     if learnt and root is None:
         root, partition = learnt.data.dataset_root, partition or learnt.data.dataset_partition
+    if root and partition is None and (root / "partition.json").is_file():
+        partition = root / "partition.json"
     facts = {
+        "protocol": protocol,
         "dataset": str(root.resolve()) if root else None,
-        "partition": _file(partition),
+        "partition": _file(partition) or (None if wanted.features else "by the names of the folders"),
         "features": _file(wanted.features),
         "training": str(wanted.training.resolve()) if wanted.training else None,
+        "training_seed": learnt.config.trainer_cfg.seed if learnt else None,
     }
     if wanted.features is not None:
-        listed = listed_samples(protocol, read_partition(partition)) if partition is not None else ()
+        listed = listed_samples(protocol, read_partition(partition)) if partition else probes_of(protocol)
         return _Subject(read_dataset_features(wanted.features), (), None, None, listed, {"evaluated": facts})
     if root is None:
         raise ConfigError(
