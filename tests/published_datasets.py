@@ -112,6 +112,11 @@ def points(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(b"# .PCD v.7\n" + head.encode() + rows.tobytes())
 
 
+def depths(path: Path, number: int, take: int, frame: int) -> None:
+    grey = cv2.resize(_mask(number, take, frame)[30:94, 16:80], (64, 64))
+    cv2.imwrite(str(path), cv2.merge([grey // 2, grey * 0, grey]))  # blue, green, red
+
+
 def pickled(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(pickle.dumps(silhouettes(number, FRAMES, width=64, jitter=take)))
 
@@ -226,6 +231,7 @@ PUBLISHED: dict[tuple[str, str], Sequence[Published]] = {  # (data set, part) â†
         Published("{who}/{kind}/{view}/Sils_raw/16553{frame}.png", *SUSTECH, mask),
     ],
     ("sustech1k", "points"): [Published("{who}/{kind}/{view}/PCDs/16553{frame}.pcd", *SUSTECH, points)],
+    ("sustech1k", "depths"): [Published("{who}/{kind}/{view}/PCDs_depths/16553{frame}.png", *SUSTECH, depths)],
     ("sustech1k", "rgb"): [Published("{who}/{kind}/{view}/RGB_raw/16553{frame}.jpg", *SUSTECH, colours)],
     ("freegait", "all"): [
         Published(f"{{who}}/{{kind}}/{{view}}/{name}/{name}.pkl", *GAIT3D, pickled, whole=True)

@@ -58,6 +58,7 @@ PARSING = image_file(what=Modality.PARSING)
 SMPL = InputFile(Modality.SMPL, (85,))
 POINTS = InputFile(Modality.POINTS, ("N", "C"))
 OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
+    Modality.DEPTH: image_file(3, Modality.DEPTH),
     Modality.SILHOUETTES: SILHOUETTES,
     Modality.SKELETON_MAPS: MAPS,
     Modality.KEYPOINTS: keypoints(),

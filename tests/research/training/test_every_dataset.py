@@ -32,6 +32,7 @@ SILHOUETTES = (
     *("model_cfg.backbone_cfg.channels=[4, 4, 8, 8]", "model_cfg.SeparateFCs={out_channels: 8}"),
     *("model_cfg.SeparateBNNecks={softmax_parts: 4}", "scheduler_cfg.warmup=1"),
 )
+DEPTHS = (*SILHOUETTES, "model_cfg.backbone_cfg.in_channel=3")
 GRAPH = ("model_cfg.input_branch=[5, 16]", "model_cfg.main_stream=[16, 32]", "model_cfg.tta=false")
 GRAPH = (*GRAPH, "trainer_cfg.sampler.batch_size=4", "scheduler_cfg.total_steps=2")
 POSES = ("gaitgraph2_casiab", *GRAPH)
@@ -97,6 +98,7 @@ COURSES = {
     ("ccgr-mini", "poses"): Course((17, 3), POSES, probes=CCGR_GALLERY, trained=("1", "2")),
     ("sustech1k", "silhouettes"): Course(SQUARE),
     ("sustech1k", "points"): Course((0, 3), POINTS),
+    ("sustech1k", "depths"): Course((3, *SQUARE), DEPTHS),
     ("sustech1k", "rgb"): Course((3, 256, 128), None),
     ("freegait", "all"): Course(SQUARE, probes=G3D, trained=G3D_TRAINED, more=FREEGAIT),
     ("scoliosis1k", "silhouettes"): Course(SQUARE, SCOLIOSIS),
