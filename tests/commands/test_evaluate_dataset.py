@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import PARTIAL, file_sha256, write_json
 from pipeline.profiles import Options, load_config
+from pipeline.recognition.models.gaitedge import Architecture, GaitEdge
 from pipeline.research.evaluation.datasets import embedding, retrieval
 from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.config import load_training_config
@@ -316,3 +319,28 @@ def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
         GaitError, match=r"1 file of a walk, the encoder takes 2 \(skeleton maps .*, keypoints .*--files"
     ):
         read_sequence(walk, 1, needs)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_encoder_that_cuts_people_out_is_told_how_well(evaluate, tmp_path, monkeypatch, processes):
+    """GaitEdge on CASIA-B*'s files, with a U-Net that takes everything for a body."""
+    network = GaitEdge(Architecture(classes=4))
+    torch.nn.init.constant_(network.Backbone.Conv_1x1.weight, 0)
+    torch.nn.init.constant_(network.Backbone.Conv_1x1.bias, 5)
+    torch.save(network.state_dict(), tmp_path / "random.pt")
+    draw = np.random.default_rng(0)
+    for who, take in itertools.product(("075", "076"), ("nm-01", "nm-05")):
+        folder = tmp_path / f"CASIA-B-star/{who}/{take}/090"
+        folder.mkdir(parents=True)
+        masks = np.zeros((4, 128, 128), np.uint8)
+        masks[:, 20:110, 40:90] = 255
+        pictures = draw.integers(0, 256, (4, 3, 128, 128), dtype=np.uint8)
+        for name, array in (("aspect_ratio", np.full(4, 0.6)), ("rgbs", pictures), ("sils", masks)):
+            (folder / f"090-{name}.pkl").write_bytes(pickle.dumps(array))
+    given = {"checkpoint": str(tmp_path / "random.pt"), "card": "gaitedge_casiab", "files": "1,0,2"}
+    report = evaluate(protocol="casia-b", root=tmp_path / "CASIA-B-star", processes=processes, **given)
+    assert report["model"] == "gaitedge" and report["conditions"]["NM"]["n"] == 2
+    assert report["scores"]["mIoU"] == pytest.approx(90 * 50 / 128**2, rel=1e-6)
+    if processes == 1:
+        with pytest.raises(InputError, match=r"aspect_ratio\.pkl: 4 frames of one number.*--files"):
+            evaluate(protocol="casia-b", root=tmp_path / "CASIA-B-star", **{**given, "files": "0,1,2"})

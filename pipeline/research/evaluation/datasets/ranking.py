@@ -163,6 +163,6 @@ def take_a_gpu(device: str) -> None:
     """Let each process of a pool use a GPU of its own, as long as there are some: by its number, which its name ends
     with.
     """
-    if device == "cuda":
-        number = int(multiprocessing.current_process().name.rpartition("-")[2])
-        torch.cuda.set_device((number - 1) % torch.cuda.device_count())
+    number = multiprocessing.current_process().name.rpartition("-")[2]
+    if device == "cuda" and number.isdecimal():  # not of the main process
+        torch.cuda.set_device((int(number) - 1) % torch.cuda.device_count())

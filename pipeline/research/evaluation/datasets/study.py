@@ -39,6 +39,7 @@ from pipeline.research.evaluation.datasets.figures import as_latex, as_markdown,
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.ranking import Ranking
 from pipeline.research.evaluation.datasets.retrieval import Metric
+from pipeline.research.evaluation.datasets.segmentation import mean_overlap
 from pipeline.research.evaluation.datasets.trained import Trained, open_training, open_training_file
 from pipeline.research.training.config import YAML
 from pipeline.research.training.data.dataset import Sample, read_partition
@@ -122,6 +123,9 @@ def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, 
             write_dataset_features(folder.path / FEATURES, features)
         with record.meter.time("rank", walks=len(features)):
             answered = evaluate(asked, Ranking(features, metric, device, wanted.processes, folder.path, bars))
+        if subject.plan is not None:
+            overlap = mean_overlap(subject.walks, subject.plan, bars, wanted.processes)
+            answered = replace(answered, scores={**answered.scores, **overlap})
         tree = as_tree(asked, features, answered)
         write_json(folder.path / REPORT, tree)
         _draw(folder.path, answered)

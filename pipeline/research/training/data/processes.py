@@ -29,8 +29,8 @@ def in_processes(
         work: Can be pickled: a function of a module, or a partial of one.
         items: What there is to do; several at a time go to a process.
         workers: Processes. 1: this one. No more are started than there is work for.
-        opens: Called in each process first, this one too, for what its work needs: each item is much work then, and
-            goes to a process alone. Nothing is written by it, so processes are ended at once when the caller stops.
+        opens: Called in each process first, this one too, for what its work needs. Each item is much work then, and
+            goes to a process alone; nothing is written, so processes are ended at once when the caller stops.
 
     Raises:
         GaitError: A process died.
@@ -58,7 +58,13 @@ def in_processes(
             raise
 
 
+_opens: list[Callable[[], None]] = []  # what a process has still to open
+
+
 def _each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    if _opens:  # not while the process starts: an error there would not be told
+        _opens[0]()
+        _opens.clear()
     return [work(item) for item in items]
 
 
@@ -69,5 +75,4 @@ def _begin(opens: Callable[[], None] | None) -> None:
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    if opens is not None:
-        opens()
+    _opens.extend([opens] if opens else [])
