@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import GaitError
-from pipeline.research.evaluation.datasets import retrieval
+from pipeline.research.evaluation.datasets import ranking, retrieval
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
 from pipeline.research.evaluation.datasets.ranking import Ranking, Search
@@ -52,12 +52,14 @@ def test_blocks_give_what_all_at_once_gives(monkeypatch, metric):
 @pytest.mark.parametrize(
     ("tables", "protocol"), [(by_view, "casia-b"), (cross_view, "casia-b"), (pairs, "ccpg"), (whole, "grew")]
 )
-def test_two_processes_give_what_one_gives(small_blocks, tmp_path, tables, protocol):
+def test_two_processes_give_what_one_gives(small_blocks, tmp_path, monkeypatch, tables, protocol):
+    asked = []
+    monkeypatch.setattr(ranking, "in_processes", lambda *given: asked.append(given[2]) or in_processes(*given))
     data = made_up(TYPES[protocol])
     one = tables(PROTOCOLS[protocol], Ranking(data, "euclidean"))
     two = tables(PROTOCOLS[protocol], Ranking(data, "euclidean", processes=2, scratch=tmp_path))
     assert repr(one) == repr(two) and 20 < one[next(iter(one))].ranks[1] < 100
-    assert not list(tmp_path.iterdir())
+    assert set(asked) == {2} and not list(tmp_path.iterdir())
 
 
 def die():
@@ -67,6 +69,15 @@ def die():
 def test_a_process_that_dies_is_an_error_not_a_wait():
     with pytest.raises(GaitError, match="one of 2 processes died, perhaps for want of memory"):
         list(in_processes(abs, [1, 2, 3], 2, die))
+
+
+def fail():
+    raise GaitError("no room on this GPU")
+
+
+def test_what_keeps_a_process_from_its_work_is_told_as_itself():
+    with pytest.raises(GaitError, match="no room on this GPU"):
+        list(in_processes(abs, [1, 2, 3], 2, fail))
 
 
 def test_nothing_is_left_behind_where_it_fails(small_blocks, tmp_path, monkeypatch):
