@@ -102,6 +102,9 @@ def dataset(
     as_opengait: bool = Option(
         False, "--as-opengait", help="With OpenGait's quirks, to compare files digit by digit."
     ),
+    processes: int = Option(
+        1, min=1, help="Processes that share walks and distances: one a GPU. The figures are the same.", metavar="N"
+    ),
     json_file: Path | None = JSON,
 ) -> None:  # fmt: skip
     """Evaluate an encoder on a public dataset by its protocol: tables, CMC and pictures, or a competition's file."""

@@ -29,7 +29,7 @@ def arrange(
     ),
     part: str | None = Option(
         None, metavar="NAME",
-        help="Which of its modalities: silhouettes (the default), poses, parsing, smpl, rgb, points.",
+        help="Which of its modalities: silhouettes (the default), poses, parsing, smpl, rgb, points, depths.",
     ),
     source: Path = Option(..., help="The dataset as its authors publish it: folders or archives.", metavar="DIR"),
     target: Path = OUT,
@@ -51,7 +51,7 @@ def pretreat(
     kind: str = Option(
         "silhouettes", metavar="NAME",
         help="silhouettes; aligned (silhouettes that are only resized, as GREW's, HID's and CASIA-E's); parsing; rgb; "
-        "poses; smpl; points.",
+        "poses; smpl; points; depths.",
     ),
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
     silhouettes: Path | None = Option(

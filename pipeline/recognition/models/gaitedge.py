@@ -98,10 +98,14 @@ class GaitEdge(gaitgl.GaitGL):
 
     def aligned(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
         """Of pictures [b, 3, h, w], ratios [b] and silhouettes [b, h, w]: what GaitGL looks at, [b, 64, 44]."""
-        body = self.Backbone((pictures - self.mean) / self.deviation).float().sigmoid()[:, 0]
+        body = self.body(pictures)
         if silhouettes:
             return align(outlined(silhouettes[0], body), places(silhouettes[0], ratios))
         return align(body, places(body.round(), ratios))
+
+    def body(self, pictures: Tensor) -> Tensor:
+        """What is body in pictures [b, 3, h, w]: [b, h, w] in 0–1."""
+        return cast(Tensor, self.Backbone((pictures - self.mean) / self.deviation)).float().sigmoid()[:, 0]
 
 
 def outlined(silhouettes: Tensor, body: Tensor) -> Tensor:

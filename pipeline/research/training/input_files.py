@@ -58,6 +58,10 @@ PARSING = image_file(what=Modality.PARSING)
 SMPL = InputFile(Modality.SMPL, (85,))
 POINTS = InputFile(Modality.POINTS, ("N", "C"))
 OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
+    Modality.RGB: image_file(3, Modality.RGB),
+    Modality.ASPECT_RATIOS: InputFile(Modality.ASPECT_RATIOS, ()),
+    Modality.BODIES: image_file(what=Modality.BODIES),
+    Modality.DEPTH: image_file(3, Modality.DEPTH),
     Modality.SILHOUETTES: SILHOUETTES,
     Modality.SKELETON_MAPS: MAPS,
     Modality.KEYPOINTS: keypoints(),

@@ -14,7 +14,7 @@ from modal_walks import write_modalities
 from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import ENCODERS, open_encoder
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.evaluation.datasets.trained import open_training
 from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped_configs

@@ -55,7 +55,7 @@ def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
 
 
 def baseline(cfg: Settings, identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase."""
+    """OpenGait's Baseline: GaitBase, or LidarGait where it looks at pictures of depth, in three channels."""
     architecture, softmax_parts = _gaitbase(cfg, identities)
 
     def outputs(network: GaitBase, batch: Batch) -> Outputs:
@@ -63,7 +63,8 @@ def baseline(cfg: Settings, identities: int) -> Trainable:
 
     network = GaitBase(architecture)  # starts as torch has it: so gaitbase_synth's shipped weights were trained
     files = image_files(architecture.in_channels)
-    return Trainable(network, outputs, files, network.HEAD, "gaitbase", architecture, any_length=True)
+    encoder = "lidargait" if architecture.in_channels == 3 else "gaitbase"
+    return Trainable(network, outputs, files, network.HEAD, encoder, architecture, any_length=True)
 
 
 def sconet(cfg: Settings, identities: int) -> Trainable:
