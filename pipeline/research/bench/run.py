@@ -79,6 +79,8 @@ def bench_command(
     """
     logger.remove()
     logger.add(sys.stderr, level="WARNING", format="{message}")
+    config = options.config()
+    others = replace(options, overrides=[*options.overrides, *against]).config()
     with tempfile.TemporaryDirectory(prefix="gait-bench-") as folder:
         if gallery is None and not probes:
             gallery, probes = _synthetic_videos(Path(folder))
@@ -88,8 +90,6 @@ def bench_command(
             temporary = [*options.overrides, *settings, f"output.folder={folder!r}", "output.cache_gb=0"]
             return _timed(job, replace(options, overrides=temporary))
 
-        config = options.config()
-        others = replace(options, overrides=[*options.overrides, *against]).config()
         with tally_networks() as tally:
             first = timed()
         record = read_json(first.path / "run.json")

@@ -15,7 +15,7 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path, monkeypatc
     figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(bench, "SHAPE", (16, 8))
+    monkeypatch.setattr(bench, "SHAPE", (64, 8))
     done = gait("bench", "gallery", "--sizes", "600", "--json", str(figures), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(figures.read_text())["sizes"]
