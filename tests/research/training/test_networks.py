@@ -36,7 +36,18 @@ from pipeline.types import Modality
         ({"model": "GaitGraph2", "joint_format": "coc"}, r"joint_format: 'coc'.*did you mean 'coco'"),
         ({"model": "GaitTR", "in_channels": [9, 4]}, r"the first must be 10"),
         ({"model": "Disentanglement", "phase": "both"}, r"phase is autoencoder or recognition"),
-        ({"model": "Baseline", "backbone_cfg": {"type": "Plain"}}, r"only ResNet9 can be trained here, not Plain"),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "VGG"}},
+            r"only ResNet9 and Plain can be trained here, not VGG",
+        ),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "Plain"}, "bin_num": [16], "SeparateFCs": {"parts_num": 31}},
+            r"SeparateFCs\.parts_num: must be 16",
+        ),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "Plain", "channels": [8]}},
+            r"backbone_cfg: unknown 'channels'",
+        ),
         ({"model": "GaitEdge"}, r"'GaitEdge' cannot be trained"),
     ],
 )

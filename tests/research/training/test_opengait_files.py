@@ -10,12 +10,16 @@ import torch
 import yaml
 from training_walks import write_dataset
 
+from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
+from pipeline.recognition import open_encoder
+from pipeline.recognition.made_up import made_up_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.fit import train
 from pipeline.research.training.losses import losses_of
 from pipeline.research.training.optim import optimizer_of, scheduler_of
+from pipeline.weights.checkpoints import resolve
 
 NOT_READ = {
     "gaitgraph1": ["evaluator_cfg.sampler.sample_type"],
@@ -250,6 +254,24 @@ def test_what_is_not_read_is_named_when_the_training_starts(file, tmp_path):
         "trainer_cfg.fix_layers",
         "trainer_cfg.sampler.colour",
     ]
+
+
+def test_baseline_with_a_plain_backbone_trains_as_gaitbase_hid_asks_for_it(file, tmp_path):
+    tree = yaml.safe_load(file.read_text())
+    tree["model_cfg"] = {
+        "model": "Baseline",
+        "backbone_cfg": {"type": "Plain", "in_channels": 1, "layers_cfg": ["BC-4", "M", "BC-4", "M", "BC-8"]},
+        "SeparateFCs": {"in_channels": 8, "out_channels": 8, "parts_num": 31},
+        "SeparateBNNecks": {"class_num": 500, "in_channels": 8, "parts_num": 31},
+        "bin_num": [16, 8, 4, 2, 1],
+    }
+    file.write_text(yaml.safe_dump(tree))
+    config = load_training_config(str(file), [f"data_cfg.dataset_root={write_dataset(tmp_path / 'data', 4)}"])
+    folder = train(config, tmp_path / "out", False, "cpu", [].append).parent
+    checkpoint = resolve(str(folder / "Tiny.safetensors"), stage="encoder")
+    encoder = open_encoder(RecognitionConfig(encoder="baseline"), RuntimeConfig(device="cpu"), checkpoint)
+    (embedding,) = encoder.encode([made_up_sequence(encoder.needs, 3, 0)])
+    assert embedding.parts.shape == (8, 31)
 
 
 def test_an_unknown_key_given_by_hand_is_refused(file):

@@ -1,4 +1,4 @@
-"""Networks with GaitBase's backbone: GaitBase, ScoNet, ParsingGait and both phases of GaitSSB."""
+"""Networks with GaitBase's backbone or head: GaitBase, Baseline, ScoNet, ParsingGait and both phases of GaitSSB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from pipeline.errors import ConfigError, InputError
 from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.layers.silhouettes import temporal_max
+from pipeline.recognition.models import baseline as baseline_model
 from pipeline.recognition.models import gaitssb as gaitssb_model
 from pipeline.recognition.models import parsinggait as parsinggait_model
 from pipeline.recognition.models import sconet as sconet_model
@@ -56,7 +57,11 @@ def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
 
 
 def baseline(cfg: Settings, identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase."""
+    """OpenGait's Baseline: GaitBase, or the one with the plain backbone of its first releases."""
+    if (kind := cfg.take("backbone_cfg.type", "ResNet9")) == "Plain":
+        return _plain_baseline(cfg, identities)
+    if kind != "ResNet9":
+        raise ConfigError(f"model_cfg.backbone_cfg.type: only ResNet9 and Plain can be trained here, not {kind}.")
     architecture, softmax_parts = _gaitbase(cfg, identities)
 
     def outputs(network: GaitBase, batch: Batch) -> Outputs:
@@ -65,6 +70,24 @@ def baseline(cfg: Settings, identities: int) -> Trainable:
     network = GaitBase(architecture)  # starts as torch has it: so gaitbase_synth's shipped weights were trained
     files = image_files(architecture.in_channels)
     return Trainable(network, outputs, files, network.HEAD, "gaitbase", architecture, any_length=True)
+
+
+def _plain_baseline(cfg: Settings, identities: int) -> Trainable:
+    architecture = cfg.architecture(
+        baseline_model.Architecture(classes=cfg.classes(f"{NECKS}.class_num", identities)),
+        in_channels="backbone_cfg.in_channels",
+        layers="backbone_cfg.layers_cfg",
+        bins="bin_num",
+        out_channels=f"{FCS}.out_channels",
+    )
+    network, parts = baseline_model.Baseline(architecture), sum(architecture.bins)
+    cfg.only(FCS, in_channels=network.FCs.fc_bin.shape[1], parts_num=parts)
+    cfg.only(NECKS, in_channels=architecture.out_channels, parts_num=parts)
+
+    def outputs(network: GaitBase, batch: Batch) -> Outputs:
+        return _gaitbase_outputs(network, batch, parts)
+
+    return trainable(network, architecture, "baseline", outputs=outputs, any_length=True)
 
 
 def sconet(cfg: Settings, identities: int) -> Trainable:
