@@ -101,7 +101,9 @@ class TrainerConfig(Section):
     save_iter: int = Field(2000, ge=1)
     save_name: str = Field("tmp", pattern=FOLDER_NAME)
     log_iter: int = Field(100, ge=1)
-    restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
+    restore_hint: int | str | list[str] = Field(
+        0, description="an iteration of this training, or a file or several, to start from; 0: none"
+    )
     restore_ckpt_strict: bool = True
     optimizer_reset: bool = False
     scheduler_reset: bool = False

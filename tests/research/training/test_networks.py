@@ -48,7 +48,11 @@ from pipeline.types import Modality
             {"model": "Baseline", "backbone_cfg": {"type": "Plain", "channels": [8]}},
             r"backbone_cfg: unknown 'channels'",
         ),
-        ({"model": "GaitEdge"}, r"'GaitEdge' cannot be trained"),
+        ({"model": "BiggerGait__DINOv2"}, r"'BiggerGait__DINOv2' cannot be trained"),
+        ({"model": "GaitEdge", "GaitGL": {"channels": [8, 8]}}, r"GaitGL\.channels: expected three"),
+        ({"model": "GaitEdge", "align": False}, r"align: must be True"),
+        ({"model": "Segmentation", "backbone_cfg": {"type": "Plain"}}, r"backbone_cfg\.type: must be U_Net"),
+        ({"model": "DenoisingGait", "SeparateBNNecks": {"parts_num": 16}}, r"parts_num: must be 24"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(model_cfg, message):

@@ -38,10 +38,7 @@ NOT_READ = {
 NOT_HERE = {  # networks of OpenGait's that cannot be trained here
     "BigGait__Dinov2_Gaitbase",
     "BiggerGait__DINOv2",
-    "DenoisingGait",
     "FoundationGait_Scaling",
-    "GaitEdge",
-    "Segmentation",
 }
 
 
