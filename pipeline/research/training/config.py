@@ -27,7 +27,7 @@ from pipeline.profiles import (
 from pipeline.research.training.zoo import refuse_unknown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
-FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
+FOLDER_NAME = r"^[\w+-][\w.+* -]*$"  # one folder, none that leads out of where trainings are kept
 MODEL = "Baseline"
 SamplerType = Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"]
 
@@ -51,6 +51,19 @@ class DataConfig(Section):
     num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")
     test_dataset_name: str | None = None
     remove_no_gallery: bool = False
+    self_supervised: bool = Field(False, description="every walk is its own person, as it is with BilateralSampler")
+    further: list[DataConfig] = Field(
+        [], description="other datasets, of which each batch may be; BilateralSampler only"
+    )
+
+    @property
+    def all(self) -> list[DataConfig]:
+        """This one and the further ones."""
+        return [self, *self.further]
+
+    def drawn_as(self, samples: int) -> float:
+        """The length that this dataset is drawn by: GaitLU-1M counts a tenth, as in OpenGait."""
+        return samples / 10 if "gaitlu" in self.dataset_name.lower() else float(samples)
 
 
 class PointsInUse(Section):
@@ -124,6 +137,14 @@ class TrainerConfig(Section):
     gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
     seed: int = Field(0, ge=0)
 
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _one_for_both_views(cls, entries: Any) -> Any:
+        if not isinstance(entries, list):
+            return entries
+        pairs = (isinstance(entry, list) and entry and entry == [entry[0]] * len(entry) for entry in entries)
+        return [entry[0] if is_pair else entry for entry, is_pair in zip(entries, pairs, strict=True)]
+
 
 class EvaluatorConfig(Section):
     """How OpenGait evaluates: `gait evaluate dataset` follows it, and the validation uses its transform."""
@@ -187,7 +208,12 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
     path = _path(config)
     tree = with_base(read_yaml(path), path, _path, null_removes=True)
     _refuse_other_files(tree, path.name)
-    unsupported = _pop_unknown(tree, TrainingConfig)
+    unsupported = []
+    if isinstance(tree.get("data_cfg"), list):
+        first, *rest = tree["data_cfg"]
+        unsupported += [name for one in rest for name in _pop_unknown(one, DataConfig, "data_cfg.")]
+        tree["data_cfg"] = {**first, "further": rest}
+    unsupported += _pop_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
     read = training_config({**tree, "unsupported": unsupported}, path.name)
@@ -211,10 +237,19 @@ def _refuse_other_files(tree: Mapping[str, Any], origin: str) -> None:
         refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
-    if isinstance(data, list):
+    if isinstance(data, list) and not (data and all(isinstance(one, dict) for one in data) and _without_people(tree)):
         raise ConfigError(
-            f"{origin}: data_cfg lists {len(data)} datasets, a training takes one. Make one of them the whole section."
+            f"{origin}: data_cfg lists {len(data)} datasets, a training with identities takes one. "
+            "Make one of them the whole section."
         )
+
+
+def _without_people(tree: Mapping[str, Any]) -> bool:
+    """Whether batches are of walks, not of people: who is the same in two datasets does not matter then."""
+    try:
+        return bool(tree["trainer_cfg"]["sampler"]["type"] == "BilateralSampler")
+    except (KeyError, TypeError):
+        return False
 
 
 def _not_followed(config: TrainingConfig) -> list[str]:
@@ -223,6 +258,8 @@ def _not_followed(config: TrainingConfig) -> list[str]:
     points = evaluator.sampler.points_in_use
     ignored = {
         "data_cfg.remove_no_gallery": config.data_cfg.remove_no_gallery,
+        "data_cfg.self_supervised": config.data_cfg.self_supervised
+        and config.trainer_cfg.sampler.type != "BilateralSampler",
         "evaluator_cfg.enable_float16": evaluator.enable_float16,
         "evaluator_cfg.restore_ckpt_strict": not evaluator.restore_ckpt_strict,
         "evaluator_cfg.sampler.sample_type": evaluator.sampler.sample_type != "all_ordered",

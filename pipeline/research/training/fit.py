@@ -71,13 +71,18 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     folder = training_folder(config, output)
     start = _start(config, folder, resume)
     data, trainer = config.data_cfg, config.trainer_cfg
-    partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    listed = list_samples(data.dataset_root, partition.train, data.data_in_use)
+    partition, *others = [partition_of(one.dataset_root, one.dataset_partition, one.dataset_name) for one in data.all]
+    lists = [
+        list_samples(one.dataset_root, its.train, one.data_in_use)
+        for one, its in zip(data.all, (partition, *others), strict=True)
+    ]
+    listed = [sample for each in lists for sample in each]
+    datasets = [(len(each), one.drawn_as(len(each))) for one, each in zip(data.all, lists, strict=True)]
     labels = sorted({sample.identity for sample in listed})
     torch.manual_seed(trainer.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
     needs = modalities_of(trainable, trainer.transform)
-    samples = Samples(listed, data.cache, needs, check_of(trainable, config))
+    samples = Samples(listed, data.cache, needs, check_of(trainable, config), datasets)
     _ = samples[0]  # refused before anything starts, and warned of by this process instead of all that prepare batches
     module = GaitTraining(trainable, config, samples, labels)
     for path in start:

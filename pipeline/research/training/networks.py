@@ -46,6 +46,7 @@ class Trainable:
     several modalities T×… those that one transform alters together. groups: parameters that are optimised in another
     way than the rest. least_rate: what no learning rate falls below. any_length: whether batches may hold samples of
     different lengths, one after another. modality: what the encoder gets to see, where that is not all that it can.
+    after_step: of the network, the batches done and those in all, when the optimiser has changed the parameters.
     """
 
     network: nn.Module
@@ -60,6 +61,7 @@ class Trainable:
     least_rate: float = 0.0
     any_length: bool = False
     modality: tuple[Modality, ...] = ()
+    after_step: Callable[[Any, int, int], None] | None = None
 
     def architecture_of_card(self) -> dict[str, Any]:
         """The architecture for the encoder's card. The number of classes is left out: the weights have it."""

@@ -18,6 +18,7 @@ NETWORKS: Mapping[str, str] = {
         "DeepGaitV2": "silhouettes:deepgaitv2",
         "DenoisingGait": "pictures:denoisinggait",
         "Disentanglement": "disentanglement:disentanglement",
+        "FoundationGait_Scaling": "foundationgait:pretrained",
         "FoundationGait_Scaling_Finetune": "foundationgait:finetuned",
         "FoundationGait_Scaling_LinearProbing_Scoliosis1K": "foundationgait:probe",
         "GLN": "silhouettes:gln",

@@ -98,9 +98,9 @@ def gaitedge(cfg: Settings, identities: int) -> Trainable:
 def denoisinggait(cfg: Settings, identities: int) -> Trainable:
     """DenoisingGait. Of a share p of every batch the large vectors inside the body are left out, longer than threshold.
 
-    OpenGait's files name a diffusion network that nothing reads, and channels of the input that are others.
+    OpenGait's files have settings that OpenGait does not read: a diffusion network, channels of the input and others.
     """
-    for unread in ("diffusion_ckpt", "backbone_cfg.in_channel"):
+    for unread in ("diffusion_ckpt", "backbone_cfg.in_channel", "test_da", "eroded_kernel"):
         cfg.take(unread, None)
     cfg.only("backbone_cfg", type="ResNet9", block="BasicBlock", maxpool=False)
     parts = sum(int(strips) for strips in cfg.take("bin_num", [24]))
@@ -122,8 +122,9 @@ def denoisinggait(cfg: Settings, identities: int) -> Trainable:
         later = [images_of(torch.cat([each[:, 1:], each[:, -1:]], 1)) for each in (answers, masks)]
         within, across = network.fields(images_of(answers), images_of(masks), *later)
         chosen = torch.randperm(len(within))[: round(len(within) * share)]
-        smooth = without_large(within[chosen], masks[chosen], (threshold, threshold, _DEEPEST))
-        within = within.index_copy(0, chosen.to(within.device), smooth)
+        if len(chosen):
+            smooth = without_large(within[chosen], masks[chosen], (threshold, threshold, _DEEPEST))
+            within = within.index_copy(0, chosen.to(within.device), smooth)
         pooled = temporal_max(network.Backbone(within, across))
         return head_outputs(network, network.Backbone.FCs(network.Backbone.HPP(pooled)), batch.labels)
 

@@ -159,23 +159,25 @@ def gaitssb_pretrain(cfg: Settings, identities: int) -> Trainable:
     network, architecture = _gaitssb(cfg, finetuned=False)
 
     def outputs(network: gaitssb_model.GaitSSB, batch: Batch) -> Outputs:
-        views = images_of(batch.inputs[0])
         if not network.training:
-            return Outputs({}, network(views).float())
-        half = len(views) // 2
-        if 2 * half != len(views) or not torch.equal(batch.labels[:half], batch.labels[half:]):
-            raise ConfigError(
-                "trainer_cfg.sampler.type: GaitSSB_Pretrain needs two views of each walk: BilateralSampler."
-            )
-        one, other = (network.projected(some) for some in views.chunk(2))
+            return Outputs({}, network(images_of(batch.inputs[0])).float())
+        one, other = map(network.projected, views_of(batch, "GaitSSB_Pretrain"))
         guessed_other, guessed_one = (F.normalize(network.predictor(each).float(), dim=1) for each in (one, other))
-        losses = {"softmax1": _cosine_logits(guessed_other, other), "softmax2": _cosine_logits(guessed_one, one)}
+        losses = {"softmax1": cosine_logits(guessed_other, other), "softmax2": cosine_logits(guessed_one, one)}
         return Outputs(losses, torch.cat([guessed_other, guessed_one]))
 
     return trainable(network, architecture, "gaitssb", outputs=outputs)
 
 
-def _cosine_logits(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
+def views_of(batch: Batch, network: str) -> tuple[Tensor, Tensor]:
+    """Both views of a batch's walks. Raises ConfigError, naming the network, for another sampler's batch."""
+    one, other = images_of(batch.inputs[0]).tensor_split(2)
+    if len(one) != len(other) or not torch.equal(*batch.labels.tensor_split(2)):
+        raise ConfigError(f"trainer_cfg.sampler.type: {network} needs two views of each walk: BilateralSampler.")
+    return one, other
+
+
+def cosine_logits(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
     """Cosines of guesses [n, c, p] and the views of all processes [m, c, p] as logits [n, m, p]; which are right."""
     known, first = gather_detached(F.normalize(views.float(), dim=1))
     logits = torch.einsum("ncp,mcp->nmp", guesses, known)
