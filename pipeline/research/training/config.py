@@ -38,8 +38,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DataConfig(Section):
-    """What is trained on."""
+class Dataset(Section):
+    """What is trained on, or a part of it."""
 
     dataset_name: str = Field("dataset", pattern=FOLDER_NAME)
     dataset_root: Path
@@ -52,18 +52,21 @@ class DataConfig(Section):
     test_dataset_name: str | None = None
     remove_no_gallery: bool = False
     self_supervised: bool = Field(False, description="every walk is its own person, as it is with BilateralSampler")
-    further: list[DataConfig] = Field(
-        [], description="other datasets, of which each batch may be; BilateralSampler only"
-    )
-
-    @property
-    def all(self) -> list[DataConfig]:
-        """This one and the further ones."""
-        return [self, *self.further]
 
     def drawn_as(self, samples: int) -> float:
         """The length that this dataset is drawn by: GaitLU-1M counts a tenth, as in OpenGait."""
         return samples / 10 if "gaitlu" in self.dataset_name.lower() else float(samples)
+
+
+class DataConfig(Dataset):
+    """The dataset, and those that are listed behind it."""
+
+    further: list[Dataset] = Field([], description="other datasets, of which each batch may be; BilateralSampler only")
+
+    @property
+    def all(self) -> list[Dataset]:
+        """This one and the further ones."""
+        return [self, *self.further]
 
 
 class PointsInUse(Section):
@@ -208,14 +211,15 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
     path = _path(config)
     tree = with_base(read_yaml(path), path, _path, null_removes=True)
     _refuse_other_files(tree, path.name)
-    unsupported = []
+    unsupported: list[str] = []
     if isinstance(tree.get("data_cfg"), list):
         first, *rest = tree["data_cfg"]
-        unsupported += [name for one in rest for name in _pop_unknown(one, DataConfig, "data_cfg.")]
+        unsupported += [name for one in rest for name in _pop_unknown(one, Dataset, "data_cfg.")]
         tree["data_cfg"] = {**first, "further": rest}
     unsupported += _pop_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
+    _refuse_several(tree, path.name)
     read = training_config({**tree, "unsupported": unsupported}, path.name)
     return read.model_copy(update={"unsupported": (*unsupported, *_not_followed(read))})
 
@@ -237,19 +241,20 @@ def _refuse_other_files(tree: Mapping[str, Any], origin: str) -> None:
         refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
-    if isinstance(data, list) and not (data and all(isinstance(one, dict) for one in data) and _without_people(tree)):
+    if isinstance(data, list) and not (data and all(isinstance(one, dict) for one in data)):
+        raise ConfigError(f"{origin}: data_cfg: expected settings, or a list of them, one for each dataset.")
+
+
+def _refuse_several(tree: Mapping[str, Any], origin: str) -> None:
+    """Only where batches are of walks, not of people, does it not matter who is the same in two datasets."""
+    data, trainer = tree.get("data_cfg"), tree.get("trainer_cfg")
+    further = data.get("further") if isinstance(data, dict) else None
+    sampler = trainer.get("sampler") if isinstance(trainer, dict) else None
+    if further and not (isinstance(sampler, dict) and sampler.get("type") == "BilateralSampler"):
         raise ConfigError(
-            f"{origin}: data_cfg lists {len(data)} datasets, a training with identities takes one. "
+            f"{origin}: data_cfg lists {len(further) + 1} datasets, a training with identities takes one. "
             "Make one of them the whole section."
         )
-
-
-def _without_people(tree: Mapping[str, Any]) -> bool:
-    """Whether batches are of walks, not of people: who is the same in two datasets does not matter then."""
-    try:
-        return bool(tree["trainer_cfg"]["sampler"]["type"] == "BilateralSampler")
-    except (KeyError, TypeError):
-        return False
 
 
 def _not_followed(config: TrainingConfig) -> list[str]:

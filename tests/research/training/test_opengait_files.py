@@ -182,6 +182,7 @@ def test_a_silhouette_file_without_transforms_trains(tmp_path):
     [
         ("BiggerGait__DINOv2", r"several\.yaml: model_cfg\.model: 'BiggerGait__DINOv2' cannot be trained"),
         ("Baseline", r"several\.yaml: data_cfg lists 2 datasets, a training with identities takes one"),
+        ("GaitSSB_Pretrain", r"several\.yaml: data_cfg lists 2 datasets, a training with identities takes one"),
     ],
 )
 def test_several_datasets_are_refused_but_the_network_first(tmp_path, model, message):
