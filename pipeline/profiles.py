@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-import functools
 import reprlib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,20 +15,6 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config import DEFAULT_PROFILE, Config
 from pipeline.errors import ConfigError
 from pipeline.files import LONGEST_REASON, UNREADABLE, from_home, parse_yaml, reason_of
-
-RENAMED: Mapping[str, str] = {"runtime.backend": "runtime.engine", "matching.backend": "matching.transform"}
-"""The new names of settings by their old ones, which hold for one release more."""
-
-GONE: Mapping[str, str] = {
-    "recognition.encoders": "fused encoders named fewer people than the better of them (KTH, rank-1: 52 % for 57). Set "
-    "recognition.encoder.",
-    "pose.steady_sides": "no encoder named more people by it (GaitGraph on KTH: 10 of 66 for 15). Leave it out.",
-    "matching.transform=whitening": "it named fewer people than plain distances (KTH: 29 % for 40). Choose lda.",
-    "matching.transform=plda": "it named no more people than lda (KTH: 55 % for 61). Choose lda.",
-}
-"""Settings, and values of settings, that are gone, and why. One that is off is passed over."""
-
-_CLUSTERS = ("local", "ray")  # the values of runtime.engine while it was what runtime.cluster is now
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +65,10 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
             )
         tree = {"profile": path.stem, **with_base(tree, path, _profile_path)}
     else:
-        origin, tree = "run.json", with_current_names(profile, say=False)
-    refuse_gone(tree, origin)
+        origin, tree = "run.json", copy.deepcopy(dict(profile))
     profiles_encoder = _encoder_of(tree)
     for override in overrides:
         apply_override(tree, override)
-        refuse_gone(tree, "--set")
     if profiles_encoder not in (None, _encoder_of(tree)):  # its weights are of no use to another
         chosen = {override.partition("=")[0] for override in overrides}
         for name in ("checkpoint", "card"):
@@ -119,47 +101,6 @@ def _profile_path(profile: str) -> Path:
     if not path.is_file() or "/" in profile:
         raise ConfigError(f"no profile {profile!r}{nearest(profile, profiles())} Give one of them or a .yaml file.")
     return path
-
-
-def with_current_names(tree: Mapping[str, Any], say: bool = True) -> dict[str, Any]:
-    """A copy of a tree of settings in which the keys of `RENAMED` have their new names; say: name them on stderr."""
-    current = copy.deepcopy(dict(tree))
-    for old in ("runtime.engine", *RENAMED):
-        section, _, leaf = old.partition(".")
-        settings = current.get(section)
-        if isinstance(settings, dict) and leaf in settings:
-            section, _, name = current_name(old, settings[leaf], say).partition(".")
-            if name != leaf:
-                current.setdefault(section, {}).setdefault(name, settings.pop(leaf))
-    return current
-
-
-def refuse_gone(tree: dict[str, Any], origin: str) -> None:
-    """Raise ConfigError for a setting of `GONE`; one that is off is taken out of the tree."""
-    for gone, why in GONE.items():
-        key, _, value = gone.partition("=")
-        section, _, leaf = key.partition(".")
-        settings = tree.get(section)
-        if not isinstance(settings, dict) or leaf not in settings:
-            continue
-        if str(settings[leaf]) == value or (not value and settings[leaf]):
-            raise ConfigError(f"{origin}: {gone} is gone: {why}")
-        if not value:
-            del settings[leaf]
-
-
-def current_name(key: str, value: Any, say: bool = True) -> str:
-    """The name that a setting has today, by that in a file or an option, and its value."""
-    new = "runtime.cluster" if key == "runtime.engine" and value in _CLUSTERS else RENAMED.get(key, key)
-    if say and new != key:
-        _say_renamed(key, new)
-    return new
-
-
-@functools.cache
-def _say_renamed(old: str, new: str) -> None:
-    """Print it once, however often a file is read."""
-    print(f"gait: the setting {old} is called {new} now. The old name holds for one release more.", file=sys.stderr)
 
 
 def with_base(
@@ -216,7 +157,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not a readable YAML file ({reason_of(error)}). Correct it.") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected sections such as `tracking:`, found {type(tree).__name__}.")
-    return with_current_names(tree)
+    return tree
 
 
 def apply_override(tree: dict[str, Any], override: str) -> None:
@@ -228,7 +169,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         value = parse_yaml(text)
     except ValueError:
         value = text
-    *sections, leaf = current_name(key.strip(), value).split(".")
+    *sections, leaf = key.strip().split(".")
     node = tree
     for section in sections:
         child = node.setdefault(section, {})

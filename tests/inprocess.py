@@ -18,8 +18,6 @@ from pathlib import Path
 import typer
 from loguru import logger
 
-from pipeline import profiles
-
 
 def gait(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """What `gait ARGUMENTS` does in the folder. env: the whole environment (default: this process's)."""
@@ -51,7 +49,6 @@ def _process(words: list[str], cwd: Path, env: Mapping[str, str]) -> Iterator[No
     _replace_environment(dict(env))
     os.chdir(cwd)
     sys.argv = words
-    profiles._say_renamed.cache_clear()  # a process says it once
     try:
         yield
     finally:

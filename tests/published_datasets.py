@@ -112,6 +112,11 @@ def points(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(b"# .PCD v.7\n" + head.encode() + rows.tobytes())
 
 
+def depths(path: Path, number: int, take: int, frame: int) -> None:
+    grey = cv2.resize(_mask(number, take, frame)[30:94, 16:80], (64, 64))
+    cv2.imwrite(str(path), cv2.merge([grey // 2, grey * 0, grey]))  # blue, green, red
+
+
 def pickled(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(pickle.dumps(silhouettes(number, FRAMES, width=64, jitter=take)))
 
@@ -128,7 +133,7 @@ def pickled_poses(path: Path, number: int, take: int, frame: int) -> None:
     path.write_bytes(pickle.dumps(_filmed(number, take).keypoints()))
 
 
-GAIT3D = (("0001", "0002", "3001", "3002"), ("camid0_videoid2", "camid9_videoid1"), ("seq0",))
+GAIT3D = (("0000", "0001", "0002", "0007"), ("camid33_videoid2", "camid9_videoid1"), ("seq0",))
 SUSTECH = (("0000", "0002", "0001", "0003"), ("00-nm", "01-nm"), ("000", "090"))
 CCGR = (("1", "2", "601", "602"), ("NM1", "BG1"), ("0_1.avi", "over.avi"))
 CCPG = (("000", "001", "100", "101"), ("U0_D0", "U0_D0_BG", "U1_D0", "U1_D1"), ("01_0", "02_0"))
@@ -226,6 +231,7 @@ PUBLISHED: dict[tuple[str, str], Sequence[Published]] = {  # (data set, part) â†
         Published("{who}/{kind}/{view}/Sils_raw/16553{frame}.png", *SUSTECH, mask),
     ],
     ("sustech1k", "points"): [Published("{who}/{kind}/{view}/PCDs/16553{frame}.pcd", *SUSTECH, points)],
+    ("sustech1k", "depths"): [Published("{who}/{kind}/{view}/PCDs_depths/16553{frame}.png", *SUSTECH, depths)],
     ("sustech1k", "rgb"): [Published("{who}/{kind}/{view}/RGB_raw/16553{frame}.jpg", *SUSTECH, colours)],
     ("freegait", "all"): [
         Published(f"{{who}}/{{kind}}/{{view}}/{name}/{name}.pkl", *GAIT3D, pickled, whole=True)
@@ -234,7 +240,7 @@ PUBLISHED: dict[tuple[str, str], Sequence[Published]] = {  # (data set, part) â†
     ("scoliosis1k", "silhouettes"): [
         Published(
             "Scoliosis1K_raw/{who}/{kind}/{view}/{frame:03d}.png",
-            ("00001", "00002", "00003"),
+            ("00008", "00009", "00001"),
             ("negative", "positive"),
             ("000-180",),
             mask,

@@ -248,10 +248,3 @@ def test_every_command_gives_its_function_what_it_takes():
         module, _, name = callback.target.partition(":")
         function = getattr(importlib.import_module(f"pipeline.{module}"), name)
         inspect.signature(function).bind(**dict.fromkeys(callback.gives))  # raises for what it does not take
-
-
-def test_the_old_name_of_an_option_is_understood_and_not_shown(tmp_path):
-    assert load_config(overrides=options_of(engine="ray").overrides).runtime.cluster == "ray"
-    assert "--engine" not in gait("run", "--help", cwd=tmp_path).stdout
-    done = gait("run", "--engine", "ray", cwd=tmp_path)
-    assert done.stderr.splitlines()[0].startswith("gait: the setting runtime.engine is called runtime.cluster now.")

@@ -9,7 +9,7 @@ from loguru import logger
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
-from pipeline.profiles import _say_renamed, as_record, known_keys, load_config, profiles
+from pipeline.profiles import as_record, known_keys, load_config, profiles
 
 
 @pytest.mark.parametrize("name", profiles())
@@ -96,9 +96,8 @@ def test_the_last_override_wins():
         ("tracking.bytetrack.low_threshold=0.9", "low_threshold must not exceed track_threshold"),
         ("tracking.input_size=[0, -32]", "tracking.input_size"),
         ("1=2", "unknown key"),
-        ("matching.backend=plda", "--set: matching.transform=plda is gone: it named no more people than lda"),
-        ("recognition.encoders=[gei, hog]", "--set: recognition.encoders is gone: fused encoders named fewer people"),
-        ("pose.steady_sides=true", "--set: pose.steady_sides is gone: no encoder named more people by it"),
+        ("matching.transform=plda", "matching.transform: Input should be 'none' or 'lda' (got 'plda')"),
+        ("recognition.encoders=[gei, hog]", "unknown key 'recognition.encoders'; did you mean 'recognition.encoder'?"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_key(override, message):
@@ -150,21 +149,6 @@ def lines():
     logger.remove(handler)
 
 
-def test_a_transform_s_old_name_works_in_a_file_and_in_an_override(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text("matching: {backend: lda, metric: cosine}\n")
-    assert load_config(str(path)).matching.transform == "lda"
-    assert load_config(overrides=["matching.transform=none", "matching.backend=lda"]).matching.transform == "lda"
-
-
-def test_a_record_of_an_earlier_run_is_read_without_a_word(capsys):
-    tree = as_record(load_config())
-    tree["matching"]["backend"] = tree["matching"].pop("transform")
-    tree["recognition"]["encoders"], tree["pose"]["steady_sides"] = [], False
-    assert load_config(tree) == load_config()
-    assert capsys.readouterr().err == ""
-
-
 def test_unknown_profiles_are_named_with_the_nearest():
     with pytest.raises(ConfigError, match=r"no profile 'lihgt'; did you mean 'light'\?"):
         load_config("lihgt")
@@ -197,31 +181,6 @@ def test_a_profile_says_only_what_its_base_does_not(tmp_path):
     (tmp_path / "mine.yaml").write_text("base: fixd")
     with pytest.raises(ConfigError, match=r"mine\.yaml: base: no profile 'fixd'; did you mean 'fixed'"):
         load_config(str(tmp_path / "mine.yaml"))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "engine", "cluster"),
-    [
-        ("runtime.backend=torch", "runtime.engine", "torch", "local"),
-        ("runtime.engine=ray", "runtime.cluster", "auto", "ray"),
-        ("runtime.engine=local", "runtime.cluster", "auto", "local"),
-    ],
-)
-def test_a_setting_by_its_old_name_is_understood_and_named_anew(tmp_path, capsys, old, new, engine, cluster):
-    _say_renamed.cache_clear()
-    key, _, value = old.partition("=")
-    (tmp_path / "mine.yaml").write_text(f"runtime: {{{key.partition('.')[2]}: {value}}}")
-    for config in (load_config(overrides=[old]), load_config(str(tmp_path / "mine.yaml"))):
-        assert (config.runtime.engine, config.runtime.cluster) == (engine, cluster)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"gait: the setting {key} is called {new} now. The old name holds for one release more."
-
-
-def test_a_record_with_old_names_is_read_without_a_word(capsys):
-    record = {"runtime": {"backend": "torch", "engine": "ray"}}
-    runtime = load_config(record, ["runtime.engine=openvino"]).runtime
-    assert (runtime.engine, runtime.cluster, record["runtime"]["backend"]) == ("openvino", "ray", "torch")
-    assert load_config(record).runtime.engine == "torch" and capsys.readouterr().err == ""
 
 
 def test_the_weights_of_a_profile_go_with_its_encoder():

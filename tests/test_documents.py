@@ -16,7 +16,7 @@ import pipeline
 from pipeline.cli import app
 from pipeline.config import Config
 from pipeline.errors import GaitError
-from pipeline.profiles import GONE, RENAMED, known_keys, load_config
+from pipeline.profiles import known_keys, load_config
 from pipeline.recognition import ENCODERS
 from pipeline.research.training.config import TrainingConfig, load_training_config, shipped_configs
 from pipeline.research.training.losses import LOSSES
@@ -114,8 +114,6 @@ def test_every_setting_is_one(page):
     ours, trainings = set(known_keys(Config)), set(known_keys(TrainingConfig))
     sections = "|".join({*Config.model_fields, *TrainingConfig.model_fields} - {"model_cfg"})
     for key, value in re.findall(rf"[` ]((?:{sections})\.[\w.]*\w)(?:=([\w.]+))?(?=[`\s])", text_of(page)):
-        if key in {*RENAMED, *GONE}:  # which the history names
-            continue
         assert key in ours | trainings, key
         if key in ours and value and value != "FILE":
             assert load_config(overrides=[f"{key}={value}"])

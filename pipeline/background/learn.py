@@ -10,13 +10,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.align import LARGEST_SIDE, Aligner, Grey, Motion, pixelwise, pyramid_of, resize_motion, still
+from pipeline.background.align import (
+    LARGEST_SIDE,
+    Aligner,
+    Grey,
+    Motion,
+    farthest,
+    pixelwise,
+    pyramid_of,
+    resize_motion,
+    still,
+)
 from pipeline.types import FloatArray, Frame, Image
 
 SAMPLES = 40  # at least, if the video has as many frames; less than twice as many
 FEWEST = 8  # below, nothing can be learnt
 LARGEST = 1280 * 720  # pixels; larger pictures are shrunk
 ROUNDS = 2  # of aligning to the empty scene and learning it again
+UNMOVED = 0.05  # px, where pictures are aligned: below, there is nothing to compensate
 BETTER = 0.97  # a camera that seems to move is believed where that brings the noise below this share
 
 
@@ -75,6 +86,8 @@ def _shakes(small: Sequence[Image]) -> list[Motion | None] | None:
     for attempt in range(1 + ROUNDS):
         aligner = Aligner(_grey(reference))
         found = [aligner.motion(pyramid) for pyramid in pyramids]
+        if all(motion is not None and farthest(motion, *reference.shape[:2]) < UNMOVED for motion in found):
+            return None
         aligned = _upright(small, found)
         if len(aligned) >= FEWEST:
             scene = empty_scene(aligned)

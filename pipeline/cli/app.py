@@ -46,7 +46,6 @@ def _shared(
     cluster: str | None = Option(
         None, help="local, or ray: videos, long ones in stretches, are processed on a Ray cluster.", metavar="NAME"
     ),
-    engine: Literal["local", "ray"] | None = Option(None, hidden=True, help="The old name of --cluster."),
     address: str | None = Option(
         None, help="Address of the Ray cluster, or auto (default: this machine).", metavar="ADDRESS"
     ),
@@ -64,7 +63,6 @@ _SETTINGS = {
     "device": "runtime.device",
     "workers": "runtime.workers",
     "cluster": "runtime.cluster",
-    "engine": "runtime.engine",
     "address": "runtime.address",
     "rotate": "video.rotate",
 }

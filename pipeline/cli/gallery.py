@@ -220,8 +220,6 @@ def verify(
 @command(gallery, "commands.gallery.fit:fit_command", "gait gallery fit --db people", "profile overrides")
 def fit(
     db: Path = DB,
-    transform: str = Option("lda", help="What is fitted.", metavar="NAME"),
-    backend: str | None = Option(None, hidden=True),  # its name until 0.2
     cohort: str | None = Option(None, help="Learn from this gallery or run instead of the enrolled.", metavar="DIR"),
 ) -> None:
     """Fit a discriminant once and keep it here; identify, live and calibrate use it under matching.transform=lda.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer import Option
@@ -101,6 +101,9 @@ def dataset(
     ),
     as_opengait: bool = Option(
         False, "--as-opengait", help="With OpenGait's quirks, to compare files digit by digit."
+    ),
+    processes: int = Option(
+        1, min=1, help="Processes that share walks and distances: one a GPU. The figures are the same.", metavar="N"
     ),
     json_file: Path | None = JSON,
 ) -> None:  # fmt: skip
@@ -227,10 +230,10 @@ def bench_segmenters(
 )
 def bench_gallery(
     sizes: str = Option("10000,100000,1000000", help="Numbers of templates.", metavar="N,N,…"),
-    parts: str = Option("256x16", help="Values of an embedding, C×P.", metavar="CxP"),
-    metric: str = Option("euclidean", help="euclidean or cosine.", metavar="NAME"),
-    folder: Path | None = Option(None, help="Where the galleries are made; a million takes 10 GB.", metavar="DIR"),
-    keep: bool = Option(False, "--keep", help="Leave the galleries there."),
+    metric: Literal["euclidean", "cosine"] = Option("euclidean", help="How far templates are apart."),
     json_file: Path | None = JSON,
 ) -> None:
-    """Enrol, index and search galleries of made-up templates: seconds, memory, disk, how often the nearest is found."""
+    """Enrol, index and search galleries of made-up templates: seconds, memory, disk, how often the nearest is found.
+
+    They are made where the variable TMPDIR says, and removed; a million takes 10 GB.
+    """

@@ -1,4 +1,4 @@
-"""Data sets: arrange, pretreat, skeleton-maps, join, from-run, check."""
+"""Data sets: arrange, pretreat, skeleton-maps, join, from-run, check, picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def arrange(
     ),
     part: str | None = Option(
         None, metavar="NAME",
-        help="Which of its modalities: silhouettes (the default), poses, parsing, smpl, rgb, points.",
+        help="Which of its modalities: silhouettes (the default), poses, parsing, smpl, rgb, points, depths.",
     ),
     source: Path = Option(..., help="The dataset as its authors publish it: folders or archives.", metavar="DIR"),
     target: Path = OUT,
@@ -51,7 +51,7 @@ def pretreat(
     kind: str = Option(
         "silhouettes", metavar="NAME",
         help="silhouettes; aligned (silhouettes that are only resized, as GREW's, HID's and CASIA-E's); parsing; rgb; "
-        "poses; smpl; points.",
+        "poses; smpl; points; depths.",
     ),
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
     silhouettes: Path | None = Option(
@@ -130,3 +130,17 @@ def check(
     fix: Path | None = Option(None, help="New folder for a copy in which it is put right.", metavar="DIR"),
 ) -> None:
     """Read a whole dataset; say what is missing, unreadable, short, noisy or twice there: the exit status is 2 then."""
+
+
+@command(
+    datasets,
+    "commands.pictures:dataset_picture_command",
+    "gait dataset picture CASIA-B-pose views.png --identity 075 --type nm-01",
+)
+def picture(
+    root: Path = Argument(help="Folder of a dataset of poses.", metavar="DATASET"),
+    file: Path = Argument(help="Picture to write.", metavar="FILE.png"),
+    identity: str | None = Option(None, help="Whose walks (default: the first person's).", metavar="ID"),
+    kind: str | None = Option(None, "--type", help="Of which type (default: the first).", metavar="TYPE"),
+) -> None:
+    """The skeletons of one person, a row for each view: nine frames of each, all at one scale."""

@@ -18,7 +18,7 @@ PROBES: Any = Option([], "--probe", help="Video to search; repeat for more, or a
     app,
     "commands.run:run_command",
     "gait run --gallery known.mp4 --probe street.mp4 --config light",
-    "profile overrides output device workers cluster engine address rotate checkpoints",
+    "profile overrides output device workers cluster address rotate checkpoints",
 )
 def run(
     gallery: str | None = GALLERY,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from typing import Any
 
-import numpy as np
 from loguru import logger
 
 from pipeline.cluster.video_stretch import Stretch, StretchSource, UnlikeError, cut
@@ -29,12 +28,13 @@ from pipeline.extraction.extract import (
     write_extracted,
 )
 from pipeline.extraction.processes import Task
+from pipeline.extraction.stretches import PackedBoxes
 from pipeline.files import from_home
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracklets import TrackletBuilder
-from pipeline.types import Detections, FloatArray, Frame, IntArray, TrackedBoxes
+from pipeline.types import Frame, TrackedBoxes
 from pipeline.video.source import is_file
 
 
@@ -61,45 +61,10 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Boxes:
-    """The people of one frame after another, packed.
-
-    counts: of each frame, −1 where nobody looked; values: x1, y1, x2, y2, score of each person.
-    """
-
-    counts: IntArray
-    values: FloatArray
-    track_ids: IntArray
-
-    @classmethod
-    def of(cls, frames: Sequence[Detections | TrackedBoxes | None]) -> _Boxes:
-        looked = [one for one in frames if one is not None]
-        values = [np.column_stack([one.boxes, one.scores]).astype(np.float32) for one in looked]
-        ids = [one.track_ids for one in looked if isinstance(one, TrackedBoxes)]
-        return cls(
-            np.array([-1 if one is None else len(one) for one in frames], np.int64),
-            np.concatenate([np.empty((0, 5), np.float32), *values]),
-            np.concatenate(ids) if ids else np.empty(0, np.int64),
-        )
-
-    def detections(self, first: int) -> Iterator[tuple[int, Detections | None]]:
-        for index, (count, values) in enumerate(zip(self.counts, self._split(self.values), strict=True), first):
-            yield index, None if count < 0 else Detections(index, values[:, :4], values[:, 4])
-
-    def tracked(self, first: int) -> Iterator[TrackedBoxes]:
-        both = zip(self._split(self.track_ids), self._split(self.values), strict=True)
-        for index, (track_ids, values) in enumerate(both, first):
-            yield TrackedBoxes(index, track_ids, values[:, :4], values[:, 4])
-
-    def _split(self, rows: Any) -> list[Any]:
-        return np.split(rows, np.cumsum(np.maximum(self.counts, 0))[:-1])
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     """What was found in a stretch; own, beyond: see StretchSource."""
 
-    boxes: _Boxes
+    boxes: PackedBoxes
     own: list[int]
     beyond: list[int]
 
@@ -127,7 +92,7 @@ def extract_in_stretches(video: Video, task: Task, meter: Meter) -> Steps:
         Call(
             f"crop {video.name} {stretch.number}",
             _crop,
-            (video, stretch, _Boxes.of(list(islice(tracked, stretch.frames)))),
+            (video, stretch, PackedBoxes.of(list(islice(tracked, stretch.frames)))),
         )
         for stretch in stretches
     ]
@@ -152,7 +117,6 @@ def _extract_or_cut(work: Extraction, video: Video) -> Extracted | _Plan:
 
 
 def _extract(work: Extraction, video: Video) -> Extracted:
-    work.folder.clear("extraction", video.name)  # of a worker that died over it
     return extract(video, work)
 
 
@@ -163,7 +127,7 @@ def _detect(work: Extraction, video: Video, stretch: Stretch) -> _Found | None:
             found = [people for _, people in detect_people(frames, work, source.info.fps, stretch.last)]
     except UnlikeError:
         return None
-    return _Found(_Boxes.of(found), source.own, source.beyond)
+    return _Found(PackedBoxes.of(found), source.own, source.beyond)
 
 
 def _alike(found: Sequence[_Found | None]) -> bool:
@@ -172,7 +136,7 @@ def _alike(found: Sequence[_Found | None]) -> bool:
     return len(whole) == len(found) and all(a.beyond == b.own for a, b in pairwise(whole))
 
 
-def _crop(work: Extraction, video: Video, stretch: Stretch, boxes: _Boxes) -> Crops:
+def _crop(work: Extraction, video: Video, stretch: Stretch, boxes: PackedBoxes) -> Crops:
     with _stretch(video, stretch) as source, closing(decode_ahead(source, work.meter)) as frames:
         size = source.info.height, source.info.width
         tracked: Iterator[tuple[Frame, TrackedBoxes]] = zip(frames, boxes.tracked(stretch.first), strict=True)

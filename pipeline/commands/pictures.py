@@ -1,4 +1,4 @@
-"""`gait models picture`: what a network for skeletons uses, drawn from the poses of a run."""
+"""`gait models picture`: what a network uses of a run's skeletons; `gait dataset picture`: those of a data set."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pipeline import registry
+from pipeline.commands.printing import OK
+from pipeline.drawing.colours import Colour, identity_colour
+from pipeline.drawing.skeletons import walkers_in_rows
 from pipeline.errors import ConfigError, InputError
-from pipeline.files import private
+from pipeline.files import private, write_bytes
 from pipeline.pose.storage import read_poses
 from pipeline.recognition import ENCODERS, weights_for
+from pipeline.research.charts import as_png
 from pipeline.research.skeleton_pictures import PICTURES
+from pipeline.research.training.data.dataset import list_samples, read_sample
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.reader import pose_settings
-from pipeline.types import PoseSequence
+from pipeline.skeletons import BY_JOINTS
+from pipeline.types import FloatArray, PoseSequence
 from pipeline.weights.checkpoints import resolve, search_folders
 
 
@@ -41,6 +49,31 @@ def picture(
     for file in files:
         print(file)
     return files
+
+
+def dataset_picture_command(root: Path, file: Path, identity: str | None, kind: str | None) -> int:
+    """Draw the skeletons of one person of a data set, a row a walk; by default its first person's first type.
+
+    Raises ConfigError for another file than .png, InputError for a data set without such poses.
+    """
+    if file.suffix != ".png":
+        raise ConfigError(f"{file}: this picture is .png.")
+    samples = list_samples(root, None if identity is None else [identity])
+    first = next((one for one in samples if kind in (None, one.type)), samples[0])
+    rows: list[tuple[str, FloatArray, Colour]] = []
+    for sample in samples:
+        if (sample.identity, sample.type) == (first.identity, kind or first.type):
+            for frames in map(np.asarray, read_sample(sample)):
+                if frames.ndim == 3 and frames.shape[1] in BY_JOINTS and frames.shape[2] in (2, 3):
+                    name = f"{sample.identity} {sample.type}\n{sample.view}"
+                    rows.append((name, np.asarray(frames[..., :2], np.float32), identity_colour(len(rows))))
+    skeletons = {points.shape[1] for _, points, _ in rows}
+    if len(skeletons) != 1:
+        said = f"{first.identity}/{kind or first.type}"
+        raise InputError(f"{root}: {said} has {'several' if skeletons else 'no'} skeletons (T×17×3). Choose another.")
+    write_bytes(file, as_png(walkers_in_rows(rows, BY_JOINTS[skeletons.pop()])))
+    print(file)
+    return OK
 
 
 def _poses(run: Path, track: str) -> PoseSequence:

@@ -8,7 +8,7 @@ to the pose estimator, in a thread beside these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
@@ -38,13 +38,23 @@ PNG_FAST = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What the extraction of a video works with. bars: where its progress is shown."""
+    """What the extraction of videos works with.
+
+    Attributes:
+        networks: Of extraction.
+        config: The settings.
+        folder: The run folder.
+        meter: Where seconds and counts go.
+        bars: Where progress is shown.
+        keys: What the results of a video depend on, by its name; of videos without, no stretch is kept.
+    """
 
     networks: Networks
     config: Config
     folder: RunFolder
     meter: Meter
     bars: Progress
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

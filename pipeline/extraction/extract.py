@@ -8,10 +8,13 @@ stretch of the video (tracking.stretch frames) to the next: no batch of a networ
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 from typing import TypeVar
+
+from loguru import logger
 
 from pipeline.background import Background, TooShortError
 from pipeline.config import Config
@@ -20,6 +23,7 @@ from pipeline.engine.stream import ahead
 from pipeline.errors import InputError
 from pipeline.extraction.crops import Crops, Extraction, crop_people
 from pipeline.extraction.networks import Networks
+from pipeline.extraction.stretches import DoneStretches, PackedBoxes
 from pipeline.pose.storage import write_poses
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import Video
@@ -32,12 +36,14 @@ from pipeline.tracking.mot import write_mot
 from pipeline.tracking.rate import Pace, fill_between
 from pipeline.tracking.tracklets import TrackletBuilder
 from pipeline.types import Detections, Frame, TrackedBoxes
-from pipeline.video import VideoSource
+from pipeline.video import VideoInfo, VideoSource
 from pipeline.video.source import is_file
 
 T = TypeVar("T")
+Tracked = Iterator[tuple[Frame, TrackedBoxes]]
 
-FRAMES_AHEAD = 4  # decoded pictures that wait for the next step; each is a few MB
+BYTES_AHEAD = 40_000_000  # of decoded pictures that wait for the next step: of small ones, more than one call looks at
+FRAMES_AHEAD = 4, 32  # at least, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +58,69 @@ class Extracted:
 def extract(video: Video, work: Extraction) -> Extracted:
     """Track everybody in one video; write silhouettes, sequences, poses where a network finds them, and last tracks."""
     background = _background(video, work)
+    done = DoneStretches(work.folder, video.name, work.keys.get(video.name))
+    if not done.any():
+        work.folder.clear("extraction", video.name)
     with video.open() as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker = open_tracker(work.config.tracking, fps)
         tracks = TrackletBuilder(video.name, fps, work.config.tracking)
+        crops = Crops.none(video.name, size, work.config)
+        earlier = list[PackedBoxes]()
+        for boxes, cut_out in done.read(size, work.config):
+            earlier.append(boxes)
+            crops.join(cut_out)
+        source.begin = sum(len(boxes.counts) for boxes in earlier)
+        if source.begin:
+            logger.info(f"{video.name}: goes on at frame {source.begin}")
+            work.bars.advance("tracking", source.begin)
         frames = opened.enter_context(closing(decode_ahead(source, work.meter)))
+        depth = frames_ahead(source.info)
         if isinstance(background, Background):
-            subtracted = ahead(_subtracted(frames, background, work.meter), FRAMES_AHEAD, "subtract")
+            subtracted = ahead(_subtracted(frames, background, work.meter), depth, "subtract")
             frames = opened.enter_context(closing(subtracted))
-        found = ahead(detect_people(frames, work, fps), FRAMES_AHEAD, "detect")
-        tracked = tracked_people(opened.enter_context(closing(found)), tracker, tracks, work.meter)
-        crops = crop_people(tracked, video.name, size, fps, work)
+        found = opened.enter_context(closing(ahead(detect_people(frames, work, fps), depth, "detect")))
+        stretches = _Stretches(done, work.config.tracking.stretch_of)
+        tracked = tracked_people(chain(_replayed(earlier), stretches.noted(found)), tracker, tracks, work.meter)
+        seen = ((frame, boxes) for frame, boxes in tracked if isinstance(frame, Frame))
+        for later in stretches.crops(seen, lambda some: crop_people(some, video.name, size, fps, work)):
+            crops.join(later)
     remarks = [source.warning, _remark(background, work.networks)]
     return write_extracted(video, source.frames_read, tracks, crops, remarks, work.folder)
+
+
+@dataclass(slots=True)
+class _Stretches:
+    """The stretches of a video that is extracted, one after another. done: where they are kept, all but the last."""
+
+    done: DoneStretches
+    stretch_of: Callable[[int], int]
+    _found: dict[int, list[Detections | None]] = field(default_factory=dict)
+
+    def noted(self, found: Iterator[tuple[Frame, Detections | None]]) -> Iterator[tuple[Frame, Detections | None]]:
+        """The same, remembered until their stretch is done."""
+        for frame, people in found:
+            self._found.setdefault(self.stretch_of(frame.index), []).append(people)
+            yield frame, people
+
+    def crops(self, tracked: Tracked, cut: Callable[[Tracked], Crops]) -> Iterator[Crops]:
+        """What `cut` makes of each stretch."""
+        before: tuple[int, Crops] | None = None
+        for number, some in groupby(tracked, lambda one: self.stretch_of(one[0].index)):
+            if before is not None:  # the tracker has seen all of its frames by now
+                self.done.write(before[0], self._found.pop(before[0]), before[1])
+                yield before[1]
+            before = number, cut(some)
+        if before is not None:
+            yield before[1]
+
+
+def _replayed(stretches: Iterable[PackedBoxes]) -> Iterator[tuple[int, Detections | None]]:
+    """Who was found in the frames of stretches that are done, by index."""
+    first = 0
+    for boxes in stretches:
+        yield from boxes.detections(first)
+        first += len(boxes.counts)
 
 
 def looks_ahead(networks: Networks, config: Config) -> bool:
@@ -105,9 +161,15 @@ def write_extracted(
     return Extracted(frames, len(tracklets), "; ".join(remark for remark in (*remarks, nobody) if remark) or None)
 
 
+def frames_ahead(info: VideoInfo) -> int:
+    """How many pictures of a video wait for the next step at most."""
+    least, most = FRAMES_AHEAD
+    return min(max(BYTES_AHEAD // (3 * info.width * info.height), least), most)
+
+
 def decode_ahead(source: VideoSource, meter: Meter) -> Generator[Frame, None, None]:
     """The frames, decoded in a thread of its own, a few ahead."""
-    return ahead(_decoded(source, meter), FRAMES_AHEAD, "decode")
+    return ahead(_decoded(source, meter), frames_ahead(source.info), "decode")
 
 
 def detect_people(

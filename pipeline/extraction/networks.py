@@ -102,20 +102,17 @@ def open_networks(config: Config, found: Checkpoints, videos: Iterable[VideoInfo
         CheckpointError: A checkpoint is not one that its stage reads.
         ConfigError: Joints are wanted of a segmenter that finds none, or a name is not listed.
     """
-
-    def warm_detector() -> Detector:
-        detector = open_detector(config.tracking, config.runtime, found["detector"])
-        for height, width in sorted({(info.height, info.width) for info in videos})[:SIZES_WARMED]:
-            detector.warm(height, width)
-        return detector
-
+    sizes = sorted({(info.height, info.width) for info in videos})[:SIZES_WARMED]
     with ThreadPoolExecutor() as pool:
-        detector = pool.submit(warm_detector)
         segmenter = pool.submit(open_segmenter, config.segmentation, config.runtime, found["segmenter"])
+        detector = open_detector(config.tracking, config.runtime, found["detector"])
+        warmed = [pool.submit(detector.warm, *size) for size in sizes]
         estimator = None
         if "pose" in found:
             estimator = open_estimator(config.pose, config.runtime, found["pose"])
-        networks = Networks(detector.result(), segmenter.result(), estimator)
+        for size in warmed:
+            size.result()
+        networks = Networks(detector, segmenter.result(), estimator)
     if wants_poses(config) and estimator is None and not networks.segmenter.finds_joints:
         raise ConfigError(
             "pose.estimator=segmenter: this segmenter finds no joints. Set pose.estimator=movenet, or "

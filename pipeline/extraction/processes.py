@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.config import Config
@@ -26,17 +26,25 @@ from pipeline.runs.job import Video
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What another process needs to extract videos: settings, checkpoints by stage, and the run folder's path."""
+    """What another process needs to extract videos.
+
+    Attributes:
+        config: The settings.
+        checkpoints: By stage.
+        folder: The run folder's path.
+        keys: See Extraction.
+    """
 
     config: Config
     checkpoints: Checkpoints
     folder: Path
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def open(self) -> Extraction:
         """Load the networks; what the process does is counted from 0, and shown nowhere."""
         return_freed_pictures()
         networks = open_networks(self.config, self.checkpoints)
-        return Extraction(networks, self.config, RunFolder(self.folder), Meter(), Silent())
+        return Extraction(networks, self.config, RunFolder(self.folder), Meter(), Silent(), self.keys)
 
 
 _work: Extraction | None = None  # of a worker process

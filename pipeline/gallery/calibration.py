@@ -22,7 +22,6 @@ from pipeline.files import json_bytes
 from pipeline.gallery.folder import read_listed, write_listed
 from pipeline.gallery.template import Brief, Template
 from pipeline.matching.confidence import Confidence
-from pipeline.profiles import with_current_names
 from pipeline.types import Match
 
 FILE = "calibration.json"
@@ -107,10 +106,7 @@ def read_calibration(gallery: Path) -> Calibration | None:
         content = read_listed(gallery / FILE, again)
         if content is None:
             return None
-        found = Calibration.model_validate_json(content)
-        return found.model_copy(
-            update={"compared_by": with_current_names({"matching": found.compared_by}, say=False)["matching"]}
-        )
+        return Calibration.model_validate_json(content)
     except (OSError, ValueError):
         raise GalleryError(f"{gallery / FILE}: damaged. Calibrate again: {again}") from None
 

@@ -21,7 +21,6 @@ from pipeline.errors import GalleryError
 from pipeline.files import DAMAGED_NPZ
 from pipeline.gallery.folder import read_listed, remove_listed, write_listed
 from pipeline.matching.discriminants import Discriminant
-from pipeline.profiles import GONE
 
 FILE = "backend.npz"  # the name that galleries of earlier versions have
 FACTS = "facts.json"
@@ -73,16 +72,11 @@ def read_discriminant(gallery: Path) -> StoredDiscriminant | None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             said = file.read(FACTS)
-            kind = json.loads(said)["backend"]
-            if why := GONE.get(f"matching.transform={kind}"):
-                raise GalleryError(f"{gallery / FILE}: {kind} is gone: {why} Fit again: {again}")
             facts = DiscriminantFacts.model_validate_json(said)
             arrays = {name.removesuffix(".npy"): _array(file, name) for name in file.namelist() if name != FACTS}
         if _digest(arrays) != facts.digest:
             raise ValueError("other arrays")
         return StoredDiscriminant(facts, _discriminant(facts, arrays))
-    except GalleryError:
-        raise
     except DAMAGED_NPZ:  # pydantic's ValidationError is a ValueError
         raise GalleryError(f"{gallery / FILE}: damaged. Fit it again: {again}") from None
 

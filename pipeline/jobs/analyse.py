@@ -16,6 +16,7 @@ from pipeline.engine.progress import Pace
 from pipeline.engine.stream import portions
 from pipeline.extraction.extract import Extracted, extract
 from pipeline.extraction.processes import Task, extract_in_processes
+from pipeline.extraction.stretches import DoneStretches
 from pipeline.extraction.upright import look_around
 from pipeline.jobs.session import Session
 from pipeline.recognition.features import read_features, write_features
@@ -119,6 +120,8 @@ def _restored(session: Session, stage: str, source: Source, key: str) -> bool:
     folder = session.folder
     if folder.done(stage, source.name, key) is not None:
         return True
+    if stage == "extraction" and DoneStretches(folder, source.name, key).any():
+        return False
     folder.clear(stage, source.name)
     if not source.sha256:  # a camera or a stream
         return False
@@ -162,8 +165,9 @@ def _extract_missing(session: Session, sources: Sequence[Source]) -> None:
     session.bars.start("tracking", sum(n or 0 for n in lengths) if all(lengths) else None, "frames")
     session.bars.start("segmentation", None, "crops")
     of = {source.video: source for source in todo}
+    keys = {source.name: source.tracks_key for source in todo if source.sha256}
     pace = Pace([source.info.duration_s for source in todo])
-    for video, found in _extractions(session, list(of)):
+    for video, found in _extractions(session, list(of), keys):
         if len(todo) > 1:
             seconds = found.frames / of[video].info.fps
             logger.success(f"{video.name}: {pace.after(found.frames, seconds)}")
@@ -173,15 +177,17 @@ def _extract_missing(session: Session, sources: Sequence[Source]) -> None:
     session.bars.finish("segmentation")
 
 
-def _extractions(session: Session, videos: Sequence[Video]) -> Iterator[tuple[Video, Extracted]]:
+def _extractions(
+    session: Session, videos: Sequence[Video], keys: Mapping[str, str]
+) -> Iterator[tuple[Video, Extracted]]:
     """Extract video after video here, several at a time in processes of their own, or on a cluster."""
     settings, bars = session.config.runtime, session.bars
     workers = min(settings.workers, len(videos))
     if workers <= 1 and settings.cluster == "local":
         for video in videos:
-            yield video, extract(video, session.extraction)
+            yield video, extract(video, replace(session.extraction, keys=keys))
         return
-    task = Task(session.config, session.checkpoints, session.folder.path)
+    task = Task(session.config, session.checkpoints, session.folder.path, keys)
     if settings.cluster == "local":
         extractions = extract_in_processes(videos, task, workers)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from loguru import logger
 
 from pipeline.background import Background
 from pipeline.config import Config
+from pipeline.engine.stream import aside
 from pipeline.extraction.extract import learn_background, looks_ahead
 from pipeline.jobs.session import Session
 from pipeline.live.loop import Eyes, Latency, Painter, Sight
@@ -19,25 +21,39 @@ from pipeline.types import Image
 from pipeline.video import VideoInfo, VideoSink
 
 CLOCK = Fraction(1, 1000)  # of recordings: streams are stamped when they come
+PICTURES_AHEAD = 2  # that wait to be encoded
 
 
 class Recording:
-    """A video that is whole however the watching ends, Ctrl-C included; without a picture there is none."""
+    """A video that is whole however the watching ends, Ctrl-C included; without a picture there is none.
+
+    Pictures are encoded in a thread of their own, while the next one is looked at.
+    """
 
     def __init__(self, path: Path, info: VideoInfo, config: Config) -> None:
         self._sink = VideoSink(path, info.width, info.height, info.fps, CLOCK, config.output.crf)
+        self._aside = aside(self._encode, PICTURES_AHEAD, "record")
 
     def write(self, image: Image, time_s: float) -> None:
-        self._sink.write(image, time_s)
+        """Append a picture, which nobody changes any more. Raises OutputError where an earlier one was not written."""
+        self._put((image, time_s))
+
+    def _encode(self, pictures: Iterator[tuple[Image, float]]) -> None:
+        for image, time_s in pictures:
+            self._sink.write(image, time_s)
 
     def __enter__(self) -> Recording:
+        self._put = self._aside.__enter__()
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._sink.frames_written:
-            self._sink.close()
-        else:
-            self._sink.discard()
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._aside.__exit__(None, None, None)  # whatever ended the watching, what waits is written
+        finally:
+            if self._sink.frames_written:
+                self._sink.close()
+            else:
+                self._sink.discard()
 
 
 @dataclass(slots=True)

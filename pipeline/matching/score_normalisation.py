@@ -9,15 +9,11 @@ The strangers are a cohort, or the gallery's other people: for each pair those w
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 
-ScoreNorm = Literal["none", "z", "t", "s"]
-SCORE_NORMS = get_args(ScoreNorm)
 LEAST_STRANGERS = 3  # walks, to say what is usual
 
 Distances = NDArray[np.float64]
@@ -28,9 +24,8 @@ def among_the_gallery(name: str, distances: Distances, within: Distances, people
 
     within: M×M between the gallery's walks; people: M, whose each is, numbered from 0. Infinite distances (walks that
     cannot be used) stay infinite.
-    Raises ConfigError for an unknown name, or where a walk has fewer than three strangers' walks to compare with.
+    name: matching.score_norm. Raises ConfigError where a walk has fewer than three strangers' walks to compare with.
     """
-    _refuse_unknown(name)
     if name == "none" or not len(people):
         return distances
     everybody = np.arange(people.max() + 1)
@@ -48,7 +43,6 @@ def against_a_cohort(name: str, distances: Distances, probes: Distances, gallery
 
     Nobody of the cohort may be among the people searched for. Raises as `among_the_gallery` does.
     """
-    _refuse_unknown(name)
     if name == "none":
         return distances
     nobody, strangers = np.zeros(1, np.int64), np.ones(gallery.shape[1], np.int64)
@@ -59,11 +53,6 @@ def against_a_cohort(name: str, distances: Distances, probes: Distances, gallery
         mean, deviation = _usual(gallery, strangers, nobody)
         sides.append((mean.T, deviation.T))
     return np.asarray(np.mean([(distances - mean) / deviation for mean, deviation in sides], axis=0))
-
-
-def _refuse_unknown(name: str) -> None:
-    if name not in SCORE_NORMS:
-        raise ConfigError(f"matching.score_norm: {name!r}; expected {', '.join(SCORE_NORMS)}.")
 
 
 def _usual(distances: Distances, people: NDArray[np.int64], left_out: NDArray[np.int64]) -> tuple[Distances, Distances]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config import PoseConfig
 from pipeline.pose.crop import PoseCrop, View, cut_pose
@@ -49,6 +51,23 @@ class PoseBuilder:
             track.frame_indices += new.frame_indices
             track.joints += new.joints
         later._tracks.clear()
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """What is gathered so far, for `of_arrays`."""
+        joints = [one for track in self._tracks.values() for one in track.joints]
+        rows = [(track_id, frame) for track_id, track in self._tracks.items() for frame in track.frame_indices]
+        return {
+            "tracks": np.array(rows, np.int64).reshape(-1, 2),
+            "joints": np.stack(joints) if joints else np.empty((0, 17, 3), np.float32),
+        }
+
+    @classmethod
+    def of_arrays(cls, video: str, frame_size: tuple[int, int], arrays: Mapping[str, NDArray[Any]]) -> PoseBuilder:
+        """What `as_arrays` gave, to be joined."""
+        builder = cls(video, frame_size)
+        for (track_id, frame), joints in zip(arrays["tracks"].tolist(), arrays["joints"], strict=True):
+            builder.add(track_id, frame, joints)
+        return builder
 
     def finish(self, track_ids: Iterable[int]) -> Iterator[PoseSequence]:
         """The poses of every track asked for, those without any (T = 0) included; each once."""

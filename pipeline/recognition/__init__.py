@@ -34,6 +34,7 @@ ENCODERS: Mapping[str, str] = {
     "gaittr": "pipeline.recognition.models.gaittr:GAITTR",
     "gei": "pipeline.recognition.models.gei:GaitEnergyImageEncoder",
     "gln": "pipeline.recognition.models.gln:GLN_MODEL",
+    "gpgait": "pipeline.recognition.models.gpgait:GPGAIT",
     "hog": "pipeline.recognition.models.gei:HogGaitEnergyImageEncoder",
     "lidargait": "pipeline.recognition.models.lidargait:LIDARGAIT",
     "lidargaitpp": "pipeline.recognition.models.lidargaitpp:LIDARGAITPP",

@@ -77,7 +77,10 @@ def _graph_network(encoder: str, checkpoint: Checkpoint) -> GaitGraph1 | GaitGra
 def disentangled_pictures(
     encoder: str, poses: Sequence[PoseSequence], checkpoint: Checkpoint, output: Path | None
 ) -> list[Path]:
-    """Two .png: every walker's codes of motion, body and view; and, of two walkers, each with the other's motion."""
+    """Two .png: every walker's codes of motion, body and view; and, of two, each with the other's motion and view.
+
+    Of two walkers the codes' difference is a row, too.
+    """
     if output is not None and output.suffix != ".png":
         raise ConfigError(f"--output {output}: these pictures are .png.")
     autoencoder = load_autoencoder(checkpoint.path, checkpoint.card.architecture)
@@ -88,7 +91,10 @@ def disentangled_pictures(
     with torch.inference_mode():
         codes = autoencoder.encode(autoencoder.rows(walks))
         maps = [[codes.motion[i], codes.body_frames[i], codes.view_frames[i]] for i in range(len(names))]
-    features = heat_maps(("motion", "body", "view"), [[code.numpy() for code in of] for of in maps], names)
+    if len(poses) == 2:
+        maps.append([(one - other).abs() for one, other in zip(*maps, strict=True)])
+    rows = [*names, "difference"][: len(maps)]
+    features = heat_maps(("motion", "body", "view"), [[code.numpy() for code in of] for of in maps], rows)
     pictures = {base.with_name(f"{base.stem}-features.png"): features}
     if len(poses) == 2:
         exchanged = base.with_name(f"{base.stem}-exchange.png")
@@ -101,14 +107,19 @@ def disentangled_pictures(
 def exchange(
     autoencoder: Autoencoder, walks: torch.Tensor, names: Sequence[str]
 ) -> list[tuple[str, FloatArray, tuple[int, int, int]]]:
-    """Two walkers (2×64×15×2) as they are, and each body with the other's motion: name, points, the body's colour."""
-    with torch.inference_mode():
-        codes = autoencoder.encode(autoencoder.rows(walks))
-        swapped = autoencoder.decode(codes.motion.flip(0), codes.body, codes.view)
-        points = autoencoder.points(without_depth(swapped))
+    """Two walkers (2×64×15×2) as they are, and each with the other's motion, and with the other's view.
+
+    Returns name, points, the body's colour.
+    """
     colours = [identity_colour(number) for number in range(2)]
     rows = [(names[i], walks[i].numpy(), colours[i]) for i in range(2)]
-    return rows + [(f"body: {names[i]}\nmotion: {names[1 - i]}", points[i].numpy(), colours[i]) for i in range(2)]
+    with torch.inference_mode():
+        codes = autoencoder.encode(autoencoder.rows(walks))
+        others = {"motion": (codes.motion.flip(0), codes.view), "view": (codes.motion, codes.view.flip(0))}
+        for what, (motion, view) in others.items():
+            points = autoencoder.points(without_depth(autoencoder.decode(motion, codes.body, view)))
+            rows += [(f"body: {names[i]}\n{what}: {names[1 - i]}", points[i].numpy(), colours[i]) for i in range(2)]
+    return rows
 
 
 PICTURES: Mapping[str, Callable[[str, Sequence[PoseSequence], Checkpoint, Path | None], list[Path]]] = {

@@ -191,6 +191,10 @@ class RunFolder:
     def probe_video(self, gallery: str, probe: str) -> Path:
         return self.path / "videos" / f"G-{gallery}_P-{probe}.mp4"
 
+    def stretches(self, video: str) -> Path:
+        """Folder of what is done of a long video while it is extracted (extraction/stretches.py)."""
+        return self.path / ".stretches" / video
+
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Hold the folder, and append everything that is logged inside the block to run.log."""
@@ -218,6 +222,7 @@ class RunFolder:
         mark = self._mark(stage, video)
         write_json(mark, {"key": key, "files": digests(self.made_by(stage, video)), **facts})
         self._sure.add(mark)
+        self._forget_stretches(stage, video)
 
     def done(self, stage: str, video: str, key: str) -> dict[str, Any] | None:
         """The facts noted when the stage ended.
@@ -245,10 +250,17 @@ class RunFolder:
         self._mark(stage, video).unlink(missing_ok=True)
         for path in self.made_by(stage, video).values():
             self.remove(path)
+        self._forget_stretches(stage, video)
 
     def remove(self, path: Path) -> None:
         """Remove a file or a folder of the run, if it is there."""
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _forget_stretches(self, stage: str, video: str) -> None:
+        if stage == "extraction":
+            self.remove(self.stretches(video))
+            with contextlib.suppress(OSError):  # there are others, or never were any
+                self.stretches(video).parent.rmdir()
 
     def _mark(self, stage: str, video: str) -> Path:
         return self.path / ".done" / f"{stage}-{video}.json"

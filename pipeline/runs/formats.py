@@ -75,7 +75,6 @@ def features_table(tracks: Iterable[tuple[str, TrackResult, Embedding]]) -> pyar
     """A row for each track, `embedding` being C·P float32 (C×P, row after row). tracks: each with its role."""
     import pyarrow
 
-    rows = [_features_row(*one) for one in tracks]
     kinds = {
         "role": pyarrow.string(), "video": pyarrow.string(), "track": pyarrow.int64(), "status": pyarrow.string(),
         "identity": pyarrow.string(), "distance": pyarrow.float64(), "confidence": pyarrow.float64(),
@@ -83,22 +82,18 @@ def features_table(tracks: Iterable[tuple[str, TrackResult, Embedding]]) -> pyar
         "channels": pyarrow.int64(), "parts": pyarrow.int64(), "embedding": pyarrow.list_(pyarrow.float32()),
         "quality": pyarrow.map_(pyarrow.string(), pyarrow.float64()),
     }  # fmt: skip
-    columns = {name: pyarrow.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
-    return pyarrow.table(columns)
+    return pyarrow.Table.from_pylist([_features_row(*one) for one in tracks], schema=pyarrow.schema(kinds))
 
 
 def _features_row(role: str, track: TrackResult, embedding: Embedding) -> dict[str, Any]:
+    of_track = {name: getattr(track, name) for name in ("video", "status", "distance", "confidence")}
+    of_embedding = {name: getattr(embedding, name) for name in ("frames_used", "model", "checkpoint_sha256")}
     return {
+        **of_track,
+        **of_embedding,
         "role": role,
-        "video": track.video,
         "track": track.id,
-        "status": track.status,
         "identity": _name(track) or None,
-        "distance": track.distance,
-        "confidence": track.confidence,
-        "frames_used": embedding.frames_used,
-        "model": embedding.model,
-        "checkpoint_sha256": embedding.checkpoint_sha256,
         "channels": embedding.parts.shape[0],
         "parts": embedding.parts.shape[1],
         "embedding": embedding.parts.ravel(),

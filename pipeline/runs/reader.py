@@ -14,7 +14,6 @@ from pipeline.config import MatchingConfig, PoseConfig
 from pipeline.errors import InputError
 from pipeline.files import read_json
 from pipeline.matching.distance import Metric
-from pipeline.profiles import with_current_names
 from pipeline.recognition.features import read_features
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.formats import features_table, results_table, supervision_detections
@@ -202,7 +201,7 @@ def settings_in(record: Mapping[str, Any], name: str, kind: type[S]) -> S:
 
     Raises TypeError, ValueError or AttributeError where there is something else.
     """
-    said = dict(with_current_names(record.get("config", {}), say=False).get(name, {}))
+    said = dict(record.get("config", {}).get(name, {}))
     return kind.model_validate({key: value for key, value in said.items() if key in kind.model_fields})
 
 

@@ -6,7 +6,7 @@ memory holds a few hundred bytes a frame, whatever the length of the video.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,25 @@ class RGBBuilder:
         for track_id, track in later._tracks.items():
             self._tracks.setdefault(track_id, {}).update(track)
         later._tracks.clear()
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """What is gathered so far, for `of_arrays`."""
+        rows = [(track_id, frame, *kept) for track_id, track in self._tracks.items() for frame, kept in track.items()]
+        bodies = [row[3] for row in rows]
+        return {
+            "tracks": np.array([row[:2] for row in rows], np.int64).reshape(-1, 2),
+            "ratios": np.array([row[2] for row in rows], np.float64),
+            "bodies": np.stack(bodies) if bodies else np.empty((0, BODY[0] * BODY[1] // 8), np.uint8),
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> RGBBuilder:
+        """What `as_arrays` gave, to be joined."""
+        builder = cls()
+        rows = zip(arrays["tracks"].tolist(), arrays["ratios"].tolist(), arrays["bodies"], strict=True)
+        for (track_id, frame), ratio, body in rows:
+            builder._tracks.setdefault(track_id, {})[frame] = ratio, body
+        return builder
 
     def finish(self, track_ids: Iterable[int]) -> Iterator[tuple[RGBSequence, list[int]]]:
         """The sequence of every track asked for, those without a crop included, and the frames that are too many."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,6 +206,47 @@ class SequenceBuilder:
         for track_id, track in later._tracks.items():
             self._tracks.setdefault(track_id, _Track()).join(track)
         later._tracks.clear()
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """What is gathered so far, for `of_arrays`; masks are left as they are."""
+        tracks = self._tracks
+        for track in tracks.values():
+            track.pack()
+        rejected = [(track_id, *one) for track_id, track in tracks.items() for one in track.rejected.items()]
+        rows = [(track_id, frame) for track_id, track in tracks.items() for frame in track.frame_indices]
+        shapes = {track.shape for track in tracks.values() if track.packed} or {_Track().shape}
+        masks = b"".join(zlib.decompress(one) for track in tracks.values() for one in track.packed)
+        return {
+            "order": np.array(list(tracks), np.int64),
+            "tracks": np.array(rows, np.int64).reshape(-1, 2),
+            "masks": np.frombuffer(masks, np.uint8).reshape(-1, *shapes.pop()),
+            "heights": np.array([one for track in tracks.values() for one in track.heights], np.float32),
+            "parts": np.array(
+                [[one for track in tracks.values() for one in track.parts.get(part, ())] for part in self.MEANS]
+            ),
+            "rejected": np.array([(track_id, frames) for track_id, _, frames in rejected], np.int64).reshape(-1, 2),
+            "reasons": np.array([reason for _, reason, _ in rejected], dtype=str),
+        }
+
+    @classmethod
+    def of_arrays(cls, video: str, config: SegmentationConfig, arrays: Mapping[str, NDArray[Any]]) -> SequenceBuilder:
+        """What `as_arrays` gave, to be joined."""
+        builder = cls(video, config)
+        tracks = builder._tracks
+        tracks.update((track_id, _Track(shape=arrays["masks"].shape[1:])) for track_id in arrays["order"].tolist())
+        rows = zip(arrays["tracks"].tolist(), arrays["masks"], arrays["heights"], arrays["parts"].T, strict=True)
+        for (track_id, frame), mask, height, parts in rows:
+            track = tracks[track_id]
+            track.masks.append(mask)
+            track.frame_indices.append(frame)
+            track.heights.append(height)
+            for part, value in zip(cls.MEANS, parts.tolist(), strict=True):
+                track.parts.setdefault(part, array("d")).append(value)
+        for (track_id, frames), reason in zip(arrays["rejected"].tolist(), arrays["reasons"].tolist(), strict=True):
+            tracks[track_id].rejected[reason] = frames
+        for track in tracks.values():
+            track.pack()
+        return builder
 
     def finish(self, track_ids: Iterable[int]) -> Iterator[SilhouetteSequence]:
         """The sequence of every track asked for, those without a usable silhouette included (T = 0); each once.

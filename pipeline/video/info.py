@@ -49,6 +49,7 @@ class VideoSource(ABC):
 
     info: VideoInfo
     first_index = 0  # of its frames: more where only a later stretch of a video is read
+    begin = 0  # as many frames are passed over: decoded, and not made into pictures
 
     def __init__(self) -> None:
         self.frames_read = 0
@@ -60,7 +61,8 @@ class VideoSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         for time_s, image in self._pictures():
             self.frames_read += 1
-            yield Frame(self.first_index + self.frames_read - 1, time_s, image)
+            if self.frames_read > self.begin:
+                yield Frame(self.first_index + self.frames_read - 1, time_s, image)
 
     @property
     def colours(self) -> Colours | None:

@@ -33,6 +33,8 @@ _CLOCK_STARTS_ANYWHERE = 0x0200  # AVFMT_TS_DISCONT: transport streams and the l
 # Of four people who were squeezed to half their width, 60 of 96 silhouettes are usable with this, 48 with bilinear.
 _STRETCHING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
+_UNSEEN = np.empty((0, 0, 3), np.uint8)  # in place of a picture that is passed over
+
 
 def open_video(source: str | Path, name: str | None = None, *, turn: int = 0) -> VideoSource:
     """Open a video.
@@ -192,6 +194,9 @@ class StreamSource(VideoSource):
 
     def _pictures(self) -> Iterator[Picture]:
         for time_s, frame in self._timed():
+            if self.frames_read < self.begin:
+                yield time_s, _UNSEEN
+                continue
             bgr = self._in_square_pixels(frame, "bgr24").to_ndarray()
             yield time_s, self._orientation.apply(np.asarray(bgr, np.uint8))
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import evaluate_dataset_command
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
-from pipeline.files import write_json
+from pipeline.files import PARTIAL, file_sha256, write_json
 from pipeline.profiles import Options, load_config
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.recognition.models.gaitedge import Architecture, GaitEdge
+from pipeline.research.evaluation.datasets import embedding, retrieval
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.dataset import list_samples
 from pipeline.research.training.fit import train
@@ -39,7 +43,7 @@ def evaluate(tmp_path, monkeypatch):
     def run(*overrides, cross_view=False, as_opengait=False, **options):
         json_file = tmp_path / "report.json"
         encoder = None if options.keys() & {"profile", "encoder", "checkpoint"} else "gei"
-        given = {**NOTHING, "json_file": json_file, "encoder": encoder, **options}
+        given = {**NOTHING, "processes": 1, "json_file": json_file, "encoder": encoder, **options}
         shared = Options(overrides=[*overrides, "runtime.device=cpu"], checkpoints=given.pop("checkpoints"))
         evaluate_dataset_command(cross_view=cross_view, as_opengait=as_opengait, options=shared, **given)
         return json.loads(json_file.read_text())
@@ -85,6 +89,29 @@ def test_listed_probes_come_with_the_partition(evaluate, data, tmp_path):
     assert report["conditions"]["all"]["n"] == 2 and report["reranked"]
 
 
+def test_the_record_says_of_what_and_by_whom_the_figures_are(evaluate, data, tmp_path):
+    evaluate(protocol="casia-b", root=data)
+    (folder,) = (tmp_path / "output").glob("2*")
+    record = json.loads((folder / "run.json").read_text())
+    partition = {"path": "partition.json", "sha256": file_sha256(data / "partition.json")}
+    assert record["evaluated"]["protocol"] == "casia-b" and record["config"]["recognition"]["seed"] == 0
+    assert {**record["evaluated"]["partition"], "path": "partition.json"} == partition
+    assert {"gait", "torch", "numpy"} <= record["versions"].keys()
+    assert "recognition: 18 walks" in (folder / "run.log").read_text()
+
+
+def test_two_processes_write_what_one_writes(evaluate, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding, "WALKS_AT_ONCE", 5)
+    monkeypatch.setattr(retrieval, "BLOCK_VALUES", 6)
+    one = evaluate(protocol="casia-b", root=data)
+    two = evaluate(protocol="casia-b", root=data, processes=2)
+    assert one == two
+    first, second = (np.load(path) for path in sorted((tmp_path / "output").glob("2*/features.npz")))
+    for name in first.files:
+        np.testing.assert_array_equal(first[name], second[name])
+    assert not list((tmp_path / "output").rglob(f"{PARTIAL}*"))
+
+
 def test_walks_are_seen_as_a_whole_unless_a_profile_says_otherwise(evaluate, data, tmp_path):
     def frames(**options):
         evaluate(protocol="casia-b", root=data, **options)
@@ -128,6 +155,8 @@ def test_a_training_is_evaluated_on_the_people_that_it_has_not_seen(evaluate, tm
     assert (report["protocol"], report["identities"], report["walks"]) == ("casia-b", 2, 12)
     assert report["model"].startswith(name.partition("_")[0])
     assert report["conditions"]["NM"]["n"] == 4 and 0 <= report["conditions"]["NM"]["rank1"] <= 1
+    (record,) = (tmp_path / "output").glob("2*/run.json")
+    assert json.loads(record.read_text())["evaluated"]["training_seed"] == 0
 
 
 @pytest.fixture
@@ -290,3 +319,28 @@ def test_several_files_are_modalities_in_the_encoders_order(tmp_path):
         GaitError, match=r"1 file of a walk, the encoder takes 2 \(skeleton maps .*, keypoints .*--files"
     ):
         read_sequence(walk, 1, needs)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_encoder_that_cuts_people_out_is_told_how_well(evaluate, tmp_path, monkeypatch, processes):
+    """GaitEdge on CASIA-B*'s files, with a U-Net that takes everything for a body."""
+    network = GaitEdge(Architecture(classes=4))
+    torch.nn.init.constant_(network.Backbone.Conv_1x1.weight, 0)
+    torch.nn.init.constant_(network.Backbone.Conv_1x1.bias, 5)
+    torch.save(network.state_dict(), tmp_path / "random.pt")
+    draw = np.random.default_rng(0)
+    for who, take in itertools.product(("075", "076"), ("nm-01", "nm-05")):
+        folder = tmp_path / f"CASIA-B-star/{who}/{take}/090"
+        folder.mkdir(parents=True)
+        masks = np.zeros((4, 128, 128), np.uint8)
+        masks[:, 20:110, 40:90] = 255
+        pictures = draw.integers(0, 256, (4, 3, 128, 128), dtype=np.uint8)
+        for name, array in (("aspect_ratio", np.full(4, 0.6)), ("rgbs", pictures), ("sils", masks)):
+            (folder / f"090-{name}.pkl").write_bytes(pickle.dumps(array))
+    given = {"checkpoint": str(tmp_path / "random.pt"), "card": "gaitedge_casiab", "files": "1,0,2"}
+    report = evaluate(protocol="casia-b", root=tmp_path / "CASIA-B-star", processes=processes, **given)
+    assert report["model"] == "gaitedge" and report["conditions"]["NM"]["n"] == 2
+    assert report["scores"]["mIoU"] == pytest.approx(90 * 50 / 128**2, rel=1e-6)
+    if processes == 1:
+        with pytest.raises(InputError, match=r"aspect_ratio\.pkl: 4 frames of one number.*--files"):
+            evaluate(protocol="casia-b", root=tmp_path / "CASIA-B-star", **{**given, "files": "0,1,2"})

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from modal_walks import write_modalities
 
-from pipeline.commands.pictures import picture
+from pipeline.commands.pictures import dataset_picture_command, picture
 from pipeline.errors import CheckpointError, ConfigError, InputError
 from pipeline.files import write_json
 from pipeline.pose.storage import write_poses
@@ -105,18 +106,41 @@ def test_one_track_has_no_exchange(walkers, autoencoder, tmp_path):
     assert [file.name for file in files] == ["codes-features.png"]
 
 
-def test_each_body_gets_the_other_s_motion(walkers, autoencoder):
+def test_each_body_gets_the_others_motion_and_view(walkers, autoencoder):
     _, poses = walkers
     network = load_autoencoder(autoencoder)
     walks = torch.cat([in_body_units(torch.from_numpy(walk.keypoints)[None]) for walk in poses])
     rows = exchange(network, walks, ["one", "two"])
-    assert [name for name, _, _ in rows] == ["one", "two", "body: one\nmotion: two", "body: two\nmotion: one"]
+    swapped = [
+        f"body: {body}\n{what}: {of}" for what in ("motion", "view") for body, of in (("one", "two"), ("two", "one"))
+    ]
+    assert [name for name, _, _ in rows] == ["one", "two", *swapped]
     assert rows[2][2] == rows[0][2] != rows[1][2]  # colours are the bodies'
     with torch.inference_mode():
         codes = network.encode(network.rows(walks))
         expected = network.decode(codes.motion[1:], codes.body[:1], codes.view[:1])
-    found = network.points(expected.unflatten(1, (15, 3))[:, :, :2].flatten(1, 2))[0]
-    np.testing.assert_allclose(rows[2][1], found.numpy(), atol=1e-5)
+        seen = network.decode(codes.motion[:1], codes.body[:1], codes.view[1:])
+    for row, wanted in ((2, expected), (4, seen)):
+        found = network.points(wanted.unflatten(1, (15, 3))[:, :, :2].flatten(1, 2))[0]
+        np.testing.assert_allclose(rows[row][1], found.numpy(), atol=1e-5)
+
+
+def test_a_person_of_a_data_set_is_drawn_from_every_view(tmp_path, capsys):
+    root = write_modalities(tmp_path / "data", ("keypoints",), 2, ("bg-01", "nm-01"), ("000", "090", "180"))
+    file = tmp_path / "views.png"
+    assert dataset_picture_command(root, file, "002", "nm-01") == 0
+    assert capsys.readouterr().out.strip() == str(file)
+    first = cv2.imread(str(file))
+    assert first.shape[0] > 3 * 150  # a row a view
+    dataset_picture_command(root, file, None, None)
+    assert cv2.imread(str(file)).shape == first.shape and (cv2.imread(str(file)) != first).any()
+    with pytest.raises(InputError, match=r"001/cl-01 has no skeletons"):
+        dataset_picture_command(root, file, None, "cl-01")
+    with pytest.raises(ConfigError, match=r"views\.gif: this picture is \.png"):
+        dataset_picture_command(root, file.with_suffix(".gif"), None, None)
+    flat = write_modalities(tmp_path / "flat", ("silhouettes",), 1, ("nm-01",), ("090",))
+    with pytest.raises(InputError, match="has no skeletons"):
+        dataset_picture_command(flat, file, None, None)
 
 
 @pytest.mark.parametrize(

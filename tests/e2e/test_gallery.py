@@ -179,7 +179,7 @@ def test_identify_takes_the_stored_back_end_and_says_so(identified, gait, walker
 
     anew, distances, _ = told()
     assert anew is None
-    fitted = gait("gallery", "fit", "--db", "projected", "--transform", "lda")
+    fitted = gait("gallery", "fit", "--db", "projected")
     assert fitted.returncode == 0, fitted.stderr
     assert "fitted on 4 walks of 2 people of the gallery" in fitted.stdout
     stored, same, record = told()

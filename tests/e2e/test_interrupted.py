@@ -80,8 +80,8 @@ def when(process, gait, sign: str) -> Path:
     pytest.fail(f"no {sign} came, and the run {'goes on' if process.poll() is None else 'ended'}: {killed(process)}")
 
 
-def resume(gait, folder: Path) -> dict:
-    done = gait("run", "--resume", folder)
+def resume(gait, folder: Path, *options: str) -> dict:
+    done = gait("run", "--resume", folder, *options)
     assert done.returncode == 0, done.stderr
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "done" and record["resumed"] >= 1 and "error" not in record
@@ -140,7 +140,7 @@ def test_a_killed_run_can_go_on(gait, videos, reference, sign, options):
     workers_have_ended(process.pid)
     assert json.loads((folder / "run.json").read_text())["status"] == "running"
     every_file_is_whole(folder)
-    resume(gait, folder)
+    resume(gait, folder, "--workers", "1")  # with workers: after Ctrl-C
     assert partial_files(folder) == []
     same_content(reference, folder)
 

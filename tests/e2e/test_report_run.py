@@ -13,13 +13,15 @@ from pipeline.video import open_video
 
 pytestmark = pytest.mark.slow
 
+FRAMES = 20
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, gait_in, walkers):
     """A run without annotated videos, and what started it."""
     gait = gait_in(tmp_path_factory.mktemp("report"))
     options = ["--set", "output.videos=false", "--set", "output.silhouettes=false"]
-    return gait, gait.run(walkers("gallery", 60, 30), walkers("probe2", 60, 30), options=options)
+    return gait, gait.run(walkers("gallery", 60, FRAMES), walkers("probe2", 60, FRAMES), options=options)
 
 
 def portraits_of(folder):
@@ -34,7 +36,7 @@ def detail(path, share: float) -> float:
 
 def test_nothing_says_where_it_was_made_and_nothing_is_open_to_others(run, walkers):
     gait, run = run
-    assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery", 60, 30).parent) == []
+    assert handed_on.saying(run.path, gait.cwd, gait.home, walkers("gallery", 60, FRAMES).parent) == []
     for folder in (run.path, run.path.parent / ".cache", run.path.parent / ".resume"):
         assert handed_on.open_to_others(folder) == []
 
@@ -78,7 +80,7 @@ def test_resuming_blurs_heads_in_videos_and_report_and_tracks_nothing_again(run,
     assert "heads of tracked people are blurred" in html
     for source in re.findall(r'<video[^>]* src="([^"]+)"', html):
         with open_video(run.path / source) as video:
-            assert sum(1 for _ in video) == 30
+            assert sum(1 for _ in video) == FRAMES
     videos = {p: p.stat().st_mtime_ns for p in run.path.glob("videos/*.mp4")}
     assert len(videos) == 2
     assert gait("run", "--resume", run.path, *options).returncode == 0
@@ -104,5 +106,5 @@ def test_why_and_other_formats_come_from_the_command_line(run, tmp_path):
 
 def test_no_report_is_made_where_none_is_wanted(gait, walkers):
     options = [part for name in ("report", "videos", "silhouettes") for part in ("--set", f"output.{name}=false")]
-    run = gait.run(walkers("gallery", 60, 30), walkers("gallery", 60, 30), options=options)
+    run = gait.run(walkers("gallery", 60, 12), walkers("gallery", 60, 12), options=options)
     assert not (run.path / "report.html").exists() and not (run.path / "portraits").exists()

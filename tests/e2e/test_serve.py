@@ -119,7 +119,8 @@ def server(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[sync_api.Browser]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        plain = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=plain)
         yield browser
         browser.close()
 

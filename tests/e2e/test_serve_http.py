@@ -420,8 +420,9 @@ def test_a_form_of_another_page_may_not_either(port, headers):
 )
 def test_with_a_password_nothing_is_seen_without_it(serving, given, status):
     headers = {} if given is None else {"authorization": "Basic " + base64.b64encode(f"me:{given}".encode()).decode()}
-    for path in ("/", "/assets/app.css", "/gallery"):
-        assert Asked(serving["closed"], headers)(path)[0] == status
+    with ThreadPoolExecutor() as side_by_side:  # a wrong password is told after a second
+        answers = side_by_side.map(Asked(serving["closed"], headers), ("/", "/assets/app.css", "/gallery"))
+        assert [answer[0] for answer in answers] == [status] * 3
 
 
 def test_programs_with_the_token_do_all_of_it(serving, video):

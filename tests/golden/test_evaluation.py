@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
+from pipeline.research.evaluation.datasets.ranking import Ranking, Search
 from pipeline.research.evaluation.datasets.rerank import rerank
-from pipeline.research.evaluation.datasets.retrieval import distances, retrieve
+from pipeline.research.evaluation.datasets.retrieval import distances
 from pipeline.research.evaluation.datasets.submission import submission
 from pipeline.research.evaluation.tables import by_view, class_scores, cross_view, pairs, whole
 
@@ -60,7 +61,7 @@ def after(log, title):
 def test_tables_by_view(reference, case, protocol, metric):
     inputs, _, results = reference
     expected = results[f"{case}/{metric}"]
-    found = by_view(PROTOCOLS[protocol], features(inputs, case), METRICS[metric])
+    found = by_view(PROTOCOLS[protocol], Ranking(features(inputs, case), METRICS[metric]))
     names = {
         name.removesuffix("@R1").replace("Umberalla", "Umbrella"): value
         for name, value in scalars(expected["result"]).items()
@@ -81,7 +82,7 @@ def test_tables_by_view(reference, case, protocol, metric):
 def test_the_cross_view_gallery(reference, metric):
     inputs, _, results = reference
     expected = scalars(results[f"casiab_cross_view_gallery/{metric}"]["result"])
-    found = cross_view(PROTOCOLS["casia-b"], features(inputs, "casiab"), METRICS[metric])
+    found = cross_view(PROTOCOLS["casia-b"], Ranking(features(inputs, "casiab"), METRICS[metric]))
     mine = {f"{name}-Rank@1": one.ranks[1] for name, one in found.items()}
     mine |= {f"{name}-mAP": one.precision for name, one in found.items()}
     assert mine == pytest.approx(expected, **EXACT)
@@ -95,7 +96,7 @@ def test_gait3d(reference, golden, metric):
     # The partition is not part of the reference: probes are the first walk of each identity, and what has its name.
     names = ["-".join(name) for name in zip(data.labels, data.types, data.views, strict=True)]
     probes = [names[row] for row in np.unique(data.labels, return_index=True)[1]]
-    found = whole(PROTOCOLS["gait3d"], data, METRICS[metric], listed=probes)["all"]
+    found = whole(PROTOCOLS["gait3d"], Ranking(data, METRICS[metric]), listed=probes)["all"]
     mine = {f"Rank-{k}": found.ranks[k] for k in (1, 5, 10)} | {"mAP": found.precision, "mINP": found.penalty}
     assert mine == pytest.approx(expected, rel=1e-6)
 
@@ -104,7 +105,7 @@ def test_gait3d(reference, golden, metric):
 def test_grew_in_the_wild(reference, metric):
     inputs, _, results = reference
     expected = results[f"real_scene_GREW/{metric}"]
-    found = whole(PROTOCOLS["grew"], features(inputs, "real_scene_GREW"), METRICS[metric])["all"]
+    found = whole(PROTOCOLS["grew"], Ranking(features(inputs, "real_scene_GREW"), METRICS[metric]))["all"]
     assert [f"{found.ranks[k]:.3f}" for k in (1, 5, 10, 20)] == expected["log"][1::2]
 
 
@@ -134,7 +135,7 @@ def test_the_hid_submission(reference, rerank, half):
 def test_ccpg(reference, metric):
     inputs, _, results = reference
     expected = results[f"ccpg/{metric}"]
-    found = pairs(PROTOCOLS["ccpg"], features(inputs, "ccpg"), METRICS[metric])
+    found = pairs(PROTOCOLS["ccpg"], Ranking(features(inputs, "ccpg"), METRICS[metric]))
     assert list(found) == ["CL", "UP", "DN", "BG"]
     for name, table in scalars(expected["result"]).items():  # OpenGait returns the last of the ranks it looked at
         one = found[name].tables
@@ -174,22 +175,19 @@ def test_distances(reference, assert_close_to_rms, monkeypatch, metric, rows):
     assert_close_to_rms(found, outputs[f"cuda_dist_{metric}"], 1e-6)
 
 
-def side(embeddings, people, views):
-    return DatasetFeatures(embeddings, people, np.full(len(people), ""), views)
-
-
 @pytest.fixture
-def sides(reference):
+def search(reference):
     inputs, _, _ = reference
-    return (
-        side(inputs["m_x"], inputs["m_qpid"].astype(str), inputs["m_qview"].astype(str)),
-        side(inputs["m_y"], inputs["m_gpid"].astype(str), inputs["m_gview"].astype(str)),
-    )
+    names = [np.concatenate([inputs[f"m_{side}{name}"] for side in "qg"]).astype(str) for name in ("pid", "view")]
+    embeddings = np.concatenate([inputs["m_x"], inputs["m_y"]])
+    data = DatasetFeatures(embeddings, names[0], np.full(len(embeddings), ""), names[1])
+    is_probe = np.arange(len(embeddings)) < len(inputs["m_x"])
+    return lambda **how: Ranking(data, "euclidean").retrieve([Search(is_probe, ~is_probe, **how)])[0]
 
 
-def test_ranks_precision_and_penalty(reference, sides):
+def test_ranks_precision_and_penalty(reference, search):
     _, outputs, results = reference
-    found = retrieve(*sides, "euclidean")
+    found = search()
     np.testing.assert_allclose(found.cmc(20), outputs["rank_cmc"], rtol=1e-6)
     np.testing.assert_allclose(found.precision, outputs["rank_ap"], rtol=1e-12)
     np.testing.assert_allclose(found.penalty, outputs["rank_inp"], rtol=1e-12)
@@ -197,9 +195,9 @@ def test_ranks_precision_and_penalty(reference, sides):
     np.testing.assert_allclose(figures, results["compute_ACC_mAP_noviews"], rtol=1e-12)
 
 
-def test_without_the_own_view(reference, sides):
+def test_without_the_own_view(reference, search):
     _, outputs, results = reference
-    found = retrieve(*sides, "euclidean", same_view=False)
+    found = search(same_view=False)
     np.testing.assert_allclose(found.cmc(10), outputs["many_cmc"], rtol=1e-6)
     figures = [found.mean_precision(), found.mean_penalty()]
     np.testing.assert_allclose(figures, outputs["many_mAP_mINP"], rtol=1e-12)

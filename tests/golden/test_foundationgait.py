@@ -34,8 +34,9 @@ def test_embeddings_and_scores_equal_the_reference(name, golden, golden_weights,
     kind = FOUNDATIONGAIT.network_class
     architecture = architecture_of(FOUNDATIONGAIT.architecture, {}, weights)
     assert (architecture.form, tuple(architecture.layers)) == (form, layers)
-    network = kind(architecture).eval()
-    network.load_state_dict(kind.rename_keys(weights), strict=True)
+    with torch.device("meta"):  # random weights of this size take seconds
+        network = kind(architecture).eval()
+    network.load_state_dict(kind.rename_keys(weights), strict=True, assign=True)
 
     with np.load(golden(name) / "input.npz") as given, np.load(golden(name) / "output.npz") as output:
         walks = [given[one][None, None, :, :, 10:54] for one in sequences]
@@ -54,8 +55,10 @@ def test_embeddings_and_scores_equal_the_reference(name, golden, golden_weights,
 def student(golden_weights):
     """The student of the pre-training."""
     weights = golden_weights("foundationgait_pretrain_0.03b", without="teacher_backbone.")
-    network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture(form="pretrained"))
-    network.load_state_dict({key.replace("student", "teacher"): value for key, value in weights.items()})
+    weights = {key.replace("student", "teacher"): value for key, value in weights.items()}
+    with torch.device("meta"):
+        network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture(form="pretrained"))
+    network.load_state_dict(weights, assign=True)
     return network.teacher_backbone.eval()
 
 
@@ -74,8 +77,9 @@ def test_maps_of_strips_equal_the_reference(strips, student, golden, assert_clos
 
 def test_embeddings_in_training_equal_the_reference(golden, golden_weights, assert_close_to_rms):
     folder = golden("foundationgait_finetune_0.03b")
-    network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture()).train()
-    network.load_state_dict(golden_weights("foundationgait_finetune_0.03b"))
+    with torch.device("meta"):
+        network = FOUNDATIONGAIT.network_class(FOUNDATIONGAIT.architecture()).train()
+    network.load_state_dict(golden_weights("foundationgait_finetune_0.03b"), assign=True)
     with np.load(folder / "input.npz") as given, np.load(folder / "output.npz") as output, torch.no_grad():
         walks = images(np.stack([given[f"train_{number}"] for number in range(16)]))
         maps = diverse_maps(network.teacher_backbone.maps, walks, [8, 4, 2, 1, 8, 4, 2, 1])

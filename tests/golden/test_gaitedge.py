@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline.recognition.layers.dinov2 import DEVIATION, MEAN
 from pipeline.recognition.models.gaitedge import GAITEDGE, UNet, align, places
+from pipeline.research.evaluation.datasets.segmentation import overlaps
 
 
 def bits(packed):
@@ -89,3 +92,6 @@ def test_the_u_net_alone_equals_the_reference(golden, golden_weights, assert_clo
             found = network.eval()((torch.from_numpy(given[f"{sequence}_rgbs"]) / 255 - mean) / deviation).sigmoid()
             assert_close_to_rms(found[: len(output[f"prob_{sequence}"])].numpy(), output[f"prob_{sequence}"])
             np.testing.assert_array_equal(found[:, 0].numpy() > 0.5, bits(output[f"pred_packed_{sequence}"]))
+            silhouettes = torch.from_numpy(given[f"{sequence}_sils"]) / 255
+            told = json.loads((folder / "info.json").read_text())["eval"][sequence]["miou_per_frame"]
+            np.testing.assert_allclose(overlaps(found[:, 0].round(), silhouettes).numpy(), told, rtol=1e-5)

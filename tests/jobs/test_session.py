@@ -35,7 +35,7 @@ def test_another_encoder_makes_other_features_of_the_same_tracks(video):
 
 
 def test_where_and_by_how_many_it_is_done_changes_no_track(video):
-    settings = [[], ["runtime.threads=1", "runtime.workers=3"], ["runtime.engine=ray", "runtime.address=auto"]]
+    settings = [[], ["runtime.threads=1", "runtime.workers=3"], ["runtime.cluster=ray", "runtime.address=auto"]]
     assert len({keys(video, *some) for some in settings}) == 1
     assert keys(video, "runtime.precision=bf16") != keys(video)
 

@@ -58,8 +58,3 @@ def test_unusable_walks_stay_infinitely_far(distances):
 def test_too_few_strangers_are_refused(distances):
     with pytest.raises(ConfigError, match=r"3 walks of other people.*only 1"):
         among_the_gallery("s", distances[0][:, :3], distances[1][:3, :3], np.array([0, 1, 1]))
-
-
-def test_an_unknown_name_is_refused(distances):
-    with pytest.raises(ConfigError, match="'x'"):
-        among_the_gallery("x", *distances, PEOPLE)

@@ -61,8 +61,7 @@ def test_a_distance_that_was_normalised_before_it_decided_is_said(tmp_path, caps
     path = runs.made_up(tmp_path / "run", videos=False)
     record = json.loads((path / "run.json").read_text())
     matching = record["config"]["matching"]
-    del matching["transform"]
-    matching |= {"score_norm": "z", "backend": "lda"}  # its name in earlier runs
+    matching |= {"score_norm": "z", "transform": "lda"}
     (path / "run.json").write_text(json.dumps(record))
     explain_command(path, "probe/2", "gallery/2", None, False)
     assert "the distance after matching.transform=lda and matching.score_norm=z." in capsys.readouterr().out

@@ -6,23 +6,20 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import ConfigError
 from pipeline.gallery.discriminant import fit_discriminant
 from pipeline.gallery.store import Gallery
 from pipeline.profiles import Options
 
+LDA = "matching.transform=lda"
 
-def fit_command(db: Path, transform: str, backend: str | None, cohort: str | None, options: Options) -> None:
+
+def fit_command(db: Path, cohort: str | None, options: Options) -> None:
     """Fit a discriminant for the metric of the settings, and say what it learnt from and how it is used."""
-    transform = backend or transform  # its name until 0.2
-    overrides = [*options.overrides, f"matching.transform={transform}"]
-    metric = replace(options, overrides=overrides).config().matching.metric
-    if transform == "none":
-        raise ConfigError("--transform none: that is nothing to fit. Choose lda.")
+    metric = replace(options, overrides=[*options.overrides, LDA]).config().matching.metric
     begun = time.perf_counter()
     facts = fit_discriminant(Gallery.open(db), metric, cohort)
     learnt = f"{facts.walks} walks of {facts.people} people of the {facts.fitted_on}"
     print(
-        f"{db}: {transform} for {metric} distances of {facts.model}, fitted on {learnt} in "
-        f"{time.perf_counter() - begun:.0f} s. Use it: --set matching.transform={transform}"
+        f"{db}: lda for {metric} distances of {facts.model}, fitted on {learnt} in "
+        f"{time.perf_counter() - begun:.0f} s. Use it: --set {LDA}"
     )

@@ -28,7 +28,7 @@ from pipeline.types import Modality
 
 OPSET = 17
 TRACED = (9, 11)  # frames of the sequences whose shapes tell which axis is time
-LENGTHS = ((2, 12), (1, 30), (1, 70))  # sequences, frames: that a graph is tried with (some look at 64)
+LENGTHS = ((2, 12), (1, 70))  # sequences, frames: that a graph is tried with (some look at 64)
 SHORT = (8, 5, 4, 3, 2, 1)  # frames: what a graph may ask for, and is tried with; longer ones come first
 TOLERANCE = 1e-4  # of the rms of torch's answer
 

@@ -35,6 +35,8 @@ class OpenVinoGaitBase:
         runtime: RuntimeConfig,
     ) -> None:
         self._weights: Weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        if features == "logits":
+            self._weights["BNNecks.fc_bin"] = _of_unit_length(self._weights["BNNecks.fc_bin"])
         self._architecture, self._features, self._runtime = architecture, features, runtime
         self._networks: dict[tuple[int, int], OpenVinoNetwork] = {}
 
@@ -55,7 +57,7 @@ class OpenVinoGaitBase:
         neck = _of_unit_length(normal)
         if self._features == "neck":
             return neck
-        return _by_part(neck, _of_unit_length(self._weights["BNNecks.fc_bin"]))
+        return _by_part(neck, self._weights["BNNecks.fc_bin"])
 
     def _pooled(self, walks: Sequence[NDArray[np.uint8]]) -> Iterator[FloatArray]:
         """Walks → feature maps pooled over time, [1, c, h, w] each, in order."""

@@ -11,9 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.skeletons import BY_JOINTS, Skeleton, sources
+from pipeline.skeletons import BY_JOINTS, COCO17, Skeleton, sources
 
 SHORTEST_BONE = 1e-4  # added to a bone's length, so that none is divided by zero
+HEIGHT = 225.0  # of every pose, as GPGait sees it
+NEIGHBOURS = (  # of COCO's shoulders, elbows, wrists, hips, knees and ankles: one of each's bones; the other's end
+    *((7, 11), (8, 12), (5, 9), (10, 6), (7, None), (8, None)),
+    *((5, 13), (6, 14), (11, 15), (12, 16), (13, None), (14, None)),
+)
 
 
 def as_joints(keypoints: Tensor, skeleton: Skeleton) -> Tensor:
@@ -129,6 +134,33 @@ def ten_channels(keypoints: Tensor, parents: tuple[int, ...]) -> Tensor:
     points = keypoints[..., :2]
     parts = [points, points - points[:, :, :1], velocities(points, 1), velocities(points, 2), bones(points, parents)]
     return torch.cat(parts, dim=-1).permute(0, 3, 1, 2)
+
+
+def one_height(points: Tensor, height: float = HEIGHT) -> Tensor:
+    """Every pose [n, t, 17, 2] scaled to one height and moved to the middle of its shoulders (GPGait)."""
+    own = points[..., 1].amax(dim=-1) - points[..., 1].amin(dim=-1)
+    scaled = points * (height / own.clamp(min=1e-6))[..., None, None]
+    return scaled - scaled[:, :, 5:7].mean(dim=2, keepdim=True)
+
+
+def descriptors(points: Tensor) -> Tensor:
+    """GPGait's input (Fu et al., ICCV 2023): [n, t, 17, 2] → [n, 5, t, 17], places, bones and angles.
+
+    Angles are those outside, between two bones, or between one bone and the vertical; of the head's joints they are 0.
+    """
+    ways = []
+    for joint, (one, other) in enumerate(NEIGHBOURS, start=len(COCO17.joints) - len(NEIGHBOURS)):
+        first = points[:, :, one] - points[:, :, joint]
+        second = first * first.new_tensor([0, 1]) if other is None else points[:, :, other] - points[:, :, joint]
+        across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+        ways.append(torch.pi - torch.atan2(across.abs(), (first * second).sum(dim=-1)))
+    angles = F.pad(torch.stack(ways, dim=-1), (len(COCO17.joints) - len(ways), 0))
+    return torch.cat([points, bones(points, COCO17.parents), angles.unsqueeze(-1)], dim=-1).permute(0, 3, 1, 2)
+
+
+def human_oriented(keypoints: Tensor) -> Tensor:
+    """`descriptors` of poses of one height: [n, t, 17, 3] → [n, 5, t, 17]."""
+    return descriptors(one_height(keypoints[..., :2]))
 
 
 def backwards(keypoints: Tensor) -> Tensor:

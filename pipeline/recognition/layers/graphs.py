@@ -19,15 +19,15 @@ MAX_HOP = 3  # how far the published adjacencies reach
 SPATIAL_HOPS = 2  # how far ResGCN looks
 
 
-def adjacency(skeleton: Skeleton) -> Tensor:
-    """[MAX_HOP + 1, v, v]: joints that are 0, 1, … bones apart, every column divided by the number of all of them.
+def adjacency(skeleton: Skeleton, furthest: int = MAX_HOP, first: int = 0) -> Tensor:
+    """[furthest + 1, v, v]: joints that are 0, 1, … bones apart, every column divided by the number of all of them.
 
-    "Distance partitioning" of ST-GCN (Yan et al., AAAI 2018).
+    "Distance partitioning" of ST-GCN (Yan et al., AAAI 2018). first: joints before that one are left out.
     """
-    hops = skeleton.hops
-    near = hops <= MAX_HOP
+    hops = skeleton.hops[first:, first:]
+    near = hops <= furthest
     weights = near / near.sum(axis=0)
-    return torch.from_numpy(np.stack([np.where(hops == hop, weights, 0) for hop in range(MAX_HOP + 1)])).float()
+    return torch.from_numpy(np.stack([np.where(hops == hop, weights, 0) for hop in range(furthest + 1)])).float()
 
 
 def gather(x: Tensor, graph: Tensor) -> Tensor:

@@ -98,8 +98,11 @@ class GaitEdge(gaitgl.GaitGL):
 
     def aligned(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
         """Of pictures [b, 3, h, w], ratios [b] and silhouettes [b, h, w]: what GaitGL looks at, [b, 64, 44]."""
-        body = self.Backbone((pictures - self.mean) / self.deviation).float().sigmoid()[:, 0]
-        return placed(body, ratios, *silhouettes)
+        return placed(self.body(pictures), ratios, *silhouettes)
+
+    def body(self, pictures: Tensor) -> Tensor:
+        """What is body in pictures [b, 3, h, w]: [b, h, w] in 0–1."""
+        return cast(Tensor, self.Backbone((pictures - self.mean) / self.deviation)).float().sigmoid()[:, 0]
 
 
 def placed(body: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:

@@ -10,16 +10,11 @@ from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.model import Model
 from pipeline.recognition.models.gaitbase_network import GaitBase
 
-
-class ScoNet(GaitBase):
-    """Silhouettes [n, 1, s, h, w] in 0–1 to embeddings [n, out_channels, parts]; logits: [n, 3, parts]."""
-
-
 SCONET = Model(
     name="sconet",
     title="ScoNet",
     paper="Zhou et al., MICCAI 2024",
-    network=ScoNet,
+    network=GaitBase,
     architecture=Architecture,
     golden=("sconet",),
 )

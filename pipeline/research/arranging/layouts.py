@@ -86,6 +86,7 @@ LAYOUTS: Mapping[str, Mapping[str, Part]] = {  # the first part of each is what 
         "silhouettes": _part("{identity}/{type}/{view}/Sils_aligned/*.png", "aligned"),
         "rgb": _part("{identity}/{type}/{view}/RGB_raw/*.jpg", "rgb"),
         "points": _part("{identity}/{type}/{view}/PCDs/*.pcd", "points"),
+        "depths": _part("{identity}/{type}/{view}/PCDs_depths/*.png", "depths"),
     },
     "freegait": {"all": _part("{identity}/{type}/{view}/{modality}/*.pkl", "")},
     "scoliosis1k": {"silhouettes": Part(_PLAIN)},

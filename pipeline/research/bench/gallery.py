@@ -8,8 +8,6 @@ walk of an enrolled person.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import sys
 import tempfile
 import time
@@ -42,12 +40,12 @@ QUERIES = 200
 RUN = 20  # of them are those of one run, which are compared with everybody together
 ALONE = 5  # of them are compared with everybody one at a time
 AT_ONCE = 4000  # templates a commit
-METRICS: tuple[Metric, ...] = ("euclidean", "cosine")
+SHAPE = (256, 16)  # C×P of a template, as GaitBase's
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Made-up people: template number n is a walk of person n // WALKS. shape: C×P."""
+    """Made-up people: template number n is a walk of person n // WALKS. shape: C×P of a template."""
 
     templates: int
     shape: tuple[int, int]
@@ -84,24 +82,18 @@ class Crowd:
     def _mixing(self) -> FloatArray:
         rng = np.random.default_rng(self.seed)
         size = self.shape[0] * self.shape[1]
-        basis = np.linalg.qr(rng.standard_normal((size, min(FACTORS, size)), np.float32))[0].T * np.sqrt(size / 16)
-        return np.asarray(np.vstack([basis, np.zeros((FACTORS - len(basis), size))]), np.float32)
+        return np.asarray(np.linalg.qr(rng.standard_normal((size, FACTORS), np.float32))[0].T * np.sqrt(size / 16))
 
 
-def bench_gallery_command(
-    sizes: str, parts: str, metric: str, folder: Path | None, json_file: Path | None, keep: bool = False
-) -> None:
+def bench_gallery_command(sizes: str, metric: Metric, json_file: Path | None) -> None:
     """Enrol, index and search galleries of these sizes, in processes of their own; print and write the figures."""
-    counts, shape = _sizes(sizes), _shape(parts)
-    if metric not in METRICS:
-        raise ConfigError(f"--metric {metric}: choose one of {', '.join(METRICS)}.")
     rows: list[dict[str, Any]] = []
-    for count in counts:
-        report: dict[str, Any] = {"templates": count, "parts": parts, "metric": metric}
-        with _working_folder(folder, count, keep) as place:
+    for count in _sizes(sizes):
+        report: dict[str, Any] = {"templates": count, "parts": "x".join(map(str, SHAPE)), "metric": metric}
+        with tempfile.TemporaryDirectory(prefix=f"gait-gallery-{count}-") as folder:
             for step in (_fill, _index, _search):
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:  # its memory is then its own
-                    report |= own.submit(step, Crowd(count, shape), place, metric).result()
+                    report |= own.submit(step, Crowd(count, SHAPE), Path(folder) / "db", metric).result()
                 print(f"{count} templates: {step.__name__.strip('_')} done", file=sys.stderr, flush=True)
         rows.append(report)
         if json_file is not None:  # after each size: the next one may take an hour
@@ -203,19 +195,6 @@ def _embedding(parts: NDArray[np.floating], track: int) -> Embedding:
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _working_folder(folder: Path | None, count: int, keep: bool) -> Iterator[Path]:
-    """Where one gallery is made: in `folder`, or in the system's for temporary files; removed at the end."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=f"gait-gallery-{count}-", dir=folder))
-    try:
-        yield path / "db"
-    finally:
-        if not keep:
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def _sizes(text: str) -> list[int]:
     try:
         counts = [int(count) for count in text.split(",")]
@@ -224,13 +203,6 @@ def _sizes(text: str) -> list[int]:
     if not counts or min(counts) < LEAST:
         raise ConfigError(f"--sizes {text}: expected numbers of templates such as 10000,100000, each {LEAST} or more.")
     return counts
-
-
-def _shape(text: str) -> tuple[int, int]:
-    c, _, p = text.partition("x")
-    if not (c.isdecimal() and p.isdecimal() and int(c) and int(p)):
-        raise ConfigError(f"--parts {text}: expected C×P such as 256x16.")
-    return int(c), int(p)
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.evaluation.datasets.features import DatasetFeatures, Names
 from pipeline.research.evaluation.datasets.protocols import ByView, Pairs, Types, Whole
+from pipeline.research.evaluation.datasets.ranking import Mask, Ranking, Search
 from pipeline.research.evaluation.datasets.rerank import reranked_distances
-from pipeline.research.evaluation.datasets.retrieval import Metric, Retrieval, rank, retrieve
+from pipeline.research.evaluation.datasets.retrieval import Retrieval, ranked
 
 RANKS = (1, 5, 10, 20)
 CMC_RANKS = 20
@@ -68,17 +68,14 @@ class Condition:
     reid: Condition | None = None
 
 
-def by_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
+def by_view(protocol: ByView, ranking: Ranking) -> dict[str, Condition]:
     """Every condition of the probes, each view against each. Raises InputError where no samples are of these types."""
-    views = [view for view in np.unique(data.views).tolist() if view not in protocol.without]
+    views = [view for view in np.unique(ranking.data.views).tolist() if view not in protocol.without]
     sides = {name: (types, protocol.gallery) for name, types in protocol.conditions.items()}
-    return {
-        name: _view_condition(probes, gallery, views, metric, device)
-        for name, (probes, gallery) in _select(sides, data).items()
-    }
+    return _view_conditions(_select(sides, ranking.data), views, ranking)
 
 
-def cross_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
+def cross_view(protocol: ByView, ranking: Ranking) -> dict[str, Condition]:
     """Every condition of the probes against the gallery's samples of all views, but never the own person's from the own
     view (Hou et al., "A Comprehensive Study on the Evaluation of Silhouette-based Gait Recognition", 2022).
 
@@ -88,44 +85,43 @@ def cross_view(protocol: ByView, data: DatasetFeatures, metric: Metric, device: 
     if protocol.whole is None:
         raise ConfigError("--cross-view: this protocol has no cross-view gallery; casia-b and oumvlp have.")
     conditions, gallery_types = protocol.whole
-    found = {}
-    sides = {name: (types, gallery_types) for name, types in conditions.items()}
-    for name, (probes, gallery) in _select(sides, data).items():
-        each = [
-            retrieve(probes.select(probes.views == view), gallery, metric, device, same_view=False)
-            for view in np.unique(probes.views).tolist()
-        ]
-        found[name] = Condition(
-            n=len(probes),
+    seen = ranking.data.views
+    sides = _select({name: (types, gallery_types) for name, types in conditions.items()}, ranking.data)
+    searches = {
+        name: [Search(probes & (seen == view), gallery, same_view=False) for view in np.unique(seen[probes]).tolist()]
+        for name, (probes, gallery) in sides.items()
+    }
+    found = iter(ranking.retrieve([one for some in searches.values() for one in some]))
+    conditions_found = {}
+    for name, some in searches.items():
+        each = [next(found) for _ in some]
+        conditions_found[name] = Condition(
+            n=int(sides[name][0].sum()),
             ranks={k: _mean([_percent(one.cmc(k)[-1]) for one in each]) for k in RANKS},
             precision=_mean([_percent(one.mean_precision()) for one in each]),
             penalty=_mean([_percent(one.mean_penalty()) for one in each]),
             cmc=100 * np.array([_mean(column) for column in zip(*(one.cmc(CMC_RANKS) for one in each), strict=True)]),
             unanswerable=sum(int((~one.answerable).sum()) for one in each),
         )
-    return found
+    return conditions_found
 
 
-def pairs(protocol: Pairs, data: DatasetFeatures, metric: Metric, device: str = "cpu") -> dict[str, Condition]:
+def pairs(protocol: Pairs, ranking: Ranking) -> dict[str, Condition]:
     """Every condition with its own gallery, by view and as person re-identification.
 
     Raises InputError where no samples are of these types.
     """
-    cameras = np.array([view.partition("_")[0] for view in data.views.tolist()], np.str_)
-    views = np.unique(cameras).tolist()
-    found = {}
-    for name, (probes, gallery) in _select(protocol.conditions, dataclasses.replace(data, views=cameras)).items():
-        reid = _condition(retrieve(probes, gallery, metric, device, same_view=False))
-        found[name] = dataclasses.replace(_view_condition(probes, gallery, views, metric, device), reid=reid)
-    return found
+    cameras = np.array([view.partition("_")[0] for view in ranking.data.views.tolist()], np.str_)
+    ranking = replace(ranking, data=replace(ranking.data, views=cameras))
+    sides = _select(protocol.conditions, ranking.data)
+    reid = [_condition(one) for one in ranking.retrieve([Search(*some, same_view=False) for some in sides.values()])]
+    found = _view_conditions(sides, np.unique(cameras).tolist(), ranking)
+    return {name: replace(one, reid=other) for (name, one), other in zip(found.items(), reid, strict=True)}
 
 
 def whole(
     protocol: Whole,
-    data: DatasetFeatures,
-    metric: Metric,
-    device: str = "cpu",
-    *,
+    ranking: Ranking,
     listed: Sequence[str] = (),
     rerank: Precision | None = None,
 ) -> dict[str, Condition]:
@@ -133,32 +129,30 @@ def whole(
 
     Args:
         protocol: Which types are probes, and which the gallery.
-        data: Both.
-        metric: Of the distances.
-        device: cpu or cuda.
+        ranking: Both, and how they are compared.
         listed: Names (identity-type-view) of the probes, or of the gallery, for protocols that list them.
         rerank: By k-reciprocal neighbours, in this precision (OpenGait: float16).
 
     Raises:
         InputError: Where there are no probes or no gallery.
     """
+    data = ranking.data
     if protocol.probes is not None:
         is_probe = protocol.probes.of(data.types)
     else:
         names = zip(data.labels.tolist(), data.types.tolist(), data.views.tolist(), strict=True)
         is_probe = np.isin(["-".join(name) for name in names], list(listed)) != protocol.lists_gallery
     is_gallery = protocol.gallery.of(data.types) if protocol.gallery is not None else ~is_probe
-    probes, gallery = data.select(is_probe), data.select(is_gallery)
-    if not len(probes) or not len(gallery):
+    if not is_probe.any() or not is_gallery.any():
         raise InputError(
-            f"{len(probes)} probes and {len(gallery)} gallery walks among {len(data)}: this is not what the protocol "
-            f"expects. Types here: {_few(data.types)}."
+            f"{is_probe.sum()} probes and {is_gallery.sum()} gallery walks among {len(data)}: this is not what the "
+            f"protocol expects. Types here: {_few(data.types)}."
         )
     if rerank is None:
-        return {"all": _condition(retrieve(probes, gallery, metric, device))}
-    half = rerank == "float16"
-    found = torch.from_numpy(reranked_distances(probes.features, gallery.features, metric, device, half=half))
-    return {"all": _condition(rank([(slice(0, len(probes)), found)], probes, gallery))}
+        return {"all": _condition(*ranking.retrieve([Search(is_probe, is_gallery)]))}
+    sides, half = (data.features[is_probe], data.features[is_gallery]), rerank == "float16"
+    found = torch.from_numpy(reranked_distances(*sides, ranking.metric, ranking.device, half=half))
+    return {"all": _condition(ranked(found, data.labels[is_probe, None] == data.labels[None, is_gallery]))}
 
 
 def class_scores(data: DatasetFeatures, names: Sequence[str]) -> dict[str, float]:
@@ -189,14 +183,12 @@ def class_scores(data: DatasetFeatures, names: Sequence[str]) -> dict[str, float
     }
 
 
-def _select(
-    conditions: Mapping[str, tuple[Types, Types]], data: DatasetFeatures
-) -> dict[str, tuple[DatasetFeatures, DatasetFeatures]]:
-    """Probes and gallery of every condition that has both. Raises InputError where none has."""
+def _select(conditions: Mapping[str, tuple[Types, Types]], data: DatasetFeatures) -> dict[str, tuple[Mask, Mask]]:
+    """Masks of the probes and the gallery of every condition that has both. Raises InputError where none has."""
     found = {}
     for name, (probe_types, gallery_types) in conditions.items():
-        probes, gallery = data.select(probe_types.of(data.types)), data.select(gallery_types.of(data.types))
-        if len(probes) and len(gallery):
+        probes, gallery = probe_types.of(data.types), gallery_types.of(data.types)
+        if probes.any() and gallery.any():
             found[name] = probes, gallery
     if not found:
         raise InputError(
@@ -218,31 +210,51 @@ def _condition(found: Retrieval) -> Condition:
     )
 
 
-def _view_condition(
-    probes: DatasetFeatures, gallery: DatasetFeatures, views: Sequence[str], metric: Metric, device: str
-) -> Condition:
+def _view_conditions(
+    sides: Mapping[str, tuple[Mask, Mask]], views: Sequence[str], ranking: Ranking
+) -> dict[str, Condition]:
+    cells: dict[tuple[str, int, int], Search] = {}
+    for name, (probes, gallery) in sides.items():
+        by_row, by_column = (
+            [(place, side & (ranking.data.views == view)) for place, view in enumerate(views)]
+            for side in (probes, gallery)
+        )
+        cells |= {
+            (name, row, column): Search(some, others)
+            for row, some in by_row
+            for column, others in by_column
+            if some.any() and others.any()
+        }
+    retrieved = dict(zip(cells, ranking.retrieve(list(cells.values())), strict=True))
+    conditions = {}
+    for name, (probes, _) in sides.items():
+        mine = {
+            (row, column): (cells[other, row, column].probes[probes], one)
+            for (other, row, column), one in retrieved.items()
+            if other == name
+        }
+        conditions[name] = _view_condition(mine, views, int(probes.sum()))
+    return conditions
+
+
+def _view_condition(cells: Mapping[tuple[int, int], tuple[Mask, Retrieval]], views: Sequence[str], n: int) -> Condition:
+    """cells: (view of the probes, view of the gallery) → which of the condition's n probes, and what was found."""
     size = len(views), len(views)
     ranks = {k: np.full(size, np.nan) for k in RANKS}
     precision, penalty, cmc = np.full(size, np.nan), np.full(size, np.nan), np.full((*size, CMC_RANKS), np.nan)
-    answered = np.zeros(len(probes), np.bool_)
-    for row, probe_view in enumerate(views):
-        some = probes.views == probe_view
-        for column, gallery_view in enumerate(views):
-            others = gallery.views == gallery_view
-            if not some.any() or not others.any():
-                continue
-            found = retrieve(probes.select(some), gallery.select(others), metric, device)
-            everybody = np.ones(len(found.first), np.bool_)  # who is not in this view counts as wrong, as in the papers
-            cmc[row, column] = found.cmc(CMC_RANKS, everybody)
-            for k, table in ranks.items():
-                table[row, column] = _percent(cmc[row, column, k - 1])
-            precision[row, column] = _percent(found.mean_precision())
-            penalty[row, column] = _percent(found.mean_penalty())
-            answered[some] |= found.answerable
+    answered = np.zeros(n, np.bool_)
+    for cell, (some, found) in cells.items():
+        everybody = np.ones(len(found.first), np.bool_)  # who is not in this view counts as wrong, as in the papers
+        cmc[cell] = found.cmc(CMC_RANKS, everybody)
+        for k, table in ranks.items():
+            table[cell] = _percent(cmc[cell][k - 1])
+        precision[cell] = _percent(found.mean_precision())
+        penalty[cell] = _percent(found.mean_penalty())
+        answered[some] |= found.answerable
     tables = ViewTables(views, ranks, precision, penalty)
     curves = np.array([tables.mean(cmc[:, :, k]) for k in range(CMC_RANKS)])
     return Condition(
-        n=len(probes),
+        n=n,
         ranks={k: tables.mean(table) for k, table in ranks.items()},
         precision=tables.mean(precision),
         penalty=tables.mean(penalty),

@@ -24,6 +24,7 @@ from pipeline.profiles import (
     shorten_value,
     with_base,
 )
+from pipeline.research.training.lightning import as_opengaits, is_lightnings
 from pipeline.research.training.zoo import refuse_unknown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
@@ -205,13 +206,16 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
 
     A file whose `base` names another, by its name or by a path from its own folder, says only what it changes there.
     Keys of the file that are unknown here, or not followed, are collected in `unsupported`: OpenGait's files have some.
+    GaitGraph2's files for Lightning's command line are read, too.
     Raises ConfigError for a file that is none, a network that is not here, several datasets, files that are each
     other's base, an unknown key among the overrides (with the nearest name) or a value out of range.
     """
     path = _path(config)
-    tree = with_base(read_yaml(path), path, _path, null_removes=True)
+    tree, unsupported = with_base(read_yaml(path), path, _path, null_removes=True), list[str]()
+    if is_lightnings(tree):
+        theirs, unsupported = as_opengaits(tree, path.name)
+        tree = with_base(theirs, path, _path, null_removes=True)
     _refuse_other_files(tree, path.name)
-    unsupported: list[str] = []
     if isinstance(tree.get("data_cfg"), list):
         first, *rest = tree["data_cfg"]
         unsupported += [name for one in rest for name in _pop_unknown(one, Dataset, "data_cfg.")]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import tempfile
 
 import pytest
 from inprocess import gait
-from processes import finish
+
+from pipeline.research.bench import gallery as bench
 
 
-def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
+def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path, monkeypatch):
     figures, folder = tmp_path / "figures.json", tmp_path / "galleries"
-    options = ["--sizes", "600", "--parts", "16x8", "--folder", str(folder), "--json", str(figures)]
-    pipe = subprocess.PIPE  # a process of its own, whose time and memory are measured
-    command = [sys.executable, "-m", "pipeline", "bench", "gallery", *options]
-    out, _ = finish(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(bench, "SHAPE", (16, 8))
+    done = gait("bench", "gallery", "--sizes", "600", "--json", str(figures), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     (row,) = json.loads(figures.read_text())["sizes"]
     assert row["templates"] == 600
     assert row["recall_at_1"] >= 0.99
@@ -26,15 +27,14 @@ def test_a_small_bench_finds_the_nearest_and_leaves_nothing(tmp_path):
     assert min(row["processor_ms"], row["exact_run_processor_seconds"]) > 0
     assert row["search_rss_bytes"] <= row["search_peak_rss_bytes"]
     assert list(folder.iterdir()) == []
-    assert "600" in out
+    assert "600" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--sizes", "many"], "--sizes many: expected numbers"),
-        (["--parts", "16"], "--parts 16: expected C×P"),
-        (["--metric", "hamming"], "choose one of euclidean, cosine"),
+        (["--metric", "hamming"], "is not one of 'euclidean', 'cosine'"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, arguments, said):

@@ -207,7 +207,7 @@ def test_identities_that_are_not_there_are_told_of_once(root, capsys):
 
 def test_a_dataset_without_a_partition_or_a_rule_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"partition\.json"):
-        partition_of(tmp_path, None, "Gait3D")
+        partition_of(tmp_path, None, "FreeGait")
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_dataset_without_a_partition_or_a_rule_is_refused(tmp_path):
         ("CCPG", ["000", "099"], ["100", "199"], ["200"]),
         ("HID", ["0000", "0499"], ["0500", "1004", "probe"], ["1005"]),
         ("CCGR", ["1", "134", "164", "600"], ["601", "1000"], ["135", "163", "0"]),
-        ("CCGR-MINI", ["1", "135", "600"], ["601", "1000"], ["1001"]),
+        ("CCGR-MINI", ["1", "134", "164", "600"], ["601", "1000"], ["135", "163", "1001"]),
         ("SUSTech1K", ["0000", "1057"], ["0001", "1055"], ["readme"]),
         ("GaitLU-1M", ["000", "999"], [], []),
     ],

@@ -32,6 +32,7 @@ SILHOUETTES = (
     *("model_cfg.backbone_cfg.channels=[4, 4, 8, 8]", "model_cfg.SeparateFCs={out_channels: 8}"),
     *("model_cfg.SeparateBNNecks={softmax_parts: 4}", "scheduler_cfg.warmup=1"),
 )
+DEPTHS = (*SILHOUETTES, "model_cfg.backbone_cfg.in_channel=3")
 GRAPH = ("model_cfg.input_branch=[5, 16]", "model_cfg.main_stream=[16, 32]", "model_cfg.tta=false")
 GRAPH = (*GRAPH, "trainer_cfg.sampler.batch_size=4", "scheduler_cfg.total_steps=2")
 POSES = ("gaitgraph2_casiab", *GRAPH)
@@ -73,8 +74,8 @@ class Course(NamedTuple):
 
 
 SQUARE = (64, 64)
-G3D = ("3001-camid0_videoid2-seq0", "3002-camid0_videoid2-seq0")
-G3D_TRAINED = ("0001", "0002")
+G3D = ("0002-camid33_videoid2-seq0", "0007-camid9_videoid1-seq0")
+G3D_TRAINED = ("0000", "0001")
 CCGR_GALLERY = ("601-NM1-0_1.avi", "602-BG1-over.avi")
 FREEGAIT = ("data_cfg.data_in_use=[true, false, false, false, false]",)
 COURSES = {
@@ -83,10 +84,10 @@ COURSES = {
     ("oumvlp", "poses"): Course((18, 3), ("gaitgraph2_oumvlp", *GRAPH)),
     ("grew", "silhouettes"): Course(SQUARE),
     ("grew", "poses"): Course((17, 3), POSES),
-    ("gait3d", "silhouettes"): Course(SQUARE, probes=G3D, trained=G3D_TRAINED),
-    ("gait3d", "parsing"): Course(SQUARE, PARSING, probes=G3D, trained=G3D_TRAINED),
-    ("gait3d", "poses"): Course((17, 3), POSES, probes=G3D, trained=G3D_TRAINED),
-    ("gait3d", "smpl"): Course((85,), SMPL, probes=G3D, trained=G3D_TRAINED),
+    ("gait3d", "silhouettes"): Course(SQUARE),
+    ("gait3d", "parsing"): Course(SQUARE, PARSING),
+    ("gait3d", "poses"): Course((17, 3), POSES),
+    ("gait3d", "smpl"): Course((85,), SMPL),
     ("casia-e", "silhouettes"): Course(SQUARE),
     ("hid", "silhouettes"): Course(SQUARE),
     ("ccpg", "silhouettes"): Course(SQUARE),
@@ -97,9 +98,10 @@ COURSES = {
     ("ccgr-mini", "poses"): Course((17, 3), POSES, probes=CCGR_GALLERY, trained=("1", "2")),
     ("sustech1k", "silhouettes"): Course(SQUARE),
     ("sustech1k", "points"): Course((0, 3), POINTS),
+    ("sustech1k", "depths"): Course((3, *SQUARE), DEPTHS),
     ("sustech1k", "rgb"): Course((3, 256, 128), None),
     ("freegait", "all"): Course(SQUARE, probes=G3D, trained=G3D_TRAINED, more=FREEGAIT),
-    ("scoliosis1k", "silhouettes"): Course(SQUARE, SCOLIOSIS, trained=("00001", "00002")),
+    ("scoliosis1k", "silhouettes"): Course(SQUARE, SCOLIOSIS),
     ("gaitlu-1m", "silhouettes"): Course(
         (64, 44), UNLABELLED, "gait3d", ("002-000-000", "003-000-000"), trained=("000", "001")
     ),
@@ -157,7 +159,8 @@ def test_as_published_to_evaluated(dataset, part, tmp_path, monkeypatch):
     given = dict.fromkeys(("partition", "iteration", "features", "profile", "encoder", "checkpoint", "card"))
     evaluate_dataset_command(
         report, **given, protocol=course.protocol or dataset, root=root, training=folder, metric=None, files=None,
-        cross_view=False, rerank=None, as_opengait=False, options=Options(overrides=["runtime.device=cpu"]),
+        cross_view=False, rerank=None, as_opengait=False, processes=1,
+        options=Options(overrides=["runtime.device=cpu"]),
     )  # fmt: skip
     found = json.loads(report.read_text())
     assert (found["walks"] >= 2 and found["identities"] == len(people) - 2) or dataset == "hid"

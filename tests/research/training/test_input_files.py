@@ -13,7 +13,7 @@ from modal_walks import write_modalities
 from training_walks import write_dataset
 
 from pipeline.errors import InputError
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.config import load_training_config, shipped_configs
 from pipeline.research.training.data.dataset import Sample, list_samples
 from pipeline.research.training.fit import check_of, train
@@ -47,7 +47,7 @@ RIGHT = {  # by the beginning of the configuration's name; PICTURES for all othe
     "lidargaitpp": {"cloud"},
     "gaitgraph2_oumvlp": {"openpose"},
     "stgcn": {"openpose"},
-    **{start: {"coco"} for start in ("gaitgraph", "gaittr", "msgg", "disentanglement")},
+    **{start: {"coco"} for start in ("gaitgraph", "gaittr", "gpgait", "msgg", "disentanglement")},
 }
 
 

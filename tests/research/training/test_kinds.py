@@ -136,6 +136,34 @@ def test_clouds_in_bytes_and_in_text_are_the_same(walk, tmp_path):
     assert status == 0 and len(found) == 2 and found[0].shape[1] == 3
 
 
+def test_a_cloud_is_drawn_from_the_front_head_up_and_feet_down(walk, tmp_path):
+    """A wall of a person seven metres away, whose left arm is held a metre nearer."""
+    across, up = (side.ravel() for side in np.meshgrid(np.arange(-0.3, 0.3, 0.02), np.arange(-0.9, 0.9, 0.02)))
+    arm = (across > 0.15) & (up > 0)
+    cloud = np.stack([np.where(arm, -6.0, -7.0), across, up], axis=1)
+    rows = "\n".join(" ".join(f"{value:.4f}" for value in point) for point in cloud.tolist())
+    (walk / "1.pcd").write_text(f"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS {len(cloud)}\nDATA ascii\n{rows}")
+    (walk / "2.pcd").write_text("FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 1\nDATA ascii\n-7 0 0")
+    status, [(found,)] = pretreated(tmp_path, "depths")
+    assert status == 0 and found.shape == (1, 3, 64, 64) and found.dtype == np.uint8  # a single point is nobody
+    red, green, blue = found[0].astype(int)
+    lit = (red + green + blue) > 60
+    assert lit[1].any() and lit[-1].any()
+    columns = np.flatnonzero(lit.any(axis=0))
+    assert 20 <= len(columns) <= 30 and abs(columns.mean() - 32) < 4
+    near, far = red > 80, blue > 80  # the table's ends are dark red and dark blue
+    assert not (near & far).any() and near.sum() > 40 and far.sum() > 3 * near.sum()
+    assert not near[37:].any()  # the arm ends at the waist, which lies a little lower than the middle
+
+
+def test_a_published_picture_of_depth_stays_as_it_is(walk, tmp_path):
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, 20:40] = 1, 2, 3  # blue, green, red
+    cv2.imwrite(str(walk / "1.png"), picture)
+    status, [(found,)] = pretreated(tmp_path, "depths")
+    assert status == 0 and found[0, :, 5, 30].tolist() == [3, 2, 1] and not found[..., :20].any()
+
+
 @pytest.mark.parametrize(
     "text",
     [

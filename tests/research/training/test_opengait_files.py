@@ -5,20 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from modal_walks import write_modalities
 from training_walks import write_dataset
 
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
+from pipeline.recognition.layers.graph_inputs import middle_frames
 from pipeline.recognition.made_up import made_up_sequence
+from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import load_training_config
+from pipeline.research.training.data.batches import Batch
+from pipeline.research.training.data.dataset import list_samples
 from pipeline.research.training.data.transforms import transforms_of
 from pipeline.research.training.fit import train
 from pipeline.research.training.losses import losses_of
+from pipeline.research.training.networks import open_trainable
 from pipeline.research.training.optim import optimizer_of, scheduler_of
+from pipeline.types import Modality
 from pipeline.weights.checkpoints import resolve
 
 NOT_READ = {
@@ -175,6 +184,133 @@ def test_a_silhouette_file_without_transforms_trains(tmp_path):
     lines: list[str] = []
     assert train(load_training_config(str(path)), tmp_path / "out", False, "cpu", lines.append).is_file()
     assert not [line for line in lines if line.startswith("not")]
+
+
+GAITGRAPH2 = {  # as its casia_b.yaml, oumvlp.yaml and oumvlp_ablation_st_gcn.yaml, smaller where that is the user's
+    "casia_b": {
+        "trainer": {"gpus": 1, "max_epochs": 2, "callbacks": [{"class_path": "LearningRateMonitor"}]},
+        "model": {"backend_name": "resgcn-n21-r8", "loss_temperature": 0.01, "tta": True},
+        "data": {"data_path": "../data", "batch_size": 5000, "num_workers": 0, "sequence_length": 9},
+    },
+    "oumvlp": {
+        "seed_everything": 3,
+        "model": {"backend_name": "resgcn-n51-r4", "learning_rate": 0.005, "embedding_layer_size": 16, "tta": False},
+        "data": {"keypoints": "openpose", "num_workers": 0, "sequence_length": 9},
+    },
+    "st_gcn": {
+        "model": {"backend_name": "st-gcn", "multi_input": False},
+        "data": {"keypoints": "alphapose", "multi_input": False, "num_workers": 0, "sequence_length": 9},
+    },
+}
+NAMED = {
+    "casia_b": ["data.data_path", "trainer.callbacks", "trainer.gpus"],
+    "oumvlp": ["data.keypoints"],
+    "st_gcn": ["data.keypoints"],
+}
+
+
+def gaitgraph2_file(folder, name, **changes):
+    path = folder / f"{name}.yaml"
+    tree = GAITGRAPH2[name]
+    path.write_text(yaml.safe_dump({**tree, **{key: {**tree[key], **value} for key, value in changes.items()}}))
+    return path
+
+
+@pytest.mark.parametrize("name", GAITGRAPH2)
+def test_gaitgraph2s_own_files_train(name, tmp_path, assert_close_to_rms):
+    """Two steps; and the encoder makes of a walk what the training makes of it."""
+    joints = "keypoints" if name == "casia_b" else "keypoints18"
+    root = write_modalities(tmp_path / "data", (joints,), 3, ("nm-01",), ("080", "100"))
+    few = ["trainer_cfg.total_iter=2", "trainer_cfg.sampler.batch_size=6", "data_cfg.dataset_partition=null"]
+    config = load_training_config(str(gaitgraph2_file(tmp_path, name)), [f"data_cfg.dataset_root={root}", *few])
+    assert sorted(config.unsupported) == NAMED[name]
+    metrics = train(config, tmp_path / "out", False, "cpu", lambda line: None)
+    (weights,) = metrics.parent.glob("*.safetensors")
+    found = resolve(str(weights), stage="encoder")
+    walk = list_samples(root)[0]
+    settings, runtime = RecognitionConfig(encoder=found.card.model), RuntimeConfig(device="cpu", threads=1)
+    sequence = read_sequence(walk, 1, (Modality.KEYPOINTS,))
+    (embedding,) = open_encoder(settings, runtime, found).encode([sequence])
+    trained = open_trainable(config.model_cfg, 3)
+    trained.network.load_state_dict(read_checkpoint(next((metrics.parent / "checkpoints").iterdir()))["model"])
+    (shown,) = transforms_of(config.evaluator_cfg.transform)
+    poses = middle_frames(torch.from_numpy(sequence.modalities[Modality.KEYPOINTS].data)[None], 9)[0].numpy()
+    inputs = torch.from_numpy(shown(poses, None)).float()[None]
+    batch = Batch([inputs], torch.zeros(1, dtype=torch.long), [walk.type], [walk.view])
+    with torch.inference_mode():
+        seen = trained.outputs(trained.network.eval(), batch).embeddings[0].numpy()
+    assert_close_to_rms(embedding.parts[: len(seen)], seen)
+
+
+def test_fastposegaits_file_of_gpgait_trains(tmp_path):
+    """As its gpgait.yaml, narrower."""
+    hot = [
+        {"type": "RescaleCenter", "center": "neck", "scale": 225},
+        {"type": "HOD_MultiInput", "joint_format": "coco"},
+    ]
+    tree = {
+        "data_cfg": {"dataset_name": "CASIA-B", "dataset_root": "your_path", "num_workers": 0, "frame_threshold": 0},
+        "model_cfg": {"model": "gpgait", "in_channels": [2, 8, 8, 16], "num_class": 74, "share_num": 2},
+        "loss_cfg": [
+            {"type": "TripletLoss", "log_prefix": "triplet", "margin": 0.3, "is_hard_loss": True},
+            {"type": "CrossEntropyLoss", "log_prefix": "softmax", "scale": 16, "label_smooth": False},
+        ],
+        "optimizer_cfg": {"solver": "Adam", "lr": 0.001, "momentum": 0.9, "weight_decay": 0.00002},
+        "scheduler_cfg": {"scheduler": "OneCycleLR", "max_lr": 0.001, "total_steps": 40000, "three_phase": True},
+        "trainer_cfg": {
+            "total_iter": 2,
+            "save_iter": 2,
+            "sampler": {"type": "TripletSampler", "batch_size": [2, 2], "frames_num_fixed": 5},
+            "transform": [{"type": "Compose", "trf_cfg": [*hot, {"type": "SkeletonInput"}]}],
+        },
+    }
+    path = tmp_path / "gpgait.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    root = write_modalities(tmp_path / "data", ("keypoints",), 3, ("nm-01",), ("080", "100"))
+    lines: list[str] = []
+    settings = [f"data_cfg.dataset_root={root}", "data_cfg.dataset_partition=null"]
+    assert train(load_training_config(str(path), settings), tmp_path / "out", False, "cpu", lines.append).is_file()
+    (named,) = [line.partition(": ")[2] for line in lines if line.startswith("not supported, ignored: ")]
+    assert sorted(named.split(", ")) == [
+        "data_cfg.frame_threshold",
+        "loss_cfg[0].is_hard_loss",
+        "optimizer_cfg.momentum",
+    ]
+    for wrong in ({"center": "hip"}, {"scale": 100}):
+        transform = transforms_of([{"type": "RescaleCenter", **wrong}])[0]
+        with pytest.raises(ConfigError, match="RescaleCenter: center must be neck and scale 225"):
+            transform(np.ones((2, 17, 3)), None)
+
+
+def test_of_gaitgraph2s_files_epochs_are_batches_and_what_they_leave_out_is_theirs(tmp_path):
+    config = load_training_config(str(gaitgraph2_file(tmp_path, "casia_b")))
+    course = config.trainer_cfg
+    assert (course.total_iter, course.save_iter, course.log_iter, course.seed) == (4, 2, 50, 5318008)
+    assert (config.optimizer_cfg["solver"], config.optimizer_cfg["weight_decay"]) == ("AdamW", 1e-5)
+    assert (config.model_cfg["input_num"], config.model_cfg["input_branch"]) == (1, [15, 64, 32])
+    config = load_training_config(str(gaitgraph2_file(tmp_path, "oumvlp")))
+    assert (config.trainer_cfg.seed, config.trainer_cfg.sampler.batch_size) == (3, 512)
+    assert (config.optimizer_cfg["solver"], config.optimizer_cfg["weight_decay"]) == ("Adam", 0)
+    assert config.model_cfg["main_stream"] == [32, 128, 128, 128, 256, 256, 256]
+    ablation = gaitgraph2_file(tmp_path, "st_gcn")  # says what it changes, as theirs, which are given second
+    ablation.write_text("base: oumvlp.yaml\n" + ablation.read_text())
+    config = load_training_config(str(ablation))
+    assert (config.model_cfg["model"], config.model_cfg["num_class"], config.trainer_cfg.seed) == ("STGCN", 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"backend_name": "pa-resgcn-b29"}}, r"casia_b\.yaml: model\.backend_name: pa-resgcn-b29 with multi"),
+        ({"model": {"multi_input": False}, "data": {"multi_input": False}}, "resgcn-n21-r8 without multi_input cannot"),
+        ({"model": {"multi_branch": True}}, "must be the same in model and in data"),
+        ({"data": {"joint_noise": "much"}}, r"casia_b\.yaml: data\.joint_noise: expected a number, got 'much'"),
+        ({"data": {"batch_size": 0}}, "batch_size: Value error, must be 1 or more"),
+    ],
+)
+def test_gaitgraph2s_files_are_refused_in_one_line(changes, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        load_training_config(str(gaitgraph2_file(tmp_path, "casia_b", **changes)))
 
 
 @pytest.mark.parametrize(

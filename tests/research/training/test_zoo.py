@@ -14,7 +14,7 @@ from modal_walks import write_modalities
 from pipeline import registry
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.recognition import ENCODERS, open_encoder
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.evaluation.datasets.trained import open_training
 from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import SamplerConfig, TrainingConfig, load_training_config, shipped_configs
@@ -215,6 +215,14 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # configuration â
             f"scheduler_cfg.total_steps={STEPS}",
         ),
     ),
+    "gpgait_casiab": (
+        ("keypoints",),
+        (
+            "model_cfg={model: gpgait, in_channels: [2, 8, 8, 16], share_num: 2}",
+            "trainer_cfg.sampler.frames_num_fixed=8",
+            f"scheduler_cfg.total_steps={STEPS}",
+        ),
+    ),
     "msgg_sustech1k": (
         ("keypoints",),
         ("model_cfg.in_channels=[3, 8, 8]", "model_cfg.num_id=null", "trainer_cfg.sampler.frames_num_fixed=8"),
@@ -334,7 +342,8 @@ def test_its_encoder_sees_what_the_training_saw(name, runs, assert_close_to_rms)
     batches = Batches(Samples(walks, cache=True), labels, whole, Preparation(transforms, trainable.joined))
     with torch.inference_mode():
         seen = trainable.outputs(trainable.network.eval(), batches.collate({0: 0}, 0))
-    wanted = seen.losses["softmax"]["logits"] if trainable.features == "logits" else seen.embeddings
+    kinds = {"embeddings": seen.embeddings, "neck": seen.neck, "logits": seen.losses.get("softmax", {}).get("logits")}
+    wanted = kinds[trainable.features]
     assert_close_to_rms(embedding.parts, wanted[0].numpy())
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.engine.progress import Progress
-from pipeline.engine.stream import ahead, portions
 from pipeline.errors import ConfigError, InputError
-from pipeline.recognition import Encoder
+from pipeline.research.arranging.partitions import probes_of
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import (
     PROTOCOLS,
@@ -25,30 +21,17 @@ from pipeline.research.evaluation.datasets.protocols import (
     Whole,
     identities_of_test,
 )
+from pipeline.research.evaluation.datasets.ranking import Ranking
 from pipeline.research.evaluation.datasets.retrieval import Metric
 from pipeline.research.evaluation.datasets.submission import PROBE, submission
 from pipeline.research.evaluation.tables import Condition, by_view, class_scores, cross_view, pairs, whole
 from pipeline.research.training.data.dataset import (
-    Frames,
     Partition,
     Sample,
     list_samples,
     read_partition,
-    read_sample,
-    read_silhouettes,
     subfolders,
-    with_silhouettes,
 )
-from pipeline.research.training.input_files import OF_ENCODERS, refuse_other_files
-from pipeline.segmentation.normalise import cut_width
-from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
-
-POINTS = 1024  # of a frame's cloud
-SAMPLES_AHEAD = 32  # read while others are encoded
-FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
-
-EncoderSequence = SilhouetteSequence | GaitSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +42,6 @@ class Evaluation:
 
     protocol: str
     metric: Metric
-    device: str = "cpu"
     cross_view: bool = False
     rerank: bool | None = None
     as_opengait: bool = False
@@ -92,12 +74,10 @@ def samples_of_test_set(
 ) -> tuple[list[Sample], tuple[str, ...]]:
     """The samples of a dataset's test set, and the names of its probes (or gallery) where the partition lists them.
 
-    partition: its JSON; None: ROOT/partition.json, or the authors' rule where they have one, or everybody for a
-    submission. files: which of a folder's files, as OpenGait's data_in_use.
+    partition: its JSON; None: the authors' rule where they have one, or everybody for a submission. files: which of a
+    folder's files, as OpenGait's data_in_use.
     Raises InputError for a dataset or a partition that cannot be read, ConfigError where one is needed.
     """
-    if partition is None and (root / "partition.json").is_file():
-        partition = root / "partition.json"
     if partition is not None:
         sets = read_partition(partition)
         return list_samples(root, sets.test, files), listed_samples(protocol, sets)
@@ -110,9 +90,9 @@ def samples_of_test_set(
     if chosen is None:
         raise ConfigError(
             f"--protocol {protocol}: which identities are the test set? Give its JSON as --partition FILE "
-            '({"TRAIN_SET": […], "TEST_SET": […]}; gait3d and freegait: "PROBE_SET", ccgr-mini: "GALLERY_SET", too).'
+            '({"TRAIN_SET": […], "TEST_SET": […]}; freegait: "PROBE_SET", ccgr-mini: "GALLERY_SET", too).'
         )
-    return list_samples(root, chosen, files), ()
+    return list_samples(root, chosen, files), probes_of(protocol)
 
 
 def listed_samples(protocol: str, partition: Partition) -> tuple[str, ...]:
@@ -121,37 +101,18 @@ def listed_samples(protocol: str, partition: Partition) -> tuple[str, ...]:
     return tuple(kind.listed(partition)) if isinstance(kind, Whole) else ()
 
 
-def embed_dataset(samples: Sequence[Sample], encoder: Encoder, bars: Progress) -> DatasetFeatures:
-    """Encode every sample; the features are in their order. Raises InputError for one that cannot be read or used."""
-    bars.start("recognition", len(samples), "walks")
-    parts: list[NDArray[np.float32]] = []
-    read = (read_sequence(sample, number, encoder.needs) for number, sample in enumerate(samples, 1))
-    with closing(ahead(read, SAMPLES_AHEAD, "read")) as sequences:
-        for portion in portions(sequences, lambda one: len(one.modalities[encoder.needs[0]]), FRAMES_AT_ONCE):
-            parts += [embedding.parts for embedding in encoder.encode(portion)]
-            bars.advance("recognition", len(portion))
-    bars.finish("recognition")
-    labels, types, views = (
-        np.array([getattr(sample, name) for sample in samples], np.str_) for name in ("identity", "type", "view")
-    )
-    features = np.stack(parts)
-    if not np.isfinite(features).all():
-        raise InputError(f"{encoder.model}: its embeddings are not finite. Take other weights.")
-    return DatasetFeatures(features, labels, types, views, encoder.model, encoder.checkpoint_sha256)
-
-
-def evaluate(chosen: Evaluation, data: DatasetFeatures) -> Answer:
+def evaluate(chosen: Evaluation, ranking: Ranking) -> Answer:
     """What the protocol says of these features. Raises GaitError where they are not what it expects."""
-    protocol, metric, device = PROTOCOLS[chosen.protocol], chosen.metric, chosen.device
+    protocol, data, metric, device = PROTOCOLS[chosen.protocol], ranking.data, ranking.metric, ranking.device
     match protocol:
         case ByView():
-            return Answer((cross_view if chosen.cross_view else by_view)(protocol, data, metric, device))
+            return Answer((cross_view if chosen.cross_view else by_view)(protocol, ranking))
         case Pairs():
-            return Answer(pairs(protocol, data, metric, device))
+            return Answer(pairs(protocol, ranking))
         case Whole():
             precision: Literal["float16", "float32"] = "float16" if chosen.as_opengait else "float32"
             rerank = precision if chosen.rerank else None
-            return Answer(whole(protocol, data, metric, device, listed=chosen.listed, rerank=rerank))
+            return Answer(whole(protocol, ranking, chosen.listed, rerank))
         case Classes():
             return Answer(scores=class_scores(data, protocol.names))
         case Submission():
@@ -199,36 +160,3 @@ def _condition(one: Condition) -> dict[str, Any]:
 
 def _rate(percent: float) -> float | None:
     return round(float(percent) / 100, 8) if np.isfinite(percent) else None
-
-
-def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> EncoderSequence:
-    """A sample as encoders take it; its files are the modalities in `needs`, in their order.
-
-    Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
-    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a sample with fewer files or no frames.
-    """
-    if tuple(needs) == (Modality.SILHOUETTES,):
-        masks = read_silhouettes(sample)
-        if not len(masks):
-            raise InputError(f"{sample.files[0]}: no silhouettes. Make the file again, or remove its folder.")
-        return SilhouetteSequence(sample.name, number, masks, np.arange(len(masks)))
-    found = read_sample(sample)
-    expected = [tuple(OF_ENCODERS[need] for need in needs)]
-    advice = "Say which files they are with --files."
-    refuse_other_files(sample, found[: len(needs)], expected, "the encoder", advice)
-    modalities = {}
-    for need, file in zip(needs, with_silhouettes(sample, found, needs), strict=False):
-        frames = _same_size_clouds(file) if need is Modality.POINTS else file
-        if isinstance(frames, list) or not len(frames):
-            raise InputError(f"{sample.files[0].parent}: no {need} that are one array. Make the files again.")
-        data = cut_width(frames) if need in PICTURES else frames
-        modalities[need] = ModalityFrames(data, np.arange(len(data)))
-    return GaitSequence(sample.name, number, modalities)
-
-
-def _same_size_clouds(clouds: Frames) -> Frames:
-    """Clouds N×C of any length as one array T×POINTS×3; as they are where one is no such cloud."""
-    if any(cloud.ndim != 2 or cloud.shape[1] < 3 or not len(cloud) for cloud in clouds):
-        return list(clouds)
-    chosen = [np.linspace(0, len(cloud) - 1, POINTS).round().astype(np.int64) for cloud in clouds]
-    return np.stack([cloud[places, :3] for cloud, places in zip(clouds, chosen, strict=True)]).astype(np.float32)

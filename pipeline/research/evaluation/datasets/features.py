@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +46,7 @@ class DatasetFeatures:
 def write_dataset_features(path: Path, features: DatasetFeatures) -> None:
     """One .npz of plain arrays, written atomically."""
     with atomic(path) as stream:
-        np.savez(
-            stream,
-            features=features.features,
-            labels=features.labels,
-            types=features.types,
-            views=features.views,
-            model=features.model,
-            checkpoint_sha256=features.checkpoint_sha256,
-        )
+        np.savez(stream, **{one.name: getattr(features, one.name) for one in fields(features)})
 
 
 def read_dataset_features(path: Path) -> DatasetFeatures:

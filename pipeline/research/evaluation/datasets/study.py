@@ -18,17 +18,18 @@ from pipeline.extraction.networks import describe_checkpoint, find_checkpoints
 from pipeline.files import file_sha256, write_bytes, write_json
 from pipeline.inference import runtime
 from pipeline.profiles import Options, as_record, is_training_config, load_config, read_yaml
-from pipeline.recognition import Encoder, open_encoder
+from pipeline.recognition import Encoder
+from pipeline.research.arranging.partitions import probes_of
 from pipeline.research.charts import as_png, curves, heat_map
 from pipeline.research.evaluation.datasets.dataset import (
     Answer,
     Evaluation,
     as_tree,
-    embed_dataset,
     evaluate,
     listed_samples,
     samples_of_test_set,
 )
+from pipeline.research.evaluation.datasets.embedding import EncoderPlan, embed_dataset
 from pipeline.research.evaluation.datasets.features import (
     DatasetFeatures,
     read_dataset_features,
@@ -36,7 +37,9 @@ from pipeline.research.evaluation.datasets.features import (
 )
 from pipeline.research.evaluation.datasets.figures import as_latex, as_markdown, figures_of
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
+from pipeline.research.evaluation.datasets.ranking import Ranking
 from pipeline.research.evaluation.datasets.retrieval import Metric
+from pipeline.research.evaluation.datasets.segmentation import mean_overlap
 from pipeline.research.evaluation.datasets.trained import Trained, open_training, open_training_file
 from pipeline.research.training.config import YAML
 from pipeline.research.training.data.dataset import Sample, read_partition
@@ -70,6 +73,7 @@ class Wanted:
     files: str | None
     as_opengait: bool
     iteration: int | None
+    processes: int
     options: Options
 
 
@@ -80,6 +84,7 @@ class _Subject:
     features: DatasetFeatures | None
     walks: Sequence[Sample]
     encoder: Encoder | None
+    plan: EncoderPlan | None
     listed: Sequence[str]
     facts: Mapping[str, Any]
 
@@ -101,7 +106,7 @@ def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, 
     if learnt is not None:
         cross_view = cross_view or (learnt.evaluator.cross_view_gallery and protocol in ("casia-b", "oumvlp"))
         rerank = learnt.evaluator.rerank if rerank is None else rerank
-    asked = Evaluation(protocol, metric, device, cross_view, rerank, wanted.as_opengait, subject.listed)
+    asked = Evaluation(protocol, metric, cross_view, rerank, wanted.as_opengait, subject.listed)
 
     folder = RunFolder.create(Path(config.output.folder), datetime.now())
     facts = {"config": as_record(config), "device": device, "inputs": {}, **subject.facts}
@@ -114,10 +119,13 @@ def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, 
         if features is None:
             assert subject.encoder is not None
             with record.meter.time("recognise", walks=len(subject.walks)):
-                features = embed_dataset(subject.walks, subject.encoder, bars)
+                features = embed_dataset(subject.walks, subject.encoder, bars, subject.plan, wanted.processes)
             write_dataset_features(folder.path / FEATURES, features)
         with record.meter.time("rank", walks=len(features)):
-            answered = evaluate(asked, features)
+            answered = evaluate(asked, Ranking(features, metric, device, wanted.processes, folder.path, bars))
+        if subject.plan is not None:
+            overlap = mean_overlap(subject.walks, subject.plan, bars, wanted.processes)
+            answered = replace(answered, scores={**answered.scores, **overlap})
         tree = as_tree(asked, features, answered)
         write_json(folder.path / REPORT, tree)
         _draw(folder.path, answered)
@@ -128,15 +136,19 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     root, partition = wanted.root, wanted.partition
     if learnt and root is None:
         root, partition = learnt.data.dataset_root, partition or learnt.data.dataset_partition
+    if root and partition is None and (root / "partition.json").is_file():
+        partition = root / "partition.json"
     facts = {
+        "protocol": protocol,
         "dataset": str(root.resolve()) if root else None,
-        "partition": _file(partition),
+        "partition": _file(partition) or (None if wanted.features else "by the names of the folders"),
         "features": _file(wanted.features),
         "training": str(wanted.training.resolve()) if wanted.training else None,
+        "training_seed": learnt.config.trainer_cfg.seed if learnt else None,
     }
     if wanted.features is not None:
-        listed = listed_samples(protocol, read_partition(partition)) if partition is not None else ()
-        return _Subject(read_dataset_features(wanted.features), (), None, listed, {"evaluated": facts})
+        listed = listed_samples(protocol, read_partition(partition)) if partition else probes_of(protocol)
+        return _Subject(read_dataset_features(wanted.features), (), None, None, listed, {"evaluated": facts})
     if root is None:
         raise ConfigError(
             "--root is missing: the dataset's folder, ROOT/identity/type/view/*.pkl (or --features FILE)."
@@ -149,9 +161,10 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     walks, listed = samples_of_test_set(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.options.checkpoints, ["encoder"])
-    encoder = open_encoder(config.recognition, config.runtime, found["encoder"])
+    plan = EncoderPlan(config.recognition, config.runtime, found["encoder"])
     used = {stage: describe_checkpoint(checkpoint) for stage, checkpoint in found.items()}
-    return _Subject(None, walks, encoder, listed, {"evaluated": facts, "checkpoints": used})
+    encoder, shared = plan.open(), plan.shared_by(wanted.processes, runtime.device(config.runtime))
+    return _Subject(None, walks, encoder, shared, listed, {"evaluated": facts, "checkpoints": used})
 
 
 def _learnt(wanted: Wanted) -> tuple[Wanted, Trained | None]:

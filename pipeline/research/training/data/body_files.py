@@ -1,4 +1,6 @@
-"""Bodies in three dimensions: SMPL values as ROMP writes them (Gait3D), clouds of points (SUSTech1K)."""
+"""Bodies in three dimensions: SMPL values as ROMP writes them (Gait3D), clouds of points and what a picture of their
+depth looks like (SUSTech1K).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.files import DAMAGED_NPZ, reason_of
 from pipeline.research.training.data.arrays import read_objects
+from pipeline.research.training.data.pictures import read_colours
 from pipeline.types import FloatArray
 
 SMPL = ("cam", 3), ("poses", 72), ("betas", 10)
 LARGEST_FILE = 2**28  # bytes of one frame; ROMP's with all vertices take 200 kB
+DEGREES = 0.19188, 0.2  # that LidarGait's sensor turns, and rises, from one point to the next
+LOWEST, HIGHEST = -25.0, 15.0  # degrees above the horizon that it sees
+SCALE = 0.77  # pixels from one point to the next: what is left of a figure beside its margins
+DOT = 100 / 72  # pixels across: one typographic point at 100 dots an inch
+FEWEST_ROWS = 4  # of a walker
+JET = ((0, 0.35, 0.66, 0.89, 1), (0, 0, 1, 1, 0.5)), ((0, 0.125, 0.375, 0.64, 0.91, 1), (0, 0, 1, 1, 0, 0)), \
+    ((0, 0.11, 0.34, 0.65, 1), (0.5, 1, 1, 0, 0))  # red, green, blue: where, and how much  # fmt: skip
 _POINT_TYPES = {"F": "f", "U": "u", "I": "i"}
 
 
@@ -68,3 +80,54 @@ def read_points(path: Path) -> tuple[FloatArray, list[str]]:
         raise ValueError(f"no cloud of points ({reason_of(error)})") from None
     found = table.astype(np.float32)
     return found[np.isfinite(found).all(axis=1)], []
+
+
+def read_depth(path: Path) -> tuple[NDArray[Any], list[str]]:
+    """A picture of depth H×W×3 as it is published, or the cloud N×3 that one is drawn from. Raises ValueError."""
+    return read_points(path) if path.suffix.lower() == ".pcd" else read_colours(path)
+
+
+def depth_picture(frame: NDArray[Any], size: int = 64) -> NDArray[np.uint8] | None:
+    """A picture H×W×3 as 3×H×W; a cloud N×3 drawn first. None where there is nobody to see."""
+    picture = _aligned(_front_view(frame), size) if frame.ndim == 2 and len(frame) else frame
+    return None if picture is None or picture.ndim != 3 else picture.transpose(2, 0, 1)
+
+
+def _front_view(points: FloatArray) -> NDArray[np.uint8]:
+    """What LidarGait's sensor sees around it, 154×1444×3: a dot a point, in colours from the farthest to the nearest.
+
+    Reference: OpenGait datasets/SUSTech1K/point2depth.py, whose dots Matplotlib draws.
+    """
+    x, y, z = -points[:, 0], -points[:, 1], points[:, 2]
+    far = np.hypot(x, y)
+    near = (far.max() - far) / max(float(np.ptp(far)), 1e-9)
+    colours = np.stack([255 * np.interp(near, *channel) for channel in JET], axis=1)
+    columns = (np.degrees(np.arctan2(-y, x)) + 180) / DEGREES[0]
+    rows = (HIGHEST - np.degrees(np.arctan2(z, far))) / DEGREES[1]
+    size = round((HIGHEST - LOWEST) / DEGREES[1] * SCALE), int(360 / DEGREES[0] * SCALE)
+    places = np.stack([rows, columns], axis=1) * SCALE
+    corners = np.floor(places).astype(int) - 1
+    # How much of the 3×3 pixels around it a dot covers, by 4×4 places in each.
+    steps = (np.arange(12) + 0.5) / 4
+    away = corners[:, None] + steps[:, None] - places[:, None]
+    inside = away[:, :, None, 0] ** 2 + away[:, None, :, 1] ** 2 <= (DOT / 2) ** 2
+    covered = inside.reshape(-1, 3, 4, 3, 4).mean(axis=(2, 4))[..., None]
+    picture = np.zeros((size[0] + 2, size[1] + 2, 3))
+    seen = ((corners >= -1) & (corners < np.array(size) - 1)).all(axis=1)
+    for (row, column), part, colour in zip(corners[seen] + 1, covered[seen], colours[seen], strict=True):
+        dot = picture[row : row + 3, column : column + 3]  # one by one: later ones lie above earlier ones
+        dot += (colour - dot) * part
+    return np.round(picture[1:-1, 1:-1]).astype(np.uint8)
+
+
+def _aligned(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8] | None:
+    """The walker size×size×3, head at the top and feet at the bottom, half of the light to each side of the middle."""
+    lit = np.flatnonzero(picture.any(axis=(1, 2)))
+    if not len(lit) or lit[-1] - lit[0] < FEWEST_ROWS:
+        return None
+    body = picture[lit[0] : lit[-1]]
+    scaled = cv2.resize(body, (int(size * body.shape[1] / len(body)), size), interpolation=cv2.INTER_CUBIC)
+    light = scaled.sum(axis=(0, 2), dtype=np.int64).cumsum()
+    middle = int((light > light[-1] / 2).argmax())
+    padded = np.pad(scaled, ((0, 0), (size // 2, size // 2), (0, 0)))
+    return padded[:, middle : middle + size]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, InputError
 from pipeline.files import UNREADABLE, parse_json, reason_of, safe_name, write_bytes, write_json
-from pipeline.research.arranging.partitions import rule_of
+from pipeline.research.arranging.partitions import probes_of, rule_of
 from pipeline.research.training.data.arrays import read_arrays
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import Modality
@@ -97,7 +97,8 @@ def partition_of(root: Path, path: Path | None = None, name: str = "") -> Partit
     if path is not None or rule is None or (root / "partition.json").is_file() or not root.is_dir():
         return read_partition(path or root / "partition.json")
     here = [folder.name for folder in subfolders(root)]
-    return Partition(tuple(who for who in here if rule(who)), tuple(who for who in here if rule(who) is False))
+    train, test = (tuple(who for who in here if rule(who) is trained) for trained in (True, False))
+    return Partition(train, test, probes_of(name))
 
 
 def list_samples(

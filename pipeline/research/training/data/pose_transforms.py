@@ -1,6 +1,7 @@
 """What is done to the poses of a sample, T×V×3 (x, y, confidence) of V joints, before a network sees them.
 
-Reference: golden/transforms_sampling (OpenGait data/transform.py, from GaitGraph2's), equal under the same seeds.
+Reference: golden/transforms_sampling (OpenGait data/transform.py, from GaitGraph2's), equal under the same seeds; of
+RescaleCenter and HOD_MultiInput, FastPoseGait.
 """
 
 from __future__ import annotations
@@ -9,20 +10,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pipeline.errors import ConfigError
+from pipeline.recognition.layers.graph_inputs import (
+    HEIGHT,
+    descriptors,
+    missing_to_middle,
+    one_height,
+    ten_channels,
+    three_branches,
+)
 from pipeline.research.training.data.sampling import Draws
+from pipeline.skeletons import COCO17, COCO18
 
 Frames = NDArray[Any]
 
-_COCO_MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-_COCO_PARENTS = (5, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14)
-_OPENPOSE_MIRRORED = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
-_OPENPOSE_PARENTS = (1, 1, 1, 2, 3, 1, 5, 6, 2, 8, 9, 5, 11, 12, 0, 0, 14, 15)
-JOINT_FORMATS: Mapping[str, tuple[Sequence[int], Sequence[int]]] = {
-    "coco": (_COCO_MIRRORED, _COCO_PARENTS),
-    **dict.fromkeys(("alphapose", "openpose", "oumvlp", "OUMVLP"), (_OPENPOSE_MIRRORED, _OPENPOSE_PARENTS)),
+JOINT_FORMATS: Mapping[str, tuple[Sequence[int], tuple[int, ...]]] = {
+    "coco": (COCO17.mirrored, COCO17.parents),
+    "authors": (
+        COCO17.mirrored,
+        (0, *COCO17.parents[1:]),
+    ),  # GaitGraph2's: the nose has no bone
+    **dict.fromkeys(("alphapose", "openpose", "oumvlp", "OUMVLP"), (COCO18.mirrored, COCO18.parents)),
 }
 """For each joint, the one of the other side of the body, and the other end of its bone."""
 
@@ -32,11 +44,7 @@ LIMBS = (6, 8, 14, 12, 7, 13, 5, 10, 16, 11, 9, 15)
 
 def fill_missing(frames: Frames, draws: Draws) -> Frames:
     """Put joints that were not found (x = 0) where the mean of the frame's joints is, with no confidence."""
-    filled = frames.copy()
-    for frame, joint in zip(*np.nonzero(frames[:, :, 0] == 0), strict=True):  # each counts the ones filled before
-        filled[frame, joint, :2] = filled[frame].mean(axis=0)[:2]
-        filled[frame, joint, 2] = 0
-    return filled
+    return missing_to_middle(_one(frames))[0].numpy()
 
 
 def shift(frames: Frames, draws: Draws, random_r: Sequence[float] = (4, 1)) -> Frames:
@@ -77,6 +85,11 @@ def swap_sides(frames: Frames, draws: Draws, probability: float = 0.5, joint_for
     return np.asarray(np.where(swapped[:, None, None], frames[:, JOINT_FORMATS[joint_format][0]], frames))
 
 
+def swap_all_sides(frames: Frames, draws: Draws, probability: float = 0.5, joint_format: str = "coco") -> Frames:
+    """Swap left and right joints of the whole sample, or of no frame."""
+    return frames[:, JOINT_FORMATS[joint_format][0]] if draws.numpy.random_sample() <= probability else frames
+
+
 def random_run(frames: Frames, draws: Draws, sequence_length: int = 10) -> Frames:
     """A run of frames from anywhere. Raises ConfigError for a sample that is not longer."""
     if len(frames) <= sequence_length:
@@ -100,27 +113,25 @@ def gaitgraph2_input(frames: Frames, draws: Draws, center: int = 0, joint_format
     and y to the next but one (its x gives way to the confidence, as in the reference). Bones: x, y, nothing,
     confidence, and the angle to the y axis (that to the x axis gives way likewise).
     """
-    xy, confidence = frames[:, :, :2].astype(np.float64), frames[:, :, 2]
-    branches = np.zeros((*frames.shape[:2], 3, 5))
-    branches[:, :, 0, :3] = frames
-    branches[:, :, 0, 3:] = xy - xy[:, center, None]
-    branches[:-2, :, 1, :2] = xy[1:-1] - xy[:-2]
-    branches[:-2, :, 1, 3:] = xy[2:] - xy[:-2]
-    branches[:, :, 1, 3] = confidence
-    bones = xy - xy[:, JOINT_FORMATS[joint_format][1]]
-    length = np.sqrt((bones**2).sum(axis=2, keepdims=True)) + 0.0001
-    branches[:, :, 2, :2] = bones
-    branches[:, :, 2, 3:] = np.arccos(bones / length)
-    branches[:, :, 2, 3] = confidence
-    return branches
+    return three_branches(_one(frames), JOINT_FORMATS[joint_format][1], center)[0].permute(2, 3, 0, 1).numpy()
 
 
 def gaittr_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
     """GaitTR's input, T×V×10: x, y of joints, from joint 0, to the next frame and the next but one, of bones."""
-    xy = frames[:, :, :2].astype(np.float64)
-    steps = np.zeros((2, *xy.shape))
-    steps[0, :-2], steps[1, :-2] = xy[1:-1] - xy[:-2], xy[2:] - xy[:-2]
-    return np.concatenate([xy, xy - xy[:, :1], *steps, xy - xy[:, JOINT_FORMATS[joint_format][1]]], axis=2)
+    return ten_channels(_one(frames), JOINT_FORMATS[joint_format][1])[0].permute(1, 2, 0).numpy()
+
+
+def rescale(frames: Frames, draws: Draws, center: str = "neck", scale: float = HEIGHT) -> Frames:
+    """Every pose of one height, its neck at 0. Raises ConfigError for another height or middle than the encoder's."""
+    if center != "neck" or scale != HEIGHT:
+        raise ConfigError(f"RescaleCenter: center must be neck and scale {HEIGHT:g}, as the network sees poses.")
+    points = one_height(_one(frames)[..., :2])[0].numpy()
+    return np.concatenate([points, frames[:, :, 2:]], axis=2)
+
+
+def gpgait_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
+    """GPGait's input, T×17×5: x, y of joints, of bones, and an angle."""
+    return descriptors(_one(frames)[..., :2])[0].permute(1, 2, 0).numpy()
 
 
 def gaitgraph_input(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
@@ -138,6 +149,11 @@ def limbs(frames: Frames, draws: Draws, joint_format: str = "coco") -> Frames:
     return frames[:, LIMBS]
 
 
+def _one(frames: Frames) -> Tensor:
+    """A sample as the layers of networks take them, 1×T×V×3 float64."""
+    return torch.from_numpy(frames[None].astype(np.float64))
+
+
 TRANSFORMS = {
     "NormalizeEmpty": fill_missing,
     "RandomMove": shift,
@@ -146,11 +162,14 @@ TRANSFORMS = {
     "FlipSequence": reverse,
     "MirrorPoses": mirror,
     "InversePosesPre": swap_sides,
+    "RandomFlipLeftRight": swap_all_sides,
     "RandomSelectSequence": random_run,
     "SelectSequenceCenter": central_run,
     "GaitGraphMultiInput": gaitgraph2_input,
     "GaitTRMultiInput": gaittr_input,
     "GaitGraph1Input": gaitgraph_input,
+    "RescaleCenter": rescale,
+    "HOD_MultiInput": gpgait_input,
     "SkeletonInput": channels_first,
     "MSGGTransform": limbs,
 }

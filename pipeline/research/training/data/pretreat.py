@@ -58,6 +58,9 @@ KINDS: Mapping[str, Kind] = {
     "poses": Kind(frozenset((".txt", ".json")), pose_files.read_people, _as_it_is, "pose"),
     "smpl": Kind(frozenset((".npz",)), body_files.read_smpl, _as_it_is, "SMPL frame"),
     "points": Kind(frozenset((".pcd",)), body_files.read_points, _as_it_is, "cloud"),
+    "depths": Kind(
+        pictures.SUFFIXES | {".pcd"}, body_files.read_depth, body_files.depth_picture, "depth picture", "-depths"
+    ),
 }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from pipeline.engine.children import starting
 from pipeline.engine.parent import end_with_parent
+from pipeline.engine.stream import batches
+from pipeline.errors import GaitError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -16,31 +20,59 @@ R = TypeVar("R")
 MOST_TOGETHER = 16  # samples that a process is given at once
 
 
-def in_processes(work: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+def in_processes(
+    work: Callable[[T], R], items: Sequence[T], workers: int, opens: Callable[[], None] | None = None
+) -> Generator[R, None, None]:
     """work(item) of every item, in their order, each as soon as it and those before it are done.
 
     Args:
         work: Can be pickled: a function of a module, or a partial of one.
         items: What there is to do; several at a time go to a process.
         workers: Processes. 1: this one. No more are started than there is work for.
+        opens: Called in each process first, this one too, for what its work needs. Each item is much work then, and
+            goes to a process alone; nothing is written, so processes are ended at once when the caller stops.
+
+    Raises:
+        GaitError: A process died.
     """
-    together = max(1, min(MOST_TOGETHER, len(items) // max(workers, 1)))
+    together = 1 if opens else max(1, min(MOST_TOGETHER, len(items) // max(workers, 1)))
     workers = min(workers, -(-len(items) // together))
     if workers <= 1:
+        if opens is not None:
+            opens()
         yield from map(work, items)
         return
-    with ProcessPoolExecutor(workers, starting(__name__), _begin) as pool:
+    with ProcessPoolExecutor(workers, starting(__name__), _begin, (opens,)) as pool:
         try:
-            yield from pool.map(work, items, chunksize=together)
+            futures = deque(pool.submit(_each, work, some) for some in batches(items, together))
+            while futures:
+                yield from futures.popleft().result()
+        except BrokenProcessPool:
+            raise GaitError(
+                f"one of {workers} processes died, perhaps for want of memory. Give the same command with fewer."
+            ) from None
         except BaseException:
+            for process in list((pool._processes or {}).values()) if opens else ():
+                process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _begin() -> None:
+_opens: list[Callable[[], None]] = []  # what a process has still to open
+
+
+def _each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    if _opens:  # not while the process starts: an error there would not be told
+        _opens[0]()
+        _opens.clear()
+    return [work(item) for item in items]
+
+
+def _begin(opens: Callable[[], None] | None) -> None:
     """Ctrl-C is the parent's to answer; every process has a core of its own."""
     import cv2
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    _opens.extend([opens] if opens else [])

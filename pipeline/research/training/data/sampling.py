@@ -94,12 +94,6 @@ class DatasetDraws:
         return which, self._drawn[:iteration].count(which)
 
 
-def inference_batches(samples: int, size: int) -> list[list[int]]:
-    """All samples in order, `size` a batch; the last one is filled up from the start."""
-    padded = math.ceil(samples / size) * size
-    return [[index % samples for index in range(start, start + size)] for start in range(0, padded, size)]
-
-
 @dataclass(frozen=True, slots=True)
 class FrameChoice:
     """Which frames of a sample are looked at.

@@ -71,7 +71,7 @@ def _transform(entry: Mapping[str, Any], where: str, unsupported: list[str]) -> 
         raise ConfigError(f"{where}: no transform {name!r}{nearest(name, sorted([*TRANSFORMS, *_NESTED]))}")
     known = list(inspect.signature(TRANSFORMS[name]).parameters)[2:]
     settings = known_settings(settings, known, where, unsupported)
-    formats = ["coco"] if name == "MSGGTransform" else sorted(pose_transforms.JOINT_FORMATS)
+    formats = ["coco"] if name in ("MSGGTransform", "HOD_MultiInput") else sorted(pose_transforms.JOINT_FORMATS)
     if (joints := settings.get("joint_format", "coco")) not in formats:
         raise ConfigError(f"{where}.joint_format: {joints!r}{nearest(str(joints), formats)}")
     return partial(TRANSFORMS[name], **settings)

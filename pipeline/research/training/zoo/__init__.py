@@ -41,6 +41,7 @@ NETWORKS: Mapping[str, str] = {
         "Segmentation": "pictures:segmentation",
         "SkeletonGaitPP": "modalities:skeletongaitpp",
         "SwinGait": "silhouettes:swingait",
+        "gpgait": "graphs:gpgait",
     }.items()
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TypeVar
 
 import torch
@@ -12,11 +13,12 @@ from pipeline.profiles import nearest
 from pipeline.recognition.models import gaitgraph1 as gaitgraph1_model
 from pipeline.recognition.models import gaitgraph2 as gaitgraph2_model
 from pipeline.recognition.models import gaittr as gaittr_model
+from pipeline.recognition.models import gpgait as gpgait_model
 from pipeline.recognition.models import msgg as msgg_model
 from pipeline.recognition.models import stgcn as stgcn_model
 from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.input_files import COCO_JOINTS, keypoints
-from pipeline.research.training.networks import Losses, Outputs, Trainable, trainable
+from pipeline.research.training.networks import Losses, Outputs, Trainable, head_outputs, trainable
 from pipeline.research.training.settings import Settings
 
 JOINTS = {"coco": 17, "alphapose": 18, "openpose": 18, "OUMVLP": 18, "oumvlp": 18}  # by joint_format
@@ -79,13 +81,16 @@ def gaitgraph1(cfg: Settings, identities: int) -> Trainable:
 
 
 def gaitgraph2(cfg: Settings, identities: int) -> Trainable:
-    """GaitGraph2: SupCon by distance among the samples of a batch."""
+    """GaitGraph2: SupCon by distance among the samples of a batch. conventions, frames, fill: as its architecture's."""
     architecture = _resgcn(cfg, gaitgraph2_model.Architecture(joints=_joints(cfg)))
-    if architecture.branches != 3:
-        raise ConfigError("model_cfg.input_num: must be 3: joints, velocities and bones.")
+    if architecture.branches * architecture.branch[0] != 15 or architecture.branches not in (1, 3):
+        raise ConfigError("model_cfg.input_num: must be 3 (joints, velocities and bones), or 1 of their 15 channels.")
+    own = {key: cfg.take(key, getattr(architecture, key)) for key in ("conventions", "frames", "fill")}
+    architecture = dataclasses.replace(architecture, **own)
 
     def outputs(network: gaitgraph2_model.GaitGraph2, batch: Batch) -> Outputs:
         branches = _input_of(batch, "GaitGraphMultiInput makes it.", architecture.joints, 3, 5).permute(0, 3, 4, 1, 2)
+        branches = branches.reshape(len(branches), architecture.branches, -1, *branches.shape[3:])
         embeddings = network.ResGCN(branches).float()
         return Outputs(_contrast(embeddings, batch), embeddings.unsqueeze(-1))
 
@@ -132,6 +137,22 @@ def gaittr(cfg: Settings, identities: int) -> Trainable:
 
     network, files = gaittr_model.GaitTR(architecture), ((keypoints(architecture.joints),),)
     return trainable(network, architecture, "gaittr", outputs=outputs, files=files)
+
+
+def gpgait(cfg: Settings, identities: int) -> Trainable:
+    """GPGait: triplets and classes, as FastPoseGait has it. in_channels: before and after every block."""
+    architecture = cfg.architecture(
+        gpgait_model.Architecture(classes=cfg.classes("num_class", identities)),
+        channels="in_channels",
+        shared="share_num",
+    )
+
+    def outputs(network: gpgait_model.GPGait, batch: Batch) -> Outputs:
+        channels = _input_of(batch, "HOD_MultiInput and SkeletonInput make it.", 5, COCO_JOINTS, 1)
+        return head_outputs(network, network.embedded(channels.squeeze(-1).transpose(1, 2)), batch.labels)
+
+    network, files = gpgait_model.GPGait(architecture), ((keypoints(COCO_JOINTS),),)
+    return trainable(network, architecture, "gpgait", outputs=outputs, files=files, features="neck")
 
 
 def msgg(cfg: Settings, identities: int) -> Trainable:

@@ -15,7 +15,6 @@ from pipeline.recognition.layers.silhouettes import temporal_max
 from pipeline.recognition.models import baseline as baseline_model
 from pipeline.recognition.models import gaitssb as gaitssb_model
 from pipeline.recognition.models import parsinggait as parsinggait_model
-from pipeline.recognition.models import sconet as sconet_model
 from pipeline.recognition.models.gaitbase_network import GaitBase
 from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.distributed import gather_detached
@@ -57,7 +56,10 @@ def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
 
 
 def baseline(cfg: Settings, identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase, or the one with the plain backbone of its first releases."""
+    """OpenGait's Baseline: GaitBase, LidarGait (pictures of depth, in three channels), or that of the first releases.
+
+    The last has a plain backbone.
+    """
     if (kind := cfg.take("backbone_cfg.type", "ResNet9")) == "Plain":
         return _plain_baseline(cfg, identities)
     if kind != "ResNet9":
@@ -69,7 +71,8 @@ def baseline(cfg: Settings, identities: int) -> Trainable:
 
     network = GaitBase(architecture)  # starts as torch has it: so gaitbase_synth's shipped weights were trained
     files = image_files(architecture.in_channels)
-    return Trainable(network, outputs, files, network.HEAD, "gaitbase", architecture, any_length=True)
+    encoder = "lidargait" if architecture.in_channels == 3 else "gaitbase"
+    return Trainable(network, outputs, files, network.HEAD, encoder, architecture, any_length=True)
 
 
 def _plain_baseline(cfg: Settings, identities: int) -> Trainable:
@@ -96,12 +99,12 @@ def sconet(cfg: Settings, identities: int) -> Trainable:
         raise ConfigError(f"model_cfg.{NECKS}.class_num: must be {len(SCOLIOSIS)}: {', '.join(SCOLIOSIS)}.")
     architecture, softmax_parts = _gaitbase(cfg, len(SCOLIOSIS))
 
-    def outputs(network: sconet_model.ScoNet, batch: Batch) -> Outputs:
+    def outputs(network: GaitBase, batch: Batch) -> Outputs:
         found = _gaitbase_outputs(network, batch, softmax_parts)
         found.losses["softmax"]["labels"] = scoliosis_of(batch)
         return found
 
-    network = sconet_model.ScoNet(architecture)
+    network = GaitBase(architecture)
     more = {"outputs": outputs, "features": "logits", "spare": (), "any_length": True}
     return trainable(network, architecture, "sconet", **more)
 
