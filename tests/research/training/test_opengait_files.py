@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
 from pipeline.recognition.layers.graph_inputs import middle_frames
 from pipeline.recognition.made_up import made_up_sequence
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.batches import Batch
