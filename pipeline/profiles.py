@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -206,7 +206,8 @@ def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[
     """Dotted names of every setting and section."""
     for name, info in section.model_fields.items():
         yield prefix + name
-        kinds = [info.annotation, *get_args(info.annotation)]
+        inside = () if get_origin(info.annotation) is list else get_args(info.annotation)  # a list is one setting
+        kinds = [info.annotation, *inside]
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from known_keys(kind, f"{prefix}{name}.")

@@ -56,7 +56,7 @@ def rows() -> Iterator[Row]:
             parameters=f"{parameters(model) / 1e6:.1f}",
             published_rank_1=model.published or "–",
             checkpoints=", ".join(f"`{name}`" for name in of_model.get(model.name, [])) or "–",
-            golden_test=", ".join(model.golden),
+            golden_test=", ".join(model.golden) or "–",
         )
 
 

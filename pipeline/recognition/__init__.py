@@ -16,6 +16,7 @@ from pipeline.weights.checkpoints import Checkpoint
 __all__ = ["ENCODERS", "Encoder", "needs_of", "open_encoder", "weights_for"]
 
 ENCODERS: Mapping[str, str] = {
+    "baseline": "pipeline.recognition.models.baseline:BASELINE",
     "biggait": "pipeline.recognition.models.biggait:BIGGAIT",
     "biggergait": "pipeline.recognition.models.biggergait:BIGGERGAIT",
     "deepgaitv2": "pipeline.recognition.models.deepgaitv2:DEEPGAITV2",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from pipeline.recognition.layers.shapes import architecture_of
 from pipeline.recognition.models.foundationgait import FOUNDATIONGAIT
+from pipeline.research.training.data.batches import Batch
+from pipeline.research.training.losses import losses_of, total_loss
+from pipeline.research.training.networks import open_trainable
+from pipeline.research.training.optim import optimizer_of
 from pipeline.research.training.zoo.foundationgait import diverse_maps, in_strips
 
 pytestmark = pytest.mark.slow
@@ -79,3 +86,27 @@ def test_embeddings_in_training_equal_the_reference(golden, golden_weights, asse
         embeddings = network.compared(network.teacher_backbone.projected(maps))
         wanted = output["train_emb_every4"]
         assert_close_to_rms(embeddings[:, ::4, ::4].numpy(), wanted, 3e-4)  # normalised by few walks, 40 layers deep
+
+
+@pytest.mark.slow
+def test_a_step_of_the_pretraining_equals_the_reference(golden, golden_weights, assert_close_to_rms):
+    """The loss, its logits, and what optimiser and teacher make of the weights."""
+    folder = golden("foundationgait_pretrain_0.03b")
+    settings = yaml.safe_load((folder / "config_merged.yaml").read_text())
+    trainable = open_trainable(settings["model_cfg"], 8)
+    trainable.network.load_state_dict(golden_weights("foundationgait_pretrain_0.03b"))
+    optimizer = optimizer_of(settings["optimizer_cfg"], trainable.network, [], trainable.groups)
+    with np.load(folder / "input.npz") as given, np.load(folder / "output.npz") as output:
+        views = images(np.stack([given[f"train_{view}{number}"] for view in "qk" for number in range(8)]))
+        batch = Batch([views[:, 0]], torch.arange(8).repeat(2), [], [])
+        losses = trainable.outputs(trainable.network.train(), batch).losses
+        loss, _ = total_loss(losses_of(settings["loss_cfg"]), losses)
+        info = json.loads((folder / "info.json").read_text())["train_step_8x3_frames"]
+        assert float(loss.detach()) == pytest.approx(info["sum"], rel=1e-5)
+        assert_close_to_rms(losses["softmax"]["logits"].detach().numpy(), output["train_logits"], 1e-3)
+        loss.backward()
+        optimizer.step()
+        trainable.after_step(trainable.network, 1, settings["trainer_cfg"]["total_iter"])
+        for who in ("teacher", "student"):
+            found = trainable.network.state_dict()[f"{who}_backbone.projector.0.fc_bin"][0, ::32, ::32].numpy()
+            assert_close_to_rms(found, output[f"{who}_projector0_fc_bin_after_part0_every32"], 1e-5)

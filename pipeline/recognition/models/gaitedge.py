@@ -98,14 +98,18 @@ class GaitEdge(gaitgl.GaitGL):
 
     def aligned(self, pictures: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
         """Of pictures [b, 3, h, w], ratios [b] and silhouettes [b, h, w]: what GaitGL looks at, [b, 64, 44]."""
-        body = self.body(pictures)
-        if silhouettes:
-            return align(outlined(silhouettes[0], body), places(silhouettes[0], ratios))
-        return align(body, places(body.round(), ratios))
+        return placed(self.body(pictures), ratios, *silhouettes)
 
     def body(self, pictures: Tensor) -> Tensor:
         """What is body in pictures [b, 3, h, w]: [b, h, w] in 0–1."""
         return cast(Tensor, self.Backbone((pictures - self.mean) / self.deviation)).float().sigmoid()[:, 0]
+
+
+def placed(body: Tensor, ratios: Tensor, *silhouettes: Tensor) -> Tensor:
+    """The U-Net's body [b, h, w] in 0–1 as GaitGL looks at it [b, 64, 44]: as the outline of silhouettes, or alone."""
+    if silhouettes:
+        return align(outlined(silhouettes[0], body), places(silhouettes[0], ratios))
+    return align(body, places(body.round(), ratios))
 
 
 def outlined(silhouettes: Tensor, body: Tensor) -> Tensor:

@@ -87,6 +87,9 @@ def card_of(trainable: Trainable, weights: Path, name: str) -> Card:
         sha256=sha256_of(weights),
         licence="as the data it was trained on",
         source="gait train",
-        inputs={"features": trainable.features},
+        inputs={
+            "features": trainable.features,
+            **({"modality": [*map(str, trainable.modality)]} if trainable.modality else {}),
+        },
         architecture=trainable.architecture_of_card(),
     )

@@ -28,7 +28,7 @@ from pipeline.research.training.lightning import as_opengaits, is_lightnings
 from pipeline.research.training.zoo import refuse_unknown
 
 SAMPLE_TYPE = "^(fixed|unfixed|all)_(unordered|ordered|allordered)$"
-FOLDER_NAME = r"^[\w+-][\w.+ -]*$"  # one folder, none that leads out of where trainings are kept
+FOLDER_NAME = r"^[\w+-][\w.+* -]*$"  # one folder, none that leads out of where trainings are kept
 MODEL = "Baseline"
 SamplerType = Literal["TripletSampler", "CommonSampler", "BilateralSampler", "InferenceSampler"]
 
@@ -39,8 +39,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DataConfig(Section):
-    """What is trained on."""
+class Dataset(Section):
+    """What is trained on, or a part of it."""
 
     dataset_name: str = Field("dataset", pattern=FOLDER_NAME)
     dataset_root: Path
@@ -52,6 +52,22 @@ class DataConfig(Section):
     num_workers: int = Field(1, ge=0, description="processes that prepare batches; 0, or cache: none")
     test_dataset_name: str | None = None
     remove_no_gallery: bool = False
+    self_supervised: bool = Field(False, description="every walk is its own person, as it is with BilateralSampler")
+
+    def drawn_as(self, samples: int) -> float:
+        """The length that this dataset is drawn by: GaitLU-1M counts a tenth, as in OpenGait."""
+        return samples / 10 if "gaitlu" in self.dataset_name.lower() else float(samples)
+
+
+class DataConfig(Dataset):
+    """The dataset, and those that are listed behind it."""
+
+    further: list[Dataset] = Field([], description="other datasets, of which each batch may be; BilateralSampler only")
+
+    @property
+    def all(self) -> list[Dataset]:
+        """This one and the further ones."""
+        return [self, *self.further]
 
 
 class PointsInUse(Section):
@@ -102,7 +118,9 @@ class TrainerConfig(Section):
     save_iter: int = Field(2000, ge=1)
     save_name: str = Field("tmp", pattern=FOLDER_NAME)
     log_iter: int = Field(100, ge=1)
-    restore_hint: int | str = Field(0, description="an iteration of this training, or a file, to start from; 0: none")
+    restore_hint: int | str | list[str] = Field(
+        0, description="an iteration of this training, or a file or several, to start from; 0: none"
+    )
     restore_ckpt_strict: bool = True
     optimizer_reset: bool = False
     scheduler_reset: bool = False
@@ -122,6 +140,14 @@ class TrainerConfig(Section):
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest L2 norm of all gradients")
     seed: int = Field(0, ge=0)
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _one_for_both_views(cls, entries: Any) -> Any:
+        if not isinstance(entries, list):
+            return entries
+        pairs = (isinstance(entry, list) and entry and entry == [entry[0]] * len(entry) for entry in entries)
+        return [entry[0] if is_pair else entry for entry, is_pair in zip(entries, pairs, strict=True)]
 
 
 class EvaluatorConfig(Section):
@@ -190,9 +216,14 @@ def load_training_config(config: str, overrides: Sequence[str] = ()) -> Training
         theirs, unsupported = as_opengaits(tree, path.name)
         tree = with_base(theirs, path, _path, null_removes=True)
     _refuse_other_files(tree, path.name)
+    if isinstance(tree.get("data_cfg"), list):
+        first, *rest = tree["data_cfg"]
+        unsupported += [name for one in rest for name in _pop_unknown(one, Dataset, "data_cfg.")]
+        tree["data_cfg"] = {**first, "further": rest}
     unsupported += _pop_unknown(tree, TrainingConfig)
     for override in overrides:
         apply_override(tree, override)
+    _refuse_several(tree, path.name)
     read = training_config({**tree, "unsupported": unsupported}, path.name)
     return read.model_copy(update={"unsupported": (*unsupported, *_not_followed(read))})
 
@@ -214,9 +245,19 @@ def _refuse_other_files(tree: Mapping[str, Any], origin: str) -> None:
         refuse_unknown({"model": MODEL, **model} if isinstance(model, dict) else {"model": MODEL})
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
-    if isinstance(data, list):
+    if isinstance(data, list) and not (data and all(isinstance(one, dict) for one in data)):
+        raise ConfigError(f"{origin}: data_cfg: expected settings, or a list of them, one for each dataset.")
+
+
+def _refuse_several(tree: Mapping[str, Any], origin: str) -> None:
+    """Only where batches are of walks, not of people, does it not matter who is the same in two datasets."""
+    data, trainer = tree.get("data_cfg"), tree.get("trainer_cfg")
+    further = data.get("further") if isinstance(data, dict) else None
+    sampler = trainer.get("sampler") if isinstance(trainer, dict) else None
+    if further and not (isinstance(sampler, dict) and sampler.get("type") == "BilateralSampler"):
         raise ConfigError(
-            f"{origin}: data_cfg lists {len(data)} datasets, a training takes one. Make one of them the whole section."
+            f"{origin}: data_cfg lists {len(further) + 1} datasets, a training with identities takes one. "
+            "Make one of them the whole section."
         )
 
 
@@ -226,6 +267,8 @@ def _not_followed(config: TrainingConfig) -> list[str]:
     points = evaluator.sampler.points_in_use
     ignored = {
         "data_cfg.remove_no_gallery": config.data_cfg.remove_no_gallery,
+        "data_cfg.self_supervised": config.data_cfg.self_supervised
+        and config.trainer_cfg.sampler.type != "BilateralSampler",
         "evaluator_cfg.enable_float16": evaluator.enable_float16,
         "evaluator_cfg.restore_ckpt_strict": not evaluator.restore_ckpt_strict,
         "evaluator_cfg.sampler.sample_type": evaluator.sampler.sample_type != "all_ordered",

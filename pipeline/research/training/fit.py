@@ -71,17 +71,22 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
     folder = training_folder(config, output)
     start = _start(config, folder, resume)
     data, trainer = config.data_cfg, config.trainer_cfg
-    partition = partition_of(data.dataset_root, data.dataset_partition, data.dataset_name)
-    listed = list_samples(data.dataset_root, partition.train, data.data_in_use)
+    partition, *others = [partition_of(one.dataset_root, one.dataset_partition, one.dataset_name) for one in data.all]
+    lists = [
+        list_samples(one.dataset_root, its.train, one.data_in_use)
+        for one, its in zip(data.all, (partition, *others), strict=True)
+    ]
+    listed = [sample for each in lists for sample in each]
+    datasets = [(len(each), one.drawn_as(len(each))) for one, each in zip(data.all, lists, strict=True)]
     labels = sorted({sample.identity for sample in listed})
     torch.manual_seed(trainer.seed)
     trainable = open_trainable(config.model_cfg, len(labels))
     needs = modalities_of(trainable, trainer.transform)
-    samples = Samples(listed, data.cache, needs, check_of(trainable, config))
+    samples = Samples(listed, data.cache, needs, check_of(trainable, config), datasets)
     _ = samples[0]  # refused before anything starts, and warned of by this process instead of all that prepare batches
     module = GaitTraining(trainable, config, samples, labels)
-    if start is not None:
-        _restore(module, config, start, resume)
+    for path in start:
+        _restore(module, config, path, resume)
     if trainer.sync_BN and processes > 1:
         module.network = trainable.network = synchronise_batch_norms(trainable.network, device)
     parameters = sum(parameter.numel() for parameter in trainable.network.parameters())
@@ -95,8 +100,8 @@ def train(config: TrainingConfig, output: Path, resume: bool, device: str, say: 
             say(f"not supported, ignored: {', '.join(dict.fromkeys(ignored))}")
         say(precision_of(trainer, device)[1])
         say(f"{len(samples)} walks of {len(labels)} people; {parameters / 1e6:.2f} M parameters; {folder}")
-        if start is not None:
-            say(f"starts from {start.name} at iteration {module.iteration}")
+        if start:
+            say(f"starts from {', '.join(path.name for path in start)} at iteration {module.iteration}")
         for leftover in folder.rglob(f"{PARTIAL}*"):  # of a training that was killed while it wrote
             leftover.unlink()
         write_json(folder / "config.json", config.model_dump(mode="json"))
@@ -144,20 +149,21 @@ def check_of(trainable: Trainable, config: TrainingConfig) -> Callable[[Sample, 
     return partial(refuse_other_files, expected=trainable.files, network=model, advice=advice)
 
 
-def _start(config: TrainingConfig, folder: Path, resume: bool) -> Path | None:
-    """The checkpoint that the training begins with."""
+def _start(config: TrainingConfig, folder: Path, resume: bool) -> list[Path]:
+    """The checkpoint that the training begins with; several where each holds a part of the network."""
     chosen = config.trainer_cfg
     found = latest_checkpoint(folder / "checkpoints", chosen.save_name)
     if resume and found is not None:
-        return found
-    if isinstance(chosen.restore_hint, int) and chosen.restore_hint > 0:
-        return folder / "checkpoints" / checkpoint_name(chosen.save_name, chosen.restore_hint)
+        return [found]
+    hint = chosen.restore_hint
+    if isinstance(hint, int) and hint > 0:
+        return [folder / "checkpoints" / checkpoint_name(chosen.save_name, hint)]
     if found is not None:
         raise ConfigError(
             f"{folder}: holds a training already ({found.name}). Go on with --resume, or choose another "
             "trainer_cfg.save_name with --set."
         )
-    return Path(chosen.restore_hint) if isinstance(chosen.restore_hint, str) else None
+    return [] if isinstance(hint, int) else [Path(file) for file in ([hint] if isinstance(hint, str) else hint)]
 
 
 def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: bool) -> None:
@@ -172,7 +178,7 @@ def _restore(module: GaitTraining, config: TrainingConfig, path: Path, resume: b
         if not fitting:
             raise CheckpointError(f"{path}: nothing in it fits this network. Choose another file.")
         network.load_state_dict(fitting, strict=False)
-    foreign = isinstance(config.trainer_cfg.restore_hint, str) and not resume
+    foreign = not isinstance(config.trainer_cfg.restore_hint, int) and not resume
     try:
         module.resume({**state, "iteration": 0} if foreign else state, resets=not resume)
     except (TypeError, ValueError, KeyError, AttributeError) as error:

@@ -57,6 +57,8 @@ MAPS = image_file(2, Modality.SKELETON_MAPS)
 PARSING = image_file(what=Modality.PARSING)
 SMPL = InputFile(Modality.SMPL, (85,))
 POINTS = InputFile(Modality.POINTS, ("N", "C"))
+DIFFUSION = InputFile(Modality.DIFFUSION, (4, 96, 48))
+RATIOS = InputFile(Modality.ASPECT_RATIOS, ())
 OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
     Modality.RGB: image_file(3, Modality.RGB),
     Modality.ASPECT_RATIOS: InputFile(Modality.ASPECT_RATIOS, ()),
@@ -68,6 +70,10 @@ OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
     Modality.PARSING: PARSING,
     Modality.SMPL: SMPL,
     Modality.POINTS: POINTS,
+    Modality.RGB: image_file(3, Modality.RGB),
+    Modality.ASPECT_RATIOS: RATIOS,
+    Modality.BODIES: image_file(what=Modality.BODIES),
+    Modality.DIFFUSION: DIFFUSION,
 }
 Files = tuple[InputFile, ...]
 

@@ -92,6 +92,8 @@ class GaitTraining(lightning.LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         self.iteration += 1
+        if self._trainable.after_step is not None:
+            self._trainable.after_step(self.network, self.iteration, self._config.trainer_cfg.total_iter)
 
     def configure_optimizers(self) -> Any:
         optimizer, scheduler = self._resumed_optimisation()

@@ -45,7 +45,8 @@ class Trainable:
     architecture: its fields; features: what it compares by default (embeddings, neck or logits). joined: makes of
     several modalities T×… those that one transform alters together. groups: parameters that are optimised in another
     way than the rest. least_rate: what no learning rate falls below. any_length: whether batches may hold samples of
-    different lengths, one after another.
+    different lengths, one after another. modality: what the encoder gets to see, where that is not all that it can.
+    after_step: of the network, the batches done and those in all, when the optimiser has changed the parameters.
     """
 
     network: nn.Module
@@ -59,6 +60,8 @@ class Trainable:
     groups: tuple[Group, ...] = ()
     least_rate: float = 0.0
     any_length: bool = False
+    modality: tuple[Modality, ...] = ()
+    after_step: Callable[[Any, int, int], None] | None = None
 
     def architecture_of_card(self) -> dict[str, Any]:
         """The architecture for the encoder's card. The number of classes is left out: the weights have it."""
@@ -89,6 +92,8 @@ def modalities_of(trainable: Trainable, transforms: Sequence[Mapping[str, Any]])
     have them) do not take for 0–255.
     """
     if not trainable.encoder or getattr(trainable.architecture, "in_channels", 1) != 1:
+        return ()
+    if not any(SILHOUETTES in files for files in trainable.files):
         return ()
     if any(map(_takes_other_values, transforms)):
         return ()

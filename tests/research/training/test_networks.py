@@ -36,8 +36,23 @@ from pipeline.types import Modality
         ({"model": "GaitGraph2", "joint_format": "coc"}, r"joint_format: 'coc'.*did you mean 'coco'"),
         ({"model": "GaitTR", "in_channels": [9, 4]}, r"the first must be 10"),
         ({"model": "Disentanglement", "phase": "both"}, r"phase is autoencoder or recognition"),
-        ({"model": "Baseline", "backbone_cfg": {"type": "Plain"}}, r"only ResNet9 can be trained here, not Plain"),
-        ({"model": "GaitEdge"}, r"'GaitEdge' cannot be trained"),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "VGG"}},
+            r"only ResNet9 and Plain can be trained here, not VGG",
+        ),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "Plain"}, "bin_num": [16], "SeparateFCs": {"parts_num": 31}},
+            r"SeparateFCs\.parts_num: must be 16",
+        ),
+        (
+            {"model": "Baseline", "backbone_cfg": {"type": "Plain", "channels": [8]}},
+            r"backbone_cfg: unknown 'channels'",
+        ),
+        ({"model": "BiggerGait__DINOv2"}, r"'BiggerGait__DINOv2' cannot be trained"),
+        ({"model": "GaitEdge", "GaitGL": {"channels": [8, 8]}}, r"GaitGL\.channels: expected three"),
+        ({"model": "GaitEdge", "align": False}, r"align: must be True"),
+        ({"model": "Segmentation", "backbone_cfg": {"type": "Plain"}}, r"backbone_cfg\.type: must be U_Net"),
+        ({"model": "DenoisingGait", "SeparateBNNecks": {"parts_num": 16}}, r"parts_num: must be 24"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(model_cfg, message):

@@ -16,7 +16,8 @@ from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import ConfigError
 from pipeline.recognition import open_encoder
 from pipeline.recognition.layers.graph_inputs import middle_frames
-from pipeline.research.evaluation.datasets.dataset import read_sequence
+from pipeline.recognition.made_up import made_up_sequence
+from pipeline.research.evaluation.datasets.embedding import read_sequence
 from pipeline.research.training.checkpoints import read_checkpoint
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.batches import Batch
@@ -46,10 +47,6 @@ NOT_READ = {
 NOT_HERE = {  # networks of OpenGait's that cannot be trained here
     "BigGait__Dinov2_Gaitbase",
     "BiggerGait__DINOv2",
-    "DenoisingGait",
-    "FoundationGait_Scaling",
-    "GaitEdge",
-    "Segmentation",
 }
 
 
@@ -319,11 +316,9 @@ def test_gaitgraph2s_files_are_refused_in_one_line(changes, message, tmp_path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (
-            "FoundationGait_Scaling",
-            r"several\.yaml: model_cfg\.model: 'FoundationGait_Scaling' cannot be trained",
-        ),
-        ("Baseline", r"several\.yaml: data_cfg lists 2 datasets, a training takes one"),
+        ("BiggerGait__DINOv2", r"several\.yaml: model_cfg\.model: 'BiggerGait__DINOv2' cannot be trained"),
+        ("Baseline", r"several\.yaml: data_cfg lists 2 datasets, a training with identities takes one"),
+        ("GaitSSB_Pretrain", r"several\.yaml: data_cfg lists 2 datasets, a training with identities takes one"),
     ],
 )
 def test_several_datasets_are_refused_but_the_network_first(tmp_path, model, message):
@@ -389,6 +384,24 @@ def test_what_is_not_read_is_named_when_the_training_starts(file, tmp_path):
         "trainer_cfg.fix_layers",
         "trainer_cfg.sampler.colour",
     ]
+
+
+def test_baseline_with_a_plain_backbone_trains_as_gaitbase_hid_asks_for_it(file, tmp_path):
+    tree = yaml.safe_load(file.read_text())
+    tree["model_cfg"] = {
+        "model": "Baseline",
+        "backbone_cfg": {"type": "Plain", "in_channels": 1, "layers_cfg": ["BC-4", "M", "BC-4", "M", "BC-8"]},
+        "SeparateFCs": {"in_channels": 8, "out_channels": 8, "parts_num": 31},
+        "SeparateBNNecks": {"class_num": 500, "in_channels": 8, "parts_num": 31},
+        "bin_num": [16, 8, 4, 2, 1],
+    }
+    file.write_text(yaml.safe_dump(tree))
+    config = load_training_config(str(file), [f"data_cfg.dataset_root={write_dataset(tmp_path / 'data', 4)}"])
+    folder = train(config, tmp_path / "out", False, "cpu", [].append).parent
+    checkpoint = resolve(str(folder / "Tiny.safetensors"), stage="encoder")
+    encoder = open_encoder(RecognitionConfig(encoder="baseline"), RuntimeConfig(device="cpu"), checkpoint)
+    (embedding,) = encoder.encode([made_up_sequence(encoder.needs, 3, 0)])
+    assert embedding.parts.shape == (8, 31)
 
 
 def test_an_unknown_key_given_by_hand_is_refused(file):

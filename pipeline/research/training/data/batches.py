@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.research.training.config import PointsInUse, SamplerConfig
 from pipeline.research.training.data.dataset import Frames, Sample, read_sample, with_silhouettes
 from pipeline.research.training.data.sampling import (
+    DatasetDraws,
     Draws,
     FrameChoice,
     bilateral_batches,
@@ -54,9 +55,14 @@ class Samples:
         cache: bool,
         needs: Sequence[Modality] = (),
         check: Callable[[Sample, list[Frames]], None] | None = None,
+        datasets: Sequence[tuple[int, float]] = (),
     ) -> None:
-        """needs: what their files are, where that is known. check: raises InputError for files of another kind."""
+        """needs: what their files are, where that is known. check: raises InputError for files of another kind.
+
+        datasets: how many samples are of the first, of the second, …, and the length that each is drawn by.
+        """
         self.samples, self._needs, self._check = samples, needs, check
+        self.datasets = datasets or [(len(samples), len(samples))]
         self._kept: dict[int, list[Frames]] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -139,6 +145,7 @@ class Batches(Dataset[Batch]):
         """
         self._samples, self._sampler, self._prepare = samples, sampler, preparation
         self._seed, (self._rank, self._world) = seed, share
+        self._drawn = DatasetDraws([length for _, length in samples.datasets])
         number = {label: index for index, label in enumerate(labels)}
         self._labels = [number[sample.identity] for sample in samples.samples]
         self._samples_of: dict[int, list[int]] = {label: [] for label in sorted(set(self._labels))}
@@ -168,9 +175,12 @@ class Batches(Dataset[Batch]):
         count, size, kind = len(self._samples), self._sampler.batch_size, self._sampler.type
         draws = Draws.of_batch(self._seed, iteration)
         if kind == "BilateralSampler":
-            epoch, number = divmod(iteration, bilateral_batches_of_an_epoch(count, self._size))
-            batches = bilateral_batches(count, self._size, Draws.of_batch(self._seed, epoch, 0))
-            return next(islice(batches, number, None))
+            which, number = self._drawn(iteration)
+            sizes = [size for size, _ in self._samples.datasets]
+            first, count = sum(sizes[:which]), sizes[which]
+            epoch, number = divmod(number, bilateral_batches_of_an_epoch(count, self._size))
+            batches = bilateral_batches(count, self._size, Draws.of_batch(self._seed, epoch, which))
+            return [first + index for index in next(islice(batches, number, None))]
         if kind == "CommonSampler":
             return common_batch(count, self._size, draws)
         if kind != "TripletSampler" or isinstance(size, int):

@@ -78,6 +78,22 @@ def bilateral_batches_of_an_epoch(samples: int, size: int) -> int:
     return max(1, (samples - 1) // size)
 
 
+class DatasetDraws:
+    """Which of several datasets a batch is of: drawn by the cube roots of their lengths, from the iteration alone."""
+
+    def __init__(self, lengths: Sequence[float]) -> None:
+        self._shares = torch.tensor(lengths, dtype=torch.float32).log().div(3.0).softmax(0)
+        self._drawn: list[int] = []
+
+    def __call__(self, iteration: int) -> tuple[int, int]:
+        """The dataset of this iteration (from 0), and how many batches before were of it."""
+        while len(self._drawn) <= iteration:
+            generator = torch.Generator().manual_seed(len(self._drawn))
+            self._drawn.append(int(torch.multinomial(self._shares, 1, generator=generator)))
+        which = self._drawn[iteration]
+        return which, self._drawn[:iteration].count(which)
+
+
 @dataclass(frozen=True, slots=True)
 class FrameChoice:
     """Which frames of a sample are looked at.

@@ -16,10 +16,13 @@ NETWORKS: Mapping[str, str] = {
     for name, function in {
         "Baseline": "resnets:baseline",
         "DeepGaitV2": "silhouettes:deepgaitv2",
+        "DenoisingGait": "pictures:denoisinggait",
         "Disentanglement": "disentanglement:disentanglement",
+        "FoundationGait_Scaling": "foundationgait:pretrained",
         "FoundationGait_Scaling_Finetune": "foundationgait:finetuned",
         "FoundationGait_Scaling_LinearProbing_Scoliosis1K": "foundationgait:probe",
         "GLN": "silhouettes:gln",
+        "GaitEdge": "pictures:gaitedge",
         "GaitGL": "silhouettes:gaitgl",
         "GaitGraph1": "graphs:gaitgraph1",
         "GaitGraph2": "graphs:gaitgraph2",
@@ -35,6 +38,7 @@ NETWORKS: Mapping[str, str] = {
         "SMPLGait": "modalities:smplgait",
         "STGCN": "graphs:stgcn",
         "ScoNet": "resnets:sconet",
+        "Segmentation": "pictures:segmentation",
         "SkeletonGaitPP": "modalities:skeletongaitpp",
         "SwinGait": "silhouettes:swingait",
         "gpgait": "graphs:gpgait",
@@ -45,5 +49,5 @@ NETWORKS: Mapping[str, str] = {
 def refuse_unknown(model_cfg: Mapping[str, Any]) -> None:
     """Raise ConfigError unless the network that model_cfg names is here."""
     name = model_cfg.get("model")
-    if not isinstance(name, str) or name not in NETWORKS:  # no guess: GaitEdge is not meant to be GaitSet
+    if not isinstance(name, str) or name not in NETWORKS:  # no guess: BigGait is not meant to be DeepGaitV2
         raise ConfigError(f"model_cfg.model: {name!r} cannot be trained. These can: {', '.join(NETWORKS)}.")

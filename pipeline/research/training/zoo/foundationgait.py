@@ -1,7 +1,9 @@
-"""FoundationGait's fine-tuning and its probe for scoliosis: OpenGait's model_cfg to their architecture."""
+"""FoundationGait's pre-training, fine-tuning and probe for scoliosis: OpenGait's model_cfg to their architecture."""
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,9 +17,44 @@ from pipeline.research.training.data.batches import Batch
 from pipeline.research.training.networks import Outputs, Trainable, head_outputs, images_of, trainable
 from pipeline.research.training.optim import Group
 from pipeline.research.training.settings import Settings
-from pipeline.research.training.zoo.resnets import FCS, NECKS, SCOLIOSIS, scoliosis_of
+from pipeline.research.training.zoo.resnets import FCS, NECKS, SCOLIOSIS, cosine_logits, scoliosis_of, views_of
 
 STAGES = 5  # of the teacher, the stem among them
+
+
+def pretrained(cfg: Settings, identities: int) -> Trainable:
+    """The pre-training, without identities: in one view of a walk a student finds what its teacher sees in another.
+
+    Of the student's view every share of the batch is cut in strips, as crop_list says. The teacher has no gradient: it
+    follows the student as slowly as EMA_value says at first, and ever more slowly.
+    """
+    architecture = _architecture(cfg, Architecture(form="pretrained"))
+    crops, slowness = [int(strips) for strips in cfg.take("crop_list", [1])], float(cfg.take("EMA_value", 0.99))
+
+    def outputs(network: FoundationGait, batch: Batch) -> Outputs:
+        if not network.training:
+            return Outputs({}, network(images_of(batch.inputs[0])).float())
+        one, other = views_of(batch, "FoundationGait_Scaling")
+        with torch.no_grad():
+            known = network.teacher_backbone(one)
+        student: Any = network.student_backbone
+        guesses = student.predictor(student.projected(diverse_maps(student.maps, other, crops)))
+        found = F.normalize(guesses.float(), dim=1)
+        return Outputs({"softmax": cosine_logits(found, known)}, found)
+
+    def follow(network: FoundationGait, done: int, total: int) -> None:
+        left = (1 + math.cos(math.pi * min(1.0, done / max(1, total - 1)))) / 2  # from 1 down to 0
+        student: Any = network.student_backbone
+        with torch.no_grad():
+            for behind, ahead in zip(network.teacher_backbone.parameters(), student.parameters(), strict=True):
+                behind.lerp_(ahead, (1 - slowness) * left)
+
+    network = FoundationGait(architecture)
+    more = {"outputs": outputs, "after_step": follow, "spare": ("student_backbone.",)}
+    made = trainable(network, architecture, "foundationgait", **more)
+    network.student_backbone = copy.deepcopy(network.teacher_backbone)
+    network.teacher_backbone.requires_grad_(False)
+    return made
 
 
 def finetuned(cfg: Settings, identities: int) -> Trainable:

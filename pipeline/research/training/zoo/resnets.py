@@ -1,4 +1,4 @@
-"""Networks with GaitBase's backbone: GaitBase, ScoNet, ParsingGait and both phases of GaitSSB."""
+"""Networks with GaitBase's backbone or head: GaitBase, Baseline, ScoNet, ParsingGait and both phases of GaitSSB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from pipeline.errors import ConfigError, InputError
 from pipeline.recognition.layers.gaitbase import Architecture
 from pipeline.recognition.layers.silhouettes import temporal_max
+from pipeline.recognition.models import baseline as baseline_model
 from pipeline.recognition.models import gaitssb as gaitssb_model
 from pipeline.recognition.models import parsinggait as parsinggait_model
 from pipeline.recognition.models.gaitbase_network import GaitBase
@@ -55,7 +56,14 @@ def _gaitbase(cfg: Settings, identities: int) -> tuple[Architecture, int]:
 
 
 def baseline(cfg: Settings, identities: int) -> Trainable:
-    """OpenGait's Baseline: GaitBase, or LidarGait where it looks at pictures of depth, in three channels."""
+    """OpenGait's Baseline: GaitBase, LidarGait (pictures of depth, in three channels), or that of the first releases.
+
+    The last has a plain backbone.
+    """
+    if (kind := cfg.take("backbone_cfg.type", "ResNet9")) == "Plain":
+        return _plain_baseline(cfg, identities)
+    if kind != "ResNet9":
+        raise ConfigError(f"model_cfg.backbone_cfg.type: only ResNet9 and Plain can be trained here, not {kind}.")
     architecture, softmax_parts = _gaitbase(cfg, identities)
 
     def outputs(network: GaitBase, batch: Batch) -> Outputs:
@@ -65,6 +73,24 @@ def baseline(cfg: Settings, identities: int) -> Trainable:
     files = image_files(architecture.in_channels)
     encoder = "lidargait" if architecture.in_channels == 3 else "gaitbase"
     return Trainable(network, outputs, files, network.HEAD, encoder, architecture, any_length=True)
+
+
+def _plain_baseline(cfg: Settings, identities: int) -> Trainable:
+    architecture = cfg.architecture(
+        baseline_model.Architecture(classes=cfg.classes(f"{NECKS}.class_num", identities)),
+        in_channels="backbone_cfg.in_channels",
+        layers="backbone_cfg.layers_cfg",
+        bins="bin_num",
+        out_channels=f"{FCS}.out_channels",
+    )
+    network, parts = baseline_model.Baseline(architecture), sum(architecture.bins)
+    cfg.only(FCS, in_channels=network.FCs.fc_bin.shape[1], parts_num=parts)
+    cfg.only(NECKS, in_channels=architecture.out_channels, parts_num=parts)
+
+    def outputs(network: GaitBase, batch: Batch) -> Outputs:
+        return _gaitbase_outputs(network, batch, parts)
+
+    return trainable(network, architecture, "baseline", outputs=outputs, any_length=True)
 
 
 def sconet(cfg: Settings, identities: int) -> Trainable:
@@ -136,23 +162,25 @@ def gaitssb_pretrain(cfg: Settings, identities: int) -> Trainable:
     network, architecture = _gaitssb(cfg, finetuned=False)
 
     def outputs(network: gaitssb_model.GaitSSB, batch: Batch) -> Outputs:
-        views = images_of(batch.inputs[0])
         if not network.training:
-            return Outputs({}, network(views).float())
-        half = len(views) // 2
-        if 2 * half != len(views) or not torch.equal(batch.labels[:half], batch.labels[half:]):
-            raise ConfigError(
-                "trainer_cfg.sampler.type: GaitSSB_Pretrain needs two views of each walk: BilateralSampler."
-            )
-        one, other = (network.projected(some) for some in views.chunk(2))
+            return Outputs({}, network(images_of(batch.inputs[0])).float())
+        one, other = map(network.projected, views_of(batch, "GaitSSB_Pretrain"))
         guessed_other, guessed_one = (F.normalize(network.predictor(each).float(), dim=1) for each in (one, other))
-        losses = {"softmax1": _cosine_logits(guessed_other, other), "softmax2": _cosine_logits(guessed_one, one)}
+        losses = {"softmax1": cosine_logits(guessed_other, other), "softmax2": cosine_logits(guessed_one, one)}
         return Outputs(losses, torch.cat([guessed_other, guessed_one]))
 
     return trainable(network, architecture, "gaitssb", outputs=outputs)
 
 
-def _cosine_logits(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
+def views_of(batch: Batch, network: str) -> tuple[Tensor, Tensor]:
+    """Both views of a batch's walks. Raises ConfigError, naming the network, for another sampler's batch."""
+    one, other = images_of(batch.inputs[0]).tensor_split(2)
+    if len(one) != len(other) or not torch.equal(*batch.labels.tensor_split(2)):
+        raise ConfigError(f"trainer_cfg.sampler.type: {network} needs two views of each walk: BilateralSampler.")
+    return one, other
+
+
+def cosine_logits(guesses: Tensor, views: Tensor) -> dict[str, Tensor]:
     """Cosines of guesses [n, c, p] and the views of all processes [m, c, p] as logits [n, m, p]; which are right."""
     known, first = gather_detached(F.normalize(views.float(), dim=1))
     logits = torch.einsum("ncp,mcp->nmp", guesses, known)
