@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.errors import GaitError
+from pipeline.errors import ConfigError, GaitError
+from pipeline.profiles import load_config
 from pipeline.research.evaluation.datasets import ranking, retrieval
 from pipeline.research.evaluation.datasets.features import DatasetFeatures
 from pipeline.research.evaluation.datasets.protocols import PROTOCOLS
@@ -62,22 +63,14 @@ def test_two_processes_give_what_one_gives(small_blocks, tmp_path, monkeypatch, 
     assert set(asked) == {2} and not list(tmp_path.iterdir())
 
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_process_that_dies_is_an_error_not_a_wait():
     with pytest.raises(GaitError, match="one of 2 processes died, perhaps for want of memory"):
-        list(in_processes(abs, [1, 2, 3], 2, die))
-
-
-def fail():
-    raise GaitError("no room on this GPU")
+        list(in_processes(abs, [1, 2, 3], 2, partial(signal.raise_signal, signal.SIGKILL)))
 
 
 def test_what_keeps_a_process_from_its_work_is_told_as_itself():
-    with pytest.raises(GaitError, match="no room on this GPU"):
-        list(in_processes(abs, [1, 2, 3], 2, fail))
+    with pytest.raises(ConfigError, match="no profile 'nosuch'"):
+        list(in_processes(abs, [1, 2, 3], 2, partial(load_config, "nosuch")))
 
 
 def test_nothing_is_left_behind_where_it_fails(small_blocks, tmp_path, monkeypatch):
