@@ -8,6 +8,7 @@ import yaml
 from small_networks import BACKENDS, save_small, save_small_with_card
 
 PROFILES = ("gaitset", "gaitpart", "gaitgl", "deepgaitv2")
+FEW = ["recognition.max_frames=8", "segmentation.enough=12", "output.videos=false"]  # cut out once for all of them
 MEANINGLESS = "weights for tests: its answers mean nothing"
 
 
@@ -29,8 +30,8 @@ def small(tmp_path_factory):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_profile_runs_end_to_end(profile, full, gait_in, short_demo, small):
     weights = small(profile)
-    gait = gait_in(full.path.parents[1])  # where the light profile has followed everybody already
-    settings = [f"recognition.checkpoint={weights}", "recognition.max_frames=8", "output.videos=false"]
+    gait = gait_in(full.path.parents[1])
+    settings = [f"recognition.checkpoint={weights}", *FEW]
     honest = profile == PROFILES[0]  # for one of them: to look at 180 made-up walks takes up to half a minute
     settings += [] if honest else ["matching.threshold=off"]
     options = ["--config", profile, *(part for setting in settings for part in ("--set", setting))]
@@ -67,8 +68,7 @@ def test_an_exported_network_gives_the_same_answers(full, gait_in, short_demo, s
     assert done.returncode == 0, done.stderr
 
     def answers(checkpoint):
-        settings = [f"recognition.checkpoint={checkpoint}", "recognition.max_frames=8", "output.videos=false"]
-        settings += ["matching.threshold=off"]  # the nearest is named
+        settings = [f"recognition.checkpoint={checkpoint}", *FEW, "matching.threshold=off"]  # the nearest is named
         options = ["--config", "gaitset", *(part for setting in settings for part in ("--set", setting))]
         run = gait.run(short_demo / "gallery.mp4", short_demo / "probe1.mp4", options=options)
         assert run.record["checkpoints"]["encoder"]["file"] == checkpoint.name
