@@ -80,9 +80,12 @@ class Latency:
     def __str__(self) -> str:
         if not self.seconds:
             return "no picture was shown"
+        places = (0.5, 0.95, 1.0)
+        middle, most, highest = (1000 * value for value in np.quantile(self.seconds, places))
+        frames = " / ".join(f"{value:.0f}" for value in np.quantile(self.frames, places))
         return (
-            f"latency median {1000 * float(np.median(self.seconds)):.0f} ms, highest {1000 * max(self.seconds):.0f} ms "
-            f"({float(np.median(self.frames)):.0f} and {max(self.frames)} frames)"
+            f"latency median {middle:.0f} ms, 95 % of pictures within {most:.0f} ms, highest {highest:.0f} ms "
+            f"({frames} frames)"
         )
 
 
