@@ -59,8 +59,6 @@ def extract(video: Video, work: Extraction) -> Extracted:
     """Track everybody in one video; write silhouettes, sequences, poses where a network finds them, and last tracks."""
     background = _background(video, work)
     done = DoneStretches(work.folder, video.name, work.keys.get(video.name))
-    if not done.any():
-        work.folder.clear("extraction", video.name)
     with video.open() as source, ExitStack() as opened:
         fps, size = source.info.fps, (source.info.height, source.info.width)
         tracker = open_tracker(work.config.tracking, fps)
@@ -70,6 +68,8 @@ def extract(video: Video, work: Extraction) -> Extracted:
         for boxes, cut_out in done.read(size, work.config):
             earlier.append(boxes)
             crops.join(cut_out)
+        if not earlier:
+            work.folder.clear("extraction", video.name)
         source.begin = sum(len(boxes.counts) for boxes in earlier)
         if source.begin:
             logger.info(f"{video.name}: goes on at frame {source.begin}")
