@@ -83,15 +83,17 @@ class DatasetDraws:
 
     def __init__(self, lengths: Sequence[float]) -> None:
         self._shares = torch.tensor(lengths, dtype=torch.float32).log().div(3.0).softmax(0)
-        self._drawn: list[int] = []
+        self._drawn: list[tuple[int, int]] = []  # the answers so far
+        self._batches = [0] * len(lengths)
 
     def __call__(self, iteration: int) -> tuple[int, int]:
         """The dataset of this iteration (from 0), and how many batches before were of it."""
         while len(self._drawn) <= iteration:
             generator = torch.Generator().manual_seed(len(self._drawn))
-            self._drawn.append(int(torch.multinomial(self._shares, 1, generator=generator)))
-        which = self._drawn[iteration]
-        return which, self._drawn[:iteration].count(which)
+            which = int(torch.multinomial(self._shares, 1, generator=generator))
+            self._drawn.append((which, self._batches[which]))
+            self._batches[which] += 1
+        return self._drawn[iteration]
 
 
 @dataclass(frozen=True, slots=True)
