@@ -60,9 +60,6 @@ POINTS = InputFile(Modality.POINTS, ("N", "C"))
 DIFFUSION = InputFile(Modality.DIFFUSION, (4, 96, 48))
 RATIOS = InputFile(Modality.ASPECT_RATIOS, ())
 OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
-    Modality.RGB: image_file(3, Modality.RGB),
-    Modality.ASPECT_RATIOS: InputFile(Modality.ASPECT_RATIOS, ()),
-    Modality.BODIES: image_file(what=Modality.BODIES),
     Modality.DEPTH: image_file(3, Modality.DEPTH),
     Modality.SILHOUETTES: SILHOUETTES,
     Modality.SKELETON_MAPS: MAPS,

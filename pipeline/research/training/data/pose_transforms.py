@@ -30,10 +30,7 @@ Frames = NDArray[Any]
 
 JOINT_FORMATS: Mapping[str, tuple[Sequence[int], tuple[int, ...]]] = {
     "coco": (COCO17.mirrored, COCO17.parents),
-    "authors": (
-        COCO17.mirrored,
-        (0, *COCO17.parents[1:]),
-    ),  # GaitGraph2's: the nose has no bone
+    "authors": (COCO17.mirrored, (0, *COCO17.parents[1:])),  # GaitGraph2's: the nose has no bone
     **dict.fromkeys(("alphapose", "openpose", "oumvlp", "OUMVLP"), (COCO18.mirrored, COCO18.parents)),
 }
 """For each joint, the one of the other side of the body, and the other end of its bone."""
