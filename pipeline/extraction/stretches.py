@@ -103,11 +103,11 @@ class DoneStretches:
         if self._key is None:
             return
         boxes = PackedBoxes.of(found)
-        own = {"key": np.array(self._key), "counts": boxes.counts, "values": boxes.values}
+        own: dict[str, Any] = {"key": np.array(self._key), "counts": boxes.counts, "values": boxes.values}
         path = self._path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as stream:
-            np.savez_compressed(stream, **own, **_arrays_of(crops))
+            np.savez_compressed(stream, **(own | _arrays_of(crops)))
 
     def _arrays(self) -> Iterator[dict[str, NDArray[Any]]]:
         number = 0

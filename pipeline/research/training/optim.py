@@ -157,5 +157,5 @@ def _build(
             elif key == "milestones":
                 known[key] = [int(batch) for batch in value]
         return kind(first, **known)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ConfigError(f"{where}: {kind.__name__}: {error}.") from None
