@@ -122,7 +122,7 @@ def scheduler_of(
         if unsupported is not None:
             unsupported += [f"scheduler_cfg.{key}" for key in settings if key not in ("scheduler", "warmup", "last")]
         warmup, last = (
-            like(usual, settings.get(key, usual), f"scheduler_cfg.{key}")
+            float(like(usual, settings.get(key, usual), f"scheduler_cfg.{key}"))
             for key, usual in (("warmup", 50), ("last", 0.0))
         )
 

@@ -54,7 +54,7 @@ def in_processes(
         except BaseException:
             for process in list((pool._processes or {}).values()) if opens else ():
                 process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits: the interpreter may end its thread in the middle otherwise
             raise
 
 
