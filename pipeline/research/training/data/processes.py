@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from typing import TypeVar
 
 from pipeline.engine.children import starting
@@ -42,7 +43,9 @@ def in_processes(
             opens()
         yield from map(work, items)
         return
-    with ProcessPoolExecutor(workers, starting(__name__), _begin, (opens,)) as pool:
+    context = starting(__name__)
+    stopped = context.Event()
+    with ProcessPoolExecutor(workers, context, _begin, (opens, stopped)) as pool:
         try:
             futures = deque(pool.submit(_each, work, some) for some in batches(items, together))
             while futures:
@@ -52,23 +55,25 @@ def in_processes(
                 f"one of {workers} processes died, perhaps for want of memory. Give the same command with fewer."
             ) from None
         except BaseException:
+            stopped.set()  # what was begun is finished; a process may have dozens of items more
             for process in list((pool._processes or {}).values()) if opens else ():
                 process.terminate()
-            pool.shutdown(cancel_futures=True)  # waits: the interpreter may end its thread in the middle otherwise
+            pool.shutdown(cancel_futures=True)  # waits: its thread must not meet the end of the interpreter
             raise
 
 
 _opens: list[Callable[[], None]] = []  # what a process has still to open
+_stopped: list[Event] = []  # the parent's
 
 
 def _each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     if _opens:  # not while the process starts: an error there would not be told
         _opens[0]()
         _opens.clear()
-    return [work(item) for item in items]
+    return [work(item) for item in items if not _stopped[0].is_set()]
 
 
-def _begin(opens: Callable[[], None] | None) -> None:
+def _begin(opens: Callable[[], None] | None, stopped: Event) -> None:
     """Ctrl-C is the parent's to answer; every process has a core of its own."""
     import cv2
 
@@ -76,3 +81,4 @@ def _begin(opens: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     _opens.extend([opens] if opens else [])
+    _stopped.append(stopped)
