@@ -123,6 +123,11 @@ def test_verbose_shows_where_an_error_comes_from(tmp_path, arguments):
     assert "Traceback" in done.stderr and done.stderr.splitlines()[-1].startswith("gait: nowhere: not a run folder")
 
 
+def test_a_signal_before_there_is_a_command_is_one_line():
+    code = "import signal; from pipeline import cli; cli.app = lambda **_: signal.raise_signal(15); cli.main()"
+    assert run_python(code, status=130).stderr == "gait: interrupted.\n"
+
+
 def test_a_fault_is_one_line_and_status_1(tmp_path):
     done = run_program("faulty_doctor", cwd=tmp_path, status=1)
     (line,) = done.stderr.splitlines()

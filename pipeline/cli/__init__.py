@@ -46,6 +46,8 @@ def main() -> NoReturn:
         if verbose:
             traceback.print_exc()
         _fail(str(error), INTERRUPTED if isinstance(error, Interrupted) else USAGE)
+    except KeyboardInterrupt:  # before there is a command
+        _fail("interrupted.", INTERRUPTED)
     except Exception as error:
         if verbose:
             traceback.print_exc()

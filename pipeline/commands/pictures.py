@@ -25,6 +25,8 @@ from pipeline.skeletons import BY_JOINTS
 from pipeline.types import FloatArray, PoseSequence
 from pipeline.weights.checkpoints import resolve, search_folders
 
+_SKELETONS = [{(joints, values)} for joints in BY_JOINTS for values in (2, 3)]
+
 
 @private()
 def picture(
@@ -63,10 +65,10 @@ def dataset_picture_command(root: Path, file: Path, identity: str | None, kind: 
     rows: list[tuple[str, FloatArray, Colour]] = []
     for sample in samples:
         if (sample.identity, sample.type) == (first.identity, kind or first.type):
-            for frames in map(np.asarray, read_sample(sample)):
-                if frames.ndim == 3 and frames.shape[1] in BY_JOINTS and frames.shape[2] in (2, 3):
+            for frames in read_sample(sample):
+                if {frame.shape for frame in frames} in _SKELETONS:
                     name = f"{sample.identity} {sample.type}\n{sample.view}"
-                    rows.append((name, np.asarray(frames[..., :2], np.float32), identity_colour(len(rows))))
+                    rows.append((name, np.asarray(frames, np.float32)[..., :2], identity_colour(len(rows))))
     skeletons = {points.shape[1] for _, points, _ in rows}
     if len(skeletons) != 1:
         said = f"{first.identity}/{kind or first.type}"

@@ -36,6 +36,10 @@ class PackedBoxes:
     values: FloatArray
     track_ids: IntArray
 
+    def __post_init__(self) -> None:
+        if np.maximum(self.counts, 0).sum() != len(self.values):
+            raise ValueError(f"counts of {len(self.values)} people must add up to them")
+
     @classmethod
     def of(cls, frames: Sequence[Detections | TrackedBoxes | None]) -> PackedBoxes:
         looked = [one for one in frames if one is not None]
@@ -88,7 +92,8 @@ class DoneStretches:
         for arrays in self._arrays():
             try:
                 found = PackedBoxes(arrays["counts"], arrays["values"], np.empty(0, np.int64))
-                list(found.detections(0))
+                if len(list(found.detections(0))) != config.tracking.stretch:
+                    return
                 yield found, _crops_of(arrays, self._video, frame_size, config)
             except DAMAGED_NPZ:
                 return
@@ -98,18 +103,11 @@ class DoneStretches:
         if self._key is None:
             return
         boxes = PackedBoxes.of(found)
-        parts = {"sequences": crops.sequences, "poses": crops.poses, "rgb": crops.rgb}
-        arrays: dict[str, Any] = {
-            f"{name}_{field}": values
-            for name, part in parts.items()
-            if part is not None
-            for field, values in part.as_arrays().items()
-        }
-        arrays |= {"key": np.array(self._key), "counts": boxes.counts, "values": boxes.values}
+        own: dict[str, Any] = {"key": np.array(self._key), "counts": boxes.counts, "values": boxes.values}
         path = self._path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as stream:
-            np.savez_compressed(stream, seen=np.array(sorted(crops.seen), np.int64), **arrays)
+            np.savez_compressed(stream, **(own | _arrays_of(crops)))
 
     def _arrays(self) -> Iterator[dict[str, NDArray[Any]]]:
         number = 0
@@ -128,6 +126,16 @@ class DoneStretches:
         return self._place / f"{number:06d}.npz"
 
 
+def _arrays_of(crops: Crops) -> dict[str, NDArray[Any]]:
+    parts = {"sequences": crops.sequences, "poses": crops.poses, "rgb": crops.rgb}
+    return {"seen": np.array(sorted(crops.seen), np.int64)} | {
+        f"{name}_{field}": values
+        for name, part in parts.items()
+        if part is not None
+        for field, values in part.as_arrays().items()
+    }
+
+
 def _crops_of(arrays: dict[str, NDArray[Any]], video: str, frame_size: tuple[int, int], config: Config) -> Crops:
     """What `write` was given. Raises what damaged arrays raise."""
 
@@ -135,6 +143,9 @@ def _crops_of(arrays: dict[str, NDArray[Any]], video: str, frame_size: tuple[int
         return {field.removeprefix(f"{name}_"): values for field, values in arrays.items() if field.startswith(name)}
 
     crops = Crops.none(video, frame_size, config)
+    for name, empty in _arrays_of(crops).items():
+        if (arrays[name].dtype.kind, arrays[name].ndim) != (empty.dtype.kind, empty.ndim):
+            raise ValueError(f"{name} must be like {empty.dtype} {empty.shape}, got {arrays[name].dtype}")
     return Crops(
         SequenceBuilder.of_arrays(video, config.segmentation, part("sequences")),
         PoseBuilder.of_arrays(video, frame_size, part("poses")) if crops.poses is not None else None,

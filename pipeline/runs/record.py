@@ -69,7 +69,7 @@ class Record:
             yield self
         except BaseException as error:
             self._tree["status"] = "failed"
-            self._tree["error"] = _in_words(error)
+            self._tree["error"] = _in_words(error, self.folder)
             with contextlib.suppress(OSError, GaitError):  # the disk may be full: the error itself matters more
                 self.write()
             if isinstance(error, KeyboardInterrupt):
@@ -88,8 +88,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _in_words(error: BaseException) -> str:
+def _in_words(error: BaseException, folder: RunFolder) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; files that are here are whole. Go on with --resume."
+        advice = "Go on with gait run --resume" if folder.resumption.is_file() else "Start a new one"
+        return f"interrupted; files that are here are whole. {advice}."
     text = one_line(error)
     return text if isinstance(error, GaitError) else f"{type(error).__name__}: {text}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import av
 import cv2
 import numpy as np
@@ -141,6 +143,15 @@ def test_a_person_of_a_data_set_is_drawn_from_every_view(tmp_path, capsys):
     flat = write_modalities(tmp_path / "flat", ("silhouettes",), 1, ("nm-01",), ("090",))
     with pytest.raises(InputError, match="has no skeletons"):
         dataset_picture_command(flat, file, None, None)
+
+
+@pytest.mark.parametrize("frames", [np.zeros((0, 17, 3)), [np.zeros((2, 3)), np.zeros((4, 3))]], ids=["none", "clouds"])
+def test_a_walk_without_frames_or_of_clouds_has_no_skeletons(frames, tmp_path):
+    walk = tmp_path / "001/nm-01/090"
+    walk.mkdir(parents=True)
+    (walk / "090.pkl").write_bytes(pickle.dumps(frames))
+    with pytest.raises(InputError, match="001/nm-01 has no skeletons"):
+        dataset_picture_command(tmp_path, tmp_path / "views.png", None, None)
 
 
 @pytest.mark.parametrize(

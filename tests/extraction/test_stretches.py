@@ -129,11 +129,24 @@ def test_a_damaged_stretch_is_done_anew(video, opened, whole, interrupted):
     assert (left, first) == (whole, STRETCH)
 
 
-def test_a_stretch_of_arrays_that_contradict_each_other_is_done_anew(opened, interrupted):
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("sequences_order", lambda order: order[:-1]),
+        ("sequences_masks", lambda masks: masks.astype(float)),
+        ("sequences_masks", lambda masks: masks[..., None]),
+        ("poses_joints", lambda joints: joints[0]),
+        ("rgb_bodies", lambda bodies: bodies.astype(float)),
+        ("seen", lambda seen: np.array(["x"] * len(seen))),
+        ("counts", lambda counts: np.append(counts, 0)),
+        ("values", lambda values: values[:-1]),
+    ],
+)
+def test_a_stretch_of_arrays_that_contradict_each_other_is_done_anew(opened, interrupted, name, change):
     path = interrupted / ".stretches/street/000001.npz"
     with np.load(path) as arrays:
         known = dict(arrays)
-    np.savez(path, **{**known, "sequences_order": known["sequences_order"][:-1]})
+    np.savez(path, **{**known, name: change(known[name])})
     done = DoneStretches(RunFolder(interrupted), "street", KEY)
     assert len(list(done.read((480, 854), opened.config))) == 1
 

@@ -38,7 +38,7 @@ def test_the_status_is_running_inside_and_done_afterwards(folder):
     [
         (InputError("p.mp4: gone. Bring it back."), "p.mp4: gone. Bring it back."),
         (ZeroDivisionError("by\nzero"), "ZeroDivisionError: by zero"),
-        (KeyboardInterrupt(), "interrupted; files that are here are whole. Go on with --resume."),
+        (KeyboardInterrupt(), "interrupted; files that are here are whole. Start a new one."),
     ],
     ids=["ours", "fault", "interrupted"],
 )
@@ -47,6 +47,13 @@ def test_a_failure_is_recorded_in_words_and_raised(folder, error, words):
         raise error
     tree = read(folder)
     assert (tree["status"], tree["error"]) == ("failed", words)
+
+
+def test_an_interrupted_run_that_can_go_on_says_so(folder):
+    folder.keep_for_resuming({}, [])
+    with pytest.raises(KeyboardInterrupt), Record(folder, FACTS).open():
+        raise KeyboardInterrupt
+    assert read(folder)["error"].endswith("are whole. Go on with gait run --resume.")
 
 
 def test_the_failure_itself_is_raised_where_it_cannot_be_recorded(folder):

@@ -254,7 +254,11 @@ def _refuse_several(tree: Mapping[str, Any], origin: str) -> None:
     data, trainer = tree.get("data_cfg"), tree.get("trainer_cfg")
     further = data.get("further") if isinstance(data, dict) else None
     sampler = trainer.get("sampler") if isinstance(trainer, dict) else None
-    if further and not (isinstance(sampler, dict) and sampler.get("type") == "BilateralSampler"):
+    if (
+        isinstance(further, list)
+        and further
+        and not (isinstance(sampler, dict) and sampler.get("type") == "BilateralSampler")
+    ):
         raise ConfigError(
             f"{origin}: data_cfg lists {len(further) + 1} datasets, a training with identities takes one. "
             "Make one of them the whole section."

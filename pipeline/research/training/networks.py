@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline import registry
+from pipeline.errors import ConfigError
+from pipeline.files import reason_of
 from pipeline.recognition import ENCODERS
 from pipeline.recognition.network import GaitNetwork
 from pipeline.research.training.data.batches import Batch
@@ -76,11 +78,18 @@ class Trainable:
 
 
 def open_trainable(model_cfg: Mapping[str, Any], identities: int) -> Trainable:
-    """The network that model_cfg describes, with fresh weights. Raises ConfigError for an unknown one or setting."""
+    """The network that model_cfg describes, with fresh weights.
+
+    Raises ConfigError for an unknown one or setting, and for values that make no network.
+    """
     refuse_unknown(model_cfg)
     module, _, function = NETWORKS[model_cfg["model"]].partition(":")
     settings = Settings({key: value for key, value in model_cfg.items() if key != "model"})
-    found: Trainable = getattr(importlib.import_module(module), function)(settings, identities)
+    try:
+        found: Trainable = getattr(importlib.import_module(module), function)(settings, identities)
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        model = model_cfg["model"]
+        raise ConfigError(f"model_cfg: these settings make no {model} ({reason_of(error)}). Correct them.") from error
     settings.refuse_rest()
     return found
 

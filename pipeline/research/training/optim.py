@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from pipeline.errors import ConfigError
 from pipeline.profiles import nearest
+from pipeline.research.training.settings import like
 
 LEAST_SWIN_RATE, SWIN_STEP = 1e-6, 1000  # OpenGait's SwinGait: what the rate ends at, batches between its steps
 
@@ -82,8 +83,9 @@ def _grouped(network: nn.Module, groups: Sequence[Group], settings: Mapping[str,
     if not groups:
         return members[0]
     made: list[Any] = []
+    usual = like(OPTIMIZER["lr"], settings.get("lr", OPTIMIZER["lr"]), "optimizer_cfg.lr")
     for group, parameters in zip([*groups, Group("")], members, strict=True):
-        rate = group.rate if group.rate is not None else float(settings.get("lr", OPTIMIZER["lr"])) * group.share
+        rate = group.rate if group.rate is not None else usual * group.share
         own: dict[str, Any] = {"params": parameters, "lr": rate}
         if not group.decays:
             own["weight_decay"] = 0.0
@@ -96,7 +98,7 @@ def stepped_cosine(optimizer: Optimizer, until: int) -> LRScheduler:
     """SwinGait's schedule: half a cosine down to LEAST_SWIN_RATE at batch `until`, in steps of SWIN_STEP batches."""
 
     def share_of(rate: float) -> Callable[[int], float]:
-        least = LEAST_SWIN_RATE / rate
+        least = LEAST_SWIN_RATE / rate if rate else 1.0
 
         def share(iteration: int) -> float:
             if iteration >= until:
@@ -119,7 +121,10 @@ def scheduler_of(
     if name == "WarmupCosine":
         if unsupported is not None:
             unsupported += [f"scheduler_cfg.{key}" for key in settings if key not in ("scheduler", "warmup", "last")]
-        warmup, last = int(settings.get("warmup", 50)), float(settings.get("last", 0.0))
+        warmup, last = (
+            float(like(usual, settings.get(key, usual), f"scheduler_cfg.{key}"))
+            for key, usual in (("warmup", 50), ("last", 0.0))
+        )
 
         def share(iteration: int) -> float:
             if iteration < warmup:
@@ -157,5 +162,5 @@ def _build(
             elif key == "milestones":
                 known[key] = [int(batch) for batch in value]
         return kind(first, **known)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise ConfigError(f"{where}: {kind.__name__}: {error}.") from None

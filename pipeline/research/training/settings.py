@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
+from inspect import Parameter
 from typing import Any, TypeVar
 
 from pipeline.errors import ConfigError
+from pipeline.profiles import shorten_value
 
 A = TypeVar("A")
 
@@ -46,12 +48,20 @@ class Settings:
             default: The values for settings that are not there; a value becomes an int, a bool or a tuple where its
                 default is one.
             keys: Field → the setting's key.
+
+        Raises:
+            ConfigError: For a value that cannot become so.
         """
         fields = {}
         for field, key in keys.items():
             usual = getattr(default, field)
             value = self.take(key, usual)
-            fields[field] = type(usual)(value) if isinstance(usual, (bool, int, float, tuple)) else value
+            try:
+                fields[field] = type(usual)(value) if isinstance(usual, (bool, int, float, tuple)) else value
+            except (TypeError, ValueError, OverflowError):
+                raise ConfigError(
+                    f"model_cfg.{key}: expected something like {usual}, got {shorten_value(value)}."
+                ) from None
         return dataclasses.replace(default, **fields)  # type: ignore[type-var]  # architectures are dataclasses
 
     def only(self, section: str = "", **values: Any) -> None:
@@ -92,8 +102,25 @@ class Settings:
 
 
 def known_settings(
-    settings: Mapping[str, Any], known: Container[str], where: str, unsupported: list[str]
+    settings: Mapping[str, Any], known: Mapping[str, Parameter], where: str, unsupported: list[str]
 ) -> dict[str, Any]:
-    """The settings that are known; the others are passed over, as in OpenGait, and named in `unsupported`."""
+    """The settings that are known; the others are passed over, as in OpenGait, and named in `unsupported`.
+
+    Raises ConfigError for what is no number, or not as many, where the default is.
+    """
     unsupported += [f"{where}.{key}" for key in settings if key not in known]
-    return {key: value for key, value in settings.items() if key in known}
+    return {key: like(known[key].default, value, f"{where}.{key}") for key, value in settings.items() if key in known}
+
+
+def like(usual: Any, value: Any, where: str) -> Any:
+    """The value: a number, or so many, where the usual one is. Raises ConfigError, naming `where`, where it is not."""
+    if isinstance(usual, tuple):
+        if not isinstance(value, list | tuple) or len(value) != len(usual):
+            raise ConfigError(f"{where}: expected {len(usual)} numbers, got {shorten_value(value)}.")
+        return [like(*pair, where) for pair in zip(usual, value, strict=True)]
+    if isinstance(usual, bool) or not isinstance(usual, int | float):
+        return value
+    try:
+        return float(value) if isinstance(value, str) else value + 0  # YAML takes 1e-3 for a text
+    except (TypeError, ValueError):
+        raise ConfigError(f"{where}: expected a number, got {shorten_value(value)}.") from None

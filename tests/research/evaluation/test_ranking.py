@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import signal
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -71,6 +75,14 @@ def test_a_process_that_dies_is_an_error_not_a_wait():
 def test_what_keeps_a_process_from_its_work_is_told_as_itself():
     with pytest.raises(ConfigError, match="no profile 'nosuch'"):
         list(in_processes(abs, [1, 2, 3], 2, partial(load_config, "nosuch")))
+
+
+def test_no_process_and_no_thread_is_left_where_the_caller_stops():
+    found = in_processes(time.sleep, [0, 60, 60], 2, gc.collect)
+    next(found)
+    before = threading.active_count()
+    found.close()
+    assert not multiprocessing.active_children() and threading.active_count() < before
 
 
 def test_nothing_is_left_behind_where_it_fails(small_blocks, tmp_path, monkeypatch):

@@ -172,6 +172,7 @@ def test_a_published_picture_of_depth_stays_as_it_is(walk, tmp_path):
         "FIELDS x y z\nDATA binary\n",
         "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 99999999999\nDATA binary\nx",
         "FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 1\nDATA binary_compressed\nx",
+        "FIELDS x y z\nSIZE 3 4 4\nTYPE F F F\nPOINTS 1\nDATA binary\nx",
     ],
 )
 def test_what_is_no_cloud_is_one_line(tmp_path, text):

@@ -52,6 +52,9 @@ from pipeline.types import Modality
         ({"model": "GaitEdge", "GaitGL": {"channels": [8, 8]}}, r"GaitGL\.channels: expected three"),
         ({"model": "GaitEdge", "align": False}, r"align: must be True"),
         ({"model": "Segmentation", "backbone_cfg": {"type": "Plain"}}, r"backbone_cfg\.type: must be U_Net"),
+        ({"model": "GaitSet", "bin_num": 3}, r"model_cfg\.bin_num: expected something like \(16, 8, 4, 2, 1\), got 3"),
+        ({"model": "GaitSet", "bin_num": ["x"]}, r"model_cfg: these settings make no GaitSet \(unsupported operand"),
+        ({"model": "GaitSet", "in_channels": [1, 0, 8, 8]}, r"model_cfg: these settings make no GaitSet \("),
         ({"model": "DenoisingGait", "SeparateBNNecks": {"parts_num": 16}}, r"parts_num: must be 24"),
     ],
 )

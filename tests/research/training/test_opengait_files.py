@@ -156,6 +156,20 @@ def test_a_number_that_yaml_takes_for_a_text_is_one():
 
 
 @pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        ([{"type": "TripletLoss", "margin": "wide"}], r"loss_cfg\[0\]\.margin: expected a number, got 'wide'"),
+        ([{"type": "TripletLoss", "loss_term_weight": None}], r"loss_cfg\[0\]\.loss_term_weight: expected a number"),
+    ],
+)
+def test_a_loss_whose_setting_is_no_number_is_named(losses, message):
+    with pytest.raises(ConfigError, match=message):
+        losses_of(losses)
+    (loss,) = losses_of([{"type": "TripletLoss", "margin": "1e-1"}])
+    assert loss.settings == {"margin": 0.1}
+
+
+@pytest.mark.parametrize(
     ("text", "key"),
     [
         ("data_cfg: {dataset_root: a, dataset_name: ../../x}", "data_cfg.dataset_name"),
@@ -164,6 +178,7 @@ def test_a_number_that_yaml_takes_for_a_text_is_one():
         ("trainer_cfg: {sampler: {batch_size: [0, 2]}}", "trainer_cfg.sampler.batch_size"),
         ("evaluator_cfg: {sampler: {batch_size: 0}}", "evaluator_cfg.sampler.batch_size"),
         ("model_cfg: {model: [GaitSet]}", "model_cfg.model"),
+        ("data_cfg: {dataset_root: a, further: 5}", "data_cfg.further"),
     ],
 )
 def test_a_setting_that_leads_out_of_the_folder_or_cannot_be_is_named(tmp_path, text, key):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from pipeline.research.training.optim import Group, optimizer_of, stepped_cosine
+from pipeline.errors import ConfigError
+from pipeline.research.training.optim import Group, optimizer_of, scheduler_of, stepped_cosine
 
 SETTINGS = {"solver": "AdamW", "lr": 3e-4, "weight_decay": 0.02}
 
@@ -40,6 +41,22 @@ def test_without_groups_all_that_is_trained_is_one(network):
     network["stem"].requires_grad_(False)
     (group,) = optimizer_of(SETTINGS, network).param_groups
     assert len(group["params"]) == 4
+
+
+def test_a_setting_that_is_no_number_is_named(network):
+    groups = (Group(r"head\.", share=0.1),)
+    for wrong in (None, "fast"):
+        with pytest.raises(ConfigError, match=r"optimizer_cfg\.lr: expected a number, got"):
+            optimizer_of({"lr": wrong}, network, groups=groups)
+    with pytest.raises(ConfigError, match="optimizer_cfg: AdamW: "):
+        optimizer_of({**SETTINGS, "betas": []}, network)
+    with pytest.raises(ConfigError, match=r"scheduler_cfg\.warmup: expected a number, got 'long'"):
+        scheduler_of({"scheduler": "WarmupCosine", "warmup": "long"}, optimizer_of(SETTINGS, network), 9)
+
+
+def test_a_rate_of_nothing_stays_so(network):
+    optimizer = optimizer_of({**SETTINGS, "lr": 0}, network)
+    assert stepped_cosine(optimizer, 4000).get_last_lr() == [0]
 
 
 def test_swingaits_rate_falls_in_steps_to_its_least(network):

@@ -26,6 +26,21 @@ def test_two_views_of_a_walk_follow_each_other_in_time():
     assert np.abs(seen[:, :7] - seen[:, 7:]).max() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"type": "RandomMove", "random_r": 3}, r"transform\[0\]\.random_r: expected 2 numbers, got 3"),
+        ({"type": "RandomMove", "random_r": [3, "x"]}, r"transform\[0\]\.random_r: expected a number, got 'x'"),
+        ({"type": "PointNoise", "std": None}, r"transform\[0\]\.std: expected a number, got None"),
+        ({"type": "Compose", "trf_cfg": None}, r"transform\[0\]\.trf_cfg: expected a list of transforms, got None"),
+        ({"type": "Compose", "trf_cfg": ["x"]}, r"transform\[0\]\.trf_cfg: expected a list of transforms"),
+    ],
+)
+def test_a_setting_of_another_kind_is_named(entry, message):
+    with pytest.raises(ConfigError, match=message):
+        transforms_of([entry])
+
+
 def test_threes_are_a_walk_another_view_of_it_and_another_person_from_its_view():
     labels, views = torch.tensor([0, 0, 1, 1, 2]), ["000", "090", "000", "000", "180"]
     one, other_view, other_person = threes(labels, views)

@@ -76,7 +76,7 @@ def read_points(path: Path) -> tuple[FloatArray, list[str]]:
             table = np.concatenate([rows[f"{names.index(axis)}"].reshape(len(rows), 1) for axis in "xyz"], axis=1)
         else:
             raise ValueError(f"packed ({head[2].decode()}); save it as binary")
-    except (OSError, ValueError, LookupError, OverflowError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
         raise ValueError(f"no cloud of points ({reason_of(error)})") from None
     found = table.astype(np.float32)
     return found[np.isfinite(found).all(axis=1)], []

@@ -58,7 +58,7 @@ def in_processes(
             stopped.set()  # what was begun is finished; a process may have dozens of items more
             for process in list((pool._processes or {}).values()) if opens else ():
                 process.terminate()
-            pool.shutdown(wait=not opens, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits: its thread must not meet the end of the interpreter
             raise
 
 

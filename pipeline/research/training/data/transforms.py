@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.profiles import nearest
+from pipeline.profiles import nearest, shorten_value
 from pipeline.research.training.data import image_transforms, pose_transforms
 from pipeline.research.training.data.sampling import Draws
 from pipeline.research.training.settings import known_settings
@@ -64,12 +64,15 @@ def _transform(entry: Mapping[str, Any], where: str, unsupported: list[str]) -> 
     settings = dict(entry)
     name = str(settings.pop("type", None))
     if name in _NESTED:
-        inside = transforms_of(settings.pop("trf_cfg", []), f"{where}.trf_cfg", unsupported)
+        entries = settings.pop("trf_cfg", [])
+        if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+            raise ConfigError(f"{where}.trf_cfg: expected a list of transforms, got {shorten_value(entries)}.")
+        inside = transforms_of(entries, f"{where}.trf_cfg", unsupported)
         unsupported += [f"{where}.{key}" for key in settings]
         return partial(_NESTED[name], transforms=inside)
     if name not in TRANSFORMS:
         raise ConfigError(f"{where}: no transform {name!r}{nearest(name, sorted([*TRANSFORMS, *_NESTED]))}")
-    known = list(inspect.signature(TRANSFORMS[name]).parameters)[2:]
+    known = dict(list(inspect.signature(TRANSFORMS[name]).parameters.items())[2:])
     settings = known_settings(settings, known, where, unsupported)
     formats = ["coco"] if name in ("MSGGTransform", "HOD_MultiInput") else sorted(pose_transforms.JOINT_FORMATS)
     if (joints := settings.get("joint_format", "coco")) not in formats:

@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.errors import ConfigError
 from pipeline.profiles import nearest
 from pipeline.research.training.losses import disentangling, metric
-from pipeline.research.training.settings import known_settings
+from pipeline.research.training.settings import known_settings, like
 
 LossFunction = Callable[..., tuple[Tensor, metric.Logged]]
 
@@ -55,11 +55,15 @@ def losses_of(entries: Sequence[Mapping[str, Any]], unsupported: list[str] | Non
         if kind not in LOSSES:
             raise ConfigError(f"{where}: no loss {kind!r}{nearest(kind, sorted(LOSSES))}")
         settings = {RENAMED.get((kind, key), key): value for key, value in entry.items() if key not in NO_SETTINGS}
-        known = inspect.signature(LOSSES[kind]).parameters.keys() - {"embeddings", "labels"}
+        known = {
+            key: one
+            for key, one in inspect.signature(LOSSES[kind]).parameters.items()
+            if key not in ("embeddings", "labels")
+        }
         settings = known_settings(settings, known, where, [] if unsupported is None else unsupported)
         name = str(entry.get("log_prefix", kind))
         unlogged = () if entry.get("log_accuracy", False) else ("accuracy",)
-        weight = float(entry.get("loss_term_weight", 1.0))
+        weight = like(1.0, entry.get("loss_term_weight", 1.0), f"{where}.loss_term_weight")
         terms.append(WeighedLoss(name, str(entry.get("input", name)), weight, LOSSES[kind], settings, unlogged))
     return terms
 
