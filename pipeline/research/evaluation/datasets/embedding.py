@@ -25,7 +25,7 @@ from pipeline.research.training.data.dataset import (
     with_silhouettes,
 )
 from pipeline.research.training.data.processes import in_processes
-from pipeline.research.training.input_files import OF_ENCODERS, refuse_other_files
+from pipeline.research.training.input_files import files_of, refuse_other_files
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.weights.checkpoints import Checkpoint
@@ -34,28 +34,30 @@ POINTS = 1024  # of a frame's cloud
 SAMPLES_AHEAD = 32  # read while others are encoded
 FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
 WALKS_AT_ONCE = 128  # that a process is given: what is encoded together does not depend on how many there are
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+SQUARE = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)  # in files, and cut unless a training says
 
 EncoderSequence = SilhouetteSequence | GaitSequence
 Parts = NDArray[np.float32]
+Cuts = Sequence[int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """What any process needs to open the encoder."""
+    """What any process needs to open the encoder. cuts: as `read_sequence` takes them."""
 
     recognition: RecognitionConfig
     runtime: RuntimeConfig
     checkpoint: Checkpoint | None
+    cuts: Cuts = ()
 
     def open(self) -> Encoder:
         return open_encoder(self.recognition, self.runtime, self.checkpoint)
 
     def open_here(self) -> None:
         """Be the encoder that `_embed` asks in this process."""
-        global _encoder  # noqa: PLW0603 - a process opens its encoder once, for all walks
+        global _opened  # noqa: PLW0603 - a process opens its encoder once, for all walks
         take_a_gpu(self.runtime.device)
-        _encoder = self.open()
+        _opened = self.open(), self.cuts
 
     def shared_by(self, processes: int, device: str) -> EncoderPlan:
         """The plan of each of several processes, among whom the cores are shared out."""
@@ -63,7 +65,7 @@ class EncoderPlan:
         return replace(self, runtime=self.runtime.model_copy(update={"threads": each, "device": device}))
 
 
-_encoder: Encoder | None = None  # of a process that shares the work
+_opened: tuple[Encoder, Cuts] | None = None  # of a process that shares the work
 
 
 def embed_dataset(
@@ -87,7 +89,7 @@ def embed_dataset(
     if plan is not None and processes > 1 and len(shares) > 1:
         found: Generator[Parts, None, None] = in_processes(_embed, shares, processes, plan.open_here)
     else:
-        found = (embed(share, encoder) for share in shares)
+        found = (embed(share, encoder, plan.cuts if plan else ()) for share in shares)
     parts = []
     with closing(found):
         for one in found:
@@ -104,33 +106,36 @@ def embed_dataset(
 
 
 def _embed(samples: Sequence[Sample]) -> Parts:
-    assert _encoder is not None  # opened first
-    return embed(samples, _encoder)
+    assert _opened is not None  # opened first
+    return embed(samples, *_opened)
 
 
-def embed(samples: Sequence[Sample], encoder: Encoder) -> Parts:
-    """The features of some samples, n×C×P."""
+def embed(samples: Sequence[Sample], encoder: Encoder, cuts: Cuts = ()) -> Parts:
+    """The features of some samples, n×C×P; cuts: as `read_sequence` takes them."""
     parts: list[Parts] = []
-    read = (read_sequence(sample, number, encoder.needs) for number, sample in enumerate(samples, 1))
+    read = (read_sequence(sample, number, encoder.needs, cuts) for number, sample in enumerate(samples, 1))
     with closing(ahead(read, SAMPLES_AHEAD, "read")) as sequences:
         for portion in portions(sequences, lambda one: len(one.modalities[encoder.needs[0]]), FRAMES_AT_ONCE):
             parts += [embedding.parts for embedding in encoder.encode(portion)]
     return np.stack(parts)
 
 
-def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> EncoderSequence:
+def read_sequence(sample: Sample, number: int, needs: Sequence[Modality], cuts: Cuts = ()) -> EncoderSequence:
     """A sample as encoders take it; its files are the modalities in `needs`, in their order.
 
     Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
-    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a sample with fewer files or no frames.
+    cuts: how many columns are cut off each side of each file's pictures, or of all files'; None: ten of every 64, as
+    those in SQUARE are by default. Raises InputError for a sample with fewer files or no frames.
     """
+    columns = dict[Modality, int | None](zip(needs, cuts if len(cuts) > 1 else tuple(cuts) * len(needs), strict=False))
+    columns = {**dict.fromkeys(SQUARE), **columns}
     if tuple(needs) == (Modality.SILHOUETTES,):
-        masks = read_silhouettes(sample)
+        masks = read_silhouettes(sample, columns[needs[0]])
         if not len(masks):
             raise InputError(f"{sample.files[0]}: no silhouettes. Make the file again, or remove its folder.")
         return SilhouetteSequence(sample.name, number, masks, np.arange(len(masks)))
     found = read_sample(sample)
-    expected = [tuple(OF_ENCODERS[need] for need in needs)]
+    expected = [files_of(needs)]
     advice = "Say which files they are with --files."
     refuse_other_files(sample, found[: len(needs)], expected, "the encoder", advice)
     modalities = {}
@@ -138,7 +143,7 @@ def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> Enc
         frames = _same_size_clouds(file) if need is Modality.POINTS else file
         if isinstance(frames, list) or not len(frames):
             raise InputError(f"{sample.files[0].parent}: no {need} that are one array. Make the files again.")
-        data = cut_width(frames) if need in PICTURES else frames
+        data = cut_width(frames, columns.get(need, 0)) if frames.ndim > 2 else frames
         modalities[need] = ModalityFrames(data, np.arange(len(data)))
     return GaitSequence(sample.name, number, modalities)
 

@@ -161,7 +161,7 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     walks, listed = samples_of_test_set(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.options.checkpoints, ["encoder"])
-    plan = EncoderPlan(config.recognition, config.runtime, found["encoder"])
+    plan = EncoderPlan(config.recognition, config.runtime, found["encoder"], learnt.cuts if learnt else ())
     used = {stage: describe_checkpoint(checkpoint) for stage, checkpoint in found.items()}
     encoder, shared = plan.open(), plan.shared_by(wanted.processes, runtime.device(config.runtime))
     return _Subject(None, walks, encoder, shared, listed, {"evaluated": facts, "checkpoints": used})
