@@ -2,7 +2,8 @@
 
 Silhouettes are read as masks H×W uint8 from 0 (background) to 255 (body). White on black is taken as it is, to the bit.
 What is unmistakably a mask in another way is converted, and the way is named; of anything else it is said what is wrong
-with it. Reference: OpenGait datasets/pretreatment.py, Gait3D-Parsing/pretreatment_gps.py, pretreatment_rgb.py.
+with it. Reference: OpenGait datasets/pretreatment.py, Gait3D-Parsing/pretreatment_gps.py, pretreatment_rgb.py,
+CCGR-MINI/organize_ccgr.py.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.research.training.data.dataset import BODY, mask_levels
+from pipeline.video import open_video
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"))
 SAME_GREY = 24  # of channels that differ by no more, as they do after JPEG: a grey picture
 MOST_LABELS = 32  # of body parts
 RGB_SIZE = 256, 128  # rows and columns that networks for colours are trained on
+STRETCHED_SIZE = 128, 128  # of people without anything around them
+BLACK = 15  # no brighter value is around a person in CCGR-MINI's videos
 
 ONES = "values of 0 and 1, read as 0 and 255"
 DEEP = "16 bits a pixel, read as 8"
@@ -77,6 +82,26 @@ def fit_colours(picture: NDArray[np.uint8], size: int = 0) -> NDArray[np.uint8] 
     padded = np.zeros((rows, columns, 3), np.uint8)
     padded[:, max(before, 0) : max(before, 0) + cut.shape[1]] = cut
     return padded.transpose(2, 0, 1)
+
+
+def read_video(path: Path) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
+    """The frames of a video in colours, H×W×3 uint8, cut to what is not black. Raises ValueError for no whole video."""
+    try:
+        with open_video(path) as video:
+            for frame in video:
+                seen = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) > BLACK
+                sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
+                rows, columns = (slice(side[0], side[-1] + 1) if len(side) else slice(1) for side in sides)
+                yield cv2.cvtColor(frame.image[rows, columns], cv2.COLOR_BGR2RGB).astype(np.uint8), []
+        if video.skipped or video.truncated_after is not None:
+            raise ValueError(f"damaged, {video.frames_read} of its frames decode")
+    except InputError as error:
+        raise ValueError(str(error).removeprefix(f"{path}: ")) from None
+
+
+def stretch_colours(picture: NDArray[np.uint8], size: int = 0) -> NDArray[np.uint8]:
+    """A picture H×W×3 stretched to 3×128×128."""
+    return np.asarray(cv2.resize(picture, STRETCHED_SIZE, interpolation=cv2.INTER_AREA), np.uint8).transpose(2, 0, 1)
 
 
 def _read(path: Path) -> bytes:
