@@ -68,16 +68,21 @@ class EncoderPlan:
 _opened: tuple[Encoder, Cuts] | None = None  # of a process that shares the work
 
 
+def is_shared(samples: Sequence[Sample], processes: int) -> bool:
+    """Whether there is work for more processes than one."""
+    return processes > 1 and len(samples) > WALKS_AT_ONCE
+
+
 def embed_dataset(
-    samples: Sequence[Sample], encoder: Encoder, bars: Progress, plan: EncoderPlan | None = None, processes: int = 1
+    samples: Sequence[Sample], plan: EncoderPlan, bars: Progress, encoder: Encoder | None = None, processes: int = 1
 ) -> DatasetFeatures:
     """Encode every sample; the features are in their order.
 
     Args:
         samples: The walks.
-        encoder: That of this process.
+        plan: Of each process's encoder.
         bars: Are told how far it is.
-        plan: For several processes, each of which opens an encoder of its own.
+        encoder: Where this process is the only one.
         processes: How many there are.
 
     Raises:
@@ -85,15 +90,16 @@ def embed_dataset(
         GaitError: A process died.
     """
     bars.start("recognition", len(samples), "walks")
-    shares = list(batches(samples, WALKS_AT_ONCE))
-    if plan is not None and processes > 1 and len(shares) > 1:
-        found: Generator[Parts, None, None] = in_processes(_embed, shares, processes, plan.open_here)
+    shares, parts, made_by = list(batches(samples, WALKS_AT_ONCE)), list[Parts](), ("", "")
+    found: Generator[tuple[Parts, tuple[str, str]], None, None]
+    if encoder is None:
+        found = in_processes(_embed, shares, processes, plan.open_here)
     else:
-        found = (embed(share, encoder, plan.cuts if plan else ()) for share in shares)
-    parts = []
+        found = ((embed(share, encoder, plan.cuts), _name_of(encoder)) for share in shares)
     with closing(found):
-        for one in found:
+        for one, by in found:
             parts.append(one)
+            made_by = by
             bars.advance("recognition", len(one))
     bars.finish("recognition")
     labels, types, views = (
@@ -101,13 +107,17 @@ def embed_dataset(
     )
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
-        raise InputError(f"{encoder.model}: its embeddings are not finite. Take other weights.")
-    return DatasetFeatures(features, labels, types, views, encoder.model, encoder.checkpoint_sha256)
+        raise InputError(f"{made_by[0]}: its embeddings are not finite. Take other weights.")
+    return DatasetFeatures(features, labels, types, views, *made_by)
 
 
-def _embed(samples: Sequence[Sample]) -> Parts:
+def _embed(samples: Sequence[Sample]) -> tuple[Parts, tuple[str, str]]:
     assert _opened is not None  # opened first
-    return embed(samples, *_opened)
+    return embed(samples, *_opened), _name_of(_opened[0])
+
+
+def _name_of(encoder: Encoder) -> tuple[str, str]:
+    return encoder.model, encoder.checkpoint_sha256
 
 
 def embed(samples: Sequence[Sample], encoder: Encoder, cuts: Cuts = ()) -> Parts:
