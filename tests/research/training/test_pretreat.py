@@ -12,6 +12,7 @@ import pytest
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.training.data.dataset import list_samples, read_silhouettes
+from pipeline.research.training.data.pictures import read_mask
 from pipeline.research.training.data.pretreat import find_pictures, pretreat
 from pipeline.segmentation.normalise import normalise
 
@@ -139,6 +140,21 @@ CONVERTED = {
     "JPEG, black on white": (".jpeg", lambda mask: encoded(".jpg", 255 - mask, cv2.IMWRITE_JPEG_QUALITY, 40), "JPEG"),
     "colour JPEG": (".jpg", lambda mask: encoded(".jpg", cv2.merge([mask] * 3), cv2.IMWRITE_JPEG_QUALITY, 40), "JPEG"),
 }
+
+
+@pytest.mark.parametrize(
+    "pixels", ["FILTER_NONE", "FILTER_SUB", "FILTER_UP", "FILTER_AVG", "FILTER_PAETH", "ALL_FILTERS"]
+)
+def test_grey_pngs_are_read_to_the_bit_and_a_damaged_one_is_not(tmp_path, pixels):
+    grey = np.where(np.random.default_rng(0).random((97, 61)) < 0.3, 255, 0).astype(np.uint8)
+    data = encoded(".png", grey, cv2.IMWRITE_PNG_FILTER, getattr(cv2, f"IMWRITE_PNG_{pixels}"))
+    file = tmp_path / "1.png"
+    file.write_bytes(data)
+    np.testing.assert_array_equal(read_mask(file)[0], grey)
+    place = data.index(b"IDAT") + len(data) // 3
+    file.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+    with pytest.raises(ValueError, match="not a picture, or not a whole one"):
+        read_mask(file)
 
 
 @pytest.mark.parametrize("case", CONVERTED)

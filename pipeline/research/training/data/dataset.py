@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -240,8 +241,10 @@ def mask_levels(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if not values.size:
         return values.astype(np.uint8)
-    if values.dtype == np.uint8 and not ((values + np.uint8(1)) & 254).any():  # 0 and 255 alone, as most are
-        return values
+    if values.dtype == np.uint8:
+        flat = np.ascontiguousarray(values).reshape(len(values), -1)
+        if cv2.sumElems(flat)[0] == 255 * cv2.countNonZero(flat):  # 0 and 255 alone, as most are
+            return values
     low, high = values.min(), values.max()
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("NaN or infinite values")
