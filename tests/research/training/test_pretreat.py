@@ -143,11 +143,11 @@ CONVERTED = {
 
 
 @pytest.mark.parametrize(
-    "pixels", ["FILTER_NONE", "FILTER_SUB", "FILTER_UP", "FILTER_AVG", "FILTER_PAETH", "ALL_FILTERS"]
+    "rows", ["FILTER_NONE", "FILTER_SUB", "FILTER_UP", "FILTER_AVG", "FILTER_PAETH", "ALL_FILTERS"]
 )
-def test_grey_pngs_are_read_to_the_bit_and_a_damaged_one_is_not(tmp_path, pixels):
+def test_grey_pngs_are_read_to_the_bit_and_a_damaged_one_is_not(tmp_path, rows):
     grey = np.where(np.random.default_rng(0).random((97, 61)) < 0.3, 255, 0).astype(np.uint8)
-    data = encoded(".png", grey, cv2.IMWRITE_PNG_FILTER, getattr(cv2, f"IMWRITE_PNG_{pixels}"))
+    data = encoded(".png", grey, cv2.IMWRITE_PNG_FILTER, getattr(cv2, f"IMWRITE_PNG_{rows}"))
     file = tmp_path / "1.png"
     file.write_bytes(data)
     np.testing.assert_array_equal(read_mask(file)[0], grey)

@@ -137,8 +137,9 @@ def _decode_plain(data: bytes) -> NDArray[np.uint8] | None:
         frames = codec.decode(av.Packet(data))
     except av.FFmpegError:
         return None
-    plain = len(frames) == 1 and isinstance(frames[0], av.VideoFrame) and frames[0].format.name == "gray"
-    return frames[0].to_ndarray() if plain else None
+    frame = frames[0] if frames else None
+    plain = isinstance(frame, av.VideoFrame) and frame.format.name == "gray"
+    return np.asarray(frame.to_ndarray(), np.uint8) if plain else None
 
 
 @contextmanager
