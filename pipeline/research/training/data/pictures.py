@@ -138,8 +138,9 @@ def _decode_plain(data: bytes) -> NDArray[np.uint8] | None:
     except av.FFmpegError:
         return None
     frame = frames[0] if frames else None
-    plain = isinstance(frame, av.VideoFrame) and frame.format.name == "gray"
-    return np.asarray(frame.to_ndarray(), np.uint8) if plain else None
+    if not isinstance(frame, av.VideoFrame) or frame.format.name != "gray":
+        return None
+    return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 @contextmanager
