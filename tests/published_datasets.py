@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import clips
 import cv2
 import numpy as np
 from modal_walks import Filmed
@@ -73,6 +74,14 @@ def labels(path: Path, number: int, take: int, frame: int) -> None:
 
 def colours(path: Path, number: int, take: int, frame: int) -> None:
     cv2.imwrite(str(path), cv2.merge([_mask(number, take, frame)] * 3))
+
+
+def film(path: Path, number: int, take: int, frame: int) -> None:
+    """Somebody in colours with black around, wider in every frame."""
+    shown = np.zeros((FRAMES, 128, 96, 3), np.uint8)
+    for index, picture in enumerate(shown):
+        picture[16 : 112 - take, 40 - index : 56 + index] = 80 + 40 * number
+    clips.write(path, shown, codec="mpeg4", options={"qscale": "2"})
 
 
 def _filmed(number: int, take: int) -> Filmed:
@@ -225,6 +234,9 @@ PUBLISHED: dict[tuple[str, str], Sequence[Published]] = {  # (data set, part) â†
     ],
     ("ccgr-mini", "poses"): [
         Published("CCGR-MINI/{who}/{kind}/{view}/{view}pose-1.pkl", *CCGR, pickled_poses, whole=True),
+    ],
+    ("ccgr-mini", "rgb"): [
+        Published("CCGR-MINI-RGB-V1/{who}/{kind}/{view}/{view}rgb_f-1.avi", *CCGR, film, whole=True),
     ],
     ("sustech1k", "silhouettes"): [
         Published("{who}/{kind}/{view}/Sils_aligned/16553{frame}.png", *SUSTECH, aligned),

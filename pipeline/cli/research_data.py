@@ -51,7 +51,7 @@ def pretreat(
     kind: str = Option(
         "silhouettes", metavar="NAME",
         help="silhouettes; aligned (silhouettes that are only resized, as GREW's, HID's and CASIA-E's); parsing; rgb; "
-        "poses; smpl; points; depths.",
+        "videos (.avi with black around people, as CCGR-MINI's); poses; smpl; points; depths.",
     ),
     size: int = Option(64, min=64, help="Height and width, a multiple of 64."),
     silhouettes: Path | None = Option(

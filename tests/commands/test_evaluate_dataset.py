@@ -13,16 +13,19 @@ import torch
 from training_walks import write_dataset
 
 from pipeline.commands.evaluate_dataset import evaluate_dataset_command
+from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError, GaitError, InputError
 from pipeline.files import PARTIAL, file_sha256, write_json
 from pipeline.profiles import Options, load_config
+from pipeline.recognition import open_encoder
 from pipeline.recognition.models.gaitedge import Architecture, GaitEdge
 from pipeline.research.evaluation.datasets import embedding, retrieval
-from pipeline.research.evaluation.datasets.embedding import read_sequence
+from pipeline.research.evaluation.datasets.embedding import EncoderPlan, read_sequence
 from pipeline.research.training.config import load_training_config
-from pipeline.research.training.data.dataset import list_samples
+from pipeline.research.training.data.dataset import list_samples, read_sample
 from pipeline.research.training.fit import train
-from pipeline.types import Modality
+from pipeline.types import Modality, SilhouetteSequence
+from pipeline.weights.checkpoints import resolve
 
 PATHS = ("root", "partition", "training", "features", "checkpoints", "json_file")
 NAMES = ("iteration", "protocol", "profile", "encoder", "checkpoint", "card", "metric", "rerank", "files")
@@ -104,7 +107,9 @@ def test_two_processes_write_what_one_writes(evaluate, data, tmp_path, monkeypat
     monkeypatch.setattr(embedding, "WALKS_AT_ONCE", 5)
     monkeypatch.setattr(retrieval, "BLOCK_VALUES", 6)
     one = evaluate(protocol="casia-b", root=data)
-    two = evaluate(protocol="casia-b", root=data, processes=2)
+    with monkeypatch.context() as here:
+        here.delattr(EncoderPlan, "open")  # who only gathers opens no encoder
+        two = evaluate(protocol="casia-b", root=data, processes=2)
     assert one == two
     first, second = (np.load(path) for path in sorted((tmp_path / "output").glob("2*/features.npz")))
     for name in first.files:
@@ -239,6 +244,24 @@ def test_opengaits_file_says_how_to_evaluate(evaluate, opengaits, tmp_path):
         CheckpointError, match=r"evaluator_cfg\.restore_hint 2: there is no output/\S+Tiny-00002\.pt and"
     ):
         evaluate(profile=str(file), root=elsewhere)
+
+
+@pytest.mark.parametrize(("how", "width"), [({}, 44), ({"cutting": 6}, 52), ({"type": "BaseSilTransform"}, 64)])
+def test_pictures_are_cut_as_the_training_says(evaluate, opengaits, tmp_path, how, width):
+    root = write_dataset(tmp_path / "CASIA-B", 4, ("nm-01", "nm-02"), ("000", "090"), held_out=2, size=(64, 64))
+    file = opengaits(root)
+    tree = json.loads(file.read_text())
+    tree["evaluator_cfg"]["transform"] = [{"type": "Compose", "trf_cfg": [{"type": "BaseSilCuttingTransform", **how}]}]
+    file.write_text(json.dumps(tree))
+    folder = train(load_training_config(str(file)), tmp_path / "output", False, "cpu", lambda line: None).parent
+    evaluate("recognition.max_frames=720", profile=str(file))
+    checkpoint = resolve(str(folder / "Tiny.safetensors"), stage="encoder")
+    encoder = open_encoder(RecognitionConfig(encoder="gaitset"), RuntimeConfig(device="cpu"), checkpoint)
+    walk = list_samples(root, ["003"])[0]
+    masks, edge = read_sample(walk)[0], (64 - width) // 2
+    (wanted,) = encoder.encode([SilhouetteSequence("", 1, masks[..., edge : 64 - edge], np.arange(len(masks)))])
+    with np.load(*(tmp_path / "output").glob("2*/features.npz")) as found:
+        np.testing.assert_allclose(found["features"][0], wanted.parts, rtol=1e-4, atol=1e-4)
 
 
 def test_a_trainings_file_is_no_profile(opengaits):

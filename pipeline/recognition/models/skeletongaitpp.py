@@ -15,8 +15,9 @@ from pipeline.recognition.encoder import Arrays
 from pipeline.recognition.layers.silhouettes import HorizontalPooling, SeparateFCs, SetBlock, temporal_max
 from pipeline.recognition.layers.temporal import stage, stem
 from pipeline.recognition.model import Model
-from pipeline.recognition.models.deepgaitv2 import Architecture, cut_maps
+from pipeline.recognition.models.deepgaitv2 import Architecture
 from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.segmentation.normalise import cut_width
 from pipeline.types import Modality
 
 SQUEEZE = 16  # channels before to within the attention
@@ -78,9 +79,10 @@ class SkeletonGaitPP(GaitNetwork):
 
 
 def stack_maps(frames: Arrays) -> Arrays:
-    """Maps T×2×H×W and silhouettes T×H×44 of the same frames → 3×T×H×44: limbs, joints, silhouettes."""
-    maps, silhouettes = frames
-    return (np.concatenate([*cut_maps((maps,)), silhouettes[None]]),)
+    """Maps T×2×H×W and silhouettes T×H×W of the same frames → 3×T×H×W, the narrower: limbs, joints, silhouettes."""
+    width = min(data.shape[-1] for data in frames)
+    maps, silhouettes = (cut_width(data, (data.shape[-1] - width) // 2) for data in frames)
+    return (np.concatenate([maps.swapaxes(0, 1), silhouettes[None]]),)
 
 
 SKELETONGAITPP = Model(

@@ -81,7 +81,7 @@ LAYOUTS: Mapping[str, Mapping[str, Part]] = {  # the first part of each is what 
         "rgb": _part("CCPG_D_MASK_FACE_SHOE/{identity}/{type}/{view}/*.jpg", "rgb"),
     },
     "ccgr": _CCGR,
-    "ccgr-mini": _CCGR,
+    "ccgr-mini": {**_CCGR, "rgb": _part("{identity}/{type}/{view}/*rgb_f*.avi", "videos")},
     "sustech1k": {
         "silhouettes": _part("{identity}/{type}/{view}/Sils_aligned/*.png", "aligned"),
         "rgb": _part("{identity}/{type}/{view}/RGB_raw/*.jpg", "rgb"),

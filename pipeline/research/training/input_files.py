@@ -57,7 +57,7 @@ MAPS = image_file(2, Modality.SKELETON_MAPS)
 PARSING = image_file(what=Modality.PARSING)
 SMPL = InputFile(Modality.SMPL, (85,))
 POINTS = InputFile(Modality.POINTS, ("N", "C"))
-DIFFUSION = InputFile(Modality.DIFFUSION, (4, 96, 48))
+DIFFUSED = InputFile(Modality.DIFFUSION, (4, 96, 48)), InputFile(Modality.SILHOUETTES, (96, 48))
 RATIOS = InputFile(Modality.ASPECT_RATIOS, ())
 OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
     Modality.DEPTH: image_file(3, Modality.DEPTH),
@@ -70,9 +70,13 @@ OF_ENCODERS: Mapping[Modality, InputFile] = {  # which know every skeleton
     Modality.RGB: image_file(3, Modality.RGB),
     Modality.ASPECT_RATIOS: RATIOS,
     Modality.BODIES: image_file(what=Modality.BODIES),
-    Modality.DIFFUSION: DIFFUSION,
 }
 Files = tuple[InputFile, ...]
+
+
+def files_of(needs: Sequence[Modality]) -> Files:
+    """A sample's files for an encoder that needs these modalities, in their order."""
+    return DIFFUSED if Modality.DIFFUSION in needs else tuple(OF_ENCODERS[need] for need in needs)
 
 
 def refuse_other_files(

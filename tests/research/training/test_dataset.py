@@ -35,7 +35,7 @@ def test_walks_come_in_the_order_of_the_identities_then_sorted(root):
 
 def test_silhouettes_are_cut_to_the_width_of_the_encoders(root):
     walk = list_samples(root, ["002"])[0]
-    whole = read_silhouettes(walk, cut=False)
+    whole = read_silhouettes(walk, columns=0)
     np.testing.assert_array_equal(whole, silhouettes(1, 13, 64, 64, jitter=4))
     np.testing.assert_array_equal(read_silhouettes(walk), whole[:, :, 10:54])
 
@@ -124,7 +124,7 @@ AS_OTHERS_HAVE_THEM = {
 @pytest.mark.parametrize("case", AS_OTHERS_HAVE_THEM)
 def test_silhouettes_of_other_types_become_0_to_255_and_zeros_and_ones_are_told_of_once(tmp_path, capsys, case):
     walk = one_walk(tmp_path, AS_OTHERS_HAVE_THEM[case])
-    for found in (needed(walk, [Modality.SILHOUETTES])[0], read_silhouettes(walk, cut=False)):
+    for found in (needed(walk, [Modality.SILHOUETTES])[0], read_silhouettes(walk, columns=0)):
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found, MASKS)
     told = capsys.readouterr().err
@@ -158,7 +158,7 @@ def test_what_cannot_be_silhouettes_is_refused_with_its_file_and_shape(tmp_path,
 def test_grey_edges_and_empty_frames_stay_as_they_are(tmp_path, golden):
     outputs = np.load(golden("silhouette_normalisation") / "output.npz")
     walk = one_walk(tmp_path, np.concatenate([outputs["seq6_size64"], np.zeros((2, 64, 64), np.uint8)]))
-    np.testing.assert_array_equal(read_silhouettes(walk, cut=False), read_sample(walk)[0])
+    np.testing.assert_array_equal(read_silhouettes(walk, columns=0), read_sample(walk)[0])
     empty = one_walk(tmp_path, np.zeros((2, 64, 64), np.uint8))
     assert not read_silhouettes(empty).any()
 

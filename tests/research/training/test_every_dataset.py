@@ -96,6 +96,7 @@ COURSES = {
     ("ccgr-mini", "silhouettes"): Course(SQUARE, probes=CCGR_GALLERY, trained=("1", "2")),
     ("ccgr-mini", "parsing"): Course(SQUARE, PARSING, probes=CCGR_GALLERY, trained=("1", "2")),
     ("ccgr-mini", "poses"): Course((17, 3), POSES, probes=CCGR_GALLERY, trained=("1", "2")),
+    ("ccgr-mini", "rgb"): Course((3, 128, 128), None),
     ("sustech1k", "silhouettes"): Course(SQUARE),
     ("sustech1k", "points"): Course((0, 3), POINTS),
     ("sustech1k", "depths"): Course((3, *SQUARE), DEPTHS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import clips
 import cv2
 import numpy as np
 import pytest
@@ -66,6 +67,30 @@ def test_pictures_are_brought_to_256_by_128_with_their_ratios(walk, tmp_path, wi
     assert (colours[0, :, :, 0] == 0).all() == beside
     names = [path.name for path in list_samples(tmp_path / "out")[0].files]
     assert names == ["090-aligned-rgbs.pkl", "090-ratios.pkl"]
+
+
+def test_videos_lose_the_black_around_people_and_are_stretched(walk, tmp_path):
+    frames = np.zeros((3, 64, 96, 3), np.uint8)
+    for index, frame in enumerate(frames[:2]):
+        frame[8:48, 16 : 40 + 16 * index] = (10, 20, 200)  # blue, green, red
+        frame[8:48, 16:24] = 255
+    clips.write(walk / "090rgb_f-1.avi", frames, codec="mpeg4", options={"qscale": "1"})
+    status, [(colours, ratios)] = pretreated(tmp_path, "videos")
+    assert status == 0 and colours.shape == (3, 3, 128, 128) and colours.dtype == np.uint8
+    np.testing.assert_allclose(ratios, [24 / 40, 1, 1], atol=0.06)  # lossy: a column more or fewer
+    assert np.abs(colours[0, :, 64, 100] - np.array([200.0, 20, 10])).max() < 16
+    assert colours[0, :, 64, 20].min() > 200 and not colours[2].any()
+
+
+def test_half_a_video_is_left_out_and_named(walk, tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (30, 64, 96, 3), dtype=np.uint8)
+    path = clips.write(walk / "a.avi", noise, codec="mpeg4")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1, kind="videos") == 2
+    assert "a.avi: damaged, 7 of its frames decode; left out" in capsys.readouterr().err
+    (walk / "a.avi").write_text("#EXTM3U\nhttp://localhost/a.ts\n")
+    assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1, kind="videos") == 2
+    assert "a.avi: a list of other files or addresses, not a video" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("separator", [",", " "])

@@ -48,6 +48,7 @@ from pipeline.types import Modality
             {"model": "Baseline", "backbone_cfg": {"type": "Plain", "channels": [8]}},
             r"backbone_cfg: unknown 'channels'",
         ),
+        ({"model": "GaitHeat", "backbone_cfg": {}}, r"'GaitHeat' cannot be trained"),
         ({"model": "BiggerGait__DINOv2"}, r"'BiggerGait__DINOv2' cannot be trained"),
         ({"model": "GaitEdge", "GaitGL": {"channels": [8, 8]}}, r"GaitGL\.channels: expected three"),
         ({"model": "GaitEdge", "align": False}, r"align: must be True"),

@@ -10,7 +10,9 @@ import pytest
 import torch
 import yaml
 from training_walks import write_dataset
+from typer.testing import CliRunner
 
+from pipeline.cli.app import app
 from pipeline.config import RecognitionConfig, RuntimeConfig
 from pipeline.errors import CheckpointError
 from pipeline.recognition import open_encoder
@@ -18,7 +20,7 @@ from pipeline.recognition.made_up import made_up_sequence
 from pipeline.research.training.config import load_training_config
 from pipeline.research.training.data.sampling import DatasetDraws
 from pipeline.research.training.fit import train
-from pipeline.types import Modality
+from pipeline.types import GaitSequence, Modality, ModalityFrames
 from pipeline.weights.checkpoints import resolve
 
 FRAMES = 6
@@ -48,11 +50,11 @@ SMALL = {  # folder of the reference → what makes its network small
 BOXES, RATIOS, BODIES = (3, 128, 128), (), (128, 128)
 
 
-def write_walks(root, *shapes):
-    """Two people, two types, one view; a file for each shape: masks where it has two sides, else random values."""
+def write_walks(root, *shapes, types=("nm-01", "nm-02")):
+    """Two people of two types, one view; a file for each shape: masks where it has two sides, else random values."""
     rng = np.random.default_rng(0)
     for person in ("001", "002"):
-        for kind in ("nm-01", "nm-02"):
+        for kind in types:
             folder = root / person / kind / "090"
             folder.mkdir(parents=True)
             for place, shape in enumerate(shapes):
@@ -133,6 +135,28 @@ def test_denoisinggait_trains_on_diffusion_features(more, trained, tmp_path):
     opened = open_encoder(RecognitionConfig(encoder="denoisinggait"), RuntimeConfig(device="cpu"), checkpoint)
     (embedding,) = opened.encode([made_up_sequence(opened.needs, 3, 0, (96, 48), 1)])
     assert embedding.parts.shape == (8, 24)
+
+
+def test_denoisinggait_is_evaluated_on_what_it_was_trained_on(trained, tmp_path):
+    walks = write_walks(tmp_path / "walks", (4, 96, 48), (96, 48), types=("nm-01", "nm-05"))
+    folder, _ = trained("denoisinggait", walks)
+    partition = tmp_path / "partition.json"
+    partition.write_text(json.dumps({"TRAIN_SET": [], "TEST_SET": ["001", "002"]}))
+    options = ["--protocol", "casia-b", "--partition", str(partition), "--set", f"output.folder={tmp_path / 'runs'}"]
+    done = CliRunner().invoke(app, ["evaluate", "dataset", "--training", str(folder), *options])
+    assert done.exit_code == 0, done.output
+    (found,) = (tmp_path / "runs").glob("2*/features.npz")
+    opened = open_encoder(
+        RecognitionConfig(encoder="denoisinggait"),
+        RuntimeConfig(device="cpu"),
+        resolve(str(next(folder.glob("*.safetensors"))), stage="encoder"),
+    )
+    arrays = [pickle.loads((walks / f"001/nm-01/090/{place}.pkl").read_bytes()) for place in (0, 1)]
+    frames = {need: ModalityFrames(each, np.arange(FRAMES)) for need, each in zip(opened.needs, arrays, strict=True)}
+    (wanted,) = opened.encode([GaitSequence("001", 1, frames)])
+    with np.load(found) as file:
+        assert file["features"].shape == (4, 8, 24)
+        np.testing.assert_allclose(file["features"][0], wanted.parts, atol=1e-4 * np.abs(wanted.parts).max())
 
 
 def test_foundationgait_is_pretrained_on_several_datasets(trained, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from pipeline.commands.dataset import pretreat_command
 from pipeline.errors import ConfigError, InputError
 from pipeline.research.training.data.dataset import list_samples, read_silhouettes
+from pipeline.research.training.data.pictures import read_mask
 from pipeline.research.training.data.pretreat import find_pictures, pretreat
 from pipeline.segmentation.normalise import normalise
 
@@ -35,12 +36,12 @@ def test_a_walk_equals_the_references_pickle(golden, pictures, tmp_path, size):
     expected = np.load(golden("silhouette_normalisation") / "output.npz")
     first, second = list_samples(tmp_path / "out")
     assert second.files == (tmp_path / "out/001/nm-02/090/090.pkl",)
-    np.testing.assert_array_equal(read_silhouettes(second, cut=False), expected[f"seq6_size{size}"])
+    np.testing.assert_array_equal(read_silhouettes(second, columns=0), expected[f"seq6_size{size}"])
     if size == 64:
         names = [name for name in sorted(expected.files) if not name.startswith("seq6")]
         kept = [expected[name] for name in names if expected[name].size]
         assert 0 < len(kept) < len(names)
-        np.testing.assert_array_equal(read_silhouettes(first, cut=False), np.stack(kept))
+        np.testing.assert_array_equal(read_silhouettes(first, columns=0), np.stack(kept))
 
 
 def test_several_processes_write_the_same(pictures, tmp_path):
@@ -141,6 +142,21 @@ CONVERTED = {
 }
 
 
+@pytest.mark.parametrize(
+    "rows", ["FILTER_NONE", "FILTER_SUB", "FILTER_UP", "FILTER_AVG", "FILTER_PAETH", "ALL_FILTERS"]
+)
+def test_grey_pngs_are_read_to_the_bit_and_a_damaged_one_is_not(tmp_path, rows):
+    grey = np.where(np.random.default_rng(0).random((97, 61)) < 0.3, 255, 0).astype(np.uint8)
+    data = encoded(".png", grey, cv2.IMWRITE_PNG_FILTER, getattr(cv2, f"IMWRITE_PNG_{rows}"))
+    file = tmp_path / "1.png"
+    file.write_bytes(data)
+    np.testing.assert_array_equal(read_mask(file)[0], grey)
+    place = data.index(b"IDAT") + len(data) // 3
+    file.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+    with pytest.raises(ValueError, match="not a picture, or not a whole one"):
+        read_mask(file)
+
+
 @pytest.mark.parametrize("case", CONVERTED)
 def test_what_is_a_mask_in_another_way_is_converted_and_said(tmp_path, capsys, case):
     suffix, made, said = CONVERTED[case]
@@ -150,7 +166,7 @@ def test_what_is_a_mask_in_another_way_is_converted_and_said(tmp_path, capsys, c
     assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 0
     assert any("1 pictures converted" in line and said in line for line in capsys.readouterr().out.splitlines())
     (walk,) = list_samples(tmp_path / "out")
-    found, wanted = read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True)
+    found, wanted = read_silhouettes(walk, columns=0)[0], normalise(body(), 64, reference=True)
     if "JPEG" in case:
         assert np.mean((found >= 128) != (wanted >= 128)) <= 0.01  # noise around the body would have shrunk it
     else:
@@ -166,7 +182,7 @@ def test_white_on_black_needs_no_conversion(tmp_path, capsys, suffix):
     assert pretreat_command(tmp_path / "raw", tmp_path / "out", 1) == 0
     assert "converted" not in capsys.readouterr().out
     (walk,) = list_samples(tmp_path / "out")
-    np.testing.assert_array_equal(read_silhouettes(walk, cut=False)[0], normalise(body(), 64, reference=True))
+    np.testing.assert_array_equal(read_silhouettes(walk, columns=0)[0], normalise(body(), 64, reference=True))
 
 
 def black_and_white_with_alpha():

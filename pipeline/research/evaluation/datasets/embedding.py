@@ -25,7 +25,7 @@ from pipeline.research.training.data.dataset import (
     with_silhouettes,
 )
 from pipeline.research.training.data.processes import in_processes
-from pipeline.research.training.input_files import OF_ENCODERS, refuse_other_files
+from pipeline.research.training.input_files import files_of, refuse_other_files
 from pipeline.segmentation.normalise import cut_width
 from pipeline.types import GaitSequence, Modality, ModalityFrames, SilhouetteSequence
 from pipeline.weights.checkpoints import Checkpoint
@@ -34,28 +34,30 @@ POINTS = 1024  # of a frame's cloud
 SAMPLES_AHEAD = 32  # read while others are encoded
 FRAMES_AT_ONCE = 4_000  # encoded together: 11 MB of silhouettes
 WALKS_AT_ONCE = 128  # that a process is given: what is encoded together does not depend on how many there are
-PICTURES = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)
+SQUARE = (Modality.SILHOUETTES, Modality.SKELETON_MAPS, Modality.PARSING)  # in files, and cut unless a training says
 
 EncoderSequence = SilhouetteSequence | GaitSequence
 Parts = NDArray[np.float32]
+Cuts = Sequence[int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """What any process needs to open the encoder."""
+    """What any process needs to open the encoder. cuts: as `read_sequence` takes them."""
 
     recognition: RecognitionConfig
     runtime: RuntimeConfig
     checkpoint: Checkpoint | None
+    cuts: Cuts = ()
 
     def open(self) -> Encoder:
         return open_encoder(self.recognition, self.runtime, self.checkpoint)
 
     def open_here(self) -> None:
         """Be the encoder that `_embed` asks in this process."""
-        global _encoder  # noqa: PLW0603 - a process opens its encoder once, for all walks
+        global _opened  # noqa: PLW0603 - a process opens its encoder once, for all walks
         take_a_gpu(self.runtime.device)
-        _encoder = self.open()
+        _opened = self.open(), self.cuts
 
     def shared_by(self, processes: int, device: str) -> EncoderPlan:
         """The plan of each of several processes, among whom the cores are shared out."""
@@ -63,19 +65,24 @@ class EncoderPlan:
         return replace(self, runtime=self.runtime.model_copy(update={"threads": each, "device": device}))
 
 
-_encoder: Encoder | None = None  # of a process that shares the work
+_opened: tuple[Encoder, Cuts] | None = None  # of a process that shares the work
+
+
+def is_shared(samples: Sequence[Sample], processes: int) -> bool:
+    """Whether there is work for more processes than one."""
+    return processes > 1 and len(samples) > WALKS_AT_ONCE
 
 
 def embed_dataset(
-    samples: Sequence[Sample], encoder: Encoder, bars: Progress, plan: EncoderPlan | None = None, processes: int = 1
+    samples: Sequence[Sample], plan: EncoderPlan, bars: Progress, encoder: Encoder | None = None, processes: int = 1
 ) -> DatasetFeatures:
     """Encode every sample; the features are in their order.
 
     Args:
         samples: The walks.
-        encoder: That of this process.
+        plan: Of each process's encoder.
         bars: Are told how far it is.
-        plan: For several processes, each of which opens an encoder of its own.
+        encoder: Where this process is the only one.
         processes: How many there are.
 
     Raises:
@@ -83,15 +90,16 @@ def embed_dataset(
         GaitError: A process died.
     """
     bars.start("recognition", len(samples), "walks")
-    shares = list(batches(samples, WALKS_AT_ONCE))
-    if plan is not None and processes > 1 and len(shares) > 1:
-        found: Generator[Parts, None, None] = in_processes(_embed, shares, processes, plan.open_here)
+    shares, parts, made_by = list(batches(samples, WALKS_AT_ONCE)), list[Parts](), ("", "")
+    found: Generator[tuple[Parts, tuple[str, str]], None, None]
+    if encoder is None:
+        found = in_processes(_embed, shares, processes, plan.open_here)
     else:
-        found = (embed(share, encoder) for share in shares)
-    parts = []
+        found = ((embed(share, encoder, plan.cuts), _name_of(encoder)) for share in shares)
     with closing(found):
-        for one in found:
+        for one, by in found:
             parts.append(one)
+            made_by = by
             bars.advance("recognition", len(one))
     bars.finish("recognition")
     labels, types, views = (
@@ -99,38 +107,45 @@ def embed_dataset(
     )
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
-        raise InputError(f"{encoder.model}: its embeddings are not finite. Take other weights.")
-    return DatasetFeatures(features, labels, types, views, encoder.model, encoder.checkpoint_sha256)
+        raise InputError(f"{made_by[0]}: its embeddings are not finite. Take other weights.")
+    return DatasetFeatures(features, labels, types, views, *made_by)
 
 
-def _embed(samples: Sequence[Sample]) -> Parts:
-    assert _encoder is not None  # opened first
-    return embed(samples, _encoder)
+def _embed(samples: Sequence[Sample]) -> tuple[Parts, tuple[str, str]]:
+    assert _opened is not None  # opened first
+    return embed(samples, *_opened), _name_of(_opened[0])
 
 
-def embed(samples: Sequence[Sample], encoder: Encoder) -> Parts:
-    """The features of some samples, n×C×P."""
+def _name_of(encoder: Encoder) -> tuple[str, str]:
+    return encoder.model, encoder.checkpoint_sha256
+
+
+def embed(samples: Sequence[Sample], encoder: Encoder, cuts: Cuts = ()) -> Parts:
+    """The features of some samples, n×C×P; cuts: as `read_sequence` takes them."""
     parts: list[Parts] = []
-    read = (read_sequence(sample, number, encoder.needs) for number, sample in enumerate(samples, 1))
+    read = (read_sequence(sample, number, encoder.needs, cuts) for number, sample in enumerate(samples, 1))
     with closing(ahead(read, SAMPLES_AHEAD, "read")) as sequences:
         for portion in portions(sequences, lambda one: len(one.modalities[encoder.needs[0]]), FRAMES_AT_ONCE):
             parts += [embedding.parts for embedding in encoder.encode(portion)]
     return np.stack(parts)
 
 
-def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> EncoderSequence:
+def read_sequence(sample: Sample, number: int, needs: Sequence[Modality], cuts: Cuts = ()) -> EncoderSequence:
     """A sample as encoders take it; its files are the modalities in `needs`, in their order.
 
     Clouds get POINTS points a frame, evenly chosen; of those with more values than three the first three are places.
-    Pictures are cut to 44 columns of 64, as in OpenGait. Raises InputError for a sample with fewer files or no frames.
+    cuts: how many columns are cut off each side of each file's pictures, or of all files'; None: ten of every 64, as
+    those in SQUARE are by default. Raises InputError for a sample with fewer files or no frames.
     """
+    columns = dict[Modality, int | None](zip(needs, cuts if len(cuts) > 1 else tuple(cuts) * len(needs), strict=False))
+    columns = {**dict.fromkeys(SQUARE), **columns}
     if tuple(needs) == (Modality.SILHOUETTES,):
-        masks = read_silhouettes(sample)
+        masks = read_silhouettes(sample, columns[needs[0]])
         if not len(masks):
             raise InputError(f"{sample.files[0]}: no silhouettes. Make the file again, or remove its folder.")
         return SilhouetteSequence(sample.name, number, masks, np.arange(len(masks)))
     found = read_sample(sample)
-    expected = [tuple(OF_ENCODERS[need] for need in needs)]
+    expected = [files_of(needs)]
     advice = "Say which files they are with --files."
     refuse_other_files(sample, found[: len(needs)], expected, "the encoder", advice)
     modalities = {}
@@ -138,7 +153,7 @@ def read_sequence(sample: Sample, number: int, needs: Sequence[Modality]) -> Enc
         frames = _same_size_clouds(file) if need is Modality.POINTS else file
         if isinstance(frames, list) or not len(frames):
             raise InputError(f"{sample.files[0].parent}: no {need} that are one array. Make the files again.")
-        data = cut_width(frames) if need in PICTURES else frames
+        data = cut_width(frames, columns.get(need, 0)) if frames.ndim > 2 else frames
         modalities[need] = ModalityFrames(data, np.arange(len(data)))
     return GaitSequence(sample.name, number, modalities)
 

@@ -24,10 +24,10 @@ from pipeline.research.evaluation.datasets.embedding import EncoderPlan
 from pipeline.research.evaluation.datasets.ranking import take_a_gpu
 from pipeline.research.training.data.dataset import Sample, as_silhouettes, read_sample
 from pipeline.research.training.data.processes import in_processes
-from pipeline.research.training.input_files import OF_ENCODERS, refuse_other_files
+from pipeline.research.training.input_files import files_of, refuse_other_files
 from pipeline.types import Modality
 
-FILES = tuple(OF_ENCODERS[need] for need in (Modality.RGB, Modality.ASPECT_RATIOS, Modality.BODIES))
+FILES = files_of((Modality.RGB, Modality.ASPECT_RATIOS, Modality.BODIES))
 NOTHING = 1e-9  # so that two empty masks have no overlap instead of none that is known
 
 _network: tuple[GaitEdge, str] | None = None  # of a process that shares the work, and its device

@@ -29,7 +29,7 @@ from pipeline.research.evaluation.datasets.dataset import (
     listed_samples,
     samples_of_test_set,
 )
-from pipeline.research.evaluation.datasets.embedding import EncoderPlan, embed_dataset
+from pipeline.research.evaluation.datasets.embedding import EncoderPlan, embed_dataset, is_shared
 from pipeline.research.evaluation.datasets.features import (
     DatasetFeatures,
     read_dataset_features,
@@ -79,7 +79,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What is evaluated: features that are there, or walks and the encoder for them; and what run.json says of it."""
+    """What is evaluated: features that are there, or walks and the encoder for them; and what run.json says of it.
+
+    encoder: where no other process opens one.
+    """
 
     features: DatasetFeatures | None
     walks: Sequence[Sample]
@@ -117,9 +120,9 @@ def evaluate_dataset(wanted: Wanted, bars: Progress) -> tuple[Answer, dict[str, 
             logger.info(f"not supported, ignored: {', '.join(learnt.config.unsupported)}")
         features = subject.features
         if features is None:
-            assert subject.encoder is not None
+            assert subject.plan is not None
             with record.meter.time("recognise", walks=len(subject.walks)):
-                features = embed_dataset(subject.walks, subject.encoder, bars, subject.plan, wanted.processes)
+                features = embed_dataset(subject.walks, subject.plan, bars, subject.encoder, wanted.processes)
             write_dataset_features(folder.path / FEATURES, features)
         with record.meter.time("rank", walks=len(features)):
             answered = evaluate(asked, Ranking(features, metric, device, wanted.processes, folder.path, bars))
@@ -161,9 +164,10 @@ def _subject(wanted: Wanted, protocol: str, config: Config, learnt: Trained | No
     walks, listed = samples_of_test_set(root, partition, protocol, files)
     found: Mapping[str, Checkpoint | None] = {"encoder": learnt.checkpoint} if learnt else {}
     found = found or find_checkpoints(config, wanted.options.checkpoints, ["encoder"])
-    plan = EncoderPlan(config.recognition, config.runtime, found["encoder"])
+    plan = EncoderPlan(config.recognition, config.runtime, found["encoder"], learnt.cuts if learnt else ())
     used = {stage: describe_checkpoint(checkpoint) for stage, checkpoint in found.items()}
-    encoder, shared = plan.open(), plan.shared_by(wanted.processes, runtime.device(config.runtime))
+    encoder = None if is_shared(walks, wanted.processes) else plan.open()
+    shared = plan.shared_by(wanted.processes, runtime.device(config.runtime))
     return _Subject(None, walks, encoder, shared, listed, {"evaluated": facts, "checkpoints": used})
 
 

@@ -22,6 +22,7 @@ from pipeline.research.training.config import (
     load_training_config,
     training_config,
 )
+from pipeline.research.training.data.transforms import columns_cut
 from pipeline.weights.checkpoints import Checkpoint, resolve
 from pipeline.weights.files import sha256_of
 
@@ -56,6 +57,11 @@ class Trained:
     @property
     def evaluator(self) -> EvaluatorConfig:
         return self.config.evaluator_cfg
+
+    @property
+    def cuts(self) -> tuple[int | None, ...]:
+        """How many columns each transform cuts off each side; None: ten of every 64."""
+        return tuple(map(columns_cut, self.evaluator.transform))
 
     @property
     def protocol(self) -> str | None:

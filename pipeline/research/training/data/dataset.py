@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +29,8 @@ from pipeline.types import Modality
 
 Frames = NDArray[Any] | list[NDArray[Any]]  # a list where every frame has its own shape
 
-ROWS = 64  # all networks for silhouettes take this height or a multiple of it
+ROWS = 64  # all networks for silhouettes take this height or a multiple of it, but for DenoisingGait
+HEIGHTS = (ROWS, 96)
 BODY = 128  # no brightest value of a silhouette lies below this one
 
 
@@ -197,13 +199,12 @@ def with_silhouettes(sample: Sample, modalities: Sequence[Frames], needs: Sequen
     return [as_silhouettes(found, path) if kind is Modality.SILHOUETTES else found for kind, path, found in kinds]
 
 
-def read_silhouettes(sample: Sample, cut: bool = True) -> NDArray[np.uint8]:
-    """The first modality as silhouettes T×H×W uint8; cut: ten columns of every 64 taken off each side (64×64 → 64×44).
+def read_silhouettes(sample: Sample, columns: int | None = None) -> NDArray[np.uint8]:
+    """The first modality as silhouettes T×H×W uint8, with columns cut off each side; None: ten of every 64.
 
     Raises InputError when it is something else.
     """
-    masks = as_silhouettes(read_arrays(sample.files[0]), sample.files[0])
-    return cut_width(masks) if cut else masks
+    return cut_width(as_silhouettes(read_arrays(sample.files[0]), sample.files[0]), columns)
 
 
 def as_silhouettes(frames: Frames, path: Path) -> NDArray[np.uint8]:
@@ -214,15 +215,17 @@ def as_silhouettes(frames: Frames, path: Path) -> NDArray[np.uint8]:
     """
     problem = ""
     try:
-        if isinstance(frames, list) or frames.ndim != 3 or not frames.shape[1] or frames.shape[1] % ROWS:
+        if isinstance(frames, list) or frames.ndim != 3 or not frames.shape[1]:
+            raise ValueError
+        if all(frames.shape[1] % rows for rows in HEIGHTS):
             raise ValueError
         masks = mask_levels(frames)
     except ValueError as error:
         problem = f" with {error}" if str(error) else ""
         shape = f"{len(frames)} arrays" if isinstance(frames, list) else f"{frames.shape} {frames.dtype}"
         raise InputError(
-            f"{path}: {shape}{problem}; silhouettes are T×H×W uint8 from 0 to 255, H {ROWS} or a multiple of it. "
-            "Make them with `gait dataset pretreat`."
+            f"{path}: {shape}{problem}; silhouettes are T×H×W uint8 from 0 to 255, "
+            f"H a multiple of {HEIGHTS[0]} or {HEIGHTS[1]}. Make them with `gait dataset pretreat`."
         ) from None
     if masks.any() and frames.max() <= 1:
         root = path.parents[3] if len(path.parents) > 3 else path.parent
@@ -238,8 +241,10 @@ def mask_levels(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if not values.size:
         return values.astype(np.uint8)
-    if values.dtype == np.uint8 and not ((values + np.uint8(1)) & 254).any():  # 0 and 255 alone, as most are
-        return values
+    if values.dtype == np.uint8:
+        flat = np.ascontiguousarray(values).reshape(len(values), -1)
+        if cv2.sumElems(flat)[0] == 255 * cv2.countNonZero(flat):  # 0 and 255 alone, as most are
+            return values
     low, high = values.min(), values.max()
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("NaN or infinite values")

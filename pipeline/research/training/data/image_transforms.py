@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.research.training.data.sampling import Draws
+from pipeline.segmentation.normalise import cut_width
 
 Frames = NDArray[Any]
 
@@ -39,12 +40,12 @@ def cut_and_scale(
 
     img_w stands in OpenGait's old files and is ignored there too.
     """
-    return np.asarray(_cut(frames, cutting) / divsor)
+    return np.asarray(cut_width(frames, cutting) / divsor)
 
 
 def cut_labels(frames: Frames, draws: Draws, divsor: float = 255.0, cutting: int | None = None) -> Frames:
     """Body-part labels …×H×W, cut; divided by 255 only if the brightest is exactly that (they are silhouettes then)."""
-    labels = _cut(frames, cutting)
+    labels = cut_width(frames, cutting)
     return np.asarray(labels / (divsor if labels.size and labels.max() == 255 else 1.0))
 
 
@@ -221,12 +222,6 @@ TRANSFORMS = {
 
 def _happens(prob: float, draws: Draws) -> bool:
     return draws.python.uniform(0, 1) < prob
-
-
-def _cut(frames: Frames, cutting: int | None) -> Frames:
-    width = frames.shape[-1]
-    cut = width // 64 * 10 if cutting is None else cutting
-    return frames[..., cut : width - cut]
 
 
 def _each(frames: Frames, alter: Callable[[Frames], Any]) -> Frames:

@@ -2,7 +2,8 @@
 
 Silhouettes are read as masks H×W uint8 from 0 (background) to 255 (body). White on black is taken as it is, to the bit.
 What is unmistakably a mask in another way is converted, and the way is named; of anything else it is said what is wrong
-with it. Reference: OpenGait datasets/pretreatment.py, Gait3D-Parsing/pretreatment_gps.py, pretreatment_rgb.py.
+with it. Reference: OpenGait datasets/pretreatment.py, Gait3D-Parsing/pretreatment_gps.py, pretreatment_rgb.py,
+CCGR-MINI/organize_ccgr.py.
 """
 
 from __future__ import annotations
@@ -12,16 +13,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.research.training.data.dataset import BODY, mask_levels
+from pipeline.video import open_video
+from pipeline.video.container import MAX_PIXELS
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"))
 SAME_GREY = 24  # of channels that differ by no more, as they do after JPEG: a grey picture
 MOST_LABELS = 32  # of body parts
 RGB_SIZE = 256, 128  # rows and columns that networks for colours are trained on
+STRETCHED_SIZE = 128, 128  # of people without anything around them
+BLACK = 15  # no brighter value is around a person in CCGR-MINI's videos
 
 ONES = "values of 0 and 1, read as 0 and 255"
 DEEP = "16 bits a pixel, read as 8"
@@ -31,6 +38,8 @@ COLOURED = "a black background and one colour, read as the body"
 JPEG = "JPEG, what is darker than half white is background"
 
 _JPEG = b"\xff\xd8"
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_PLAIN = b"\x08\0\0\0\0"  # of its header: 8 bits, grey, not interlaced
 
 
 def read_mask(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
@@ -39,7 +48,7 @@ def read_mask(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
     Raises ValueError, saying what is wrong with it.
     """
     data = _read(path)
-    grey, conversions = _to_grey(_decode(data))
+    grey, conversions = _to_grey(_decode(data) if (plain := _decode_plain(data)) is None else plain)
     if _is_inverted(grey):
         grey = 255 - grey
         conversions.append(INVERTED)
@@ -79,6 +88,26 @@ def fit_colours(picture: NDArray[np.uint8], size: int = 0) -> NDArray[np.uint8] 
     return padded.transpose(2, 0, 1)
 
 
+def read_video(path: Path) -> Iterator[tuple[NDArray[np.uint8], list[str]]]:
+    """The frames of a video in colours, H×W×3 uint8, cut to what is not black. Raises ValueError for no whole video."""
+    try:
+        with open_video(path) as video:
+            for frame in video:
+                seen = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) > BLACK
+                sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
+                rows, columns = (slice(side[0], side[-1] + 1) if len(side) else slice(1) for side in sides)
+                yield cv2.cvtColor(frame.image[rows, columns], cv2.COLOR_BGR2RGB).astype(np.uint8), []
+        if video.skipped or video.truncated_after is not None:
+            raise ValueError(f"damaged, {video.frames_read} of its frames decode")
+    except InputError as error:
+        raise ValueError(str(error).removeprefix(f"{path}: ")) from None
+
+
+def stretch_colours(picture: NDArray[np.uint8], size: int = 0) -> NDArray[np.uint8]:
+    """A picture H×W×3 stretched to 3×128×128."""
+    return np.asarray(cv2.resize(picture, STRETCHED_SIZE, interpolation=cv2.INTER_AREA), np.uint8).transpose(2, 0, 1)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -96,6 +125,22 @@ def _decode(data: bytes, how: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any]:
     if picture is None:
         raise ValueError(f"not a picture, or not a whole one ({', '.join(sorted(SUFFIXES))})")
     return np.asarray(picture)
+
+
+def _decode_plain(data: bytes) -> NDArray[np.uint8] | None:
+    """A whole PNG of 8 grey bits, as silhouettes are, by FFmpeg, which takes half of OpenCV's time; None: not that."""
+    if not (data.startswith(_PNG) and data[24:29] == _PLAIN and data.endswith(_PNG_END)):
+        return None
+    codec = av.CodecContext.create("png", "r")
+    codec.options = {"err_detect": "crccheck+explode", "max_pixels": str(MAX_PIXELS)}
+    try:
+        frames = codec.decode(av.Packet(data))
+    except av.FFmpegError:
+        return None
+    frame = frames[0] if frames else None
+    if not isinstance(frame, av.VideoFrame) or frame.format.name != "gray":
+        return None
+    return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 @contextmanager

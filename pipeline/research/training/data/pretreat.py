@@ -25,21 +25,29 @@ from pipeline.segmentation.normalise import normalise, normalise_labels
 
 FEW = 5  # the reference warns of samples with fewer silhouettes than this
 
+RGBS = "-aligned-rgbs"  # of pictures with their ratios beside them
+
 Array = NDArray[Any]
+Read = tuple[Array, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What frames are. suffixes: of their files; read: a file → the frame, and in which ways it was converted;
+    """What frames are. suffixes: of their files; read: a file → its frames, and in which ways each was converted;
     prepare: frame, size → what is kept of it, None: nothing; unit: one of them, in words; name: of the file that is
     written, after the view.
     """
 
     suffixes: frozenset[str]
-    read: Callable[[Path], tuple[Array, list[str]]]
+    read: Callable[[Path], Iterator[Read]]
     prepare: Callable[[Array, int], Array | None]
     unit: str
     name: str = ""
+
+
+def _one(read: Callable[[Path], Read], file: Path) -> Iterator[Read]:
+    """Of a file that holds a single frame."""
+    yield read(file)
 
 
 def _as_it_is(frame: Array, size: int) -> Array | None:
@@ -51,15 +59,22 @@ def _resized(mask: Array, size: int) -> Array:
 
 
 KINDS: Mapping[str, Kind] = {
-    "silhouettes": Kind(pictures.SUFFIXES, pictures.read_mask, partial(normalise, reference=True), "silhouette"),
-    "aligned": Kind(pictures.SUFFIXES, pictures.read_mask, _resized, "silhouette"),
-    "parsing": Kind(pictures.SUFFIXES, pictures.read_labels, normalise_labels, "label picture"),
-    "rgb": Kind(pictures.SUFFIXES, pictures.read_colours, pictures.fit_colours, "picture", "-aligned-rgbs"),
-    "poses": Kind(frozenset((".txt", ".json")), pose_files.read_people, _as_it_is, "pose"),
-    "smpl": Kind(frozenset((".npz",)), body_files.read_smpl, _as_it_is, "SMPL frame"),
-    "points": Kind(frozenset((".pcd",)), body_files.read_points, _as_it_is, "cloud"),
+    "silhouettes": Kind(
+        pictures.SUFFIXES, partial(_one, pictures.read_mask), partial(normalise, reference=True), "silhouette"
+    ),
+    "aligned": Kind(pictures.SUFFIXES, partial(_one, pictures.read_mask), _resized, "silhouette"),
+    "parsing": Kind(pictures.SUFFIXES, partial(_one, pictures.read_labels), normalise_labels, "label picture"),
+    "rgb": Kind(pictures.SUFFIXES, partial(_one, pictures.read_colours), pictures.fit_colours, "picture", RGBS),
+    "videos": Kind(frozenset((".avi",)), pictures.read_video, pictures.stretch_colours, "picture", RGBS),
+    "poses": Kind(frozenset((".txt", ".json")), partial(_one, pose_files.read_people), _as_it_is, "pose"),
+    "smpl": Kind(frozenset((".npz",)), partial(_one, body_files.read_smpl), _as_it_is, "SMPL frame"),
+    "points": Kind(frozenset((".pcd",)), partial(_one, body_files.read_points), _as_it_is, "cloud"),
     "depths": Kind(
-        pictures.SUFFIXES | {".pcd"}, body_files.read_depth, body_files.depth_picture, "depth picture", "-depths"
+        pictures.SUFFIXES | {".pcd"},
+        partial(_one, body_files.read_depth),
+        body_files.depth_picture,
+        "depth picture",
+        "-depths",
     ),
 }
 
@@ -140,26 +155,27 @@ def _pretreat(sample: Pictures, target: Path, how: Pretreatment) -> Pretreated:
     if path.is_file() and not how.overwrite:
         return Pretreated(sample.name, -1, 0)
     kept, ratios, refused, converted = list[Array](), list[float](), list[tuple[Path, str]](), Counter[str]()
+    dropped = 0
     for file in sample.files:
         try:
-            read, conversions = kind.read(file)
+            for one in kind.read(file):
+                chosen = pose_files.choose_person(one[0], file, how.silhouettes) if how.kind == "poses" else one
+                read, conversions = chosen
+                converted.update(conversions)
+                if (frame := kind.prepare(read, how.size)) is None:
+                    dropped += 1
+                    continue
+                kept.append(frame)
+                ratios.append(read.shape[1] / read.shape[0] if kind.name == RGBS else 0)
         except ValueError as error:
             refused.append((file, str(error)))
-            continue
-        if how.kind == "poses":
-            read, conversions = pose_files.choose_person(read, file, how.silhouettes)
-        converted.update(conversions)
-        frame = kind.prepare(read, how.size)
-        if frame is not None:
-            kept.append(frame)
-            ratios.append(read.shape[1] / read.shape[0] if how.kind == "rgb" else 0)
-    dropped = len(sample.files) - len(refused) - len(kept)
+            kept = [] if how.kind == "videos" else kept  # half a walk is none
     shapes = {frame.shape for frame in kept}
     if len(shapes) > 1 and how.kind != "points":
         told = " and ".join(sorted("×".join(map(str, shape)) for shape in shapes))
         refused.append((sample.files[0].parent, f"frames of {told}, not of one walk"))
         kept = []
-    if how.kind == "rgb" and kept:
+    if kind.name == RGBS and kept:
         write_sample(path.with_name(f"{sample.view}-ratios.pkl"), np.array(ratios))
     if kept:
         write_sample(path, kept if how.kind == "points" else np.stack(kept))

@@ -60,6 +60,13 @@ def transforms_of(
     return [_transform(entry, f"{where}[{index}]", unsupported) for index, entry in enumerate(entries)]
 
 
+def columns_cut(entry: Mapping[str, Any]) -> int | None:
+    """How many columns an entry of that list cuts off each side of pictures; None: ten of every 64."""
+    if entry.get("type") in _NESTED:
+        return next((cut for cut in map(columns_cut, entry.get("trf_cfg", [])) if cut != 0), 0)
+    return entry.get("cutting") if "Cutting" in str(entry.get("type")) else 0
+
+
 def _transform(entry: Mapping[str, Any], where: str, unsupported: list[str]) -> Transform:
     settings = dict(entry)
     name = str(settings.pop("type", None))

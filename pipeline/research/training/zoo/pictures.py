@@ -12,7 +12,7 @@ from pipeline.recognition.models import denoisinggait as denoisinggait_model
 from pipeline.recognition.models import gaitedge as gaitedge_model
 from pipeline.recognition.models.gaitgl import GaitGL
 from pipeline.research.training.data.batches import Batch
-from pipeline.research.training.input_files import DIFFUSION, RATIOS, InputFile
+from pipeline.research.training.input_files import DIFFUSED, RATIOS, InputFile
 from pipeline.research.training.networks import (
     Losses,
     Outputs,
@@ -128,7 +128,7 @@ def denoisinggait(cfg: Settings, identities: int) -> Trainable:
         pooled = temporal_max(network.Backbone(within, across))
         return head_outputs(network, network.Backbone.FCs(network.Backbone.HPP(pooled)), batch.labels)
 
-    more = {"outputs": outputs, "files": ((DIFFUSION, InputFile(Modality.SILHOUETTES, denoisinggait_model.SIZE)),)}
+    more = {"outputs": outputs, "files": (DIFFUSED,)}
     return trainable(denoisinggait_model.DenoisingGait(architecture), architecture, "denoisinggait", **more)
 
 
