@@ -41,8 +41,6 @@ def live_command(
     for path, option in ((record, "--record"), (events, "--events")):
         if path is not None and not path.resolve().parent.is_dir():
             raise ConfigError(f"{option} {path}: there is no folder {path.resolve().parent}. Make it first.")
-    if record is not None and record.exists() and any(Path(one).exists() and record.samefile(one) for one in sources):
-        raise ConfigError(f"--record {record}: that is the video that is watched. Give another name.")
     config = options.config()
     receivers = _receivers(webhook, mqtt)
     if db is not None:

@@ -66,6 +66,7 @@ def live(
     included, and KeyboardInterrupt goes on. Raises GaitError for whatever a user can mend, before the work begins.
     """
     return_freed_pictures()
+    recordings = _recordings(outputs.record, sources)
     with ExitStack() as open_:
         window = open_.enter_context(Window("gait live", len(sources))) if outputs.window else None
         watched, changed = _opened(sources, config, open_)
@@ -90,7 +91,7 @@ def live(
         events = open_.enter_context(Events(outputs.events, known, shown, marked))
         cameras, strangers = dict[int, Camera](), Strangers()
         for number, (_, source) in watched.items():
-            info, path = source.info, _record_of(outputs.record, number, len(sources))
+            info, path = source.info, recordings.get(number)
             recording = open_.enter_context(Recording(path, info, config)) if path else None
             eyes = Eyes(session, known, info, backgrounds[number], strangers)
             cameras[number] = Camera(source, eyes, Painter(info, known, config.output.blur_faces, marked), recording)
@@ -124,8 +125,16 @@ def _marked(names: Sequence[str], known: People) -> frozenset[str]:
     return frozenset(known.identities[name] for name in names)
 
 
-def _record_of(path: Path | None, number: int, count: int) -> Path | None:
-    return path if path is None or count == 1 else path.with_stem(f"{path.stem}-{number}")
+def _recordings(path: Path | None, sources: Sequence[str]) -> Mapping[int, Path]:
+    """The file of each camera, by its number. Raises ConfigError where one is a video that is watched."""
+    if path is None:
+        return {}
+    several = {number: path.with_stem(f"{path.stem}-{number}") for number in range(1, len(sources) + 1)}
+    files = several if len(sources) > 1 else {1: path}
+    for file in files.values():
+        if file.exists() and any(Path(one).exists() and file.samefile(one) for one in sources):
+            raise ConfigError(f"--record {path}: {file} is a video that is watched. Give another name.")
+    return files
 
 
 def _watched(turns: Turns, screen: _Screen, gallery: WatchedGallery | None) -> None:

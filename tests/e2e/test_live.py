@@ -169,7 +169,7 @@ def test_who_is_removed_while_it_runs_is_not_named_any_more(gait, people, walker
         (["street.mp4", "--db", "nobody"], "nobody: no gallery there"),
         (["street.mp4", "--gallery", "nobody"], "nobody: not a run folder"),
         (["street.mp4", "--db", "PEOPLE", "--record", "seen.avi"], "recordings are mp4"),
-        (["STREET", "--db", "PEOPLE", "--record", "STREET"], "that is the video that is watched"),
+        (["STREET", "--db", "PEOPLE", "--record", "STREET"], "is a video that is watched"),
         (["street.mp4", "--db", "PEOPLE", "--events", "no/such/seen.jsonl"], "Make it first"),
         (["STREET", "gone.mp4", "--db", "PEOPLE"], "gone.mp4: no such file"),
         (["STREET", "--db", "PEOPLE", "--watch", "Nobody"], "--watch Nobody: nobody of that name is known"),
