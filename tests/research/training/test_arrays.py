@@ -128,3 +128,9 @@ def test_damage_is_one_line_with_the_file(tmp_path, data):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"none\.pkl: cannot be read"):
         read_arrays(tmp_path / "none.pkl")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "walk.pkl")
+    with pytest.raises(InputError, match=r"walk\.pkl: no file"):
+        read_arrays(tmp_path / "walk.pkl")

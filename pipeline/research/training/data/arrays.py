@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -32,7 +33,10 @@ def read_arrays(path: Path) -> NDArray[Any] | list[NDArray[Any]]:
     Raises InputError for a file that is missing, damaged, too large, or holds anything else.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        there = path.stat()
+        if not S_ISREG(there.st_mode):  # a pipe would be waited for, for ever
+            raise InputError(f"{path}: no file. Take it away.")
+        if there.st_size > LARGEST_FILE:
             raise InputError(f"{path}: larger than {LARGEST_FILE >> 30} GB, no sequence of a gait dataset.")
         data = path.read_bytes()
     except OSError as error:
