@@ -265,7 +265,11 @@ class RuntimeConfig(Section):
     engine: Literal["auto", "openvino", "onnxruntime", "torch", "paddle"] = Field(
         "auto", description="runs the networks; auto: the fastest that reads the checkpoint"
     )
-    precision: Literal["f32", "bf16", "f16"] = "f32"
+    precision: Literal["f32", "bf16", "f16", "auto"] = Field(
+        "f32",
+        description="auto: f32, but for BigGait, BiggerGait and DenoisingGait f16 on a GPU, and bf16 on a CPU that has "
+        "it, where embeddings stay as they are (cosine 0.999)",
+    )
     threads: int = Field(0, ge=0, description="CPU threads for networks; 0: all cores")
     workers: int = Field(
         1, ge=1, le=256, description="processes that track people in videos, each with its share of the cores"

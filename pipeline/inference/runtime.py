@@ -240,7 +240,7 @@ class OpenVinoNetwork(Network):
                 model,
                 "CPU",
                 {
-                    "INFERENCE_PRECISION_HINT": runtime.precision,
+                    "INFERENCE_PRECISION_HINT": "f32" if runtime.precision == "auto" else runtime.precision,
                     "INFERENCE_NUM_THREADS": threads(runtime),
                     "NUM_STREAMS": streams,
                 },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Mapping
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.recognition.layers.shapes import architecture_of, unbuildable
-from pipeline.recognition.layers.silhouettes import SeparateBNNecks
+from pipeline.recognition.layers.silhouettes import SeparateBNNecks, temporal_max
 from pipeline.weights.safeload import load_state_dict, load_strictly, refuse_differences, shapes_of
 
 N = TypeVar("N", bound="GaitNetwork")
+FRAMES_AT_ONCE = 8  # pictures that go through a network together, so that long sequences take no more memory
 
 
 class GaitNetwork(nn.Module):
@@ -68,6 +69,33 @@ class GaitNetwork(nn.Module):
             owner, _, name = prefix.rstrip(".").rpartition(".")
             with contextlib.suppress(AttributeError):  # of several heads an architecture has one
                 delattr(self.get_submodule(owner), name)
+
+
+class PooledNetwork(GaitNetwork):
+    """A network that makes maps of every frame, alone, and embeds their maximum over time."""
+
+    def maps(self, pictures: Tensor, *others: Tensor) -> Tensor:
+        """Pictures [n, c, s, h, w], and what else there is of each frame [n, s, …] → maps [n, c', s, h', w']."""
+        raise NotImplementedError
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """The maximum of the maps over time, [n, c', h', w'] → embeddings [n, c, p]."""
+        raise NotImplementedError
+
+    def of_frames(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The network's inputs → those of `maps`."""
+        return inputs
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.embed(self.pooled(*self.of_frames(*inputs)))
+
+    def pooled(self, pictures: Tensor, *others: Tensor) -> Tensor:
+        """The inputs of `maps` → what `embed` takes."""
+        if torch.onnx.is_in_onnx_export():  # whose number of frames is free
+            return temporal_max(self.maps(pictures, *others))
+        some = max(1, FRAMES_AT_ONCE // pictures.shape[0])
+        pieces = zip(torch.split(pictures, some, 2), *(torch.split(other, some, 1) for other in others), strict=True)
+        return reduce(torch.maximum, (temporal_max(self.maps(*piece)) for piece in pieces))
 
 
 def memory(head: bool) -> torch.device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import numpy as np
@@ -15,10 +15,11 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.inference.runtime import device, open_network, threads
 from pipeline.inference.tally import note
 from pipeline.recognition.encoder import Arrays
-from pipeline.recognition.network import GaitNetwork
+from pipeline.recognition.engines.sixteen_bits import SixteenBits, has_bf16
+from pipeline.recognition.network import GaitNetwork, PooledNetwork
 from pipeline.weights.checkpoints import Checkpoint
 
-DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16, "auto": torch.float32}
 
 
 class TorchEngine:
@@ -36,6 +37,13 @@ class TorchEngine:
             network.drop_head()
         self._network = network.to(self.device)
         self._dtype = DTYPES[runtime.precision]
+        self._look: Callable[..., Tensor] = self._network
+        if isinstance(network, PooledNetwork):
+            if self.device == "cuda" and runtime.precision == "auto":
+                self._dtype = torch.float16
+            elif self.device == "cpu" and runtime.precision in ("auto", "bf16") and has_bf16():
+                self._look = SixteenBits(network, runtime, check=runtime.precision == "auto")
+                self._dtype = torch.float32
         self._features = features
 
     def each(self, batches: Iterable[Arrays]) -> Iterator[NDArray[np.float32]]:
@@ -47,7 +55,7 @@ class TorchEngine:
             tensors = [self._tensor(array) for array in inputs]
             if len(tensors) == 1:
                 note("recognise", self._network, tensors[0])
-            parts = self._network.select(self._network(*tensors), self._features)
+            parts = self._network.select(self._look(*tensors), self._features)
         return cast(NDArray[np.float32], parts.float().cpu().numpy())
 
     def _tensor(self, array: NDArray[np.generic]) -> Tensor:

@@ -6,7 +6,7 @@ parts of the body without their texture, and its appearance. GaitBase looks at b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
@@ -27,11 +27,10 @@ from pipeline.recognition.layers.silhouettes import (
     SetBlock,
     named,
     residual,
-    temporal_max,
 )
 from pipeline.recognition.model import Model
 from pipeline.recognition.models.skeletongaitpp import AttentionFusion
-from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.recognition.network import PooledNetwork, necks
 from pipeline.types import Modality
 
 MAPS = (64, 32)  # height and width of the maps that the gait network looks at
@@ -39,7 +38,6 @@ CROP = (256, 128)  # of the pictures, as OpenGait's pretreatment makes them
 LEAST = 0.5  # of what the segmenter sees of a body, that the mask branch finds where it is to be believed
 EDGE = 5  # rows at the top and at the bottom that a body does not fill
 STAGES = r"\.forward_block\.layer(?P<stage>[1-4])\.(?P<block>\d+)\.conv2\.weight"
-AT_ONCE = 8  # frames that go through DINOv2 together, so that long sequences take no more memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +121,6 @@ class GaitNet(nn.Module):
         return cast(Tensor, self.post_backbone(self.fusion(self.pre_part(denoising), self.pre_rgb(appearance))))
 
 
-def pooled_over_time(look: Callable[..., Tensor], pictures: Tensor, *others: Tensor) -> Tensor:
-    """The maximum over time of the maps that `look` makes of every frame: [n, c, s, h, w] → [n, c', h', w'].
-
-    Some frames at a time, so that long sequences take no more memory; all at once where a graph is written, whose
-    number of frames is free. others: [n, s, …], of the same frames.
-    """
-    if torch.onnx.is_in_onnx_export():
-        return temporal_max(look(pictures, *others))
-    some = max(1, AT_ONCE // pictures.shape[0])
-    pieces = zip(torch.split(pictures, some, 2), *(torch.split(other, some, 1) for other in others), strict=True)
-    pooled = temporal_max(look(*next(pieces)))
-    for piece in pieces:
-        pooled = torch.maximum(pooled, temporal_max(look(*piece)))
-    return pooled
-
-
 def frames_of(pictures: Tensor) -> Tensor:
     """[n, c, s, h, w] → [n · s, c, h, w]."""
     return pictures.transpose(1, 2).flatten(0, 1)
@@ -167,7 +149,7 @@ def upright(pictures: Tensor, ratios: Tensor, size: tuple[int, int]) -> Tensor:
     return (one + (other - one) * share) * inside
 
 
-class BigGait(GaitNetwork):
+class BigGait(PooledNetwork):
     """Pictures [n, 3, s, h, w], RGB in 0–1, and ratios [n, s] to embeddings [n, out_channels, parts].
 
     ratios: width over height of the crops before they were padded. Pictures of twice their width as height are taken
@@ -199,11 +181,11 @@ class BigGait(GaitNetwork):
     def further_files(cls, path: Path) -> dict[str, Path]:
         return dinov2.file_beside(path)
 
-    def forward(self, pictures: Tensor, ratios: Tensor, *bodies: Tensor) -> Tensor:
-        pooled = pooled_over_time(self._maps, pictures, ratios, *bodies)
+    def embed(self, pooled: Tensor) -> Tensor:
         return cast(Tensor, self.gait_net.FCs(self.gait_net.HPP(pooled)))
 
-    def _maps(self, pictures: Tensor, ratios: Tensor, *bodies: Tensor) -> Tensor:
+    def maps(self, pictures: Tensor, *others: Tensor) -> Tensor:
+        ratios, *bodies = others
         n = pictures.shape[0]
         found = self.found(frames_of(pictures), ratios.flatten(), *(body.reshape(-1, 1, *MAPS) for body in bodies))
         return cast(Tensor, self.gait_net(*(sequences_of(maps, n) for maps in found[1:])))

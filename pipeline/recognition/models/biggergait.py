@@ -29,12 +29,11 @@ from pipeline.recognition.models.biggait import (
     channels_first,
     corrected,
     frames_of,
-    pooled_over_time,
     sequences_of,
     stem,
     trunk,
 )
-from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.recognition.network import PooledNetwork, necks
 from pipeline.types import Modality
 
 BODY = 1  # the channel of the mask branch that is the body
@@ -130,7 +129,7 @@ def human_space(in_channels: int, hidden: int, maps: int) -> nn.Sequential:
     )
 
 
-class BiggerGait(GaitNetwork):
+class BiggerGait(PooledNetwork):
     """Pictures [n, 3, s, h, w], RGB in 0–1, to embeddings [n, out_channels, groups · parts]; bodies: as in BigGait."""
 
     HEAD: ClassVar[tuple[str, ...]] = tuple(
@@ -169,11 +168,11 @@ class BiggerGait(GaitNetwork):
     def further_files(cls, path: Path) -> dict[str, Path]:
         return dinov2.file_beside(path)
 
-    def forward(self, pictures: Tensor, *bodies: Tensor) -> Tensor:
-        return self.Gait_Net.embed(pooled_over_time(self._maps, pictures, *bodies))
+    def embed(self, pooled: Tensor) -> Tensor:
+        return self.Gait_Net.embed(pooled)
 
-    def _maps(self, pictures: Tensor, *bodies: Tensor) -> Tensor:
-        _, groups = self.found(frames_of(pictures), *(body.reshape(-1, 1, *MAPS) for body in bodies))
+    def maps(self, pictures: Tensor, *others: Tensor) -> Tensor:
+        _, groups = self.found(frames_of(pictures), *(body.reshape(-1, 1, *MAPS) for body in others))
         return self.Gait_Net.maps([sequences_of(maps, pictures.shape[0]) for maps in groups])
 
     def found(self, pictures: Tensor, *bodies: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -31,9 +31,9 @@ from pipeline.recognition.layers.silhouettes import (
 )
 from pipeline.recognition.layers.temporal import conv3x3
 from pipeline.recognition.model import Model
-from pipeline.recognition.models.biggait import frames_of, pooled_over_time, sequences_of
+from pipeline.recognition.models.biggait import frames_of, sequences_of
 from pipeline.recognition.models.skeletongaitpp import AttentionFusion
-from pipeline.recognition.network import GaitNetwork, necks
+from pipeline.recognition.network import PooledNetwork, necks
 from pipeline.types import Modality
 
 SIZE = (96, 48)
@@ -141,7 +141,7 @@ class Fused(nn.Module):
         return cast(Tensor, self.post_backbone(self.fusion(self.pre_noise(within), self.pre_attn(across))))
 
 
-class DenoisingGait(GaitNetwork):
+class DenoisingGait(PooledNetwork):
     """A diffusion network's answers [n, 4, s, 96, 48] and silhouettes [n, s, 96, 48] to embeddings [n, c, parts]."""
 
     HEAD: ClassVar[tuple[str, ...]] = ("Backbone.BNNecks.fc_bin",)
@@ -157,14 +157,18 @@ class DenoisingGait(GaitNetwork):
     def BNNecks(self) -> SeparateBNNecks:  # type: ignore[override]  # noqa: N802 - one module down in published keys
         return self.Backbone.BNNecks
 
-    def forward(self, answers: Tensor, silhouettes: Tensor) -> Tensor:
+    def of_frames(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        answers, silhouettes = inputs
         masks = (silhouettes > 0).to(answers)
         following = torch.cat([answers[:, :, 1:], answers[:, :, -1:]], 2).transpose(1, 2)
         later = torch.cat([masks[:, 1:], masks[:, -1:]], 1)
-        pooled = pooled_over_time(self._maps, answers, masks, following, later)
+        return answers, masks, following, later
+
+    def embed(self, pooled: Tensor) -> Tensor:
         return cast(Tensor, self.Backbone.FCs(self.Backbone.HPP(pooled)))
 
-    def _maps(self, answers: Tensor, masks: Tensor, following: Tensor, later: Tensor) -> Tensor:
+    def maps(self, answers: Tensor, *others: Tensor) -> Tensor:
+        masks, following, later = others
         return cast(
             Tensor, self.Backbone(*self.fields(answers, masks[:, None], following.transpose(1, 2), later[:, None]))
         )

@@ -23,7 +23,8 @@ from pipeline.recognition.layers.dinov2 import DEVIATION, MEAN
 from pipeline.recognition.layers.silhouettes import named
 from pipeline.recognition.model import Model
 from pipeline.recognition.models import gaitgl
-from pipeline.recognition.models.biggait import AT_ONCE, CROP, frames_of
+from pipeline.recognition.models.biggait import CROP, frames_of
+from pipeline.recognition.network import FRAMES_AT_ONCE
 from pipeline.types import SILHOUETTE_HEIGHT, SILHOUETTE_WIDTH, Modality
 
 SIDE = 128  # of the stretched boxes
@@ -92,7 +93,7 @@ class GaitEdge(gaitgl.GaitGL):
         if torch.onnx.is_in_onnx_export():  # whose number of frames is free
             aligned = self.aligned(*frames)
         else:
-            pieces = zip(*(torch.split(of_all, AT_ONCE) for of_all in frames), strict=True)
+            pieces = zip(*(torch.split(of_all, FRAMES_AT_ONCE) for of_all in frames), strict=True)
             aligned = torch.cat([self.aligned(*piece) for piece in pieces])
         return super().forward(aligned.reshape(n, 1, s, *aligned.shape[1:]))
 

@@ -18,8 +18,8 @@ from pipeline.engine.progress import Progress
 from pipeline.inference.runtime import device
 from pipeline.recognition.encoder import EXPORTED
 from pipeline.recognition.model_encoder import network_of
-from pipeline.recognition.models.biggait import AT_ONCE
 from pipeline.recognition.models.gaitedge import GAITEDGE, GaitEdge, stretched
+from pipeline.recognition.network import FRAMES_AT_ONCE
 from pipeline.research.evaluation.datasets.embedding import EncoderPlan
 from pipeline.research.evaluation.datasets.ranking import take_a_gpu
 from pipeline.research.training.data.dataset import Sample, as_silhouettes, read_sample
@@ -80,7 +80,7 @@ def _of_walk(sample: Sample) -> NDArray[np.float32]:
     masks = as_silhouettes(masks, sample.files[2])
     pictures, _, masks = stretched((pictures, ratios.astype(np.float32), masks))
     frames = torch.from_numpy(pictures.swapaxes(0, 1)), torch.from_numpy(masks)
-    pairs = zip(*(torch.split(of_all, AT_ONCE) for of_all in frames), strict=True)
+    pairs = zip(*(torch.split(of_all, FRAMES_AT_ONCE) for of_all in frames), strict=True)
     with torch.inference_mode():
         parts = [overlaps(network.body(some.to(place) / 255).round(), truth.to(place) / 255) for some, truth in pairs]
         return np.asarray(torch.cat(parts).cpu().numpy())
