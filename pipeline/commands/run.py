@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,24 @@ from pipeline.runs.job import Job, Video, plan
 def run_command(gallery: str | None, probes: Sequence[str], resume: Path | None, options: Options) -> None:
     """Run a new job, or go on with an earlier one under its own videos and settings (`options` still apply)."""
     if resume is None:
-        config = options.config()
+        from pipeline.extraction.choice import chosen_profile  # imports the stages: not for --help
+
+        profile, why = chosen_profile(options)
+        config = options.config(profile)
         job = plan(gallery, probes)
     else:
         if gallery or probes:
             raise ConfigError("--resume takes gallery and probes from the run folder. Leave --gallery and --probe out.")
         recorded, job = _recorded(RunFolder.open(resume))
-        config = options.config(recorded)
-    show_run(job, config, options.checkpoints, resume)
+        config, why = options.config(recorded), ""
+    show_run(job, config, options.checkpoints, resume, why)
 
 
-def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | None = None) -> Path:
-    """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is."""
+def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | None = None, why: str = "") -> Path:
+    """Do the job with bars on a terminal and plain lines elsewhere; print the answers and where everything is.
+
+    why: a line about the profile, where nobody named one.
+    """
     from pipeline.jobs.run import run  # imports every stage: not before the settings are known to be right
 
     try:
@@ -40,6 +47,8 @@ def show_run(job: Job, config: Config, checkpoints: Path | None, resume: Path | 
             if stopped.args
             else "interrupted before anything was written."
         ) from None
+    if why:
+        print(f"gait: {why}", file=sys.stderr)
     print_answers(folder)
     unreadable = read_json(RunFolder(folder).record)["unreadable"]
     if unreadable:

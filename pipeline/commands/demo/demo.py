@@ -12,6 +12,7 @@ from pipeline.commands.checkpoints import bar
 from pipeline.commands.run import show_run
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError, InputError
+from pipeline.extraction.choice import chosen_profile
 from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stages_of
 from pipeline.files import write_json
 from pipeline.jobs.demo_videos import fetch_demo_videos
@@ -34,7 +35,8 @@ def demo_command(offline: bool, seconds: float, options: Options) -> None:
     offline: fetch nothing. seconds: length of the made-up videos.
     """
     if not offline:
-        config = options.config()
+        profile, why = chosen_profile(options)
+        config = options.config(profile)
         try:
             _fetch_weights(config, options.checkpoints)
             job = _videos()
@@ -43,7 +45,7 @@ def demo_command(offline: bool, seconds: float, options: Options) -> None:
                 raise
             print(f"gait: {error}", file=sys.stderr)
         else:
-            show_run(job, config, options.checkpoints)
+            show_run(job, config, options.checkpoints, why=why)
             return
     offline_demo(options.config(OFFLINE), options.checkpoints, seconds)
 
