@@ -144,7 +144,7 @@ def review(
     Raises:
         GaitError: Whatever a user can mend; nothing is changed then.
     """
-    from pipeline.feedback.say import Said
+    from pipeline.feedback.answers import Said
     from pipeline.feedback.say import review as do_review
 
     said = Said(tuple(right), wrong or {}, new or {}, by)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pipeline.config import DEFAULT_PROFILE
-from pipeline.extraction.networks import checkpoints_of
+from pipeline.extraction.networks import missing_cards
 from pipeline.inference.runtime import device
 from pipeline.profiles import Options, load_config
-from pipeline.weights.checkpoints import cards, locate, search_folders
 
 STRONGEST = "best"
 STAGES = ("tracking.", "segmentation.", "pose.", "recognition.", "matching.")
@@ -23,10 +22,8 @@ def chosen_profile(options: Options, gpu: bool | None = None) -> tuple[str, str]
     config = load_config(STRONGEST, options.overrides)
     if not (device(config.runtime) == "cuda" if gpu is None else gpu):
         return DEFAULT_PROFILE, f"profile {DEFAULT_PROFILE}: {STRONGEST} wants a GPU"
-    folders = search_folders(options.checkpoints)
-    table = cards(folders, {})
-    if missing := [name for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]:
-        advice = f"has no {' and '.join(missing)} here (gait checkpoints fetch {STRONGEST})"
+    if missing := missing_cards(config, options.checkpoints):
+        advice = f"has no {' and '.join(card.name for card in missing)} here (gait checkpoints fetch {STRONGEST})"
         return DEFAULT_PROFILE, f"profile {DEFAULT_PROFILE}: {STRONGEST} {advice}"
     about = "a GPU and its weights are here. It sees clothes, too; --config light does not"
     return STRONGEST, f"profile {STRONGEST}: {about}"

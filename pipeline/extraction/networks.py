@@ -17,7 +17,7 @@ from pipeline.tracking import Detector, open_detector
 from pipeline.types import FROM_CROPS, FROM_POSES, Modality, from_crops, from_poses
 from pipeline.video import VideoInfo
 from pipeline.weights.cards import Stage
-from pipeline.weights.checkpoints import Checkpoint, resolve, search_folders
+from pipeline.weights.checkpoints import Card, Checkpoint, cards, locate, resolve, search_folders
 
 PRODUCED = (Modality.SILHOUETTES, *FROM_POSES, *FROM_CROPS)  # what extraction makes of a video
 SIZES_WARMED = 2  # networks are compiled in advance for so many picture sizes; for others when they come
@@ -65,6 +65,13 @@ def stages_of(config: Config) -> tuple[Stage, ...]:
 def checkpoints_of(config: Config) -> list[str]:
     """The names of the checkpoints that a run needs, in the order of its stages."""
     return [name for stage in stages_of(config) if (name := _named(config, stage)[0])]
+
+
+def missing_cards(config: Config, checkpoints: Path | None) -> list[Card]:
+    """The cards of the checkpoints that a run needs and that lie in no folder that is searched."""
+    folders = search_folders(checkpoints)
+    table = cards(folders, {})
+    return [table[name] for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]
 
 
 def find_checkpoints(

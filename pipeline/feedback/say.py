@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import getpass
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pipeline.engine.progress import Progress
 from pipeline.errors import ConfigError, GalleryError, InputError
@@ -29,42 +28,19 @@ from pipeline.feedback.again import (
     reopened,
     reviews_of,
 )
-from pipeline.gallery.names import checked_name, confusable_key
-from pipeline.gallery.people import find_person, namesake
+from pipeline.feedback.answers import Answer, Said, answers_of, track_text
+from pipeline.gallery.names import checked_name
+from pipeline.gallery.people import namesake
 from pipeline.gallery.register import Register
 from pipeline.gallery.reviews import Item, Review, measured_by, walk_of, write_reviews
 from pipeline.gallery.store import Gallery, Writer
 from pipeline.gallery.template import Template, moments, new_id, now
 from pipeline.jobs.enrol import same_track, template_of
 from pipeline.jobs.identify import Compared, Planned, compared_with
-from pipeline.matching.assign import covisible
 from pipeline.matching.evidence import Judged
-from pipeline.runs.results import TrackResult
 from pipeline.types import TrackKey, identity_of
 
 LONGEST_BY = 100  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a person says of a run.
-
-    Attributes:
-        right: Tracks whose answer is right, such as probe1/2.
-        wrong: Tracks whose answer is wrong, and who of the enrolled it is; None: only that it is not the answer.
-        new: Tracks of people who are not enrolled, and their names.
-        by: Who says so; "" for the name of the login.
-    """
-
-    right: Sequence[str] = ()
-    wrong: Mapping[str, str | None] = field(default_factory=dict)
-    new: Mapping[str, str] = field(default_factory=dict)
-    by: str = ""
-
-    @property
-    def tracks(self) -> list[str]:
-        """All that something is said of."""
-        return [*self.right, *self.wrong, *self.new]
 
 
 def review(
@@ -113,7 +89,7 @@ def review_runs(
                 called = called_in(run, gallery, everybody)
                 planned = Planned(more=everybody, called=called, enrolled=True)
                 before = compared_with(run.session, gallery, run.searched, planned)
-                answers = _answers(run, one, before, kept, new)
+                answers = answers_of(run, one, before, kept, new)
                 made.add(run, gallery, answers, before, called)
             first = runs[0][0].session
             latest = Review(
@@ -209,102 +185,6 @@ def _pending(review: Review) -> Review:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What is said of one track. identity: who it is, as the run calls them; None for nobody, or nobody knows."""
-
-    key: TrackKey
-    said: Literal["right", "wrong", "new"]
-    identity: str | None
-    name: str
-    refused: str | None
-
-
-def _answers(run: Reopened, said: Said, before: Compared, kept: Sequence[Review], new: dict[str, str]) -> list[_Answer]:
-    """What is said, with who is meant. Raises GaitError for what cannot be.
-
-    kept: earlier reviews; new: identities of people who are new, by how their names look; those of this run are added.
-    """
-    found = list(_each(run, said, before, new))
-    tracklets = {track.key: track.tracklet for tracks in run.found.tracks.values() for track in tracks}
-    earlier = {item.walk: one for one in kept for item in one.items if item.template or item.said == "right"}
-    for answer in found:
-        walk = walk_of(tracklets[answer.key], run.found.sources[answer.key[0]].sha256)
-        if one := earlier.get(walk):
-            raise GalleryError(
-                f"{_track(answer.key)}: {one.by} said who that is on {one.when} UTC. Take that back first: "
-                f"gait review {run.run.path} --undo"
-            )
-    named = [answer for answer in found if answer.identity]
-    together = covisible([tracklets[answer.key] for answer in named])
-    for i, one_ in enumerate(named):
-        for j, other in enumerate(named[:i]):
-            if together[i, j] and one_.identity == other.identity:
-                raise GalleryError(
-                    f"{_track(other.key)} and {_track(one_.key)} are seen in the same frames, so they are two people, "
-                    f"but both are said to be {one_.name!r}. Give one of them another name."
-                )
-    return found
-
-
-def _track_of(run: Reopened, text: str, seen: set[TrackKey]) -> TrackResult:
-    """A probe track that something can be said of. seen: of which something is said already."""
-    key = run.run.find(text)
-    track = next((one for one in run.run.probes.get(key[0], ()) if one.id == key[1]), None)
-    if track is None:
-        raise InputError(f"{text}: a track of the gallery video. Say something of those that were searched for.")
-    if key not in run.found.embeddings:
-        raise InputError(f"{text}: it cannot be recognised ({track.reason}), so nothing can be learnt from it.")
-    if key in seen:
-        raise ConfigError(f"{text}: two things are said of it. Say one.")
-    seen.add(key)
-    return track
-
-
-def _each(run: Reopened, said: Said, before: Compared, new: dict[str, str]) -> Iterator[_Answer]:
-    names, seen = before.people.names, set[TrackKey]()
-    persons = [_Called(identity, name) for identity, name in names.items()]
-    for text in said.right:
-        track = _track_of(run, text, seen)
-        whose = track.identity if track.status == "known" else None
-        if whose is not None and whose not in names:
-            raise GalleryError(
-                f"{text}: {track.name} is not enrolled any more. Decide again: gait identify --again {run.run.path}"
-            )
-        yield _Answer(track.key, "right", whose, names.get(whose or "", ""), None)
-    for text, name in said.wrong.items():
-        track = _track_of(run, text, seen)
-        answer = track.identity if track.status == "known" else None
-        if name is None and answer is None:
-            raise ConfigError(f"{text}: it is unknown. Say who it is: --wrong {text}=NAME, or --new {text}=NAME.")
-        identity = None if name is None else _find(persons, name, text)
-        if identity is not None and identity == answer:
-            raise ConfigError(f"{text}: {names[identity]} is the answer already. Say --right {text}.")
-        yield _Answer(track.key, "wrong", identity, names.get(identity or "", ""), answer)
-    for text, called in said.new.items():
-        track, name = _track_of(run, text, seen), checked_name(called)
-        if taken := namesake(persons, name):
-            raise GalleryError(
-                f"{text}: {name!r} looks like {taken.name!r}, who is enrolled. Say --wrong {text}={taken.name!r}, "
-                "or choose another name."
-            )
-        identity = new.setdefault(confusable_key(name), new_id())
-        yield _Answer(track.key, "new", identity, name, track.identity if track.status == "known" else None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Called:
-    identity: str
-    name: str
-
-
-def _find(persons: Sequence[_Called], name: str, text: str) -> str:
-    try:
-        return find_person(persons, name).identity
-    except GalleryError as error:
-        raise GalleryError(f"{text}: {error}. Somebody new: --new {text}={name!r}") from None
-
-
-@dataclass(frozen=True, slots=True)
 class _Made:
     """What is added to the gallery."""
 
@@ -312,7 +192,7 @@ class _Made:
     items: list[Item]
 
     def add(
-        self, run: Reopened, gallery: Gallery, answers: Sequence[_Answer], before: Compared, called: Mapping[str, str]
+        self, run: Reopened, gallery: Gallery, answers: Sequence[Answer], before: Compared, called: Mapping[str, str]
     ) -> None:
         """Add what is said of one run. called: as `Planned` has it."""
         stored = {other: identity for identity, other in called.items()}
@@ -329,7 +209,7 @@ class _Made:
                 same = next((one for one in there if same_track(made, one)), None)
                 if same is not None and same.identity != made.identity:
                     raise GalleryError(
-                        f"{_track(answer.key)}: this walk is enrolled already, as {same.name!r}. Move it: "
+                        f"{track_text(answer.key)}: this walk is enrolled already, as {same.name!r}. Move it: "
                         f"gait gallery split {same.name!r} NAME {same.template} --db {gallery.path}"
                     )
                 template, added = same or made, same is None
@@ -338,14 +218,14 @@ class _Made:
             self.items.append(
                 Item(
                     walk=walk_of(tracks[answer.key], run.found.sources[answer.key[0]].sha256), run=run.key,
-                    track=_track(answer.key), said=answer.said, template=template.template if template else None,
+                    track=track_text(answer.key), said=answer.said, template=template.template if template else None,
                     added=added, refused=answer.refused and stored.get(answer.refused, answer.refused), own=told.own,
                     others=told.others, people=told.people,
                 )
             )  # fmt: skip
 
 
-def _judged(run: Reopened, before: Compared, answers: Sequence[_Answer]) -> dict[TrackKey, Judged]:
+def _judged(run: Reopened, before: Compared, answers: Sequence[Answer]) -> dict[TrackKey, Judged]:
     """What the searches tell now that their answers are known, by deviations of before."""
     told = {one.key: one.identity for one in answers if one.identity or one.said == "right"}
     refused = {one.key: one.refused for one in answers if one.key not in told}
@@ -385,11 +265,7 @@ def _of_the_gallery_video(run: Reopened, gallery: Gallery) -> list[Template]:
     return missing
 
 
-def _stored_name(before: Compared, answer: _Answer) -> str:
+def _stored_name(before: Compared, answer: Answer) -> str:
     """The person's name as the gallery has it: that of namesakes has been told apart."""
     person = next((one for one in before.persons if one.identity == answer.identity), None)
     return person.templates[-1].name if person else answer.name
-
-
-def _track(key: TrackKey) -> str:
-    return f"{key[0]}/{key[1]}"

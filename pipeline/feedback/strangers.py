@@ -13,7 +13,8 @@ import numpy as np
 from pipeline.engine.progress import Progress
 from pipeline.errors import GaitError, GalleryError, InputError
 from pipeline.feedback.again import Outcome, Reopened, again, gallery_of, reopened
-from pipeline.feedback.say import Said, review_runs
+from pipeline.feedback.answers import Said
+from pipeline.feedback.say import review_runs
 from pipeline.files import write_bytes
 from pipeline.gallery.people import merge, namesake, rename
 from pipeline.gallery.register import Register

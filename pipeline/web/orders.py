@@ -165,12 +165,13 @@ def _enrol(
 def review(setting: Setting, run: Path, wanted: Review | None, progress: Progress) -> Mapping[str, Any]:
     """`gait review`; None takes the latest of this run back."""
     from pipeline.feedback import say
+    from pipeline.feedback.answers import Said
 
     if wanted is None:
         last, outcome = say.undo(run, None, setting.options.checkpoints, progress)
         told = f"Taken back: what was said of {len(last.items)} walk{'s' * (len(last.items) != 1)}."
     else:
-        said = say.Said(wanted.right, wanted.wrong, wanted.new, wanted.by or SOMEBODY)
+        said = Said(wanted.right, wanted.wrong, wanted.new, wanted.by or SOMEBODY)
         outcome = say.review(run, said, None, setting.options.checkpoints, progress)
         told = "Enrolled, and decided again."
     (named, unknown), (now_named, now_unknown) = outcome.before, outcome.after

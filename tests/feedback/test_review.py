@@ -14,7 +14,8 @@ import pipeline as gait
 from pipeline.cli import app
 from pipeline.errors import GaitError, GalleryError
 from pipeline.feedback.again import again
-from pipeline.feedback.say import Said, review, undo
+from pipeline.feedback.answers import Said
+from pipeline.feedback.say import review, undo
 from pipeline.gallery.people import delete
 from pipeline.gallery.reviews import FILE, Item, Review, read_reviews, write_reviews
 from pipeline.gallery.store import Gallery

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from pipeline.feedback.say import Said, review
+from pipeline.feedback.answers import Said
+from pipeline.feedback.say import review
 
 track, _, name = sys.argv[2].partition("=")
 review(Path(sys.argv[1]), Said(new={track: name}))

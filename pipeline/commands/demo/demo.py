@@ -13,14 +13,14 @@ from pipeline.commands.run import show_run
 from pipeline.config import Config
 from pipeline.errors import CheckpointError, GaitError, InputError
 from pipeline.extraction.choice import chosen_profile
-from pipeline.extraction.networks import checkpoints_of, find_checkpoints, stages_of
+from pipeline.extraction.networks import find_checkpoints, missing_cards, stages_of
 from pipeline.files import write_json
 from pipeline.jobs.demo_videos import fetch_demo_videos
 from pipeline.profiles import Options
 from pipeline.research.evaluation.identities import score_run
 from pipeline.runs.folder import RunFolder
 from pipeline.runs.job import INPUTS, Job, plan
-from pipeline.weights.checkpoints import cards, download_folder, locate, search_folders
+from pipeline.weights.checkpoints import download_folder
 from pipeline.weights.download import OutOfReachError
 from pipeline.weights.fetch import FetchError, fetch
 
@@ -77,9 +77,7 @@ def offline_demo(config: Config, checkpoints: Path | None, seconds: float) -> No
 
 def _fetch_weights(config: Config, checkpoints: Path | None) -> None:
     """Fetch every network that a run needs. Raises CheckpointError, in one line, where one cannot be fetched."""
-    folders = search_folders(checkpoints)
-    table = cards(folders, {})
-    missing = [table[name] for name in checkpoints_of(config) if name in table and not locate(table[name], folders)]
+    missing = missing_cards(config, checkpoints)
     for card in missing:
         try:
             with bar(card.name) as progress:

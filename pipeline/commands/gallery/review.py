@@ -28,6 +28,7 @@ def review_command(
 ) -> None:
     """Enrol what a person says, and print what changed; or take the latest back."""
     from pipeline.feedback import say
+    from pipeline.feedback.answers import Said
 
     if undo:
         if right or wrong or new:
@@ -36,7 +37,7 @@ def review_command(
         walks = count_of(len(last.items), "walk")
         print(f"taken back: what {last.by} said of {walks} on {last.when} UTC")
     else:
-        said = say.Said(tuple(right), _pairs("--wrong", wrong), _named("--new", new), by)
+        said = Said(tuple(right), _pairs("--wrong", wrong), _named("--new", new), by)
         outcome = keeping(lambda bars: say.review(run, said, db, options.checkpoints, bars))
     print_outcome(outcome)
 
