@@ -244,7 +244,7 @@ class LiveConfig(Section):
 class OutputConfig(Section):
     """What is written."""
 
-    folder: str = "output"
+    folder: str = Field("output", min_length=1)
     silhouettes: bool = Field(True, description="write the mask of every segmented crop as PNG")
     crops: bool = Field(
         True,

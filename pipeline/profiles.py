@@ -66,7 +66,7 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
         tree = {"profile": path.stem, **with_base(tree, path, _profile_path)}
     else:
         origin, tree = "run.json", copy.deepcopy(dict(profile))
-    profiles_encoder = _encoder_of(tree)
+    profiles_encoder, beneath = _encoder_of(tree), copy.deepcopy(tree)
     for override in overrides:
         apply_override(tree, override)
     if profiles_encoder not in (None, _encoder_of(tree)):  # its weights are of no use to another
@@ -77,7 +77,16 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_explain(error)}") from None
+        where = "" if overrides and _is_valid(beneath) else f"{origin}: "  # not the file's fault
+        raise ConfigError(f"{where}{_explain(error)}") from None
+
+
+def _is_valid(tree: Mapping[str, Any]) -> bool:
+    try:
+        Config.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
 
 
 def _encoder_of(tree: Mapping[str, Any]) -> Any:

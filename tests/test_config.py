@@ -189,3 +189,11 @@ def test_the_weights_of_a_profile_go_with_its_encoder():
     assert load_config("light", ['recognition.encoder="gaitbase"']).recognition.checkpoint == "gaitbase_synth"
     both = ["recognition.checkpoint=gaitset_casiae", "recognition.encoder=gaitset"]
     assert load_config("light", both).recognition.checkpoint == "gaitset_casiae"
+
+
+def test_a_wrong_value_is_blamed_on_the_file_only_where_it_is_the_files(tmp_path):
+    with pytest.raises(ConfigError, match=r"^matching\.metric: "):
+        load_config("light", ["matching.metric=banana"])
+    (mine := tmp_path / "mine.yaml").write_text("matching: {metric: banana}")
+    with pytest.raises(ConfigError, match=r"^mine\.yaml: matching\.metric: "):
+        load_config(str(mine), ["recognition.min_frames=9"])

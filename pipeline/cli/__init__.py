@@ -33,6 +33,8 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # we say it once, in our own words
     signal.signal(signal.SIGTERM, _interrupt)
+    if any(not word or (word.startswith("--") and word.endswith("=")) for word in sys.argv[1:]):
+        _fail("an empty argument: a variable that is not set? Give a value, or leave the option out.", USAGE)
     try:
         Path.cwd()
     except FileNotFoundError:
