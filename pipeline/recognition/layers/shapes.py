@@ -12,6 +12,7 @@ from pipeline.errors import CheckpointError
 from pipeline.files import reason_of
 
 Weights = Mapping[str, Any]  # tensors of torch or arrays of NumPy, of which only shapes are looked at
+MOST_LAYERS = 1000
 Reader = Callable[[Weights], Any]  # the value of a field; None where the tensors do not show it
 
 
@@ -20,7 +21,15 @@ class Architecture:
     """What a network's constructor needs. The defaults of a subclass are those of the published network.
 
     A field made by `shown` is read off a checkpoint's tensors; the others are the card's, or keep their default.
+    Raises ValueError for more than MOST_LAYERS layers, which would be built until the memory ends.
     """
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "blocks"):
+            value = getattr(self, name, 0)
+            for number in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(number, int | float) and number > MOST_LAYERS:
+                    raise ValueError(f"{name}: {number} are more than {MOST_LAYERS}")
 
     @classmethod
     def from_weights(cls, weights: Weights) -> dict[str, Any]:

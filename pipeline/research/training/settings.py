@@ -62,7 +62,10 @@ class Settings:
                 raise ConfigError(
                     f"model_cfg.{key}: expected something like {usual}, got {shorten_value(value)}."
                 ) from None
-        return dataclasses.replace(default, **fields)  # type: ignore[type-var]  # architectures are dataclasses
+        try:
+            return dataclasses.replace(default, **fields)  # type: ignore[type-var]  # architectures are dataclasses
+        except ValueError as error:
+            raise ConfigError(f"model_cfg: {error}.") from None
 
     def only(self, section: str = "", **values: Any) -> None:
         """Take settings that follow from others, or of which there is one value: files may have them.

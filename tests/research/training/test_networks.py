@@ -53,6 +53,10 @@ from pipeline.types import Modality
         ({"model": "GaitEdge", "GaitGL": {"channels": [8, 8]}}, r"GaitGL\.channels: expected three"),
         ({"model": "GaitEdge", "align": False}, r"align: must be True"),
         ({"model": "Segmentation", "backbone_cfg": {"type": "Plain"}}, r"backbone_cfg\.type: must be U_Net"),
+        (
+            {"model": "DeepGaitV2", "Backbone": {"layers": [1, 1, 10**9, 1]}},
+            r"model_cfg: layers: 1000000000 are more than 1000",
+        ),
         ({"model": "GaitSet", "bin_num": 3}, r"model_cfg\.bin_num: expected something like \(16, 8, 4, 2, 1\), got 3"),
         ({"model": "GaitSet", "bin_num": ["x"]}, r"model_cfg: these settings make no GaitSet \(unsupported operand"),
         ({"model": "GaitSet", "in_channels": [1, 0, 8, 8]}, r"model_cfg: these settings make no GaitSet \("),
