@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,8 +17,14 @@ from pipeline.recognition.layers.shapes import architecture_of
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
 
 
-@pytest.fixture(scope="session")
-def golden_weights(golden, weight_rule):
+@pytest.fixture(scope="module")
+def drawn(weight_rule):
+    """The rule, each tensor drawn once for all tests of a file: networks of one kind share most of theirs."""
+    return cache(weight_rule.make)
+
+
+@pytest.fixture(scope="module")
+def golden_weights(golden, drawn):
     """golden_weights("gaitset") is that folder's state dict; a tensor of more than LARGEST values is empty.
 
     without: how the keys begin that are left out.
@@ -33,8 +40,8 @@ def golden_weights(golden, weight_rule):
         def tensor(key, shape, dtype):
             if math.prod(shape) > LARGEST:
                 return torch.empty(0, device="meta")
-            values = structural[key] if key in structural else weight_rule.make(key, shape, dtype == "int64")
-            return torch.from_numpy(np.asarray(values).reshape(shape))
+            values = structural[key] if key in structural else drawn(key, tuple(shape), dtype == "int64")
+            return torch.from_numpy(np.array(values).reshape(shape))  # a copy: networks train on it
 
         keys = json.loads((folder / "state_dict_keys.json").read_text())
         return {key: tensor(key, shape, dtype) for key, (shape, dtype) in keys.items() if not key.startswith(without)}
@@ -42,7 +49,7 @@ def golden_weights(golden, weight_rule):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def golden_network(golden_weights):
     """golden_network("gaitset", "gaitset") is (its Model, the network with these weights, with a head?).
 
