@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from functools import cache
 
 import numpy as np
@@ -15,12 +16,30 @@ from pipeline.recognition import ENCODERS
 from pipeline.recognition.layers.shapes import architecture_of
 
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
+PIECE = 2**16  # values
+OF_THEIR_OWN = "running_", "relative_position_bias_table", "edge", "gammas"  # keys whose tensors the rule draws otherwise
 
 
 @pytest.fixture(scope="module")
 def drawn(weight_rule):
-    """The rule, each tensor drawn once for all tests of a file: networks of one kind share most of theirs."""
-    return cache(weight_rule.make)
+    """drawn(key, shape, is_int) is the rule's tensor, made once for all tests of a file: networks share most of theirs.
+
+    Large ones in pieces: the rule takes 64-bit memory for all of it at once, which costs several times the drawing.
+    """
+
+    @cache
+    def make(key, shape, is_int=False):
+        if is_int or len(shape) < 2 or math.prod(shape) <= PIECE or any(word in key for word in OF_THEIR_OWN):
+            return weight_rule.make(key, shape, is_int)
+        draw = np.random.Generator(np.random.Philox(zlib.crc32(key.encode())))
+        values = np.empty(math.prod(shape), np.float32)
+        for begin in range(0, len(values), PIECE):
+            piece = draw.standard_normal(min(PIECE, len(values) - begin))
+            piece = piece / np.sqrt(shape[1]) if key.endswith("fc_bin") else piece * np.sqrt(2.0 / np.prod(shape[1:]))
+            values[begin : begin + PIECE] = piece
+        return values.reshape(shape)
+
+    return make
 
 
 @pytest.fixture(scope="module")
