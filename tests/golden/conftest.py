@@ -17,7 +17,7 @@ from pipeline.recognition.layers.shapes import architecture_of
 
 LARGEST = 5e7  # values of a tensor: GREW's heads, of 327 MB and more, are not looked at
 PIECE = 2**16  # values
-OF_THEIR_OWN = "running_", "relative_position_bias_table", "edge", "gammas"  # keys whose tensors the rule draws otherwise
+OF_THEIR_OWN = "running_", "relative_position_bias_table", "edge", "gammas"  # in keys: drawn otherwise
 
 
 @pytest.fixture(scope="module")
