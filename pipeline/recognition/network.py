@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -98,9 +99,9 @@ class PooledNetwork(GaitNetwork):
         return reduce(torch.maximum, (temporal_max(self.maps(*piece)) for piece in pieces))
 
 
-def memory(head: bool) -> torch.device:
+def memory(head: bool) -> AbstractContextManager[object]:
     """`with memory(head): self.Head = …` gives the training head memory only where it is wanted."""
-    return torch.device("cpu" if head else "meta")
+    return nullcontext() if head else torch.device("meta")
 
 
 def necks(parts: int, channels: int, classes: int, head: bool) -> SeparateBNNecks:

@@ -13,7 +13,7 @@ import pytest
 from processes import finish, killed
 
 FRAMES, LONG, STRETCH = 16, 45, 15  # frames: the gallery is one task, the probe is followed in three stretches
-PLAIN = ["--set", f"tracking.stretch={STRETCH}", "--set", "pose.always=true",
+PLAIN = ["--set", f"tracking.stretch={STRETCH}",
          "--set", "output.videos=false", "--set", "output.cache_gb=0", "--set", "output.report=false",
          "--set", "matching.threshold=off"]  # fmt: skip
 

@@ -428,7 +428,7 @@ while True:
 
 def test_a_killed_index_leaves_a_gallery_that_is_searched_as_before(copied, request):
     command = [sys.executable, "-c", INDEX, str(copied.path), *map(str, request.path.parents[:2])]
-    for moment in (0, 0.03, 0.08):  # seconds into the next one
+    for moment in (0, 0.05):  # seconds into the next one
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             assert process.stdout.readline() == "indexed\n"

@@ -27,11 +27,11 @@ WALKS = [f"{video}_{track:03d}" for video in ("gallery", "probe1") for track in 
 
 
 @pytest.fixture(scope="module")
-def encoders(golden, weight_rule, tmp_path_factory):
+def encoders(golden, drawn, tmp_path_factory):
     """The GREW network, read once as embeddings and once as logits."""
     keys = json.loads((golden("all_in_one_demo") / "state_dict_keys.json").read_text())
     weights = {
-        key: torch.from_numpy(np.asarray(weight_rule.make(key, shape, dtype == "int64")).reshape(shape))
+        key: torch.from_numpy(np.asarray(drawn(key, tuple(shape), dtype == "int64")).reshape(shape))
         for key, (shape, dtype) in keys.items()
     }
     path = tmp_path_factory.mktemp("grew") / "GaitBase_DA-180000.pt"
@@ -66,8 +66,9 @@ def encoded(request, golden, encoders):
         walk: SilhouetteSequence(walk[:-4], int(walk[-3:]), frames, np.arange(len(frames)))
         for walk, frames in masks.items()
     }
-    # Raw masks take 13 times as long, so of them only two walks are encoded twice.
-    wanted = {"logits": WALKS, "embeddings": WALKS if request.param == "CASIAB" else ["gallery_001", "probe1_001"]}
+    wanted = {"logits": WALKS, "embeddings": WALKS}
+    if request.param == "GREW":  # raw masks take 13 times as long
+        wanted = {"logits": [*WALKS[:5], WALKS[-1]], "embeddings": ["gallery_001", "probe1_001"]}
     return request.param, {
         name: dict(zip(walks, encoders[name].encode([sequences[walk] for walk in walks]), strict=True))
         for name, walks in wanted.items()
@@ -97,7 +98,8 @@ def test_logits_equal_the_reference(encoded, output, assert_close_to_rms):
 def test_distances_equal_the_reference(encoded, output, assert_close_to_rms, features, metric, key):
     variant, found = encoded
     probes, gallery = split(found[features])
-    reference = output[f"{variant}_{key}"][: len(probes), : len(gallery)]
+    rows, columns = ([one.track_id - 1 for one in some] for some in (probes, gallery))
+    reference = output[f"{variant}_{key}"][np.ix_(rows, columns)]
     assert_close_to_rms(distance_matrix(probes, gallery, metric), reference)
 
 
@@ -107,14 +109,16 @@ def test_nearest_identities_equal_the_reference(encoded, golden):
     config = MatchingConfig(metric="frobenius", threshold=100, one_to_one=False)
     matches = People.of_tracks(gallery, config).match(probes, [], {})
     expected = json.loads((golden("all_in_one_demo") / "result.json").read_text())[f"{variant}_pgdict"]
-    assert {f"{m.video}-{m.track_id:03d}": m.identity for m in matches} == expected
+    found = {f"{m.video}-{m.track_id:03d}": m.identity for m in matches}
+    assert found == {probe: identity for probe, identity in expected.items() if probe in found}
+    assert len(found) == len(probes)
 
 
 def test_everybody_is_unknown_below_the_reference_threshold_of_one(encoded):
     _, found = encoded
     probes, gallery = split(found["logits"])
     matches = People.of_tracks(gallery, MatchingConfig(metric="frobenius", threshold=1)).match(probes, [], {})
-    assert [match.status for match in matches] == ["unknown"] * 4
+    assert [match.status for match in matches] == ["unknown"] * len(probes)
 
 
 def split(embeddings):

@@ -5,6 +5,7 @@ A picture takes these networks a second or two, so what a sequence gives is comp
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -22,12 +23,13 @@ FOLDERS = {
 
 
 @pytest.fixture(scope="module")
-def made(golden, golden_weights, weight_rule):
+def made(golden, golden_weights):
     """made("biggait") is its weights: of the aliased heads, those of the head."""
 
     def make(folder):
-        weights = golden_weights(folder)
-        aliases = [match for key in weights if (match := re.match(r"Gait_Net\.Gait_List\.(\d+)\.(.*)", key))]
+        weights = golden_weights(folder, without="Gait_Net.Gait_List.")
+        keys = json.loads((golden(folder) / "state_dict_keys.json").read_text())
+        aliases = [match for key in keys if (match := re.match(r"Gait_Net\.Gait_List\.(\d+)\.(.*)", key))]
         groups = 1 + max((int(match[1]) for match in aliases), default=0)
         heads = len({key.split(".")[2] for key in weights if key.startswith("Gait_Net.real_gait.")})
         for match in aliases:

@@ -152,7 +152,9 @@ def test_weights_that_are_no_numbers_are_refused_without_torch_too(tmp_path):
         encoder(path)
 
 
-@pytest.mark.parametrize("said", [{"strides": (1, 2, 2)}, {"strides": (1, 2, 2, 0)}, {"layers": "abcd"}, {"layers": [1, 1, 1, 10**9]}])
+@pytest.mark.parametrize(
+    "said", [{"strides": (1, 2, 2)}, {"strides": (1, 2, 2, 0)}, {"layers": "abcd"}, {"layers": [1, 1, 1, 10**9]}]
+)
 def test_a_card_of_a_network_that_cannot_be_is_refused(file, said):
     with pytest.raises(CheckpointError, match=r"GaitBase-1\.pt: not a checkpoint for this network.*cannot be built"):
         encoder(file, said)

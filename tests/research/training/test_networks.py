@@ -82,6 +82,7 @@ def test_opengaits_settings_build_opengaits_networks(shared):
         assert {name: list(tensor.shape) for name, tensor in network.state_dict().items()} == {
             name: shape for name, (shape, _) in keys.items()
         }, folder
+        assert all(tensor.is_meta for tensor in network.parameters()), "memory is taken where none is wanted"
         built += 1
     assert built >= 30
 

@@ -43,7 +43,7 @@ def in_processes(
             opens()
         yield from map(work, items)
         return
-    context = starting(__name__)
+    context = starting(__name__, *(_module_of(one) for one in (work, opens) if one))
     stopped = context.Event()
     with ProcessPoolExecutor(workers, context, _begin, (opens, stopped)) as pool:
         try:
@@ -60,6 +60,11 @@ def in_processes(
                 process.terminate()
             pool.shutdown(cancel_futures=True)  # waits: its thread must not meet the end of the interpreter
             raise
+
+
+def _module_of(function: Callable[..., object]) -> str:
+    """Where a function, or a partial of one, stands: loaded once, with torch where it needs it, for all processes."""
+    return str(getattr(function, "func", function).__module__)
 
 
 _opens: list[Callable[[], None]] = []  # what a process has still to open
