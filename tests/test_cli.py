@@ -256,3 +256,16 @@ def test_every_command_gives_its_function_what_it_takes():
         module, _, name = callback.target.partition(":")
         function = getattr(importlib.import_module(f"pipeline.{module}"), name)
         inspect.signature(function).bind(**dict.fromkeys(callback.gives))  # raises for what it does not take
+
+
+def test_lancedbs_client_is_left_out_in_our_own_process_alone(tmp_path):
+    code = "import pipeline.cli, lance_namespace_urllib3_client as client; print(hasattr(client, '__file__'))"
+    assert run_python(code).stdout == "True\n"
+    code = f"""
+import sys
+from pipeline.cli import main
+sys.argv = ["gait", "gallery", "list", "--db", {str(tmp_path)!r}]
+try: main()
+except SystemExit: import lancedb; print(hasattr(sys.modules["lance_namespace_urllib3_client"], "__file__"))
+"""
+    assert run_python(code).stdout == "False\n"

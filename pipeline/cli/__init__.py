@@ -18,6 +18,7 @@ import typer
 
 from pipeline.cli import gallery, models, research, research_data, results, run  # noqa: F401  # they add their commands
 from pipeline.cli.app import app
+from pipeline.cli.lancedb_client import leave_out
 from pipeline.errors import GaitError, Interrupted
 from pipeline.files import one_line, refusal
 
@@ -32,6 +33,7 @@ def main() -> NoReturn:
     # and LanceDB need their cores.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # we say it once, in our own words
+    leave_out()
     signal.signal(signal.SIGTERM, _interrupt)
     if any(not word or (word.startswith("--") and word.endswith("=")) for word in sys.argv[1:]):
         _fail("an empty argument: a variable that is not set? Give a value, or leave the option out.", USAGE)
