@@ -172,8 +172,8 @@ def _card_for(path: Path, card: str | None, table: Mapping[str, Card], stage: St
             return known
     section = _SECTION[stage] if stage else "tracking"
     raise CheckpointError(
-        f"{path}: which conventions does it follow? Say --set {section}.card=NAME (`gait checkpoints list`), "
-        f"or put a card {path.stem}.yaml beside it (docs/checkpoints.md)."
+        f"{path}: which conventions does it follow? Put a card {path.stem}.yaml beside it (docs/checkpoints.md), or, "
+        f"where the command takes settings, say --set {section}.card=NAME (`gait checkpoints list`)."
     )
 
 
