@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipeline.config import RuntimeConfig
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import reason_of
+from pipeline.inference import kept
 from pipeline.inference.preprocessing import Pictures, fed_pictures, keep_columns, keep_outputs
 from pipeline.weights.not_weights import refuse_diverged_network
 
@@ -224,7 +225,13 @@ class OpenVinoNetwork(Network):
         self._origin = source, runtime, shape, pictures, columns, outputs
         streams = streams or threads(runtime)
         core = openvino_core()
-        try:
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32" if runtime.precision == "auto" else runtime.precision,
+            "INFERENCE_NUM_THREADS": threads(runtime),
+            "NUM_STREAMS": streams,
+        }
+
+        def compile_() -> Any:
             model = core.read_model(str(source)) if isinstance(source, Path) else source
             if isinstance(source, Path):
                 refuse_diverged_network(model, source)
@@ -236,15 +243,14 @@ class OpenVinoNetwork(Network):
                 model = keep_columns(model, columns)
             if pictures is not None:
                 model = fed_pictures(model, pictures)
-            self._compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": "f32" if runtime.precision == "auto" else runtime.precision,
-                    "INFERENCE_NUM_THREADS": threads(runtime),
-                    "NUM_STREAMS": streams,
-                },
-            )
+            return core.compile_model(model, "CPU", settings)
+
+        try:
+            if isinstance(source, Path):
+                how = repr((shape, pictures, columns, outputs))
+                self._compiled = kept.compiled(core, source, how, settings, compile_)
+            else:
+                self._compiled = compile_()
         except RuntimeError as error:
             if not isinstance(source, Path):
                 raise
