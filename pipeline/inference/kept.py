@@ -15,6 +15,7 @@ from pipeline.files import atomic
 from pipeline.weights.files import cache_folder, sha256_of
 
 MOST_BYTES = 200_000_000  # some thirty networks; those that were not used for longest go first
+_WEIGHTS = (".bin", ".pdiparams")  # OpenVINO's and Paddle's, beside the network
 _DIGEST = hashlib.sha256().digest_size
 _UNUSABLE = (OSError, RuntimeError, GaitError)  # of folders, of OpenVINO, of a user without a home
 
@@ -63,7 +64,7 @@ def _may_have_more_files(source: Path) -> bool:
 def _key(core: Any, source: Path, how: str, settings: Mapping[str, Any]) -> str:
     import openvino
 
-    files = [source, *(file for file in [source.with_suffix(".bin")] if file != source and file.is_file())]
+    files = [source, *(file for file in map(source.with_suffix, _WEIGHTS) if file != source and file.is_file())]
     machine = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     told = [openvino.__version__, machine, source.suffix, [sha256_of(file) for file in files], how, dict(settings)]
     return hashlib.sha256(repr(told).encode()).hexdigest()
