@@ -66,7 +66,7 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
         tree = {"profile": path.stem, **with_base(tree, path, _profile_path)}
     else:
         origin, tree = "run.json", copy.deepcopy(dict(profile))
-    profiles_encoder, beneath = _encoder_of(tree), copy.deepcopy(tree)
+    profiles_encoder = _encoder_of(tree)
     for override in overrides:
         apply_override(tree, override)
     if profiles_encoder not in (None, _encoder_of(tree)):  # its weights are of no use to another
@@ -77,14 +77,14 @@ def load_config(profile: str | Mapping[str, Any] = DEFAULT_PROFILE, overrides: S
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        where = "" if overrides and _is_valid(beneath) else f"{origin}: "  # not the file's fault
+        where = "" if overrides and _is_valid(profile) else f"{origin}: "  # not the file's fault
         raise ConfigError(f"{where}{_explain(error)}") from None
 
 
-def _is_valid(tree: Mapping[str, Any]) -> bool:
+def _is_valid(profile: str | Mapping[str, Any]) -> bool:
     try:
-        Config.model_validate(tree)
-    except ValidationError:
+        load_config(profile)
+    except ConfigError:
         return False
     return True
 

@@ -48,7 +48,7 @@ class SixteenBits:
             self._graph = self._compiled(first)
             self._suits = not self._check or self._cosine(first) >= LEAST_COSINE
         if not self._suits:
-            return self._network(*inputs)  # type: ignore[no-any-return]
+            return self._network.embed(self._network.pooled(*frames))
         return torch.cat([self._embedded(*(one[i : i + 1] for one in frames)) for i in range(len(frames[0]))])
 
     def _embedded(self, *frames: Tensor) -> Tensor:
